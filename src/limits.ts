@@ -1,0 +1,34 @@
+/**
+ * A bound on everything, in one place. What a person may want to change is an option in config.ts instead;
+ * these are the bounds that protect the process.
+ */
+export const LIMITS = {
+  /** Everything inside the server is counted in samples at this rate. */
+  sampleRateHz: 16_000,
+  /** One WebSocket frame. 1 MiB is 5 s of 48 kHz stereo float32: nobody streams in such pieces. */
+  maxFrameBytes: 1 << 20,
+  /** One control message; hotword lists are the longest. */
+  maxControlBytes: 64 * 1024,
+  /** Control messages a second, averaged, and how many may come at once. */
+  controlMessagesPerSecond: 20,
+  controlBurst: 60,
+  /** Bytes waiting in a socket before partials are held back and coalesced. */
+  outboxSoftBytes: 64 * 1024,
+  /** Bytes waiting in a socket before the session is suspended (SLOW_READER). */
+  outboxHardBytes: 1 << 20,
+  /** Messages kept for a client that is gone and may resume. */
+  outboxReplayMessages: 1_000,
+  /** The length of client_id. */
+  maxClientIdChars: 128,
+  /** Words in one segment; at 6 words a second this is longer than the longest max_segment_duration. */
+  maxSegmentWords: 1_000,
+  /** Tokens in one word: beyond this a new word is started, so that a babbling model stays bounded. */
+  maxWordTokens: 48,
+  /** Hotword phrases a session. */
+  maxHotwords: 100,
+  maxHotwordChars: 80,
+  /** Sockets open at once that hold no stream (status pages, refused ones on their way out). */
+  maxHttpConnections: 10_000,
+  /** Model manifest: bytes of state a stream may have, twice kept. */
+  maxStateBytes: 4 << 20,
+} as const;
