@@ -1,6 +1,7 @@
 /** What a codec worker does with one slot: decode what is in its FIFO, resample it, place it in the ring. */
 import { type CodecSlot, encodingAt, FIELD, FIFO_BYTES, HISTORY_LENGTH } from './codec-slab.js';
-import { BLOCK_FRAMES, decodeFloats, frameBytesOf, type PcmFormat } from './pcm.js';
+import { BLOCK_FRAMES } from './filter.js';
+import { decodeFloats, frameBytesOf, type PcmFormat } from './pcm.js';
 import { Resampler, type ResamplerState, resetState } from './resampler.js';
 
 /** Input sample-frames of one job: 0.2 s at 48 kHz, so that a stream in arrears does not hold up its batch. */

@@ -121,14 +121,22 @@ export class CodecStream {
   endJob(failure: unknown): void {
     const { header } = this.#slot;
     this.#state = 'idle';
-    if (this.#onClosed !== undefined) return this.#release();
-    if (header[FIELD.finishedJob] !== this.#job) {
+    if (this.#onClosed !== undefined) {
+      this.#release();
+    } else if (header[FIELD.finishedJob] !== this.#job) {
       this.#retries += 1;
-      if (this.#retries > MAX_RETRIES) return this.#fail(toServerError(failure));
-      return this.wake(); // the state is as it was before the job
+      if (this.#retries > MAX_RETRIES) this.#fail(toServerError(failure));
+      else this.wake(); // the state is as it was before the job
+    } else if (header[FIELD.failed] === 1) {
+      this.#fail(new ServerError('INTERNAL', 'Resampling failed.'));
+    } else {
+      this.#retries = 0;
+      this.#takeResult();
     }
-    if (header[FIELD.failed] === 1) return this.#fail(new ServerError('INTERNAL', 'Resampling failed.'));
-    this.#retries = 0;
+  }
+
+  #takeResult(): void {
+    const { header } = this.#slot;
     this.#bytesOut += header[FIELD.consumedBytes] ?? 0;
     const samples = header[FIELD.producedSamples] ?? 0;
     if (samples > 0) this.#sink.commit(samples);

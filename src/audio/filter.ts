@@ -1,6 +1,7 @@
 /**
  * The low-pass filters of the resampler: one table of polyphase coefficients per input rate, made once a
- * thread and shared by all of its streams.
+ * thread and shared by all of its streams. Each lies in a WebAssembly memory of its own, together with the
+ * input that is being filtered:  | work | row 0 | row 1 | …
  *
  * Kaiser-windowed sinc. With N the lower of the two Nyquist frequencies: flat to 0.875 N, −6 dB at 0.9375 N,
  * more than 75 dB down from N on, so that nothing audible aliases. At 44.1 and 48 kHz in, that is 7 kHz and 8 kHz.
@@ -8,6 +9,7 @@
 
 import { ServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
+import { createDot } from './dot.js';
 
 export const MIN_RATE_HZ = 8_000;
 export const MAX_RATE_HZ = 48_000;
@@ -18,8 +20,12 @@ const PASS_EDGE = 0.875;
 /** A rate whose exact phases would need a larger table gets this many and linear interpolation (−106 dB). */
 const MAX_EXACT_PHASES = 640;
 const INTERPOLATED_PHASES = 512;
-/** Tables kept by a thread: all common rates and some odd ones; the largest holds 1.3 MB. */
-const MAX_TABLES = 16;
+/** Filters kept by a thread: all common rates and some odd ones; the largest takes 0.5 MB. */
+const MAX_FILTERS = 16;
+/** The dot product's stride, in floats. */
+const LANES = 8;
+/** Input samples that one call may add. */
+export const BLOCK_FRAMES = 1024;
 
 export interface Filter {
   readonly rateHz: number;
@@ -28,62 +34,70 @@ export interface Filter {
   readonly phases: number;
   /** Input samples under the window; even. Half of them lie after the output's position: the latency. */
   readonly taps: number;
-  /** (rows, taps) float64; row r is for the fraction r / (rows − 1 or phases). */
-  readonly table: Float64Array;
-  /** True: one row a phase. False: neighbouring rows are interpolated. */
-  readonly exact: boolean;
+  /** The input under the filter: history, then up to BLOCK_FRAMES new samples; float32. */
+  readonly work: Float32Array;
+  /** The filter's value at an output whose window begins at work[offset], `phase`/phases after a sample. */
+  at(phase: number, offset: number): number;
 }
 
-const tables = new Map<number, Filter>();
+const filters = new Map<number, Filter>();
 
 /** The filter for a whole input rate, 8,000–48,000 Hz. @throws ServerError UNSUPPORTED_SAMPLE_RATE */
 export function filterFor(rateHz: number): Filter {
-  const known = tables.get(rateHz);
+  const known = filters.get(rateHz);
   if (known !== undefined) return known;
   if (!Number.isInteger(rateHz) || rateHz < MIN_RATE_HZ || rateHz > MAX_RATE_HZ) {
     throw new ServerError('UNSUPPORTED_SAMPLE_RATE', `${rateHz} Hz.`);
   }
-  if (tables.size >= MAX_TABLES) {
-    const oldest = tables.keys().next();
-    if (!oldest.done) tables.delete(oldest.value);
+  if (filters.size >= MAX_FILTERS) {
+    const oldest = filters.keys().next();
+    if (!oldest.done) filters.delete(oldest.value);
   }
   const filter = design(rateHz);
-  tables.set(rateHz, filter);
+  filters.set(rateHz, filter);
   return filter;
 }
 
-/** Input samples that must follow an output's position before it can be computed. */
-export const tapsFor = (rateHz: number): number => {
+/** Length of a rate's filter, input samples: Kaiser's estimate for the attenuation and transition band. */
+export function tapsFor(rateHz: number): number {
   const nyquistHz = Math.min(rateHz, LIMITS.sampleRateHz) / 2;
-  const transition = (2 * Math.PI * (1 - PASS_EDGE) * nyquistHz) / rateHz;
-  // Kaiser's estimate of the length for an attenuation and a transition band (radians per sample).
-  return 2 * Math.ceil((ATTENUATION_DB - 8) / (2.285 * transition) / 2);
-};
+  const transition = (2 * Math.PI * (1 - PASS_EDGE) * nyquistHz) / rateHz; // radians per sample
+  return LANES * Math.ceil((ATTENUATION_DB - 8) / (2.285 * transition) / LANES);
+}
+
+/** The longest filter: at the highest rate. */
+export const MAX_TAPS = tapsFor(MAX_RATE_HZ);
 
 function design(rateHz: number): Filter {
   const divisor = gcd(rateHz, LIMITS.sampleRateHz);
   const phases = LIMITS.sampleRateHz / divisor;
   const exact = phases <= MAX_EXACT_PHASES;
-  const taps = tapsFor(rateHz);
   const fractions = exact ? phases : INTERPOLATED_PHASES;
   const rows = exact ? phases : INTERPOLATED_PHASES + 1;
-  const table = new Float64Array(rows * taps);
+  const taps = tapsFor(rateHz);
+  const rowBytes = taps * 4;
+  const tableAt = (MAX_TAPS + BLOCK_FRAMES) * 4;
+  const { memory, dot } = createDot(tableAt + rows * rowBytes);
   for (let row = 0; row < rows; row += 1) {
-    writeRow(table.subarray(row * taps, (row + 1) * taps), row / fractions, rateHz);
+    writeRow(new Float32Array(memory, tableAt + row * rowBytes, taps), row / fractions, rateHz);
   }
-  return { rateHz, step: rateHz / divisor, phases, taps, table, exact };
+  const atRow = (row: number, offset: number): number => dot(tableAt + row * rowBytes, offset * 4, rowBytes);
+  const between = (phase: number, offset: number): number => {
+    const position = (phase * INTERPOLATED_PHASES) / phases;
+    const row = Math.floor(position);
+    const weight = position - row;
+    return atRow(row, offset) * (1 - weight) + atRow(row + 1, offset) * weight;
+  };
+  const work = new Float32Array(memory, 0, MAX_TAPS + BLOCK_FRAMES);
+  return { rateHz, step: rateHz / divisor, phases, taps, work, at: exact ? atRow : between };
 }
 
 /** Coefficients for an output that lies `fraction` after tap taps/2 − 1; their sum is 1. */
-function writeRow(row: Float64Array, fraction: number, rateHz: number): void {
-  let sum = 0;
+function writeRow(row: Float32Array, fraction: number, rateHz: number): void {
   const centre = row.length / 2 - 1 + fraction;
-  for (let tap = 0; tap < row.length; tap += 1) {
-    const value = impulseResponse(centre - tap, rateHz);
-    row[tap] = value;
-    sum += value;
-  }
-  for (let tap = 0; tap < row.length; tap += 1) row[tap] = row[tap]! / sum;
+  const values = Array.from(row, (_, tap) => impulseResponse(centre - tap, rateHz));
+  const sum = values.reduce((total, value) => total + value, 0);
+  row.set(values.map((value) => value / sum));
 }
 
 /** The windowed sinc at a distance in input samples, before the rows are scaled to unit gain. */

@@ -19,7 +19,7 @@ const SAMPLE_BYTES: Record<Encoding, number> = { pcm16: 2, float32: 4, mulaw: 1,
 export const frameBytesOf = (format: PcmFormat): number => SAMPLE_BYTES[format.encoding] * format.channels;
 
 /** Sample-frames decoded at a time; bounds the scratch memory of a thread. */
-export const BLOCK_FRAMES = 1024;
+const BLOCK_FRAMES = 1024;
 
 const scratchBytes = new Uint8Array(BLOCK_FRAMES * 8);
 const scratchInt16 = new Int16Array(scratchBytes.buffer);
@@ -27,7 +27,7 @@ const scratchFloat32 = new Float32Array(scratchBytes.buffer);
 const scratchMono = new Float32Array(BLOCK_FRAMES);
 
 /**
- * Decodes `frames` (≤ BLOCK_FRAMES) sample-frames from `bytes[byteAt…]` into `out[outAt…]` as mono floats in
+ * Decodes `frames` (at most 1,024) sample-frames from `bytes[byteAt…]` into `out[outAt…]` as mono floats in
  * 16-bit units, not yet rounded. Allocates nothing that grows with the input.
  */
 export function decodeFloats(

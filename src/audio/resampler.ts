@@ -7,11 +7,8 @@
  * - The output is in time with the input (no shift): its latency is that taps/2 further input samples must
  *   have arrived: 2.5 ms at 44.1 and 48 kHz, 4.9 ms at 8 kHz. `flush` supplies them as silence.
  */
-import { type Filter, filterFor, tapsFor } from './filter.js';
-import { BLOCK_FRAMES, roundSample } from './pcm.js';
-
-/** The longest filter: at the highest rate. */
-export const MAX_TAPS = tapsFor(48_000);
+import { BLOCK_FRAMES, type Filter, filterFor, MAX_TAPS, tapsFor } from './filter.js';
+import { roundSample } from './pcm.js';
 
 /** What a stream keeps between calls; plain numbers and floats, so that it can live in shared memory. */
 export interface ResamplerState {
@@ -33,9 +30,8 @@ export function resetState(state: ResamplerState, rateHz: number): void {
   state.phase = 0;
 }
 
-/** One a thread: the filter in use and working memory, for any number of streams in turn. */
+/** One a thread: runs any number of streams in turn. */
 export class Resampler {
-  readonly #work = new Float32Array(MAX_TAPS + BLOCK_FRAMES);
   #filter: Filter;
 
   constructor(rateHz: number) {
@@ -66,8 +62,8 @@ export class Resampler {
 
   /** The working memory to decode the next input into, from `state.held` on: at most BLOCK_FRAMES samples. */
   load(state: ResamplerState): Float32Array {
-    this.#work.set(state.history.subarray(0, state.held));
-    return this.#work;
+    this.#filter.work.set(state.history.subarray(0, state.held));
+    return this.#filter.work;
   }
 
   /**
@@ -75,7 +71,8 @@ export class Resampler {
    * updates the state. Returns the samples written.
    */
   run(state: ResamplerState, frames: number, ring: Int16Array, at: number): number {
-    const { step, phases, taps } = this.#filter;
+    const filter = this.#filter;
+    const { step, phases, taps } = filter;
     const end = state.held + frames;
     const whole = Math.floor(step / phases);
     const part = step % phases;
@@ -83,7 +80,7 @@ export class Resampler {
     let written = 0;
     let place = at % ring.length;
     while (offset + taps <= end) {
-      ring[place] = roundSample(this.#filter.exact ? this.#dot(phase, offset) : this.#blend(phase, offset));
+      ring[place] = roundSample(filter.at(phase, offset));
       written += 1;
       place += 1;
       if (place === ring.length) place = 0;
@@ -95,34 +92,11 @@ export class Resampler {
       }
     }
     const from = Math.min(offset, end); // what the next window needs stays
-    state.history.set(this.#work.subarray(from, end));
+    state.history.set(filter.work.subarray(from, end));
     state.held = end - from;
     state.offset = offset - from;
     state.phase = phase;
     return written;
-  }
-
-  /** The window at `offset` under row `row`: two sums side by side, in an order that never changes. */
-  #dot(row: number, offset: number): number {
-    const { table, taps } = this.#filter;
-    const work = this.#work;
-    let at = row * taps;
-    let a = 0;
-    let b = 0;
-    let i = offset;
-    for (const end = offset + taps; i < end; i += 2, at += 2) {
-      a += table[at]! * work[i]!;
-      b += table[at + 1]! * work[i + 1]!;
-    }
-    return a + b;
-  }
-
-  #blend(phase: number, offset: number): number {
-    const rows = this.#filter.table.length / this.#filter.taps - 1;
-    const position = (phase * rows) / this.#filter.phases;
-    const row = Math.floor(position);
-    const weight = position - row;
-    return this.#dot(row, offset) * (1 - weight) + this.#dot(row + 1, offset) * weight;
   }
 }
 
