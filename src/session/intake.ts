@@ -188,7 +188,8 @@ abstract class BaseIntake implements Intake {
   }
 
   #settle(): void {
-    while (this.#settling.length > 0 && this.#waiting.length === 0 && !this.behind()) this.#settling.shift()?.();
+    while (this.#settling.length > 0 && this.#waiting.length === 0 && !this.behind())
+      this.#settling.shift()?.();
   }
 
   #takeOrKeep(bytes: Uint8Array): void {
