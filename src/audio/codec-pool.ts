@@ -104,13 +104,17 @@ export class CodecPool {
     bytes: Uint8Array,
     options: { maxSeconds: number; format?: AudioFormat },
   ): Promise<Int16Array> {
-    const request: FileRequest = { bytes, ...options };
     const { buffer } = bytes;
     const owned = buffer instanceof ArrayBuffer && buffer.byteLength === bytes.byteLength;
+    const moved = owned ? bytes : bytes.slice(); // a view would take all of its buffer along
+    const request: FileRequest = { bytes: moved, ...options };
     if (this.#fileThread.queueSize >= MAX_QUEUED_FILES) throw new ServerError('TOO_MANY_UPLOADS');
     let answer: FileAnswer;
     try {
-      answer = await this.#fileThread.run(request, { name: 'file', transferList: owned ? [buffer] : [] });
+      answer = await this.#fileThread.run(request, {
+        name: 'file',
+        transferList: [moved.buffer as ArrayBuffer], // `slice` and the check above make it one
+      });
     } catch (error) {
       throw toServerError(error); // the thread died: out of memory or a trap in a decoder
     }
