@@ -9,6 +9,7 @@ import { LIMITS } from '../limits.js';
 import type { AudioFormat } from '../protocol/types.js';
 import { MAX_FILE_RATE_HZ, MIN_RATE_HZ } from './filter.js';
 import { decodeFlac } from './flac.js';
+import { decodeOpusFile } from './opus.js';
 import { decodeFloats, frameBytesOf, roundSample } from './pcm.js';
 import { StreamResampler } from './resampler.js';
 import { decodeWav } from './wav.js';
@@ -49,7 +50,9 @@ function containerOf(bytes: Uint8Array): Decode {
   const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 64)).toString('latin1');
   if (head.startsWith('RIFF') && head.slice(8, 12) === 'WAVE') return decodeWav;
   if (head.startsWith('fLaC') || (head.startsWith('OggS') && head.includes('FLAC'))) return decodeFlac;
-  throw new ServerError('UNSUPPORTED_MEDIA', 'WAV and FLAC are understood.');
+  const isWebm = head.startsWith('\x1aE\xdf\xa3');
+  if (isWebm || head.startsWith('OggS') || head.slice(4, 8) === 'ftyp') return decodeOpusFile;
+  throw new ServerError('UNSUPPORTED_MEDIA', 'WAV, FLAC, and Opus in Ogg, WebM or MP4 are understood.');
 }
 
 const RAW_BLOCK_FRAMES = 1024;

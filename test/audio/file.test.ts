@@ -161,3 +161,68 @@ test('damage to a WAV header gives samples or a named error', async () => {
     { seed: 4, numRuns: 1_000 },
   );
 });
+
+const OPUS_FILES = ['cathy-a0280.ogg', 'cathy-a0280.webm', 'cathy-a0280.mp4'];
+const opusFile = (file: string): Promise<Buffer> => readFile(`${fixturesDir}opus/${file}`);
+
+/** The highest correlation of two clips over shifts of up to ±2 ms, and that shift in samples. */
+function bestMatch(a: Int16Array, b: Int16Array): { correlation: number; shift: number } {
+  let best = { correlation: -1, shift: 0 };
+  for (let shift = -32; shift <= 32; shift += 1) {
+    let [ab, aa, bb] = [0, 0, 0];
+    for (let i = 2_000; i < b.length - 2_000; i += 1) {
+      const [x, y] = [a[i + shift]!, b[i]!];
+      ab += x * y;
+      aa += x * x;
+      bb += y * y;
+    }
+    const correlation = ab / Math.sqrt(aa * bb);
+    if (correlation > best.correlation) best = { correlation, shift };
+  }
+  return best;
+}
+
+test('Opus in Ogg, WebM and MP4 sounds as its original, without a shift', async () => {
+  const original = await loadClip('cathy-a0280');
+  for (const file of OPUS_FILES) {
+    const samples = await decodeFile({ bytes: await opusFile(file), maxSeconds });
+    const { correlation, shift } = bestMatch(samples, original);
+    assert.ok(correlation > 0.95, `${file}: ${correlation}`);
+    assert.ok(Math.abs(shift) <= 1, `${file}: ${shift}`);
+    assert.ok(samples.length >= original.length && samples.length < original.length + 640, file);
+  }
+});
+
+test('an Ogg that is damaged or cut short is refused as corrupt', async () => {
+  const ogg = await opusFile('cathy-a0280.ogg');
+  for (let length = 4; length < ogg.length; length += 97) {
+    await assert.rejects(decode(ogg.subarray(0, length)), { code: 'CORRUPT_AUDIO' }, `${length} bytes`);
+  }
+  for (let at = 30; at < ogg.length; at += 89) {
+    const damaged = Uint8Array.from(ogg);
+    damaged[at] = damaged[at]! ^ 0x10;
+    await assert.rejects(decode(damaged), { code: 'CORRUPT_AUDIO' }, `byte ${at}`);
+  }
+});
+
+test('damage to WebM and MP4 gives samples or a named error', async () => {
+  for (const file of OPUS_FILES.slice(1)) {
+    const sound = await opusFile(file);
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(fc.nat(sound.length - 1), fc.nat(255)), { minLength: 1, maxLength: 4 }),
+        fc.integer({ min: 5, max: sound.length }),
+        async (changes, length) => {
+          const damaged = Uint8Array.from(sound);
+          for (const [at, value] of changes) damaged[at] = value;
+          try {
+            await decodeFile({ bytes: damaged.subarray(0, length), maxSeconds });
+          } catch (error) {
+            assert.ok(error instanceof ServerError, String(error));
+          }
+        },
+      ),
+      { seed: 6, numRuns: 60 },
+    );
+  }
+});
