@@ -13,6 +13,7 @@ import type { AudioFormat } from '../protocol/types.js';
 import { type CodecWorkerData, codecSlabBytes } from './codec-slab.js';
 import { CodecStream, type CodecStreamEvents } from './codec-stream.js';
 import type { FileAnswer, FileRequest } from './file.js';
+import { MAX_RATE_HZ, MIN_RATE_HZ } from './filter.js';
 import type { SampleSink } from './sink.js';
 
 export interface CodecPoolOptions {
@@ -73,13 +74,17 @@ export class CodecPool {
   }
 
   /**
-   * Leases a codec slot for a stream.
-   * @throws ServerError AT_CAPACITY when all are taken.
+   * Leases a codec slot for a stream of a whole rate of 8,000–48,000 Hz.
+   * @throws ServerError AT_CAPACITY when all are taken, UNSUPPORTED_SAMPLE_RATE
    */
   open(format: AudioFormat, sink: SampleSink, events: CodecStreamEvents): CodecStream {
+    const { sample_rate: rateHz } = format;
+    if (!Number.isInteger(rateHz) || rateHz < MIN_RATE_HZ || rateHz > MAX_RATE_HZ) {
+      throw new ServerError('UNSUPPORTED_SAMPLE_RATE', `${rateHz} Hz.`);
+    }
+    if (sink.buffer !== this.#streamSlab) throw new Error('The sink lies outside of the stream slab.');
     const index = this.#freeSlots.pop();
     if (this.#closed || index === undefined) throw new ServerError('AT_CAPACITY', 'No codec slot is free.');
-    if (sink.buffer !== this.#streamSlab) throw new Error('The sink lies outside of the stream slab.');
     const stream = new CodecStream(this.#codecSlab, index, format, sink, events, {
       ready: (it) => this.#enqueue(it),
       closed: (it) => {
@@ -99,13 +104,17 @@ export class CodecPool {
     bytes: Uint8Array,
     options: { maxSeconds: number; format?: AudioFormat },
   ): Promise<Int16Array> {
-    const request: FileRequest = { bytes, ...options };
     const { buffer } = bytes;
     const owned = buffer instanceof ArrayBuffer && buffer.byteLength === bytes.byteLength;
+    const moved = owned ? bytes : bytes.slice(); // a view would take all of its buffer along
+    const request: FileRequest = { bytes: moved, ...options };
     if (this.#fileThread.queueSize >= MAX_QUEUED_FILES) throw new ServerError('TOO_MANY_UPLOADS');
     let answer: FileAnswer;
     try {
-      answer = await this.#fileThread.run(request, { name: 'file', transferList: owned ? [buffer] : [] });
+      answer = await this.#fileThread.run(request, {
+        name: 'file',
+        transferList: [moved.buffer as ArrayBuffer], // `slice` and the check above make it one
+      });
     } catch (error) {
       throw toServerError(error); // the thread died: out of memory or a trap in a decoder
     }
