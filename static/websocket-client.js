@@ -15,12 +15,10 @@
  * network is away, drops what it has seen already, and keeps one timeline, the application's, over all of it.
  * docs/DEVELOPER_GUIDE.md explains the guarantees; client/types.js has every option and event.
  */
-import { Backoff } from './client/backoff.js';
+import { Connector } from './client/connector.js';
 import { Deferred, Emitter, RNNTClientError } from './client/emitter.js';
-import { closeReason, refusalReason, webSocketUrl } from './client/endpoint.js';
 import { LatencyWindow } from './client/latency.js';
-import { Link } from './client/link.js';
-import { socketConstructor, withDefaults } from './client/options.js';
+import { withDefaults } from './client/options.js';
 import { Recording } from './client/recording.js';
 
 export { RNNTClientError } from './client/emitter.js';
@@ -40,18 +38,11 @@ const PIECE_SECONDS = 0.1;
 const DRAINED_SECONDS = 1;
 
 export class RNNTClient extends Emitter {
-  /** @type {import('./client/types.js').ClientState} */
-  #state = 'idle';
-  /** @type {Link | null} */
-  #link = null;
-  /** The handshake of the present link is done. */
-  #ready = false;
-  /** @type {{ id: string, token: string | null, lastSeq: number } | null} */
-  #session = null;
+  #connector;
   /** @type {Recording | null} */
   #recording = null;
-  /** @type {Deferred<void> | null} */
-  #connecting = null;
+  /** @type {Recording | null} Kept so that `stats` still tells about the recording that just ended. */
+  #lastRecording = null;
   /** @type {Deferred<Message> | null} */
   #starting = null;
   /** @type {Deferred<RecordingResult> | null} */
@@ -61,30 +52,40 @@ export class RNNTClient extends Emitter {
   /** @type {Deferred<void>[]} */
   #draining = [];
   /** @type {unknown} */
-  #retryTimer = null;
-  /** @type {unknown} */
   #pumpTimer = null;
-  /** @type {Reason | null} The last error that the server named; a close that follows is explained by it. */
-  #lastError = null;
   #rttMs = new LatencyWindow(64);
   #reconnects = 0;
-  /** Goes up when an attempt is given up, so that its late results are ignored. */
-  #generation = 0;
 
   /** @param {import('./client/types.js').ClientOptions} [options] */
   constructor(options = {}) {
     super();
     this.options = withDefaults(options);
-    const { baseMs, maxMs, maxAttempts } = this.options.reconnect;
-    this.backoff = new Backoff({ baseMs, maxMs, maxAttempts, random: this.options.random });
+    this.#connector = new Connector(this.options, {
+      inUse: () => this.recording,
+      onState: (change) => this.emit('state', change),
+      onTraffic: (direction, message) => this.emit('message', { direction, message }),
+      onRtt: (ms) => {
+        this.#rttMs.add(ms);
+        this.emit('latency', { rttMs: ms });
+      },
+      onGreeting: (message, lost) => this.#onGreeting(message, lost),
+      onResumed: (message) => this.#onResumed(message),
+      onMessage: (message) => this.#onMessage(message),
+      onError: (error) => this.#onError(error),
+      onDown: () => this.#stopPump(),
+      onEnd: (reason) => {
+        this.#stopPump();
+        this.#failRecording(new RNNTClientError(reason, { result: this.#recording?.result() }));
+      },
+    });
   }
 
   get state() {
-    return this.#state;
+    return this.#connector.state;
   }
 
   get sessionId() {
-    return this.#session?.id ?? null;
+    return this.#connector.session?.id ?? null;
   }
 
   get recording() {
@@ -109,22 +110,13 @@ export class RNNTClient extends Emitter {
     };
   }
 
-  /** @type {Recording | null} Kept so that `stats` still tells about the recording that just ended. */
-  #lastRecording = null;
-
   /**
    * Resolves once the server has greeted us. A refusal is retried like a lost connection (watch `state`);
    * rejects with an RNNTClientError when the reason is final or the attempts are used up.
    * @returns {Promise<void>}
    */
   connect() {
-    if (this.#ready) return Promise.resolve();
-    if (!this.#connecting) {
-      this.#connecting = new Deferred();
-      this.backoff.reset();
-      this.#open('connecting');
-    }
-    return this.#connecting.promise;
+    return this.#connector.connect();
   }
 
   /**
@@ -137,7 +129,7 @@ export class RNNTClient extends Emitter {
       throw new RNNTClientError({ code: 'ALREADY_RECORDING', text: 'Stop first.', retryable: false });
     }
     const { maxQueueSeconds, maxBacklogSeconds, vad, clock } = this.options;
-    const resumable = this.#session ? this.#session.token !== null : true;
+    const resumable = this.#connector.session?.token !== null;
     const limits = { maxQueueSeconds, maxBacklogSeconds, vad, clock, resumable };
     this.#recording = new Recording(
       { sample_rate: 16_000, encoding: 'pcm16', channels: 1, ...config },
@@ -146,7 +138,7 @@ export class RNNTClient extends Emitter {
     this.#lastRecording = this.#recording;
     this.#starting = new Deferred();
     const { promise } = this.#starting;
-    if (this.#ready) this.#beginRecording();
+    if (this.#connector.ready) this.#beginRecording();
     else this.connect().catch((error) => this.#failRecording(error));
     return promise;
   }
@@ -158,7 +150,7 @@ export class RNNTClient extends Emitter {
   send(audio) {
     const recording = this.#recording;
     if (!recording || recording.stopping) return;
-    const seconds = recording.push(audio, this.#ready);
+    const seconds = recording.push(audio, this.#connector.ready);
     if (seconds > 0)
       this.emit('dropped', { seconds, totalSeconds: recording.droppedFrames / recording.rate });
     this.#pump();
@@ -197,7 +189,7 @@ export class RNNTClient extends Emitter {
 
   /** Closes the current segment now, after all audio that was sent so far; it comes as a `transcription`. */
   finalize() {
-    this.#recording?.mark({ type: 'finalize' }, this.#ready);
+    this.#recording?.mark({ type: 'finalize' }, this.#connector.ready);
     this.#pump();
   }
 
@@ -211,7 +203,7 @@ export class RNNTClient extends Emitter {
     await this.connect();
     const waiter = /** @type {Deferred<Message>} */ (new Deferred());
     this.#configuring.push(waiter);
-    this.#link?.sendMessage({ type: 'configure', ...settings });
+    this.#connector.link?.sendMessage({ type: 'configure', ...settings });
     return waiter.promise;
   }
 
@@ -228,7 +220,7 @@ export class RNNTClient extends Emitter {
     }
     if (!this.#stopping) {
       this.#stopping = new Deferred();
-      recording.mark({ type: 'stop_recording' }, this.#ready);
+      recording.mark({ type: 'stop_recording' }, this.#connector.ready);
       recording.stopping = true;
       this.#pump();
     }
@@ -237,133 +229,52 @@ export class RNNTClient extends Emitter {
 
   /** Ends the connection; a running recording is given up. */
   close() {
-    this.#finish({ code: 'CLOSED', text: 'Closed by the application.', retryable: false });
+    this.#connector.end({ code: 'CLOSED', text: 'Closed by the application.', retryable: false });
   }
 
-  // ---- connecting ---------------------------------------------------------------------------------------
-
-  /** @param {'connecting' | 'reconnecting'} state */
-  async #open(state) {
-    this.#generation += 1;
-    const generation = this.#generation;
-    this.#setState(state, this.backoff.attempt > 0 ? { attempt: this.backoff.attempt } : {});
-    const { url, clientId, params, clock, pingIntervalMs, connectTimeoutMs } = this.options;
-    const session = this.#session;
-    const resume = session?.token ? { resume: session.token, last_seq: String(session.lastSeq) } : {};
-    try {
-      const address = webSocketUrl(url, { ...params, client_id: clientId, ...resume });
-      const Socket = await socketConstructor(this.options.WebSocket);
-      if (generation !== this.#generation) return;
-      this.#link = new Link(new Socket(address), {
-        clock,
-        pingIntervalMs,
-        connectTimeoutMs,
-        onMessage: (message) => this.#onMessage(message),
-        onSend: (message) => this.emit('message', { direction: 'out', message }),
-        onRtt: (ms) => {
-          this.#rttMs.add(ms);
-          this.emit('latency', { rttMs: ms });
-        },
-        onClose: (end) => this.#onClose(address, end),
-      });
-    } catch (error) {
-      // A malformed address or no WebSocket at all: trying again cannot help.
-      const text = error instanceof Error ? error.message : String(error);
-      if (generation === this.#generation) this.#finish({ code: 'UNREACHABLE', text, retryable: false });
-    }
-  }
-
-  /**
-   * @param {string} address
-   * @param {{ code: number, reason: string, opened: boolean }} end
-   */
-  async #onClose(address, { code, reason, opened }) {
-    const generation = this.#generation;
-    this.#link = null;
-    this.#ready = false;
-    this.options.clock.clearTimeout(this.#pumpTimer);
-    this.#pumpTimer = null;
-    let why = this.#lastError ?? closeReason(code, reason);
-    if (!opened) why = await refusalReason(address, this.options.fetch);
-    else if (code === 1013) why = { ...why, retryable: true };
-    if (generation !== this.#generation) return;
-    this.#lastError = null;
-    const idle = code === 4408 && !this.#recording;
-    if (!why.retryable || idle || !this.options.reconnect.enabled || this.backoff.exhausted) {
-      if (!opened || !why.retryable) this.#setState('refused', { reason: why });
-      this.#finish(why);
-      return;
-    }
-    const retryInMs = this.backoff.next(why.retryAfterMs);
-    const refused = !opened && why.code !== 'UNREACHABLE' && why.code !== 'CONNECTION_LOST';
-    const { attempt } = this.backoff;
-    this.#setState(refused ? 'refused' : 'reconnecting', { reason: why, attempt, retryInMs });
-    const next = this.#session ? 'reconnecting' : 'connecting';
-    this.#retryTimer = this.options.clock.setTimeout(() => this.#open(next), retryInMs);
-  }
-
-  /** Skips the rest of a wait, for example when the browser says that the network is back. */
+  /** Skips the rest of a wait before the next attempt, for example when the network is back. */
   retryNow() {
-    if (this.#retryTimer === null || this.#link) return;
-    this.options.clock.clearTimeout(this.#retryTimer);
-    this.#open(this.#session ? 'reconnecting' : 'connecting');
-  }
-
-  /** @param {Reason} reason */
-  #finish(reason) {
-    if (this.#state === 'closed') return;
-    this.#generation += 1;
-    this.options.clock.clearTimeout(this.#retryTimer);
-    this.options.clock.clearTimeout(this.#pumpTimer);
-    this.#retryTimer = null;
-    this.#pumpTimer = null;
-    this.#link?.close();
-    this.#link = null;
-    this.#ready = false;
-    this.#session = null;
-    this.#setState('closed', { reason });
-    const error = new RNNTClientError(reason, this.#recording?.result());
-    this.#connecting?.reject(error);
-    this.#connecting = null;
-    this.#failRecording(error);
-  }
-
-  /** @param {Error} error */
-  #failRecording(error) {
-    this.#recording = null;
-    this.#starting?.reject(error);
-    this.#stopping?.reject(error);
-    for (const waiter of this.#configuring.splice(0)) waiter.reject(error);
-    for (const waiter of this.#draining.splice(0)) waiter.resolve();
-    this.#starting = null;
-    this.#stopping = null;
-    if (this.#link) this.#link.heartbeat = false;
-  }
-
-  /**
-   * @param {import('./client/types.js').ClientState} state
-   * @param {Omit<import('./client/types.js').StateChange, 'state' | 'previous'>} [detail]
-   */
-  #setState(state, detail = {}) {
-    const previous = this.#state;
-    if (previous === state && Object.keys(detail).length === 0) return;
-    this.#state = state;
-    this.emit('state', { state, previous, ...detail });
+    this.#connector.retryNow();
   }
 
   // ---- messages -----------------------------------------------------------------------------------------
 
+  /**
+   * @param {Message} message
+   * @param {boolean} lost
+   */
+  #onGreeting(message, lost) {
+    this.emit('connection', /** @type {import('./client/types.js').ClientEvents['connection']} */ (message));
+    if (lost) this.#reconnects += 1;
+    const recording = this.#recording;
+    if (recording && lost) recording.restart();
+    if (recording) this.#beginRecording();
+    this.#connector.setState(lost && recording ? 'resumed' : 'live', lost ? { fresh: true } : {});
+    this.#pump();
+  }
+
+  /** @param {Message} message */
+  #onResumed(message) {
+    this.#reconnects += 1;
+    const recording = this.#recording;
+    if (recording) {
+      const started = message.state === 'recording';
+      recording.log.rewind(started || recording.confirmed ? Number(message.received_samples) : 0);
+      if (!started && !recording.confirmed) this.#beginRecording();
+      // Idle although it had started: our stop arrived, and its answer is among the replayed messages.
+      else if (!started) recording.log.skipAll();
+      this.#heartbeat(true);
+    }
+    this.#connector.setState('resumed', { fresh: false });
+    if (!recording) this.#connector.setState('live');
+    this.#pump();
+  }
+
   /** @param {Message} message */
   #onMessage(message) {
-    this.emit('message', { direction: 'in', message });
-    if (message.type === 'connection') return this.#onGreeting(message);
-    if (message.type === 'resumed') return this.#onResumed(message);
-    if (message.type === 'error') return this.#onError(message);
-    if (this.#seenBefore(message)) return undefined;
-    const recording = this.#recording;
     switch (message.type) {
       case 'recording_started':
-        if (recording) recording.confirmed = true;
+        if (this.#recording) this.#recording.confirmed = true;
         this.#starting?.resolve(/** @type {Message} */ (message.config ?? {}));
         this.#starting = null;
         break;
@@ -376,9 +287,8 @@ export class RNNTClient extends Emitter {
         break;
       }
       default:
-        if (recording) this.#onRecordingMessage(recording, message);
+        if (this.#recording) this.#onRecordingMessage(this.#recording, message);
     }
-    return undefined;
   }
 
   /**
@@ -416,111 +326,54 @@ export class RNNTClient extends Emitter {
         this.#stopping?.resolve(recording.result());
         this.#stopping = null;
         this.#recording = null;
-        if (this.#link) this.#link.heartbeat = false;
+        this.#heartbeat(false);
         this.#releaseDrained();
         break;
       default: // A later protocol's message: ours to ignore.
     }
   }
 
-  /**
-   * @param {Message} message
-   * @returns {boolean} True for what was replayed although it had arrived.
-   */
-  #seenBefore(message) {
-    const session = this.#session;
-    if (!session || typeof message.seq !== 'number') return false;
-    if (message.seq <= session.lastSeq) return true;
-    session.lastSeq = message.seq;
-    return false;
-  }
-
-  /** @param {Message} message */
-  #onGreeting(message) {
-    const id = String(message.session_id ?? message.client_id ?? '');
-    const greeting = /** @type {import('./client/types.js').ClientEvents['connection']} */ (message);
-    if (this.#session?.id === id && this.#session.token !== null) {
-      // The same session greets again; `resumed` follows. It may have changed the token.
-      if (typeof message.resume_token === 'string') this.#session.token = message.resume_token;
-      this.emit('connection', greeting);
-      return;
-    }
-    const lost = this.#session !== null;
-    const token = typeof message.resume_token === 'string' ? message.resume_token : null;
-    this.#session = { id, token, lastSeq: typeof message.seq === 'number' ? message.seq : 0 };
-    this.#lastError = null;
-    const recording = this.#recording;
-    if (recording) {
-      recording.log.resumable = token !== null;
-      if (lost) recording.restart();
-    }
-    this.#established();
-    this.emit('connection', greeting);
-    if (recording) this.#beginRecording();
-    if (lost) this.#reconnects += 1;
-    this.#setState(lost && recording ? 'resumed' : 'live', lost ? { fresh: true } : {});
-    this.#pump();
-  }
-
-  /** @param {Message} message */
-  #onResumed(message) {
-    this.#lastError = null;
-    this.#reconnects += 1;
-    this.#established();
-    const recording = this.#recording;
-    if (recording) {
-      const started = message.state === 'recording';
-      recording.log.rewind(started || recording.confirmed ? Number(message.received_samples) : 0);
-      if (!started && !recording.confirmed) this.#beginRecording();
-      // Idle although it had started: our stop arrived, and its answer is among the replayed messages.
-      else if (!started) recording.log.skipAll();
-      if (this.#link) this.#link.heartbeat = true;
-    }
-    this.#setState('resumed', { fresh: false });
-    this.#pump();
-  }
-
-  #established() {
-    this.#ready = true;
-    this.backoff.reset();
-    this.#link?.established();
-    this.#connecting?.resolve();
-    this.#connecting = null;
+  /** @param {RNNTClientError} error */
+  #onError(error) {
+    const { code, message, retryable, detail } = error;
+    this.emit('error', { code, text: message, retryable, ...(detail === undefined ? {} : { detail }) });
+    if (this.#configuring.length > 0) this.#configuring.shift()?.reject(error);
+    else if (this.#starting && this.#connector.ready) this.#failRecording(error);
   }
 
   #beginRecording() {
-    if (!this.#recording || !this.#link) return;
-    this.#recording.log.resumable = this.#session?.token !== null;
-    this.#link.heartbeat = true;
-    this.#link.sendMessage(this.#recording.startMessage);
+    if (!this.#recording) return;
+    this.#recording.log.resumable = this.#connector.session?.token !== null;
+    this.#heartbeat(true);
+    this.#connector.link?.sendMessage(this.#recording.startMessage);
     this.#pump();
   }
 
-  /** @param {Message} message */
-  #onError(message) {
-    // The answer to a stale token; a greeting for the fresh session follows.
-    if (message.code === 'RESUME_EXPIRED') return;
-    if (this.#ready && this.#seenBefore(message)) return;
-    const reason = {
-      code: String(message.code ?? 'INTERNAL'),
-      text: String(message.error ?? 'The server reported an error.'),
-      retryable: message.retryable === true,
-    };
-    this.#lastError = reason;
-    const detail = typeof message.detail === 'string' ? { detail: message.detail } : {};
-    this.emit('error', { ...reason, ...detail });
-    const error = new RNNTClientError(reason, this.#recording?.result());
-    if (this.#configuring.length > 0) this.#configuring.shift()?.reject(error);
-    else if (this.#starting && this.#ready) this.#failRecording(error);
+  /** @param {Error} error */
+  #failRecording(error) {
+    this.#recording = null;
+    this.#starting?.reject(error);
+    this.#stopping?.reject(error);
+    for (const waiter of this.#configuring.splice(0)) waiter.reject(error);
+    for (const waiter of this.#draining.splice(0)) waiter.resolve();
+    this.#starting = null;
+    this.#stopping = null;
+    this.#heartbeat(false);
+  }
+
+  /** @param {boolean} on */
+  #heartbeat(on) {
+    if (this.#connector.link) this.#connector.link.heartbeat = on;
   }
 
   // ---- sending ------------------------------------------------------------------------------------------
 
   #pump() {
+    const { link, ready } = this.#connector;
     const recording = this.#recording;
-    if (!recording || !this.#link || !this.#ready || this.#pumpTimer !== null) return;
-    if (recording.pump(this.#link)) {
-      if (this.#state === 'resumed') this.#setState('live');
+    if (!recording || !link || !ready || this.#pumpTimer !== null) return;
+    if (recording.pump(link)) {
+      if (this.state === 'resumed') this.#connector.setState('live');
     } else {
       this.#pumpTimer = this.options.clock.setTimeout(() => {
         this.#pumpTimer = null;
@@ -528,6 +381,11 @@ export class RNNTClient extends Emitter {
       }, PUMP_INTERVAL_MS);
     }
     this.#releaseDrained();
+  }
+
+  #stopPump() {
+    this.options.clock.clearTimeout(this.#pumpTimer);
+    this.#pumpTimer = null;
   }
 
   #roomy() {

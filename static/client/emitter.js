@@ -30,15 +30,17 @@ export class Emitter extends EventTarget {
 export class RNNTClientError extends Error {
   /**
    * @param {import('./types.js').Reason} reason
-   * @param {import('./types.js').RecordingResult} [result] What was recognised before it failed.
+   * @param {{ result?: import('./types.js').RecordingResult | undefined, detail?: unknown }} [more] `result`:
+   *   what was recognised before it failed.
    */
-  constructor(reason, result) {
+  constructor(reason, { result, detail } = {}) {
     super(reason.text);
     this.name = 'RNNTClientError';
     this.code = reason.code;
     this.retryable = reason.retryable;
     this.retryAfterMs = reason.retryAfterMs;
     this.result = result;
+    this.detail = typeof detail === 'string' ? detail : undefined;
   }
 }
 
