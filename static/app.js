@@ -41,6 +41,9 @@ let tape = new Tape(FILE_RATE);
 /** @type {AbortController | null} Ends the feeding of a file. */
 let feeding = null;
 let recording = false;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let liveTimer;
+const RESUMED_SHOWN_MS = 3_000;
 
 // ---- what the page says --------------------------------------------------------------------------------
 
@@ -60,6 +63,7 @@ function notice(text, tone = 'bad') {
  * @param {string} text
  */
 function showState(state, text) {
+  clearTimeout(liveTimer);
   byId('state').dataset.state = state;
   byId('state-text').textContent = text;
 }
@@ -91,7 +95,12 @@ function newClient() {
   made.on('state', (change) => {
     if (client !== made) return;
     const { state, text, tone } = connectionText(change);
-    showState(state, text);
+    // Catching up takes milliseconds: what was resumed stays to be read for a while, then the page is live.
+    if (change.state === 'live' && change.previous === 'resumed') {
+      liveTimer = setTimeout(() => showState(state, text), RESUMED_SHOWN_MS);
+    } else {
+      showState(state, text);
+    }
     if (tone) notice(change.reason ? `${text}. ${change.reason.text}` : text, tone);
     else if (change.state === 'live' || change.state === 'resumed') notice('');
   });

@@ -15,7 +15,7 @@ export function connectionText(change) {
     case 'reconnecting':
       return { state, text: 'Connection lost, reconnecting', ...(reason ? { tone: 'warn' } : {}) };
     case 'resumed':
-      return { state, text: fresh ? 'Back in a new session, catching up' : 'Back, catching up' };
+      return { state, text: fresh ? 'Resumed in a new session' : 'Resumed' };
     case 'refused':
       return { state, text: `Refused${wait}`, tone: 'bad' };
     case 'closed':

@@ -60,7 +60,7 @@ describe('the page’s words for a connection', () => {
     );
     assert.equal(
       connectionText({ state: 'resumed', previous: 'reconnecting', fresh: false }).text,
-      'Back, catching up',
+      'Resumed',
     );
   });
 

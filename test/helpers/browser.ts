@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Browser, chromium } from 'playwright-core';
+import { type Browser, chromium, type Page } from 'playwright-core';
 
 const CHROMIUM = process.env.CHROMIUM_PATH ?? '/usr/bin/chromium';
 
@@ -26,5 +27,21 @@ export function launchChromium(microphoneWav = join(process.cwd(), 'static/sampl
       '--use-fake-ui-for-media-stream',
       `--use-file-for-fake-audio-capture=${microphoneWav}`,
     ],
+  });
+}
+
+/** What axe-core finds wrong with the page, one line each. WCAG 2.2 A and AA, and best practices. */
+export async function violations(page: Page): Promise<string[]> {
+  const axe = await readFile(join(process.cwd(), 'node_modules/axe-core/axe.min.js'), 'utf8');
+  // By the debugger, not by a script element: the page's Content-Security-Policy stays in force.
+  await page.evaluate(axe);
+  return page.evaluate(async () => {
+    const { axe } = globalThis as unknown as {
+      axe: {
+        run(): Promise<{ violations: { id: string; nodes: { html: string; failureSummary?: string }[] }[] }>;
+      };
+    };
+    const { violations } = await axe.run();
+    return violations.flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.html} ${n.failureSummary ?? ''}`));
   });
 }
