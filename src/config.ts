@@ -108,7 +108,12 @@ export const OPTIONS = {
     doc: 'How long running recordings may take to finish when the server is asked to stop.',
   },
   maxUploadMb: { schema: real(0.001, 4096), initial: 100, unit: 'MB', doc: 'Largest upload.' },
-  maxUploadSeconds: { schema: real(1, 86_400), initial: 3600, unit: 's', doc: 'Longest audio in one upload.' },
+  maxUploadSeconds: {
+    schema: real(1, 86_400),
+    initial: 3600,
+    unit: 's',
+    doc: 'Longest audio in one upload.',
+  },
   maxUploads: {
     schema: whole(0, 256),
     initial: 4,
@@ -202,7 +207,8 @@ export function laneCount(config: Config, provider: 'cpu' | 'cuda'): number {
 export function optionsTable(): string {
   const rows = OPTION_NAMES.map((name) => {
     const { initial, unit, doc } = option(name);
-    const shown = Array.isArray(initial) || initial === '' ? '–' : `\`${String(initial)}\`${unit ? ` ${unit}` : ''}`;
+    const shown =
+      Array.isArray(initial) || initial === '' ? '–' : `\`${String(initial)}\`${unit ? ` ${unit}` : ''}`;
     return `| \`--${flagOf(name)}\` | \`${envOf(name)}\` | ${shown} | ${doc} |`;
   });
   return ['| option | environment | default | meaning |', '|---|---|---|---|', ...rows].join('\n');

@@ -17,8 +17,7 @@ export const packageRoot = findRoot(dirname(fileURLToPath(import.meta.url)));
 export const inPackage = (...parts: string[]): string => join(packageRoot, ...parts);
 
 /** The compiled worker of the given name, as a file: URL that Piscina takes. */
-export const workerUrl = (name: string): string =>
-  new URL(`../workers/${name}.js`, import.meta.url).href;
+export const workerUrl = (name: string): string => new URL(`../workers/${name}.js`, import.meta.url).href;
 
 const { version } = JSON.parse(readFileSync(inPackage('package.json'), 'utf8')) as { version: string };
 export const packageVersion = version;

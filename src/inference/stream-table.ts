@@ -4,7 +4,16 @@
  * result can never reach the next tenant.
  */
 import type { SampleSink } from '../audio/sink.js';
-import { BANK, FRESH, HEADER_INTS, READ, type ResultViews, resultViews, type SlabLayout, VALID } from './layout.js';
+import {
+  BANK,
+  FRESH,
+  HEADER_INTS,
+  READ,
+  type ResultViews,
+  resultViews,
+  type SlabLayout,
+  VALID,
+} from './layout.js';
 
 /** What the tenant of a slot is told. */
 export interface SlotOwner {
@@ -143,6 +152,10 @@ export class StreamTable {
     this.slab = new SharedArrayBuffer(layout.bytes);
     this.slots = Array.from({ length: layout.slots }, (_, i) => new Slot(i, this.slab, layout, onReady));
     this.vacant.push(...[...this.slots].reverse());
+  }
+
+  get vacancies(): number {
+    return this.vacant.length;
   }
 
   get leased(): number {

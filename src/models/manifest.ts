@@ -7,7 +7,10 @@ import { LIMITS } from '../limits.js';
 
 /** Element types a state tensor may have; the stream table only moves their bytes. */
 export const STATE_TYPES = {
-  float32: { bytes: 4, make: (buffer: ArrayBuffer, at: number, n: number) => new Float32Array(buffer, at, n) },
+  float32: {
+    bytes: 4,
+    make: (buffer: ArrayBuffer, at: number, n: number) => new Float32Array(buffer, at, n),
+  },
   float16: { bytes: 2, make: (buffer: ArrayBuffer, at: number, n: number) => new Uint16Array(buffer, at, n) },
   int32: { bytes: 4, make: (buffer: ArrayBuffer, at: number, n: number) => new Int32Array(buffer, at, n) },
   int64: { bytes: 8, make: (buffer: ArrayBuffer, at: number, n: number) => new BigInt64Array(buffer, at, n) },
@@ -80,4 +83,5 @@ export const frameMs = (manifest: Manifest): number =>
   (manifest.chunkSamples / manifest.sampleRate / manifest.framesPerChunk) * 1000;
 
 /** Token positions in a step's answer: frames × symbols. */
-export const resultTokens = (manifest: Manifest): number => manifest.framesPerChunk * manifest.symbolsPerFrame;
+export const resultTokens = (manifest: Manifest): number =>
+  manifest.framesPerChunk * manifest.symbolsPerFrame;

@@ -55,7 +55,10 @@ export function readManifest(folder: string): Manifest {
     throw new ServerError('MODEL_INVALID', `${path}: ${where}`);
   }
   if (stateLayout(result.data).bytes > LIMITS.maxStateBytes) {
-    throw new ServerError('MODEL_INVALID', `${path}: the state of a stream is larger than ${LIMITS.maxStateBytes} bytes`);
+    throw new ServerError(
+      'MODEL_INVALID',
+      `${path}: the state of a stream is larger than ${LIMITS.maxStateBytes} bytes`,
+    );
   }
   return result.data;
 }
@@ -106,7 +109,8 @@ export async function loadModel(reference: string): Promise<Model> {
   const manifest = readManifest(folder);
   const listed = new Set(manifest.files.map((file) => file.path));
   for (const needed of [manifest.graph, manifest.tokens]) {
-    if (!listed.has(needed)) throw new ServerError('MODEL_INVALID', `${folder}: files does not list ${needed}`);
+    if (!listed.has(needed))
+      throw new ServerError('MODEL_INVALID', `${folder}: files does not list ${needed}`);
   }
   for (const file of manifest.files) await verifyFile(folder, file);
   const tokensPath = join(folder, manifest.tokens);

@@ -5,7 +5,13 @@
 import { z } from 'zod';
 import { type ErrorCode, ServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
-import { CLIENT_MESSAGE_TYPES, type ClientMessage, type ClientMessageType, ENCODINGS, type RecordingConfig } from './types.js';
+import {
+  CLIENT_MESSAGE_TYPES,
+  type ClientMessage,
+  type ClientMessageType,
+  ENCODINGS,
+  type RecordingConfig,
+} from './types.js';
 
 const hotword = z.object({
   phrase: z.string().min(1).max(LIMITS.maxHotwordChars),
@@ -45,7 +51,10 @@ export function parseConfig(value: unknown): Partial<RecordingConfig> {
     const issue = result.error.issues[0];
     const field = String(issue?.path[0] ?? '');
     const where = issue?.path.join('.') || 'config';
-    throw new ServerError(FIELD_CODES[field] ?? 'INVALID_MESSAGE', `${where}: ${issue?.message ?? 'invalid'}`);
+    throw new ServerError(
+      FIELD_CODES[field] ?? 'INVALID_MESSAGE',
+      `${where}: ${issue?.message ?? 'invalid'}`,
+    );
   }
   return dropUndefined(result.data);
 }

@@ -4,7 +4,13 @@ import { LIMITS } from '../limits.js';
 import type { Manifest } from '../models/manifest.js';
 import type { Segment } from '../transcript/transcript.js';
 import { joinWords, type Word, wordConfidence } from '../transcript/words.js';
-import type { ErrorMessage, PartialMessage, TranscriptionMessage, WarningMessage, WordResult } from './types.js';
+import type {
+  ErrorMessage,
+  PartialMessage,
+  TranscriptionMessage,
+  WarningMessage,
+  WordResult,
+} from './types.js';
 
 /** Samples as seconds, to the hundredth. */
 export const toSeconds = (samples: number): number => Math.round((samples / LIMITS.sampleRateHz) * 100) / 100;

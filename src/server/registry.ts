@@ -1,5 +1,5 @@
 /** All sessions of the server: who they are, one coarse sweep for their timers, and what the inspector may see. */
-import type { SessionActivity } from '../../machines/session.js';
+import { isAttached, type SessionActivity } from '../../machines/session.js';
 import type { Session } from '../session/session.js';
 
 const SWEEP_MS = 1_000;
@@ -64,13 +64,20 @@ export class SessionRegistry {
   }
 
   closeAll(): void {
-    for (const session of [...this.sessions.values()]) session.actor.send({ type: 'CLOSE', code: 'DRAINING' });
+    for (const session of [...this.sessions.values()])
+      session.actor.send({ type: 'CLOSE', code: 'DRAINING' });
   }
 
   counts(): Record<SessionActivity, number> {
     const counts = { idle: 0, recording: 0, flushing: 0, closed: 0 };
     for (const session of this.sessions.values()) counts[session.activity]++;
     return counts;
+  }
+
+  transports(): { attached: number; detached: number } {
+    let attached = 0;
+    for (const session of this.sessions.values()) if (isAttached(session.actor.getSnapshot())) attached++;
+    return { attached, detached: this.sessions.size - attached };
   }
 
   stop(): void {

@@ -17,13 +17,19 @@ export class SessionMetrics {
   ignoredFrames = 0;
   droppedPartials = 0;
 
+  /** Set by whoever exposes the figures elsewhere as well; takes seconds. */
+  chunkHistogram: { observe(seconds: number): void } | null = null;
+  finalHistogram: { observe(seconds: number): void } | null = null;
+
   recordChunk(latencyMs: number, audioSamples: number): void {
     this.chunk.record(latencyMs);
+    this.chunkHistogram?.observe(latencyMs / 1000);
     this.audioSamples += audioSamples;
   }
 
   recordFinal(latencyMs: number): void {
     this.final.record(latencyMs);
+    this.finalHistogram?.observe(latencyMs / 1000);
   }
 
   countError(code: ErrorCode): void {

@@ -5,7 +5,12 @@
  */
 import { randomBytes } from 'node:crypto';
 import { createActor } from 'xstate';
-import { activityOf, type SessionActivity, type SessionEffects, sessionMachine } from '../../machines/session.js';
+import {
+  activityOf,
+  type SessionActivity,
+  type SessionEffects,
+  sessionMachine,
+} from '../../machines/session.js';
 import type { CodecPool } from '../audio/codec-pool.js';
 import { ERRORS, type ErrorCode, ServerError, toServerError } from '../errors.js';
 import type { Engine } from '../inference/engine.js';
@@ -13,7 +18,14 @@ import type { Slot, SlotOwner } from '../inference/stream-table.js';
 import { LIMITS } from '../limits.js';
 import type { Logger } from '../log.js';
 import { controlInBinary, parseControl } from '../protocol/parse.js';
-import { renderError, renderPartial, renderTranscription, renderWarning, timestamp, toSeconds } from '../protocol/render.js';
+import {
+  renderError,
+  renderPartial,
+  renderTranscription,
+  renderWarning,
+  timestamp,
+  toSeconds,
+} from '../protocol/render.js';
 import {
   type ClientMessage, COMMON_SAMPLE_RATES, ENCODINGS, PROTOCOL_VERSION, type RecordingConfig,
 } from '../protocol/types.js'; // biome-ignore format: one line a source
@@ -21,8 +33,8 @@ import type { Segment } from '../transcript/transcript.js';
 import type { Piece, Word } from '../transcript/words.js';
 import { LevelMeter, type SessionMetrics } from './meters.js';
 import { Outbox, type Transport } from './outbox.js';
-import { Recording, type RecordingListener } from './recording.js';
 import { RateLimiter } from './rate-limiter.js';
+import { Recording, type RecordingListener } from './recording.js';
 
 /** What all sessions of a server share. */
 export interface SessionContext {
@@ -181,7 +193,10 @@ export class Session implements SlotOwner, RecordingListener {
     if (!this.rate.take()) throw new ServerError('RATE_LIMITED');
     switch (message.type) {
       case 'start_recording':
-        this.actor.send({ type: 'START', config: { ...this.context.defaults, ...this.configured, ...message.config } });
+        this.actor.send({
+          type: 'START',
+          config: { ...this.context.defaults, ...this.configured, ...message.config },
+        });
         return;
       case 'stop_recording':
         this.stopRequestedMs = performance.now();
@@ -270,7 +285,10 @@ export class Session implements SlotOwner, RecordingListener {
     const manifest = engine.model.manifest;
     this.recording = new Recording({ slot: this.slot, manifest, pieces, codecPool, config }, this);
     this.context.metrics.recordings++;
-    this.log.info({ recording: this.recordings, rate: config.sample_rate, encoding: config.encoding }, 'recording started');
+    this.log.info(
+      { recording: this.recordings, rate: config.sample_rate, encoding: config.encoding },
+      'recording started',
+    );
     this.outbox.send({ type: 'recording_started', timestamp: timestamp(), config });
     const frames = this.held;
     this.held = [];
@@ -291,7 +309,10 @@ export class Session implements SlotOwner, RecordingListener {
       total_segments: transcript?.segments ?? 0,
       timestamp: timestamp(),
     });
-    this.log.info({ recording: this.recordings, audioS: this.audioSeconds, segments: transcript?.segments }, 'recording stopped');
+    this.log.info(
+      { recording: this.recordings, audioS: this.audioSeconds, segments: transcript?.segments },
+      'recording stopped',
+    );
   }
 
   private close(code: ErrorCode | null): void {

@@ -166,5 +166,3 @@ export class Transcript {
     this.listener.onSegment({ id: this.segments, words, reason });
   }
 }
-
-

@@ -96,7 +96,13 @@ export class WordList {
     const last = this.words.at(-1);
     const startSamples = Math.max(start, last?.startSamples ?? 0, 0);
     if (last && last.endSamples > startSamples) last.endSamples = startSamples;
-    this.words.push({ text, startSamples, endSamples: Math.max(end, startSamples), tokens: 1, logpSum: logp });
+    this.words.push({
+      text,
+      startSamples,
+      endSamples: Math.max(end, startSamples),
+      tokens: 1,
+      logpSum: logp,
+    });
   }
 
   /** Takes the words before the one that may still grow; all of them if there is only one. */
