@@ -178,7 +178,8 @@ abstract class BaseIntake implements Intake {
   #takeOrKeep(bytes: Uint8Array): void {
     const taken = this.#waiting.length === 0 ? this.take(bytes) : 0;
     if (taken === bytes.length) return;
-    this.#waiting.push(bytes.slice(taken)); // a copy: ws uses its buffers again
+    // A copy, since ws uses its buffers again; `slice` would be none: on a Buffer it is a view.
+    this.#waiting.push(new Uint8Array(bytes.subarray(taken)));
     this.#waitingBytes += bytes.length - taken;
   }
 
