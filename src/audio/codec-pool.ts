@@ -9,6 +9,7 @@
  */
 import { Piscina } from 'piscina';
 import { ServerError, toServerError } from '../errors.js';
+import { LIMITS } from '../limits.js';
 import type { AudioFormat } from '../protocol/types.js';
 import { type CodecWorkerData, codecSlabBytes } from './codec-slab.js';
 import { CodecStream, type CodecStreamEvents } from './codec-stream.js';
@@ -33,8 +34,6 @@ export interface CodecPoolOptions {
   readonly taskIntervalMs?: number;
 }
 
-/** File decodes that may wait behind the running one. */
-const MAX_QUEUED_FILES = 16;
 const IDLE_FILE_THREAD_MS = 30_000;
 
 export class CodecPool {
@@ -79,7 +78,7 @@ export class CodecPool {
       minThreads: 0,
       maxThreads: 1,
       idleTimeout: IDLE_FILE_THREAD_MS,
-      maxQueue: MAX_QUEUED_FILES,
+      maxQueue: LIMITS.maxQueuedFiles,
     });
   }
 
@@ -123,7 +122,7 @@ export class CodecPool {
     const owned = buffer instanceof ArrayBuffer && buffer.byteLength === bytes.byteLength;
     const moved = owned ? bytes : new Uint8Array(bytes); // a copy: a view would take all of its buffer along
     const request: FileRequest = { bytes: moved, ...options };
-    if (this.#fileThread.queueSize >= MAX_QUEUED_FILES) throw new ServerError('TOO_MANY_UPLOADS');
+    if (this.#fileThread.queueSize >= LIMITS.maxQueuedFiles) throw new ServerError('TOO_MANY_UPLOADS');
     let answer: FileAnswer;
     try {
       answer = await this.#fileThread.run(request, {
