@@ -1,0 +1,4 @@
+import { build, prepare } from './prepare.mjs';
+
+prepare();
+build({ force: process.argv.includes('--force') });

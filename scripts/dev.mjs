@@ -1,0 +1,30 @@
+// `npm run dev`: the compiler in watch mode, and the server restarted whenever it has written something new.
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { prepare, root } from './prepare.mjs';
+
+prepare();
+const env = { ...process.env, DEV_MODE: process.env.DEV_MODE ?? 'true' };
+const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+const children = [
+  spawn(process.execPath, [tsc, '-p', 'tsconfig.json', '--watch', '--preserveWatchOutput'], {
+    cwd: root,
+    stdio: 'inherit',
+  }),
+  spawn(
+    process.execPath,
+    [
+      '--watch',
+      '--watch-preserve-output',
+      join(root, 'scripts', 'bin.mjs'),
+      'start',
+      ...process.argv.slice(2),
+    ],
+    { cwd: root, stdio: 'inherit', env },
+  ),
+];
+const stop = () => {
+  for (const child of children) child.kill('SIGTERM');
+};
+process.on('SIGINT', stop);
+process.on('SIGTERM', stop);

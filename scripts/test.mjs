@@ -1,0 +1,21 @@
+// `npm test [-- filter…]`: installs and builds what is missing, then runs the compiled tests with node:test.
+import { spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { prepare, root } from './prepare.mjs';
+
+prepare();
+const filters = process.argv.slice(2);
+const found = [];
+(function walk(folder) {
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) walk(path);
+    else if (entry.name.endsWith('.test.js')) found.push(relative(root, path));
+  }
+})(join(root, 'dist', 'test'));
+const files = found.filter((file) => filters.every((filter) => file.includes(filter))).sort();
+// Two files at a time: most of them own a server with inference threads.
+const args = ['--enable-source-maps', '--test', '--test-concurrency=2', '--test-timeout=180000', ...files];
+const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
+process.exitCode = status ?? 1;

@@ -1,0 +1,88 @@
+/** The command line. Options come from config.ts; a bad value ends with a clear message and exit code 2. */
+import { Command, CommanderError, Option } from 'commander';
+import { type Config, envOf, flagOf, loadConfig, OPTION_NAMES, OPTIONS, type OptionName } from './config.js';
+import { ServerError } from './errors.js';
+import { packageVersion } from './paths.js';
+
+const EXIT_USAGE = 2;
+
+/** Adds the given options of the schema to a command. */
+function withOptions(command: Command, names: readonly OptionName[]): Command {
+  for (const name of names) {
+    const { doc, initial } = OPTIONS[name];
+    const isFlag = typeof initial === 'boolean';
+    const shown = Array.isArray(initial) || initial === '' ? '' : ` (default: ${String(initial)})`;
+    const flags = `--${flagOf(name)}${isFlag ? ' [yes|no]' : ' <value>'}`;
+    command.addOption(new Option(flags, `${doc}${shown} [env: ${envOf(name)}]`));
+  }
+  return command;
+}
+
+function configOf(flags: Record<string, unknown>): Config {
+  return loadConfig(flags as Partial<Record<OptionName, unknown>>);
+}
+
+function buildProgram(finish: (code: number) => void): Command {
+  const program = new Command('rnnt-server')
+    .description('Real-time speech recognition over WebSockets.')
+    .version(packageVersion)
+    .showHelpAfterError()
+    .exitOverride();
+
+  withOptions(
+    program.command('start', { isDefault: true }).description('Run the server.'),
+    OPTION_NAMES,
+  ).action(async (flags) => finish(await (await import('./main.js')).runServer(configOf(flags))));
+
+  const transcribe = program
+    .command('transcribe')
+    .description('Transcribe audio files without a server; prints the text, or JSON with --json.')
+    .argument('<files...>', 'audio files: WAV, FLAC, MP3, Ogg Opus, …')
+    .option('--json', 'print one JSON object a file, with words and times');
+  withOptions(transcribe, ['model', 'provider', 'maxUploadSeconds', 'logLevel']).action(
+    async (files, flags) =>
+      finish(await (await import('./commands/transcribe.js')).transcribeFiles(files, flags, configOf(flags))),
+  );
+
+  const models = program.command('models').description('List the models at hand, or verify one.');
+  models.argument('[name]', 'a model to verify: every file against its checksum');
+  models.action(async (name) => finish(await (await import('./commands/models.js')).showModels(name)));
+
+  program
+    .command('machines')
+    .description('Print the state machines.')
+    .addOption(new Option('--machine <name>', 'only this one').choices(['session', 'server']))
+    .addOption(
+      new Option('--format <format>', 'how').choices(['mermaid', 'json', 'scxml']).default('mermaid'),
+    )
+    .action(async (flags) => finish((await import('./commands/machines.js')).showMachines(flags)));
+
+  program
+    .command('bench')
+    .description('Run a paced load of speech against a running server.')
+    .option('--url <url>', 'its WebSocket', 'ws://localhost:8000/ws/transcribe')
+    .option('--connections <n>', 'streams at once', '16')
+    .option('--duration <s>', 'seconds', '30')
+    .option('--json', 'print JSON')
+    .action(async (flags) => finish(await (await import('./commands/bench.js')).runBench(flags)));
+  return program;
+}
+
+/** Runs the command line; returns the exit code. */
+export async function runCli(argv: readonly string[]): Promise<number> {
+  let code = 0;
+  const program = buildProgram((result) => {
+    code = result;
+  });
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
+    if (error instanceof ServerError) {
+      process.stderr.write(`rnnt-server: ${error.code}: ${error.message}\n`);
+      return error.code === 'CONFIG_INVALID' ? EXIT_USAGE : 1;
+    }
+    throw error;
+  }
+}

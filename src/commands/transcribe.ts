@@ -1,0 +1,52 @@
+/** `rnnt-server transcribe FILE…`: the upload path without HTTP. */
+import { readFile } from 'node:fs/promises';
+import { CodecPool } from '../audio/codec-pool.js';
+import type { Config } from '../config.js';
+import { toServerError } from '../errors.js';
+import { startEngine } from '../inference/engine.js';
+import { createLogger } from '../log.js';
+import { loadModel } from '../models/store.js';
+import { renderTranscription, toSeconds } from '../protocol/render.js';
+import { UploadQueue } from '../server/upload-queue.js';
+import { recordingDefaults } from '../session/defaults.js';
+import { pieceTable } from '../transcript/words.js';
+
+export async function transcribeFiles(
+  files: readonly string[],
+  flags: { json?: boolean },
+  config: Config,
+): Promise<number> {
+  const quiet = {
+    ...config,
+    lanes: 1,
+    logLevel: config.logLevel === 'info' ? 'warn' : config.logLevel,
+  } as const;
+  const model = await loadModel(config.model);
+  const engine = await startEngine(model, { ...quiet, maxBatch: 1, maxStreams: 1 }, createLogger(quiet));
+  const codecPool = new CodecPool();
+  const pieces = pieceTable(model.tokens);
+  const defaults = recordingDefaults(config, model.manifest.language);
+  const uploads = new UploadQueue({ engine, codecPool, pieces, defaults, config });
+  let failed = 0;
+  for (const file of files) {
+    try {
+      const bytes = await readFile(file);
+      const nothing = { onSegment: () => {}, onProgress: () => {} };
+      const result = await uploads.transcribe(bytes, nothing, new AbortController().signal);
+      const segments = result.segments.map((segment) =>
+        renderTranscription(segment, 0, true, model.manifest.confidence),
+      );
+      const words = segments.flatMap((segment) => segment.words ?? []);
+      const report = { file, text: result.text, audio_duration_s: toSeconds(result.samples), words };
+      process.stdout.write(
+        flags.json ? `${JSON.stringify(report)}\n` : `${files.length > 1 ? `${file}: ` : ''}${result.text}\n`,
+      );
+    } catch (thrown) {
+      failed++;
+      process.stderr.write(`${file}: ${toServerError(thrown).message}\n`);
+    }
+  }
+  await codecPool.close();
+  await engine.close();
+  return failed === 0 ? 0 : 1;
+}

@@ -1,0 +1,215 @@
+/**
+ * Every option of the server, once: default, unit, bounds and meaning. The command line's flags and help, the
+ * environment variables, the table in the README and the validation all come from here.
+ */
+import { availableParallelism } from 'node:os';
+import { z } from 'zod';
+import { ServerError } from './errors.js';
+
+const flag = z.preprocess((value) => {
+  if (typeof value !== 'string') return value;
+  if (/^(1|true|yes|on)$/i.test(value)) return true;
+  if (/^(0|false|no|off|)$/i.test(value)) return false;
+  return value;
+}, z.boolean());
+
+const whole = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
+const real = (min: number, max: number) => z.coerce.number().min(min).max(max);
+const list = z.preprocess(
+  (value) => (typeof value === 'string' ? value.split(',').map((item) => item.trim()) : value),
+  z.array(z.string().min(1)),
+);
+
+interface Option {
+  readonly schema: z.ZodType;
+  readonly initial: unknown;
+  readonly doc: string;
+  readonly unit?: string;
+  /** The environment variable, where it is not RNNT_SERVER_ plus the name in upper case. */
+  readonly env?: string;
+  readonly secret?: boolean;
+}
+
+export const OPTIONS = {
+  host: { schema: z.string().min(1), initial: '0.0.0.0', doc: 'Address to listen on.' },
+  port: { schema: whole(0, 65535), initial: 8000, doc: 'Port to listen on; 0 takes a free one.' },
+  model: {
+    schema: z.string().min(1),
+    initial: 'default',
+    doc: 'Name of a model in models/, or a folder that holds a manifest.json; `default` is the embedded one.',
+  },
+  provider: {
+    schema: z.enum(['cpu', 'cuda', 'auto']),
+    initial: 'auto',
+    doc: 'Execution provider; `auto` tries CUDA and falls back to the CPU.',
+  },
+  lanes: {
+    schema: whole(0, 64),
+    initial: 0,
+    doc: 'Inference threads, each with its own ONNX session; 0: one a core on the CPU, one on CUDA.',
+  },
+  maxBatch: { schema: whole(1, 1024), initial: 64, doc: 'Streams in one inference step at most.' },
+  maxStreams: {
+    schema: whole(0, 8192),
+    initial: 0,
+    doc: 'Slots in the stream table, the hard bound on sessions; 0: the measured capacity and a quarter more, 32 at least.',
+  },
+  admission: {
+    schema: z.enum(['measured', 'slots']),
+    initial: 'measured',
+    doc: 'Refuse new streams past the capacity measured at start (`measured`), or only when no slot is free (`slots`).',
+  },
+  latencyTargetMs: {
+    schema: real(20, 5000),
+    initial: 100,
+    unit: 'ms',
+    doc: 'The chunk latency that the capacity measurement must hold.',
+  },
+  ringSeconds: {
+    schema: real(1, 30),
+    initial: 3,
+    unit: 's',
+    doc: 'Audio a stream may have waiting; a faster sender is slowed by TCP.',
+  },
+  partialIntervalMs: {
+    schema: whole(0, 10_000),
+    initial: 100,
+    unit: 'ms',
+    doc: 'Default for the least time between two partials of a stream.',
+  },
+  silenceDuration: {
+    schema: real(0.1, 10),
+    initial: 0.6,
+    unit: 's',
+    doc: 'Default silence that ends a segment.',
+  },
+  maxSegmentDuration: {
+    schema: real(1, 300),
+    initial: 30,
+    unit: 's',
+    doc: 'Default length after which a segment is cut at a word.',
+  },
+  idleTimeout: {
+    schema: real(1, 86_400),
+    initial: 120,
+    unit: 's',
+    doc: 'Close a connection from which nothing came for this long.',
+  },
+  resumeWindow: {
+    schema: real(0, 600),
+    initial: 0,
+    unit: 's',
+    doc: 'How long a dropped session waits for its client; 0 turns resuming off.',
+  },
+  drainTimeout: {
+    schema: real(0, 600),
+    initial: 20,
+    unit: 's',
+    doc: 'How long running recordings may take to finish when the server is asked to stop.',
+  },
+  maxUploadMb: { schema: real(0.001, 4096), initial: 100, unit: 'MB', doc: 'Largest upload.' },
+  maxUploadSeconds: {
+    schema: real(1, 86_400),
+    initial: 3600,
+    unit: 's',
+    doc: 'Longest audio in one upload.',
+  },
+  maxUploads: {
+    schema: whole(0, 256),
+    initial: 4,
+    doc: 'Uploads transcribed at once; they run behind the live streams.',
+  },
+  deflate: {
+    schema: flag,
+    initial: false,
+    doc: 'Offer permessage-deflate to WebSocket clients (costs memory and CPU; for mobile clients).',
+  },
+  authToken: {
+    schema: z.string(),
+    initial: '',
+    secret: true,
+    doc: 'If set, clients must send it as `Authorization: Bearer …` or `?token=…`.',
+  },
+  allowedOrigins: {
+    schema: list,
+    initial: [],
+    doc: 'Comma-separated browser origins that may connect; empty: all.',
+  },
+  logLevel: {
+    schema: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
+    initial: 'info',
+    env: 'LOG_LEVEL',
+    doc: 'Least level that is logged.',
+  },
+  devMode: { schema: flag, initial: false, env: 'DEV_MODE', doc: 'Readable logs; no caching of the pages.' },
+  debugTranscripts: {
+    schema: flag,
+    initial: false,
+    doc: 'Allow transcripts in logs and in the inspector. Never on in production.',
+  },
+} as const satisfies Record<string, Option>;
+
+export type OptionName = keyof typeof OPTIONS;
+export type Config = { readonly [K in OptionName]: z.output<(typeof OPTIONS)[K]['schema']> };
+
+export const OPTION_NAMES = Object.keys(OPTIONS) as OptionName[];
+
+const option = (name: OptionName): Option => OPTIONS[name];
+
+/** maxBatch → max-batch */
+export const flagOf = (name: OptionName): string => name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
+
+/** maxBatch → RNNT_SERVER_MAX_BATCH, unless the option names its own variable. */
+export const envOf = (name: OptionName): string =>
+  option(name).env ?? `RNNT_SERVER_${flagOf(name).replaceAll('-', '_').toUpperCase()}`;
+
+/**
+ * Reads the configuration: flags before environment before defaults.
+ * @throws ServerError CONFIG_INVALID naming every bad value and where it came from
+ */
+export function loadConfig(
+  flags: Partial<Record<OptionName, unknown>> = {},
+  env: Record<string, string | undefined> = process.env,
+): Config {
+  const config: Record<string, unknown> = {};
+  const problems: string[] = [];
+  for (const name of OPTION_NAMES) {
+    const { schema, initial } = option(name);
+    const fromEnv = env[envOf(name)];
+    const [value, source] =
+      flags[name] !== undefined
+        ? [flags[name], `--${flagOf(name)}`]
+        : fromEnv !== undefined && fromEnv !== ''
+          ? [fromEnv, envOf(name)]
+          : [initial, 'default'];
+    const result = schema.safeParse(value);
+    if (result.success) config[name] = result.data;
+    else problems.push(`${source}: ${result.error.issues.map((issue) => issue.message).join('; ')}`);
+  }
+  if (problems.length > 0) throw new ServerError('CONFIG_INVALID', problems.join(' | '));
+  return config as Config;
+}
+
+/** Configuration as it may be shown to others: secrets are only said to be set or not. */
+export function publicConfig(config: Config): Record<string, unknown> {
+  return Object.fromEntries(
+    OPTION_NAMES.map((name) => [name, option(name).secret ? (config[name] ? '(set)' : '') : config[name]]),
+  );
+}
+
+/** The lanes to start when the option says 0. */
+export function laneCount(config: Config, provider: 'cpu' | 'cuda'): number {
+  if (config.lanes > 0) return config.lanes;
+  return provider === 'cuda' ? 1 : availableParallelism();
+}
+
+/** The options as a Markdown table, for the README; a test keeps it fresh. */
+export function optionsTable(): string {
+  const rows = OPTION_NAMES.map((name) => {
+    const { initial, unit, doc } = option(name);
+    const shown =
+      Array.isArray(initial) || initial === '' ? '–' : `\`${String(initial)}\`${unit ? ` ${unit}` : ''}`;
+    return `| \`--${flagOf(name)}\` | \`${envOf(name)}\` | ${shown} | ${doc} |`;
+  });
+  return ['| option | environment | default | meaning |', '|---|---|---|---|', ...rows].join('\n');
+}

@@ -1,0 +1,201 @@
+/**
+ * Continuous micro-batching. There is no timer: a free lane takes whatever is ready, most urgent first. While the
+ * lanes are busy ready streams gather, so batches grow exactly as the load grows.
+ */
+import type { LaneAnswer } from './messages.js';
+import { SlotQueues } from './slot-queue.js';
+import type { Slot, StreamTable } from './stream-table.js';
+
+/** A lane as the batcher sees it; tests put a scripted one in its place. */
+export interface BatchLane {
+  readonly id: number;
+  /** Slot numbers of the batch, written by the batcher before `step`. */
+  readonly batch: Int32Array;
+  step(count: number): Promise<LaneAnswer>;
+  /** Makes the lane usable again after a failed step; rejects when it is lost for good. */
+  recover(error: unknown): Promise<void>;
+}
+
+export interface BatchObserver {
+  /** A step of `count` streams came back; `waitMs` is how long its oldest chunk had waited for a lane. */
+  onBatch(lane: BatchLane, count: number, answer: LaneAnswer, waitMs: number): void;
+  onLaneFailed(lane: BatchLane, error: unknown): void;
+  onLaneLost(lane: BatchLane, error: unknown): void;
+}
+
+export interface BatcherOptions {
+  readonly maxBatch: number;
+  /** Uploads in a batch beside live streams, so that they never make a live step much longer. */
+  readonly maxBulkBesideLive: number;
+  /** Ready streams from which a batch is shared out among the idle lanes rather than given to one. */
+  readonly splitFrom: number;
+  /** How often a stream's step may fail before the stream is given up. */
+  readonly maxFailures: number;
+  readonly now?: () => number;
+  readonly defer?: (pump: () => void) => void;
+}
+
+export const BATCHER_DEFAULTS = { maxBulkBesideLive: 4, splitFrom: 8, maxFailures: 3 } as const;
+
+const FLUSH = 0;
+const LIVE = 1;
+const BULK = 2;
+const QUEUE = { flush: FLUSH, live: LIVE, bulk: BULK } as const;
+
+export class Batcher {
+  private readonly table: StreamTable;
+  private readonly options: Required<BatcherOptions>;
+  private readonly observer: BatchObserver;
+  private readonly queues: SlotQueues;
+  private readonly idle: BatchLane[] = [];
+  /** The slots of the batch that is being told; read to its end before another lane can return. */
+  private readonly returned: Int32Array;
+  private lanes = 0;
+  private pumpDue = false;
+  private readonly pump = (): void => {
+    this.pumpDue = false;
+    this.dispatch();
+  };
+
+  constructor(table: StreamTable, observer: BatchObserver, options: BatcherOptions) {
+    this.table = table;
+    this.observer = observer;
+    this.options = { now: () => performance.now(), defer: (pump) => void setImmediate(pump), ...options };
+    this.queues = new SlotQueues(table.slots.length, 3);
+    this.returned = new Int32Array(options.maxBatch);
+  }
+
+  addLane(lane: BatchLane): void {
+    this.lanes++;
+    this.idle.push(lane);
+    this.schedule();
+  }
+
+  /** Streams waiting for a lane. */
+  get waiting(): number {
+    return this.queues.size(FLUSH) + this.queues.size(LIVE) + this.queues.size(BULK);
+  }
+
+  get busyLanes(): number {
+    return this.lanes - this.idle.length;
+  }
+
+  /** A slot has a whole chunk, or a flush to run. Called by the slot itself. */
+  readonly onReady = (slot: Slot): void => {
+    if (slot.inFlight) return; // looked at again when its step returns
+    const queue = QUEUE[slot.priority];
+    const stands = this.queues.queueOf(slot.index);
+    if (stands === queue) return;
+    if (stands < 0) slot.readySinceMs = this.options.now();
+    this.queues.push(queue, slot.index);
+    this.schedule();
+  };
+
+  /** At the end of the event loop's turn, so that every socket that was readable now shares the batch. */
+  private schedule(): void {
+    if (this.pumpDue || this.idle.length === 0) return;
+    this.pumpDue = true;
+    this.options.defer(this.pump);
+  }
+
+  private dispatch(): void {
+    while (this.idle.length > 0 && this.waiting > 0) {
+      const lane = this.idle.pop()!;
+      const count = this.fill(lane);
+      if (count === 0) {
+        this.idle.push(lane);
+        return;
+      }
+      void this.run(lane, count);
+    }
+  }
+
+  /** Fills the lane's batch, most urgent first; returns its size. */
+  private fill(lane: BatchLane): number {
+    const urgent = this.queues.size(FLUSH) + this.queues.size(LIVE);
+    const idleLanes = this.idle.length + 1;
+    const share = urgent < this.options.splitFrom ? urgent : Math.ceil(urgent / idleLanes);
+    const most = Math.min(this.options.maxBatch, Math.max(share, 1));
+    let count = this.take(lane, FLUSH, 0, most);
+    count = this.take(lane, LIVE, count, most);
+    const bulkRoom = urgent === 0 ? this.options.maxBatch : this.options.maxBulkBesideLive;
+    return this.take(lane, BULK, count, Math.min(this.options.maxBatch, count + bulkRoom));
+  }
+
+  private take(lane: BatchLane, queue: number, from: number, most: number): number {
+    let count = from;
+    while (count < most) {
+      const index = this.queues.shift(queue);
+      if (index < 0) break;
+      const slot = this.table.slots[index]!;
+      if (slot.owner === null || !slot.ready()) continue;
+      slot.inFlight = true;
+      slot.prepare();
+      lane.batch[count++] = index;
+    }
+    return count;
+  }
+
+  private async run(lane: BatchLane, count: number): Promise<void> {
+    const waitMs = this.options.now() - this.table.slots[lane.batch[0]!]!.readySinceMs;
+    let answer: LaneAnswer;
+    try {
+      answer = await lane.step(count);
+    } catch (error) {
+      this.observer.onLaneFailed(lane, error);
+      this.putBack(lane, count);
+      await this.recover(lane, error);
+      return;
+    }
+    // The lane goes on with what gathered meanwhile before this batch's results are told. Its slots still count as
+    // in flight, so none of them can be taken again before its result was read.
+    const slots = this.returned;
+    for (let i = 0; i < count; i++) slots[i] = lane.batch[i]!;
+    this.idle.push(lane);
+    this.dispatch();
+    this.observer.onBatch(lane, count, answer, waitMs);
+    for (let i = 0; i < count; i++) this.settle(this.table.slots[slots[i]!]!);
+  }
+
+  private settle(slot: Slot): void {
+    slot.inFlight = false;
+    if (slot.owner === null) {
+      this.table.reclaim(slot);
+      return;
+    }
+    slot.commitStep();
+    if (slot.owner !== null && slot.ready()) this.onReady(slot);
+  }
+
+  /** After a failed step nothing was committed: the same chunks go back to the queue. */
+  private putBack(lane: BatchLane, count: number): void {
+    for (let i = 0; i < count; i++) {
+      const slot = this.table.slots[lane.batch[i]!]!;
+      slot.inFlight = false;
+      if (slot.owner === null) this.table.reclaim(slot);
+      else if (++slot.failures >= this.options.maxFailures) slot.owner.onFault(slot);
+      else this.onReady(slot);
+    }
+  }
+
+  private async recover(lane: BatchLane, error: unknown): Promise<void> {
+    try {
+      await lane.recover(error);
+      this.idle.push(lane);
+      this.dispatch();
+    } catch (lost) {
+      this.lanes--;
+      this.observer.onLaneLost(lane, lost);
+    }
+  }
+
+  /** Gives every waiting stream up: no lane is left. */
+  failAll(): void {
+    for (const queue of [FLUSH, LIVE, BULK]) {
+      for (let index = this.queues.shift(queue); index >= 0; index = this.queues.shift(queue)) {
+        const slot = this.table.slots[index]!;
+        slot.owner?.onFault(slot);
+      }
+    }
+  }
+}

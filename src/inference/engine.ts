@@ -1,0 +1,180 @@
+/** The recogniser: stream table, batcher and lanes behind one face. */
+import { type Config, laneCount } from '../config.js';
+import { ServerError } from '../errors.js';
+import { RollingHistogram } from '../histogram.js';
+import type { Logger } from '../log.js';
+import type { Model } from '../models/store.js';
+import { BATCHER_DEFAULTS, Batcher, type BatchLane, type BatchObserver } from './batcher.js';
+import { type Capacity, estimateCapacity, type StepTime } from './capacity.js';
+import { cudaProblem, Lane } from './lane.js';
+import { slabLayout } from './layout.js';
+import { type LaneAnswer, type Provider, probeSizes } from './messages.js';
+import { type Slot, type SlotOwner, StreamTable } from './stream-table.js';
+
+const PROBE_REPEATS = 5;
+/** Slots when the option says 0: enough room over the measured capacity, at least this many. */
+const LEAST_SLOTS = 32;
+const MOST_SLOTS = 2048;
+
+/** Figures that grow while the engine runs: how many steps had each batch size, and latencies. */
+export interface EngineStats {
+  readonly batchSizes: Uint32Array;
+  /** A whole step in the lane: gather, run, scatter. */
+  readonly step: RollingHistogram;
+  /** session.run() alone. */
+  readonly run: RollingHistogram;
+  /** How long the first stream of a batch had waited for a lane. */
+  readonly wait: RollingHistogram;
+  steps: number;
+  streamSteps: number;
+  laneFailures: number;
+}
+
+export interface Engine {
+  readonly model: Model;
+  readonly provider: Provider;
+  readonly capacity: Capacity;
+  readonly table: StreamTable;
+  readonly stats: EngineStats;
+  readonly lanes: readonly Lane[];
+  readonly waiting: number;
+  lease(owner: SlotOwner, bulk?: boolean): Slot | null;
+  release(slot: Slot): void;
+  close(): Promise<void>;
+}
+
+function newStats(maxBatch: number): EngineStats {
+  return {
+    batchSizes: new Uint32Array(maxBatch + 1),
+    step: new RollingHistogram(),
+    run: new RollingHistogram(),
+    wait: new RollingHistogram(),
+    steps: 0,
+    streamSteps: 0,
+    laneFailures: 0,
+  };
+}
+
+/** Keeps the figures and says in the log what happens to the lanes. */
+function observe(
+  stats: EngineStats,
+  log: Logger,
+  onAllLost: () => void,
+  lanesLeft: () => number,
+): BatchObserver {
+  return {
+    onBatch(_lane: BatchLane, count: number, answer: LaneAnswer, waitMs: number) {
+      stats.steps++;
+      stats.streamSteps += count;
+      stats.batchSizes[count]!++;
+      stats.step.record(answer.stepMs);
+      stats.run.record(answer.runMs);
+      stats.wait.record(waitMs);
+    },
+    onLaneFailed(lane, error) {
+      stats.laneFailures++;
+      log.error({ lane: lane.id, err: error }, 'a step failed; the lane starts anew');
+    },
+    onLaneLost(lane, error) {
+      log.fatal({ lane: lane.id, err: error }, 'a lane is lost');
+      if (lanesLeft() === 0) onAllLost();
+    },
+  };
+}
+
+async function startLanes(
+  model: Model,
+  table: StreamTable,
+  provider: Provider,
+  count: number,
+  maxBatch: number,
+): Promise<Lane[]> {
+  const lanes = Array.from({ length: count }, (_, id) => new Lane(id, model, table, provider, maxBatch));
+  const results = await Promise.allSettled(lanes.map((lane) => lane.init()));
+  const failed = results.find((result) => result.status === 'rejected');
+  if (failed) {
+    await Promise.all(lanes.map((lane) => lane.close()));
+    throw failed.reason;
+  }
+  return lanes;
+}
+
+/** Step times with every lane busy at once, as they will be under load. */
+async function measureSteps(lanes: readonly Lane[], maxBatch: number): Promise<StepTime[]> {
+  const times: StepTime[] = [];
+  for (const batch of probeSizes(maxBatch)) {
+    const answers = await Promise.all(lanes.map((lane) => lane.probe(batch, PROBE_REPEATS)));
+    const ms = answers.reduce((sum, answer) => sum + answer.runMs, 0) / answers.length;
+    times.push({ batch, ms });
+  }
+  return times;
+}
+
+function resolveProvider(config: Config, log: Logger): Provider {
+  if (config.provider === 'cpu') return 'cpu';
+  const problem = cudaProblem();
+  if (problem === null) return 'cuda';
+  if (config.provider === 'cuda') throw new ServerError('PROVIDER_UNAVAILABLE', problem);
+  log.debug({ problem }, 'CUDA is not available; using the CPU');
+  return 'cpu';
+}
+
+/**
+ * Starts the lanes, warms them up and measures what they carry. Nothing is ready before this returns.
+ * @throws ServerError PROVIDER_UNAVAILABLE, MODEL_INVALID
+ */
+export async function startEngine(model: Model, config: Config, log: Logger): Promise<Engine> {
+  let provider = resolveProvider(config, log);
+  const { maxBatch, ringSeconds } = config;
+  // The slab is sized before the lanes exist, so an automatic size is a guess that fits in memory.
+  const layoutFor = (slots: number) => slabLayout(model.manifest, slots, ringSeconds);
+  const slots = config.maxStreams > 0 ? config.maxStreams : automaticSlots(layoutFor(1).bytes);
+  let batcher: Batcher | null = null;
+  const table = new StreamTable(layoutFor(slots), (slot) => batcher?.onReady(slot));
+
+  const start = (chosen: Provider) => startLanes(model, table, chosen, laneCount(config, chosen), maxBatch);
+  const lanes = await start(provider).catch((error: unknown) => {
+    if (config.provider !== 'auto' || provider === 'cpu') throw error;
+    log.warn({ err: error }, 'CUDA cannot be used; falling back to the CPU');
+    provider = 'cpu';
+    return start('cpu');
+  });
+
+  const stepTimes = await measureSteps(lanes, maxBatch);
+  const chunkMs = (model.manifest.chunkSamples / model.manifest.sampleRate) * 1000;
+  const measured = estimateCapacity(stepTimes, lanes.length, chunkMs, config.latencyTargetMs);
+  const capacity =
+    config.admission === 'slots'
+      ? { ...measured, streams: slots }
+      : { ...measured, streams: Math.min(measured.streams, slots) };
+
+  const stats = newStats(maxBatch);
+  const lanesLeft = () => lanes.filter((lane) => lane.state !== 'lost').length;
+  const observer = observe(stats, log, () => batcher?.failAll(), lanesLeft);
+  batcher = new Batcher(table, observer, { ...BATCHER_DEFAULTS, maxBatch });
+  for (const lane of lanes) batcher.addLane(lane);
+  const running = batcher;
+
+  return {
+    model,
+    provider,
+    capacity,
+    table,
+    stats,
+    lanes,
+    get waiting() {
+      return running.waiting;
+    },
+    lease: (owner, bulk = false) => table.lease(owner, bulk),
+    release: (slot) => table.release(slot),
+    close: async () => {
+      await Promise.all(lanes.map((lane) => lane.close()));
+    },
+  };
+}
+
+/** At most half a gigabyte of slab by default; what a machine really holds is measured afterwards. */
+function automaticSlots(bytesPerSlot: number): number {
+  const fitting = Math.floor((512 * 1024 * 1024) / bytesPerSlot);
+  return Math.max(LEAST_SLOTS, Math.min(MOST_SLOTS, fitting));
+}

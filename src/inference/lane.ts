@@ -1,0 +1,118 @@
+/**
+ * The main thread's side of a lane: a Piscina pool of one thread. One thread a pool is what lets work be placed on
+ * a lane without blocking the others' queue. A running step is never aborted: ending a thread in the middle of
+ * native work aborts the whole process.
+ */
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { Piscina } from 'piscina';
+import { ServerError } from '../errors.js';
+import type { Model } from '../models/store.js';
+import { workerUrl } from '../paths.js';
+import type { BatchLane } from './batcher.js';
+import type { LaneAnswer, LaneSetup, LaneTask, Provider } from './messages.js';
+import type { StreamTable } from './stream-table.js';
+
+export type LaneState = 'starting' | 'ready' | 'restarting' | 'lost' | 'closed';
+
+const MAX_RESTARTS_IN_A_ROW = 3;
+
+export class Lane implements BatchLane {
+  readonly id: number;
+  readonly provider: Provider;
+  readonly batch: Int32Array;
+  state: LaneState = 'starting';
+  steps = 0;
+  busyMs = 0;
+  restarts = 0;
+  private readonly pool: Piscina<LaneTask, LaneAnswer>;
+  private restartsInARow = 0;
+  private readonly stepTask: { kind: 'step'; count: number } = { kind: 'step', count: 0 };
+
+  constructor(id: number, model: Model, table: StreamTable, provider: Provider, maxBatch: number) {
+    this.id = id;
+    this.provider = provider;
+    const batch = new SharedArrayBuffer(maxBatch * 4);
+    this.batch = new Int32Array(batch);
+    const { inputs, outputs } = model.manifest;
+    const setup: LaneSetup = {
+      slab: table.slab,
+      layout: table.layout,
+      batch,
+      graphPath: model.graphPath,
+      provider,
+      maxBatch,
+      names: { audio: inputs.audio, tokens: outputs.tokens, logp: outputs.logp, vad: outputs.vad ?? null },
+    };
+    this.pool = new Piscina<LaneTask, LaneAnswer>({
+      filename: workerUrl('lane'),
+      minThreads: 1,
+      maxThreads: 1,
+      idleTimeout: Number.POSITIVE_INFINITY,
+      atomics: 'sync',
+      workerData: setup,
+    });
+  }
+
+  /** @throws ServerError PROVIDER_UNAVAILABLE or MODEL_INVALID, with the runtime's own words */
+  async init(): Promise<void> {
+    try {
+      await this.pool.run({ kind: 'init' });
+    } catch (cause) {
+      const words = cause instanceof Error ? cause.message : String(cause);
+      const code = this.provider === 'cuda' ? 'PROVIDER_UNAVAILABLE' : 'MODEL_INVALID';
+      throw new ServerError(code, words, { cause });
+    }
+    this.state = 'ready';
+  }
+
+  probe(batch: number, repeats: number): Promise<LaneAnswer> {
+    return this.pool.run({ kind: 'probe', batch, repeats });
+  }
+
+  async step(count: number): Promise<LaneAnswer> {
+    this.stepTask.count = count;
+    const answer = await this.pool.run(this.stepTask);
+    this.steps++;
+    this.busyMs += answer.stepMs;
+    this.restartsInARow = 0;
+    return answer;
+  }
+
+  /** Makes the session anew, in the same thread or in the one that replaces it. */
+  async recover(error: unknown): Promise<void> {
+    if (this.state === 'closed') throw error;
+    this.state = 'restarting';
+    this.restarts++;
+    if (++this.restartsInARow > MAX_RESTARTS_IN_A_ROW) {
+      this.state = 'lost';
+      throw error;
+    }
+    try {
+      await this.init();
+    } catch (again) {
+      this.state = 'lost';
+      throw again;
+    }
+  }
+
+  /** Lets a running step end, then ends the thread. */
+  async close(): Promise<void> {
+    this.state = 'closed';
+    await this.pool.close({ force: false });
+  }
+}
+
+/**
+ * Why CUDA cannot load here, or null when its provider library lies beside the runtime. The driver's own libraries
+ * can still be missing: then making the session fails with their names.
+ */
+export function cudaProblem(): string | null {
+  const entry = createRequire(import.meta.url).resolve('onnxruntime-node');
+  const folder = join(dirname(entry), '..', 'bin', 'napi-v6', process.platform, process.arch);
+  const library = 'libonnxruntime_providers_cuda.so';
+  return existsSync(join(folder, library))
+    ? null
+    : `${library} is not beside ONNX Runtime (docs/DEPLOYMENT.md, CUDA)`;
+}

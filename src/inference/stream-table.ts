@@ -1,0 +1,189 @@
+/**
+ * The stream table: a fixed number of slots, decided at start. A slot is leased with a generation; a slot whose
+ * step is still in a lane when it is given back is not leased again before that step has returned, so that a late
+ * result can never reach the next tenant.
+ */
+import type { SampleSink } from '../audio/sink.js';
+import {
+  BANK,
+  FRESH,
+  HEADER_INTS,
+  READ,
+  type ResultViews,
+  resultViews,
+  type SlabLayout,
+  VALID,
+} from './layout.js';
+
+/** What the tenant of a slot is told. */
+export interface SlotOwner {
+  /** One step is committed: `slot.result` holds its answer, for `audioSamples` of audio. */
+  onStep(slot: Slot, audioSamples: number): void;
+  /** The flush asked for with `flush()` is complete. */
+  onFlushed(slot: Slot): void;
+  /** The recogniser gave this stream up. */
+  onFault(slot: Slot): void;
+}
+
+/** How urgent a slot's work is: flushes before live audio before uploads. */
+export const PRIORITIES = ['flush', 'live', 'bulk'] as const;
+export type Priority = (typeof PRIORITIES)[number];
+
+export class Slot implements SampleSink {
+  readonly index: number;
+  readonly result: ResultViews;
+  readonly buffer: SharedArrayBuffer;
+  readonly byteOffset: number;
+  readonly ring: Int16Array;
+
+  generation = 0;
+  owner: SlotOwner | null = null;
+  bulk = false;
+  /** Set by the batcher: this slot stands in one of its queues. */
+  queued = false;
+  /** Set by the batcher: a lane is working on this slot. */
+  inFlight = false;
+  failures = 0;
+  /** performance.now() when the chunk that is next became complete. */
+  readySinceMs = 0;
+
+  /** Absolute samples written, and taken by committed steps, since the start of the recording. */
+  written = 0;
+  read = 0;
+  /** Where the audio before the flush ends; −1: no flush under way. */
+  private flushAt = -1;
+  private flushSteps = 0;
+
+  private readonly header: Int32Array;
+  private readonly chunkSamples: number;
+  private readonly onReady: (slot: Slot) => void;
+
+  constructor(index: number, slab: SharedArrayBuffer, layout: SlabLayout, onReady: (slot: Slot) => void) {
+    this.index = index;
+    this.buffer = slab;
+    this.byteOffset = layout.ringAt + index * layout.ringSamples * 2;
+    this.ring = new Int16Array(slab, this.byteOffset, layout.ringSamples);
+    this.header = new Int32Array(slab, layout.headerAt + index * HEADER_INTS * 4, HEADER_INTS);
+    this.result = resultViews(slab, layout, index);
+    this.chunkSamples = layout.chunkSamples;
+    this.onReady = onReady;
+  }
+
+  free(): number {
+    return this.ring.length - (this.written - this.read);
+  }
+
+  commit(samples: number): void {
+    this.written += samples;
+    if (this.ready()) this.onReady(this);
+  }
+
+  /** Samples of the audio that the next step takes. */
+  private available(): number {
+    return (this.flushAt >= 0 ? this.flushAt : this.written) - this.read;
+  }
+
+  ready(): boolean {
+    return this.flushSteps > 0 || this.available() >= this.chunkSamples;
+  }
+
+  get flushing(): boolean {
+    return this.flushAt >= 0;
+  }
+
+  get priority(): Priority {
+    return this.flushing && !this.bulk ? 'flush' : this.bulk ? 'bulk' : 'live';
+  }
+
+  /** Zeroes the stream: the next step begins with an all-zero state. Only while nothing is in flight. */
+  restart(): void {
+    this.written = 0;
+    this.read = 0;
+    this.flushAt = -1;
+    this.flushSteps = 0;
+    this.failures = 0;
+    this.header[FRESH] = 1;
+  }
+
+  /**
+   * Runs everything written so far, then `silenceSamples` of silence, at the head of the queue.
+   * What is written meanwhile comes after it.
+   */
+  flush(silenceSamples: number): void {
+    if (this.flushing) return;
+    this.flushAt = this.written;
+    this.flushSteps = Math.ceil((this.written - this.read + silenceSamples) / this.chunkSamples);
+    if (this.flushSteps === 0) this.finishFlush();
+    else this.onReady(this);
+  }
+
+  /** Called by the batcher before a step: tells the lane what to take. */
+  prepare(): void {
+    const valid = Math.min(this.chunkSamples, this.available());
+    this.header[READ] = this.read % this.ring.length;
+    this.header[VALID] = valid;
+  }
+
+  /** Called by the batcher after a step: flips the bank and tells the tenant. */
+  commitStep(): void {
+    const valid = this.header[VALID]!;
+    this.header[BANK] = 1 - this.header[BANK]!;
+    this.header[FRESH] = 0;
+    this.read += valid;
+    this.failures = 0;
+    this.owner?.onStep(this, valid);
+    if (this.flushSteps > 0 && --this.flushSteps === 0) this.finishFlush();
+  }
+
+  private finishFlush(): void {
+    this.flushAt = -1;
+    this.owner?.onFlushed(this);
+  }
+}
+
+export class StreamTable {
+  readonly slab: SharedArrayBuffer;
+  readonly layout: SlabLayout;
+  readonly slots: readonly Slot[];
+  private readonly vacant: Slot[] = [];
+
+  constructor(layout: SlabLayout, onReady: (slot: Slot) => void) {
+    this.layout = layout;
+    this.slab = new SharedArrayBuffer(layout.bytes);
+    this.slots = Array.from({ length: layout.slots }, (_, i) => new Slot(i, this.slab, layout, onReady));
+    this.vacant.push(...[...this.slots].reverse());
+  }
+
+  get vacancies(): number {
+    return this.vacant.length;
+  }
+
+  get leased(): number {
+    return this.slots.length - this.vacant.length;
+  }
+
+  /** A slot for `owner`, zeroed, or null when the table is full. */
+  lease(owner: SlotOwner, bulk = false): Slot | null {
+    const slot = this.vacant.pop();
+    if (!slot) return null;
+    slot.generation++;
+    slot.owner = owner;
+    slot.bulk = bulk;
+    slot.restart();
+    return slot;
+  }
+
+  /** Gives a slot back. One that is in a lane becomes vacant when its step returns. */
+  release(slot: Slot): void {
+    if (slot.owner === null) return;
+    slot.owner = null;
+    slot.generation++;
+    if (!slot.inFlight) this.reclaim(slot);
+  }
+
+  /** A slot without a tenant and without a step under way may be leased again. */
+  reclaim(slot: Slot): void {
+    slot.restart();
+    this.vacant.push(slot);
+  }
+}

@@ -1,0 +1,55 @@
+/** `rnnt-server start`: runs the server until it is told to stop. */
+import type { Config } from './config.js';
+import { toServerError } from './errors.js';
+import { createLogger } from './log.js';
+import { type RunningServer, startServer } from './server/server.js';
+
+function announce(server: RunningServer, config: Config): void {
+  const host = ['0.0.0.0', '::'].includes(config.host) ? 'localhost' : config.host;
+  const at = `${host}:${server.port}`;
+  const engine = server.context.recogniser?.engine;
+  const model = engine?.model.manifest;
+  process.stdout.write(
+    [
+      '',
+      `  rnnt-server is ready: ${model?.name} ${model?.version}, ${engine?.lanes.length} ${engine?.provider} lane(s), rated for ${engine?.capacity.streams} streams`,
+      '',
+      `  page       http://${at}/static/index.html`,
+      `  WebSocket  ws://${at}/ws/transcribe`,
+      `  status     http://${at}/ws/status`,
+      '',
+      '',
+    ].join('\n'),
+  );
+}
+
+/** Starts, serves, drains on SIGINT or SIGTERM. Returns the process's exit code. */
+export async function runServer(config: Config): Promise<number> {
+  const log = createLogger(config);
+  let server: RunningServer;
+  try {
+    server = await startServer(config, log);
+  } catch (thrown) {
+    const cause = thrown as NodeJS.ErrnoException;
+    const words =
+      cause.code === 'EADDRINUSE'
+        ? `Port ${config.port} on ${config.host} is in use; choose another with --port.`
+        : toServerError(thrown).message;
+    process.stderr.write(`rnnt-server: ${words}\n`);
+    return 1;
+  }
+  const drain = () => server.drain();
+  process.on('SIGINT', drain);
+  process.on('SIGTERM', drain);
+  try {
+    await server.ready;
+    announce(server, config);
+  } catch (thrown) {
+    const error = toServerError(thrown);
+    process.stderr.write(`rnnt-server: ${error.code}: ${error.message}\n`);
+  }
+  const { outcome } = await server.stopped;
+  process.off('SIGINT', drain);
+  process.off('SIGTERM', drain);
+  return outcome === 'failed' ? 1 : 0;
+}

@@ -1,0 +1,87 @@
+/**
+ * A model's manifest: everything the server must know about a fused step graph. The Node binding of ONNX Runtime
+ * does not expose a graph's metadata, so the manifest lies beside it.
+ */
+import { z } from 'zod';
+import { LIMITS } from '../limits.js';
+
+/** Element types a state tensor may have; the stream table only moves their bytes. */
+export const STATE_TYPES = {
+  float32: {
+    bytes: 4,
+    make: (buffer: ArrayBuffer, at: number, n: number) => new Float32Array(buffer, at, n),
+  },
+  float16: { bytes: 2, make: (buffer: ArrayBuffer, at: number, n: number) => new Uint16Array(buffer, at, n) },
+  int32: { bytes: 4, make: (buffer: ArrayBuffer, at: number, n: number) => new Int32Array(buffer, at, n) },
+  int64: { bytes: 8, make: (buffer: ArrayBuffer, at: number, n: number) => new BigInt64Array(buffer, at, n) },
+  int8: { bytes: 1, make: (buffer: ArrayBuffer, at: number, n: number) => new Int8Array(buffer, at, n) },
+  uint8: { bytes: 1, make: (buffer: ArrayBuffer, at: number, n: number) => new Uint8Array(buffer, at, n) },
+} as const;
+export type StateType = keyof typeof STATE_TYPES;
+
+const positive = z.number().int().positive();
+const name = z.string().min(1);
+
+const stateTensor = z.object({
+  input: name,
+  output: name,
+  type: z.enum(Object.keys(STATE_TYPES) as [StateType, ...StateType[]]),
+  /** Without the batch axis. */
+  shape: z.array(positive),
+});
+export type StateTensor = z.output<typeof stateTensor>;
+
+export const manifestSchema = z.object({
+  schema: z.literal(1),
+  name,
+  version: name,
+  language: name,
+  description: z.string(),
+  licence: name,
+  provenance: z.string(),
+  sampleRate: z.literal(LIMITS.sampleRateHz),
+  /** Samples of one step; 1,600 are 100 ms. */
+  chunkSamples: positive.max(LIMITS.sampleRateHz),
+  framesPerChunk: positive.max(64),
+  symbolsPerFrame: positive.max(16),
+  lookaheadMs: z.number().min(0),
+  /** Silence fed after the last audio, so that the last tokens come out. */
+  flushMs: z.number().min(0).max(5_000),
+  graph: name,
+  tokens: name,
+  blank: z.number().int().min(0),
+  inputs: z.object({ audio: name }),
+  outputs: z.object({ tokens: name, logp: name, vad: name.optional() }),
+  state: z.array(stateTensor).max(64),
+  /** Word start = first token's frame + startShiftMs; word end = end of the last token's frame + endShiftMs. */
+  timing: z.object({ startShiftMs: z.number(), endShiftMs: z.number() }),
+  /** p = sigmoid(scale · logit(exp(mean token log-probability)) + bias), fitted on held-out speech. */
+  confidence: z.object({ scale: z.number(), bias: z.number() }),
+  /** Model voice activity above which a frame counts as speech. */
+  vadThreshold: z.number().min(0).max(1).default(0.5),
+  files: z.array(
+    z.object({ path: name, bytes: z.number().int().min(0), sha256: z.string().regex(/^[0-9a-f]{64}$/) }),
+  ),
+});
+export type Manifest = z.output<typeof manifestSchema>;
+
+export const elements = (tensor: StateTensor): number => tensor.shape.reduce((n, d) => n * d, 1);
+export const tensorBytes = (tensor: StateTensor): number => elements(tensor) * STATE_TYPES[tensor.type].bytes;
+
+/** Bytes of one stream's state, each tensor aligned to 16 bytes. */
+export function stateLayout(manifest: Manifest): { offsets: number[]; bytes: number } {
+  let bytes = 0;
+  const offsets = manifest.state.map((tensor) => {
+    const at = bytes;
+    bytes += Math.ceil(tensorBytes(tensor) / 16) * 16;
+    return at;
+  });
+  return { offsets, bytes };
+}
+
+export const frameMs = (manifest: Manifest): number =>
+  (manifest.chunkSamples / manifest.sampleRate / manifest.framesPerChunk) * 1000;
+
+/** Token positions in a step's answer: frames × symbols. */
+export const resultTokens = (manifest: Manifest): number =>
+  manifest.framesPerChunk * manifest.symbolsPerFrame;

@@ -1,0 +1,131 @@
+/**
+ * What clients say: text frames, and binary frames that old clients fill with JSON. Schemas decide; a wrong field is
+ * told with its name and what it may be.
+ */
+import { z } from 'zod';
+import { type ErrorCode, ServerError } from '../errors.js';
+import { LIMITS } from '../limits.js';
+import {
+  CLIENT_MESSAGE_TYPES,
+  type ClientMessage,
+  type ClientMessageType,
+  ENCODINGS,
+  type RecordingConfig,
+} from './types.js';
+
+const hotword = z.object({
+  phrase: z.string().min(1).max(LIMITS.maxHotwordChars),
+  boost: z.number().min(-20).max(20).default(2),
+});
+
+/** Every field that `start_recording.config` and `configure` take; fields that are not known are ignored. */
+export const configSchema = z
+  .object({
+    sample_rate: z.number().int().min(8000).max(48_000),
+    encoding: z.enum(ENCODINGS),
+    channels: z.union([z.literal(1), z.literal(2)]),
+    language: z.string().min(1).max(35),
+    partials: z.boolean(),
+    partial_interval_ms: z.number().min(0).max(10_000),
+    vad_threshold: z.number().min(0).max(1).nullable(),
+    silence_duration: z.number().min(0.1).max(10),
+    max_segment_duration: z.number().min(1).max(300),
+    words: z.boolean(),
+    vad_events: z.boolean(),
+    metrics: z.boolean(),
+    hotwords: z.array(hotword).max(LIMITS.maxHotwords),
+  })
+  .partial();
+
+/** Fields with an error code of their own. */
+const FIELD_CODES: Record<string, ErrorCode> = {
+  sample_rate: 'UNSUPPORTED_SAMPLE_RATE',
+  encoding: 'UNSUPPORTED_ENCODING',
+  channels: 'UNSUPPORTED_CHANNELS',
+};
+
+/** @throws ServerError INVALID_MESSAGE, UNSUPPORTED_SAMPLE_RATE, UNSUPPORTED_ENCODING, UNSUPPORTED_CHANNELS */
+export function parseConfig(value: unknown): Partial<RecordingConfig> {
+  const result = configSchema.safeParse(value ?? {});
+  if (!result.success) {
+    const issue = result.error.issues[0];
+    const field = String(issue?.path[0] ?? '');
+    const where = issue?.path.join('.') || 'config';
+    throw new ServerError(
+      FIELD_CODES[field] ?? 'INVALID_MESSAGE',
+      `${where}: ${issue?.message ?? 'invalid'}`,
+    );
+  }
+  return dropUndefined(result.data);
+}
+
+function dropUndefined(config: z.output<typeof configSchema>): Partial<RecordingConfig> {
+  return Object.fromEntries(
+    Object.entries(config).filter(([, value]) => value !== undefined),
+  ) as Partial<RecordingConfig>;
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const isKnownType = (type: unknown): type is ClientMessageType =>
+  (CLIENT_MESSAGE_TYPES as readonly unknown[]).includes(type);
+
+function toMessage(record: Record<string, unknown>, type: ClientMessageType): ClientMessage {
+  switch (type) {
+    case 'start_recording':
+      return { type, config: parseConfig(record.config) };
+    case 'configure': {
+      // Fields stand beside `type`; a nested `config` is understood as well.
+      const { type: _, config, ...fields } = record;
+      return { type, config: parseConfig(isRecord(config) ? { ...fields, ...config } : fields) };
+    }
+    default:
+      return { type };
+  }
+}
+
+/**
+ * Reads a text frame.
+ * @throws ServerError INVALID_JSON, UNKNOWN_MESSAGE, MESSAGE_TOO_LARGE and those of parseConfig
+ */
+export function parseControl(text: string): ClientMessage {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new ServerError('INVALID_JSON', 'Audio goes into binary frames.', { cause });
+  }
+  if (!isRecord(json)) throw new ServerError('INVALID_JSON');
+  const { type } = json;
+  if (typeof type !== 'string') throw new ServerError('INVALID_MESSAGE', 'type: a string is needed');
+  if (!isKnownType(type)) {
+    throw new ServerError('UNKNOWN_MESSAGE', `type: ${JSON.stringify(type.slice(0, 40))}`);
+  }
+  return toMessage(json, type);
+}
+
+const OPENING_BRACE = 0x7b;
+const CLOSING_BRACE = 0x7d;
+const lastByte = (frame: Uint8Array): number => {
+  let end = frame.length - 1;
+  while (end > 0 && frame[end]! <= 0x20) end--;
+  return frame[end] ?? 0;
+};
+
+/**
+ * The control message in a binary frame, or null if the frame is audio. Audio may begin with `{` by chance: only a
+ * whole JSON object with a known `type` counts.
+ * @throws ServerError for a known type with wrong fields
+ */
+export function controlInBinary(frame: Uint8Array): ClientMessage | null {
+  if (frame[0] !== OPENING_BRACE || frame.length > LIMITS.maxControlBytes) return null;
+  if (lastByte(frame) !== CLOSING_BRACE) return null;
+  let json: unknown;
+  try {
+    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(frame));
+  } catch {
+    return null;
+  }
+  return isRecord(json) && isKnownType(json.type) ? toMessage(json, json.type) : null;
+}

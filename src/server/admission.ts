@@ -1,0 +1,71 @@
+/**
+ * Who may connect. Whoever may not is told so in the HTTP answer to the upgrade, with a JSON body: a stream is
+ * refused rather than accepted and starved.
+ */
+import { randomUUID, timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { type ErrorCode, ServerError } from '../errors.js';
+import { LIMITS } from '../limits.js';
+import { type Recogniser, type ServerContext, statusOf } from './context.js';
+
+export interface Admitted {
+  readonly clientId: string;
+  readonly recogniser: Recogniser;
+}
+
+const RETRY_AFTER_S: Partial<Record<ErrorCode, number>> = {
+  NOT_READY: 2,
+  AT_CAPACITY: 5,
+  DRAINING: 5,
+  TOO_MANY_UPLOADS: 5,
+};
+
+export const retryAfter = (code: ErrorCode): number | undefined => RETRY_AFTER_S[code];
+
+function sameText(a: string, b: string): boolean {
+  const [left, right] = [Buffer.from(a), Buffer.from(b)];
+  return left.length === right.length && timingSafeEqual(left, right);
+}
+
+/** @throws ServerError UNAUTHORIZED */
+export function checkToken(expected: string, request: IncomingMessage, url: URL): void {
+  if (expected === '') return;
+  const header = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1];
+  const given = header ?? url.searchParams.get('token') ?? '';
+  if (!sameText(given, expected)) throw new ServerError('UNAUTHORIZED');
+}
+
+/** Browsers send an Origin; other clients need none. @throws ServerError UNAUTHORIZED */
+export function checkOrigin(allowed: readonly string[], request: IncomingMessage): void {
+  const { origin } = request.headers;
+  if (allowed.length === 0 || origin === undefined || allowed.includes(origin)) return;
+  throw new ServerError('UNAUTHORIZED', `origin ${origin.slice(0, 100)} is not allowed`);
+}
+
+/** @throws ServerError NOT_READY, DRAINING */
+export function requireReady(context: ServerContext): Recogniser {
+  const status = statusOf(context);
+  if (status === 'draining' || status === 'stopped') throw new ServerError('DRAINING');
+  if (status !== 'ready' || context.recogniser === null) throw new ServerError('NOT_READY');
+  return context.recogniser;
+}
+
+function clientIdOf(url: URL): string {
+  const given = url.searchParams.get('client_id');
+  if (given === null || given === '') return randomUUID();
+  if (given.length > LIMITS.maxClientIdChars) throw new ServerError('BAD_REQUEST', 'client_id is too long');
+  return given;
+}
+
+/** @throws ServerError UNAUTHORIZED, NOT_READY, DRAINING, AT_CAPACITY, BAD_REQUEST */
+export function admit(context: ServerContext, request: IncomingMessage, url: URL): Admitted {
+  checkOrigin(context.config.allowedOrigins, request);
+  checkToken(context.config.authToken, request, url);
+  const recogniser = requireReady(context);
+  const clientId = clientIdOf(url);
+  const { engine } = recogniser;
+  if (context.registry.size >= engine.capacity.streams || engine.table.vacancies === 0) {
+    throw new ServerError('AT_CAPACITY', `${context.registry.size} streams are admitted`);
+  }
+  return { clientId, recogniser };
+}

@@ -1,0 +1,55 @@
+/** One WebSocket and the session behind it: frames in, text out, heartbeats to find sockets that died silently. */
+import type { IncomingMessage } from 'node:http';
+import type { RawData, WebSocket } from 'ws';
+import type { Transport } from '../session/outbox.js';
+import { Session, type SessionContext } from '../session/session.js';
+
+/** A closing handshake that the client does not answer is cut short. */
+const CLOSE_TIMEOUT_MS = 5_000;
+
+function transportOf(socket: WebSocket): Transport {
+  return {
+    get bufferedAmount() {
+      return socket.bufferedAmount;
+    },
+    send: (text) => {
+      if (socket.readyState === socket.OPEN) socket.send(text);
+    },
+    pause: () => {
+      if (socket.readyState === socket.OPEN) socket.pause();
+    },
+    resume: () => {
+      if (socket.readyState === socket.OPEN) socket.resume();
+    },
+    close: (code, reason) => {
+      if (socket.readyState === socket.CLOSED) return;
+      socket.close(code, reason);
+      setTimeout(() => socket.terminate(), CLOSE_TIMEOUT_MS).unref();
+    },
+  };
+}
+
+/** ws gives a Buffer, whose `slice` would share memory: as plain bytes a slice is a copy. */
+const asBytes = (data: RawData): Uint8Array => {
+  if (Buffer.isBuffer(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  return new Uint8Array(Array.isArray(data) ? Buffer.concat(data) : data);
+};
+
+/** Binds a socket to a new session. @throws ServerError AT_CAPACITY if no slot is free */
+export function openSession(
+  socket: WebSocket,
+  request: IncomingMessage,
+  clientId: string,
+  context: SessionContext,
+): Session {
+  const remote = request.socket.remoteAddress ?? '';
+  const session = new Session(context, transportOf(socket), clientId, remote);
+  socket.on('message', (data, isBinary) => {
+    if (isBinary) session.onBinary(asBytes(data));
+    else session.onText(data.toString());
+  });
+  socket.on('close', () => session.onSocketClosed());
+  // A protocol error (an oversized frame, bad UTF-8): ws closes with the right code by itself.
+  socket.on('error', (err) => session.onSocketError(err));
+  return session;
+}

@@ -1,0 +1,36 @@
+/** What the server's routes share. */
+import type { Actor } from 'xstate';
+import type { serverMachine } from '../../machines/server.js';
+import type { CodecPool } from '../audio/codec-pool.js';
+import type { Config } from '../config.js';
+import type { Engine } from '../inference/engine.js';
+import type { Logger } from '../log.js';
+import type { SessionMetrics } from '../session/meters.js';
+import type { SessionContext } from '../session/session.js';
+import type { EventLoopMeter } from './event-loop.js';
+import type { SessionRegistry } from './registry.js';
+import type { UploadQueue } from './upload-queue.js';
+
+export interface Recogniser {
+  readonly engine: Engine;
+  readonly codecPool: CodecPool;
+  readonly sessions: SessionContext;
+  readonly uploads: UploadQueue;
+  readonly readyAtMs: number;
+}
+
+export interface ServerContext {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly lifecycle: Actor<typeof serverMachine>;
+  readonly registry: SessionRegistry;
+  readonly metrics: SessionMetrics;
+  readonly eventLoop: EventLoopMeter;
+  readonly startedAtMs: number;
+  /** Null until the model is loaded and warm. */
+  recogniser: Recogniser | null;
+}
+
+export type ServerStatus = 'starting' | 'ready' | 'draining' | 'stopped';
+
+export const statusOf = (context: ServerContext): ServerStatus => context.lifecycle.getSnapshot().value;

@@ -1,0 +1,78 @@
+/** `/metrics`: the figures of `/ws/status` for Prometheus, read when asked for. */
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { type ServerContext, statusOf } from './context.js';
+
+type Read = () => number;
+
+/** Seconds; the budgets lie at 0.1 and 0.15. */
+const LATENCY_BUCKETS = [0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5];
+
+export function createPrometheus(context: ServerContext): Registry {
+  const register = new Registry();
+  const gauge = (name: string, help: string, read: Read) =>
+    new Gauge({ name: `rnnt_${name}`, help, registers: [register], collect() { this.set(read()); } }); // biome-ignore format: short
+  /** A counter whose value is kept elsewhere. */
+  const counter = (name: string, help: string, read: Read) =>
+    new Counter({
+      name: `rnnt_${name}_total`,
+      help,
+      registers: [register],
+      collect() {
+        this.reset();
+        this.inc(read());
+      },
+    });
+  const { registry, metrics, eventLoop } = context;
+  const engine = () => context.recogniser?.engine;
+
+  gauge('ready', '1 if the server admits streams', () => (statusOf(context) === 'ready' ? 1 : 0));
+  gauge('sessions', 'Open sessions', () => registry.size);
+  gauge('capacity_streams', 'Streams this machine is rated for', () => engine()?.capacity.streams ?? 0);
+  gauge('slots_vacant', 'Free slots of the stream table', () => engine()?.table.vacancies ?? 0);
+  gauge('streams_waiting', 'Streams with a whole chunk that wait for a lane', () => engine()?.waiting ?? 0);
+  gauge('event_loop_delay_p99_seconds', 'Lateness of the event loop', () => eventLoop.delays().p99 / 1000);
+  gauge('resident_memory_bytes', 'Resident memory of the process', () => process.memoryUsage.rss());
+  gauge(
+    'uploads_active',
+    'Uploads being transcribed',
+    () => context.recogniser?.uploads.counts().active ?? 0,
+  );
+
+  counter('connections', 'Admitted connections', () => metrics.connections);
+  counter('connections_refused', 'Refused upgrades', () => metrics.refused);
+  counter('recordings', 'Recordings started', () => metrics.recordings);
+  counter('segments', 'Final segments sent', () => metrics.segments);
+  counter('audio_seconds', 'Audio recognised', () => metrics.audioSamples / 16_000);
+  counter('ignored_frames', 'Audio frames outside a recording', () => metrics.ignoredFrames);
+  counter('dropped_partials', 'Partials that a newer one replaced', () => metrics.droppedPartials);
+  counter('steps', 'Model steps', () => engine()?.stats.steps ?? 0);
+  counter('stream_steps', 'Model steps times streams in them', () => engine()?.stats.streamSteps ?? 0);
+  counter('lane_failures', 'Failed steps', () => engine()?.stats.laneFailures ?? 0);
+  counter('cpu_seconds', 'User and system time of the process', () => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1e6;
+  });
+  new Counter({
+    name: 'rnnt_errors_total',
+    help: 'Errors by code',
+    labelNames: ['code'],
+    registers: [register],
+    collect() {
+      this.reset();
+      for (const [code, count] of metrics.errors) this.inc({ code }, count);
+    },
+  });
+  metrics.chunkHistogram = new Histogram({
+    name: 'rnnt_chunk_latency_seconds',
+    help: 'Chunk complete in the ring to result at hand',
+    buckets: LATENCY_BUCKETS,
+    registers: [register],
+  });
+  metrics.finalHistogram = new Histogram({
+    name: 'rnnt_final_latency_seconds',
+    help: 'stop_recording to recording_stopped',
+    buckets: LATENCY_BUCKETS,
+    registers: [register],
+  });
+  return register;
+}

@@ -1,0 +1,86 @@
+/** All sessions of the server: who they are, one coarse sweep for their timers, and what the inspector may see. */
+import { isAttached, type SessionActivity } from '../../machines/session.js';
+import type { Session } from '../session/session.js';
+
+const SWEEP_MS = 1_000;
+
+export class SessionRegistry {
+  private readonly sessions = new Map<string, Session>();
+  private readonly clientIds = new Set<string>();
+  private readonly opened = new Set<(session: Session) => void>();
+  private readonly closed = new Set<(session: Session) => void>();
+  private readonly timer: NodeJS.Timeout;
+  private whenEmpty: (() => void) | null = null;
+
+  constructor(idleTimeoutMs: number, alsoSweep: () => void) {
+    this.timer = setInterval(() => {
+      const nowMs = performance.now();
+      for (const session of this.sessions.values()) session.sweep(nowMs, idleTimeoutMs);
+      alsoSweep();
+    }, SWEEP_MS);
+    this.timer.unref();
+  }
+
+  get size(): number {
+    return this.sessions.size;
+  }
+
+  has(clientId: string): boolean {
+    return this.clientIds.has(clientId);
+  }
+
+  list(): Iterable<Session> {
+    return this.sessions.values();
+  }
+
+  add(session: Session): void {
+    this.sessions.set(session.id, session);
+    this.clientIds.add(session.clientId);
+    for (const tell of this.opened) tell(session);
+  }
+
+  remove(session: Session): void {
+    if (!this.sessions.delete(session.id)) return;
+    this.clientIds.delete(session.clientId);
+    for (const tell of this.closed) tell(session);
+    if (this.sessions.size === 0) this.whenEmpty?.();
+  }
+
+  onOpened(tell: (session: Session) => void): () => void {
+    this.opened.add(tell);
+    return () => this.opened.delete(tell);
+  }
+
+  onClosed(tell: (session: Session) => void): () => void {
+    this.closed.add(tell);
+    return () => this.closed.delete(tell);
+  }
+
+  /** Tells every session to finish; `done` is called when the last is gone (at once if there is none). */
+  drain(done: () => void): void {
+    this.whenEmpty = done;
+    if (this.sessions.size === 0) done();
+    for (const session of [...this.sessions.values()]) session.actor.send({ type: 'DRAIN' });
+  }
+
+  closeAll(): void {
+    for (const session of [...this.sessions.values()])
+      session.actor.send({ type: 'CLOSE', code: 'DRAINING' });
+  }
+
+  counts(): Record<SessionActivity, number> {
+    const counts = { idle: 0, recording: 0, flushing: 0, closed: 0 };
+    for (const session of this.sessions.values()) counts[session.activity]++;
+    return counts;
+  }
+
+  transports(): { attached: number; detached: number } {
+    let attached = 0;
+    for (const session of this.sessions.values()) if (isAttached(session.actor.getSnapshot())) attached++;
+    return { attached, detached: this.sessions.size - attached };
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+  }
+}

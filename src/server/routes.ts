@@ -1,0 +1,123 @@
+/** The HTTP face: service card, health, status, metrics, uploads, pages. */
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import fastifyStatic, { type SetHeadersResponse } from '@fastify/static';
+import Fastify, { type FastifyError, type FastifyInstance } from 'fastify';
+import { type ErrorCode, ServerError } from '../errors.js';
+import { LIMITS } from '../limits.js';
+import { inPackage } from '../paths.js';
+import { renderError } from '../protocol/render.js';
+import { retryAfter } from './admission.js';
+import { type ServerContext, statusOf } from './context.js';
+import { openApi } from './openapi.js';
+import { createPrometheus } from './prometheus.js';
+import { extendedHealth, health, liveStatus, serviceCard } from './status.js';
+import { uploadRoutes } from './uploads.js';
+
+/** Fastify's own refusals, as codes of our table. */
+const FASTIFY_CODES: Record<string, ErrorCode> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: 'UPLOAD_TOO_LARGE',
+  FST_REQ_FILE_TOO_LARGE: 'UPLOAD_TOO_LARGE',
+  FST_ERR_CTP_EMPTY_JSON_BODY: 'UPLOAD_MISSING',
+  FST_INVALID_MULTIPART_CONTENT_TYPE: 'BAD_REQUEST',
+};
+
+function asServerError(error: FastifyError): ServerError {
+  if (error instanceof ServerError) return error;
+  const code = FASTIFY_CODES[error.code];
+  if (code !== undefined) return new ServerError(code);
+  const clientsFault = (error.statusCode ?? 500) < 500;
+  return new ServerError(
+    clientsFault ? 'BAD_REQUEST' : 'INTERNAL',
+    clientsFault ? error.message : undefined,
+    { cause: error },
+  );
+}
+
+export async function createRoutes(context: ServerContext): Promise<FastifyInstance> {
+  const app: FastifyInstance = Fastify({ logger: false, forceCloseConnections: true, trustProxy: true });
+  app.server.maxConnections = LIMITS.maxHttpConnections;
+  app.setErrorHandler((thrown: FastifyError, _request, reply) => {
+    const error = asServerError(thrown);
+    if (error.code === 'INTERNAL') context.log.error({ err: thrown }, 'a request failed');
+    context.metrics.countError(error.code);
+    const after = retryAfter(error.code);
+    if (after !== undefined) reply.header('retry-after', String(after));
+    return reply.code(error.entry.httpStatus).send(renderError(error.code, error.detail));
+  });
+  app.setNotFoundHandler((request) => {
+    throw new ServerError('NOT_FOUND', request.url.slice(0, 200));
+  });
+  app.addHook('onSend', async (_request, reply) => {
+    reply.header('x-content-type-options', 'nosniff');
+  });
+
+  app.get('/', async (request, reply) =>
+    request.headers.accept?.includes('text/html')
+      ? reply.redirect('/static/index.html')
+      : serviceCard(context),
+  );
+  const ready = () => (statusOf(context) === 'ready' ? 200 : 503);
+  app.get('/health', async (_request, reply) => reply.code(ready()).send(health(context)));
+  app.get('/health/ready', async (_request, reply) => reply.code(ready()).send(health(context)));
+  app.get('/health/live', async () => health(context));
+  app.get('/health/extended', async () => extendedHealth(context));
+  app.get('/ws/status', async () => liveStatus(context));
+  const prometheus = createPrometheus(context);
+  app.get('/metrics', async (_request, reply) =>
+    reply.type(prometheus.contentType).send(await prometheus.metrics()),
+  );
+  app.get('/docs/openapi.json', async () => openApi());
+  await pages(app, context);
+  await app.register((scope) => uploadRoutes(scope, context));
+  return app;
+}
+
+/** Browser libraries that the pages use, served from where npm put them. */
+const VENDOR = ['mermaid', 'uplot'] as const;
+
+/** A page may load only what this server serves, and may talk only to it. */
+const CONTENT_SECURITY_POLICY = [
+  "default-src 'self'",
+  "script-src 'self'",
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data: blob:",
+  "media-src 'self' blob: data:",
+  "connect-src 'self' ws: wss: http: https:",
+  "worker-src 'self' blob:",
+  "frame-ancestors 'self'",
+].join('; ');
+
+async function pages(app: FastifyInstance, context: ServerContext): Promise<void> {
+  const shared = {
+    cacheControl: !context.config.devMode,
+    maxAge: '5m',
+    decorateReply: false,
+    setHeaders: (reply: SetHeadersResponse, path: string) => {
+      if (path.endsWith('.html')) reply.setHeader('content-security-policy', CONTENT_SECURITY_POLICY);
+    },
+  } as const;
+  await app.register(fastifyStatic, {
+    ...shared,
+    root: inPackage('static'),
+    prefix: '/static/',
+    index: ['index.html'],
+  });
+  await app.register(fastifyStatic, {
+    ...shared,
+    root: inPackage('examples'),
+    prefix: '/examples/',
+    list: true,
+    index: false,
+  });
+  const require = createRequire(import.meta.url);
+  for (const name of VENDOR) {
+    let folder: string;
+    try {
+      folder = dirname(require.resolve(`${name}/package.json`));
+    } catch {
+      continue;
+    }
+    await app.register(fastifyStatic, { ...shared, root: join(folder, 'dist'), prefix: `/vendor/${name}/` });
+  }
+}

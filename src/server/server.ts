@@ -1,0 +1,146 @@
+/** The server process: lifecycle machine, HTTP, sockets, recogniser, put together. */
+import type { AddressInfo } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+import { createActor } from 'xstate';
+import { type StopOutcome, serverMachine } from '../../machines/server.js';
+import { CodecPool } from '../audio/codec-pool.js';
+import type { Config } from '../config.js';
+import { type ErrorCode, toServerError } from '../errors.js';
+import { ROTATE_EVERY_MS } from '../histogram.js';
+import { type Engine, startEngine } from '../inference/engine.js';
+import type { Logger } from '../log.js';
+import { loadModel } from '../models/store.js';
+import { recordingDefaults } from '../session/defaults.js';
+import { SessionMetrics } from '../session/meters.js';
+import type { Session } from '../session/session.js';
+import { pieceTable } from '../transcript/words.js';
+import type { Recogniser, ServerContext } from './context.js';
+import { EventLoopMeter } from './event-loop.js';
+import { SessionRegistry } from './registry.js';
+import { createRoutes } from './routes.js';
+import { acceptUpgrades } from './upgrade.js';
+import { UploadQueue } from './upload-queue.js';
+
+export interface RunningServer {
+  readonly context: ServerContext;
+  readonly app: FastifyInstance;
+  readonly port: number;
+  /** Resolves when the model is warm; rejects with a ServerError when it cannot be had. */
+  readonly ready: Promise<Engine>;
+  /** Resolves when the process has nothing left to do. */
+  readonly stopped: Promise<{ outcome: StopOutcome; code: ErrorCode | null }>;
+  /** Finishes running recordings, then stops. */
+  drain(): void;
+}
+
+/** How the engine is made; tests put a scripted one in its place. */
+export type EngineFactory = (config: Config, log: Logger) => Promise<Engine>;
+
+const realEngine: EngineFactory = async (config, log) =>
+  startEngine(await loadModel(config.model), config, log);
+
+function assemble(engine: Engine, context: ServerContext): Recogniser {
+  const { config } = context;
+  const { manifest, tokens } = engine.model;
+  const pieces = pieceTable(tokens);
+  const codecPool = new CodecPool({ streamSlab: engine.table.slab, slots: engine.table.slots.length });
+  const defaults = recordingDefaults(config, manifest.language);
+  return {
+    engine,
+    codecPool,
+    readyAtMs: performance.now(),
+    uploads: new UploadQueue({ engine, codecPool, pieces, defaults, config }),
+    sessions: {
+      engine,
+      codecPool,
+      pieces,
+      defaults,
+      resumeWindowMs: config.resumeWindow * 1000,
+      metrics: context.metrics,
+      log: context.log,
+      onClosed: (session: Session) => {
+        context.metrics.droppedPartials += session.droppedPartials;
+        context.registry.remove(session);
+      },
+    },
+  };
+}
+
+/** Listens at once (so that health can be asked), then loads the model; readiness follows. */
+export async function startServer(
+  config: Config,
+  log: Logger,
+  makeEngine = realEngine,
+): Promise<RunningServer> {
+  const metrics = new SessionMetrics();
+  const eventLoop = new EventLoopMeter();
+  let tellStopped: (end: { outcome: StopOutcome; code: ErrorCode | null }) => void = () => {};
+  const stopped = new Promise<{ outcome: StopOutcome; code: ErrorCode | null }>((resolve) => {
+    tellStopped = resolve;
+  });
+
+  const lifecycle = createActor(serverMachine, {
+    input: {
+      drainTimeoutMs: config.drainTimeout * 1000,
+      effects: {
+        openGates: () => log.info('ready'),
+        announceDrain: () => {
+          log.info({ sessions: registry.size }, 'draining');
+          registry.drain(() => lifecycle.send({ type: 'DRAINED' }));
+        },
+        stop: (outcome, code) => {
+          void shutDown().then(() => tellStopped({ outcome, code }));
+        },
+        effectFailed: (effect, err) => log.error({ effect, err }, 'a server effect failed'),
+      },
+    },
+  });
+  lifecycle.subscribe({ error: (err) => log.error({ err }, 'server machine failed') });
+
+  const registry = new SessionRegistry(config.idleTimeout * 1000, rotateHistograms);
+  const context: ServerContext = {
+    config, log, lifecycle, registry, metrics, eventLoop, startedAtMs: performance.now(), recogniser: null,
+  }; // biome-ignore format: a plain list
+  let rotatedMs = performance.now();
+  function rotateHistograms(): void {
+    if (performance.now() - rotatedMs < ROTATE_EVERY_MS) return;
+    rotatedMs = performance.now();
+    const stats = context.recogniser?.engine.stats;
+    for (const histogram of [metrics.chunk, metrics.final, stats?.step, stats?.run, stats?.wait])
+      histogram?.rotate();
+  }
+
+  const app = await createRoutes(context);
+  const sockets = acceptUpgrades(app.server, context, (socket) => socket.close(1011));
+  lifecycle.start();
+  eventLoop.start();
+
+  async function shutDown(): Promise<void> {
+    registry.closeAll();
+    registry.stop();
+    eventLoop.stop();
+    sockets.close();
+    await app.close();
+    await context.recogniser?.codecPool.close();
+    await context.recogniser?.engine.close();
+    log.info('stopped');
+  }
+
+  const ready = makeEngine(config, log).then(
+    (engine) => {
+      context.recogniser = assemble(engine, context);
+      lifecycle.send({ type: 'MODEL_READY' });
+      return engine;
+    },
+    (thrown: unknown) => {
+      const error = toServerError(thrown);
+      lifecycle.send({ type: 'FAILED', code: error.code });
+      throw error;
+    },
+  );
+  ready.catch(() => {}); // whoever awaits it is told; nobody has to
+
+  await app.listen({ host: config.host, port: config.port });
+  const { port } = app.server.address() as AddressInfo;
+  return { context, app, port, ready, stopped, drain: () => lifecycle.send({ type: 'DRAIN' }) };
+}

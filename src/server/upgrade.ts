@@ -1,0 +1,93 @@
+/** The HTTP upgrade: admission, then a socket and its session. */
+import type { IncomingMessage, Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { ERRORS, ServerError, toServerError } from '../errors.js';
+import { LIMITS } from '../limits.js';
+import { renderError } from '../protocol/render.js';
+import { admit, checkOrigin, checkToken, retryAfter } from './admission.js';
+import { openSession } from './connection.js';
+import type { ServerContext } from './context.js';
+
+/** permessage-deflate for mobile clients: little memory a connection, few threads, nothing for small frames. */
+const DEFLATE = {
+  threshold: 1024,
+  concurrencyLimit: 4,
+  serverNoContextTakeover: true,
+  clientNoContextTakeover: true,
+  serverMaxWindowBits: 12,
+  zlibDeflateOptions: { level: 3, memLevel: 5 },
+};
+
+/** Answers a refused upgrade as HTTP. */
+export function refuseUpgrade(socket: Duplex, thrown: unknown): void {
+  const error = toServerError(thrown);
+  const { httpStatus } = error.entry;
+  const body = JSON.stringify(renderError(error.code, error.detail));
+  const after = retryAfter(error.code);
+  const head = [
+    `HTTP/1.1 ${httpStatus} ${error.code}`,
+    'Content-Type: application/json; charset=utf-8',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    ...(after === undefined ? [] : [`Retry-After: ${after}`]),
+    'Connection: close',
+  ];
+  socket.once('finish', () => socket.destroy());
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+}
+
+export type InspectHandler = (socket: WebSocket) => void;
+
+/** Takes over the upgrades of an HTTP server. Returns the WebSocket server, to be closed with it. */
+export function acceptUpgrades(
+  server: Server,
+  context: ServerContext,
+  inspect: InspectHandler,
+): WebSocketServer {
+  const sockets = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    maxPayload: LIMITS.maxFrameBytes,
+    perMessageDeflate: context.config.deflate ? DEFLATE : false,
+  });
+  server.on('upgrade', (request, socket, head) => {
+    socket.on('error', () => socket.destroy());
+    try {
+      const url = new URL(request.url ?? '/', 'http://localhost');
+      if (url.pathname === '/ws/transcribe') upgradeStream(sockets, context, request, socket, head, url);
+      else if (url.pathname === '/ws/inspect') {
+        checkOrigin(context.config.allowedOrigins, request);
+        checkToken(context.config.authToken, request, url);
+        sockets.handleUpgrade(request, socket, head, inspect);
+      } else throw new ServerError('NOT_FOUND');
+    } catch (thrown) {
+      context.metrics.refused++;
+      const error = toServerError(thrown);
+      context.metrics.countError(error.code);
+      context.log.info({ code: error.code, detail: error.detail }, 'upgrade refused');
+      refuseUpgrade(socket, error);
+    }
+  });
+  return sockets;
+}
+
+function upgradeStream(
+  sockets: WebSocketServer,
+  context: ServerContext,
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+  url: URL,
+): void {
+  const { clientId, recogniser } = admit(context, request, url);
+  sockets.handleUpgrade(request, socket, head, (ws) => {
+    if (context.registry.has(clientId)) {
+      ws.send(JSON.stringify(renderError('CLIENT_ID_IN_USE')));
+      ws.close(ERRORS.CLIENT_ID_IN_USE.closeCode ?? 1008, 'CLIENT_ID_IN_USE');
+      context.metrics.countError('CLIENT_ID_IN_USE');
+      return;
+    }
+    context.metrics.connections++;
+    context.registry.add(openSession(ws, request, clientId, recogniser.sessions));
+  });
+}

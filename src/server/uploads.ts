@@ -1,0 +1,181 @@
+/**
+ * `POST /transcribe/file`: a whole file, as multipart/form-data (first file field) or as the raw body. Answers with
+ * JSON; with `Accept: text/event-stream` or `application/x-ndjson` it tells its progress as it goes.
+ */
+import type { ServerResponse } from 'node:http';
+import multipart from '@fastify/multipart';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { ServerError, toServerError } from '../errors.js';
+import { renderError, renderTranscription, toSeconds } from '../protocol/render.js';
+import type { TranscriptionMessage } from '../protocol/types.js';
+import { checkToken, requireReady } from './admission.js';
+import type { Recogniser, ServerContext } from './context.js';
+import type { UploadProgress } from './upload-queue.js';
+
+/** Progress is told at most this often. */
+const PROGRESS_MS = 250;
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    leaveUploads: (() => void) | null;
+  }
+}
+
+export async function uploadRoutes(app: FastifyInstance, context: ServerContext): Promise<void> {
+  const maxBytes = Math.floor(context.config.maxUploadMb * 1024 * 1024);
+  await app.register(multipart, {
+    limits: { fileSize: maxBytes, files: 1, fields: 20, fieldSize: 64 * 1024 },
+  });
+  app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: maxBytes }, (_request, body, done) =>
+    done(null, body),
+  );
+  app.decorateRequest('leaveUploads', null);
+  app.route({
+    method: 'POST',
+    url: '/transcribe/file',
+    bodyLimit: maxBytes,
+    // Before the body is read: who may not stay need not send it.
+    onRequest: async (request) => {
+      checkToken(context.config.authToken, request.raw, new URL(request.url, 'http://localhost'));
+      request.leaveUploads = requireReady(context).uploads.enter();
+    },
+    onResponse: async (request) => request.leaveUploads?.(),
+    onRequestAbort: async (request) => request.leaveUploads?.(),
+    handler: (request, reply) => transcribeFile(context, request, reply),
+  });
+}
+
+async function readBody(request: FastifyRequest): Promise<Uint8Array> {
+  if (!request.isMultipart()) {
+    if (Buffer.isBuffer(request.body) && request.body.length > 0) return request.body;
+    throw new ServerError('UPLOAD_MISSING');
+  }
+  const file = await request.file();
+  if (file === undefined) throw new ServerError('UPLOAD_MISSING');
+  const bytes = await file.toBuffer();
+  if (bytes.length === 0) throw new ServerError('UPLOAD_MISSING');
+  return bytes;
+}
+
+async function transcribeFile(context: ServerContext, request: FastifyRequest, reply: FastifyReply) {
+  const recogniser = requireReady(context);
+  const startedMs = performance.now();
+  const bytes = await readBody(request);
+  const aborter = new AbortController();
+  // The response's close: the request's own comes as soon as its body is read.
+  reply.raw.once('close', () => {
+    if (!reply.raw.writableFinished) aborter.abort(new Error('the client went away'));
+  });
+  const style = progressStyle(request.headers.accept ?? '');
+  if (style === null) return transcribe(recogniser, bytes, startedMs, quiet, aborter.signal);
+
+  reply.hijack();
+  const { raw } = reply;
+  raw.writeHead(200, {
+    'content-type': style.contentType,
+    'cache-control': 'no-store',
+    'x-accel-buffering': 'no',
+  });
+  try {
+    const result = await transcribe(
+      recogniser,
+      bytes,
+      startedMs,
+      streaming(raw, style, recogniser, startedMs),
+      aborter.signal,
+    );
+    raw.write(style.render('result', result));
+  } catch (thrown) {
+    const error = toServerError(thrown);
+    raw.write(style.render('error', renderError(error.code, error.detail)));
+  }
+  raw.end();
+  return reply;
+}
+
+const quiet: UploadProgress = { onSegment: () => {}, onProgress: () => {} };
+
+/** Recognises the bytes and renders the answer; the same fields as the WebSocket's, plus timings. */
+async function transcribe(
+  recogniser: Recogniser,
+  bytes: Uint8Array,
+  startedMs: number,
+  progress: UploadProgress,
+  signal: AbortSignal,
+) {
+  const { manifest } = recogniser.engine.model;
+  const result = await recogniser.uploads.transcribe(bytes, progress, signal);
+  const segments = result.segments.map((segment) =>
+    renderTranscription(segment, 0, true, manifest.confidence),
+  );
+  const words = segments.flatMap((segment) => segment.words ?? []);
+  const processingMs = performance.now() - startedMs;
+  const durationS = toSeconds(result.samples);
+  return {
+    text: result.text,
+    confidence:
+      words.length === 0 ? 0 : round(words.reduce((sum, word) => sum + word.confidence, 0) / words.length, 3),
+    words,
+    segments: segments.map(segmentOf),
+    language: manifest.language,
+    model: manifest.name,
+    processing_time_ms: round(processingMs, 1),
+    audio_duration_s: durationS,
+    real_time_factor: durationS === 0 ? 0 : round(processingMs / 1000 / durationS, 4),
+  };
+}
+
+const segmentOf = ({ segment_id, text, start, duration, confidence }: TranscriptionMessage) => ({
+  segment_id,
+  text,
+  start,
+  duration,
+  confidence,
+});
+
+const round = (value: number, digits: number): number => Number(value.toFixed(digits));
+
+interface ProgressStyle {
+  readonly contentType: string;
+  render(type: string, data: object): string;
+}
+
+const EVENTS: ProgressStyle = {
+  contentType: 'text/event-stream; charset=utf-8',
+  render: (type, data) => `event: ${type}\ndata: ${JSON.stringify(data)}\n\n`,
+};
+const LINES: ProgressStyle = {
+  contentType: 'application/x-ndjson; charset=utf-8',
+  render: (type, data) => `${JSON.stringify({ ...data, type })}\n`,
+};
+
+function progressStyle(accept: string): ProgressStyle | null {
+  if (accept.includes('text/event-stream')) return EVENTS;
+  if (accept.includes('application/x-ndjson')) return LINES;
+  return null;
+}
+
+function streaming(
+  raw: ServerResponse,
+  style: ProgressStyle,
+  recogniser: Recogniser,
+  startedMs: number,
+): UploadProgress {
+  let lastMs = Number.NEGATIVE_INFINITY;
+  const { confidence } = recogniser.engine.model.manifest;
+  return {
+    onSegment(segment) {
+      const message = renderTranscription(segment, performance.now() - startedMs, true, confidence);
+      raw.write(style.render('transcription', message));
+    },
+    onProgress(samples, total) {
+      const nowMs = performance.now();
+      if (nowMs - lastMs < PROGRESS_MS) return;
+      lastMs = nowMs;
+      const percent = round((100 * samples) / total, 1);
+      raw.write(
+        style.render('progress', { audio_s: toSeconds(samples), total_s: toSeconds(total), percent }),
+      );
+    },
+  };
+}

@@ -1,0 +1,65 @@
+/** Figures that sessions keep: counters and latency histograms of the whole server, the level of one stream. */
+import type { ErrorCode } from '../errors.js';
+import { RollingHistogram } from '../histogram.js';
+
+/** Sums over all sessions since the server started; latencies of the last minutes. */
+export class SessionMetrics {
+  /** A chunk is complete in the ring → its result is at hand. */
+  readonly chunk = new RollingHistogram();
+  /** stop_recording → recording_stopped. */
+  readonly final = new RollingHistogram();
+  readonly errors = new Map<ErrorCode, number>();
+  audioSamples = 0;
+  connections = 0;
+  recordings = 0;
+  segments = 0;
+  refused = 0;
+  ignoredFrames = 0;
+  droppedPartials = 0;
+
+  /** Set by whoever exposes the figures elsewhere as well; takes seconds. */
+  chunkHistogram: { observe(seconds: number): void } | null = null;
+  finalHistogram: { observe(seconds: number): void } | null = null;
+
+  recordChunk(latencyMs: number, audioSamples: number): void {
+    this.chunk.record(latencyMs);
+    this.chunkHistogram?.observe(latencyMs / 1000);
+    this.audioSamples += audioSamples;
+  }
+
+  recordFinal(latencyMs: number): void {
+    this.final.record(latencyMs);
+    this.finalHistogram?.observe(latencyMs / 1000);
+  }
+
+  countError(code: ErrorCode): void {
+    this.errors.set(code, (this.errors.get(code) ?? 0) + 1);
+  }
+
+  get errorCount(): number {
+    let sum = 0;
+    for (const count of this.errors.values()) sum += count;
+    return sum;
+  }
+}
+
+const SILENCE_DBFS = -100;
+
+/** RMS level since it was last asked for. */
+export class LevelMeter {
+  private energy = 0;
+  private frames = 0;
+
+  add(rms: Float32Array): void {
+    for (let i = 0; i < rms.length; i++) this.energy += rms[i]! * rms[i]!;
+    this.frames += rms.length;
+  }
+
+  /** dBFS, one decimal; −100 for silence. */
+  takeDbfs(): number {
+    const mean = this.frames === 0 ? 0 : this.energy / this.frames;
+    this.energy = 0;
+    this.frames = 0;
+    return mean <= 1e-10 ? SILENCE_DBFS : Math.round(100 * Math.log10(mean)) / 10;
+  }
+}

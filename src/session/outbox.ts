@@ -1,0 +1,71 @@
+/**
+ * The way out of a session: numbers every message, holds partials back from a client that reads slowly (only the
+ * newest counts), never drops anything else, and gives up on a client that does not read at all.
+ */
+import { LIMITS } from '../limits.js';
+import type { PartialMessage, ServerMessage } from '../protocol/types.js';
+
+/** One socket, as the outbox needs it. */
+export interface Transport {
+  readonly bufferedAmount: number;
+  send(text: string): void;
+  /** Stops reading, so that TCP slows the client; and goes on. */
+  pause(): void;
+  resume(): void;
+  close(code: number, reason: string): void;
+}
+
+export class Outbox {
+  droppedPartials = 0;
+  private seq = 0;
+  private held: PartialMessage | null = null;
+  private transport: Transport | null;
+  private readonly onOverflow: () => void;
+
+  constructor(transport: Transport, onOverflow: () => void) {
+    this.transport = transport;
+    this.onOverflow = onOverflow;
+  }
+
+  /** Nothing is sent any more: the socket is gone. */
+  detach(): void {
+    this.transport = null;
+    this.held = null;
+  }
+
+  send(message: ServerMessage): void {
+    // A final says all that a held partial of its segment said.
+    if (message.type === 'transcription') this.held = null;
+    else this.sendHeld();
+    this.write(message);
+  }
+
+  /** A partial goes out if the client keeps up; else it waits, and a newer one takes its place. */
+  sendPartial(message: PartialMessage): void {
+    if (this.transport === null) return;
+    if (this.transport.bufferedAmount > LIMITS.outboxSoftBytes) {
+      if (this.held !== null) this.droppedPartials++;
+      this.held = message;
+      return;
+    }
+    if (this.held !== null) this.droppedPartials++;
+    this.held = null;
+    this.write(message);
+  }
+
+  /** Sends the partial that was held back, if the client has caught up. Called by the sweep. */
+  sendHeld(): void {
+    const { held, transport } = this;
+    if (held === null || transport === null || transport.bufferedAmount > LIMITS.outboxSoftBytes) return;
+    this.held = null;
+    this.write(held);
+  }
+
+  private write(message: ServerMessage): void {
+    const { transport } = this;
+    if (transport === null) return;
+    (message as ServerMessage & { seq: number }).seq = ++this.seq;
+    transport.send(JSON.stringify(message));
+    if (transport.bufferedAmount > LIMITS.outboxHardBytes) this.onOverflow();
+  }
+}

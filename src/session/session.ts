@@ -1,0 +1,412 @@
+/**
+ * One session: the machine decides, this carries it out. Audio never passes through the machine; it goes
+ *
+ *     frame → intake → slot's ring → batcher → onStep → transcript → outbox → socket
+ */
+import { randomBytes } from 'node:crypto';
+import { createActor } from 'xstate';
+import {
+  activityOf,
+  type SessionActivity,
+  type SessionEffects,
+  sessionMachine,
+} from '../../machines/session.js';
+import type { CodecPool } from '../audio/codec-pool.js';
+import { ERRORS, type ErrorCode, ServerError, toServerError } from '../errors.js';
+import type { Engine } from '../inference/engine.js';
+import type { Slot, SlotOwner } from '../inference/stream-table.js';
+import { LIMITS } from '../limits.js';
+import type { Logger } from '../log.js';
+import { controlInBinary, parseControl } from '../protocol/parse.js';
+import {
+  renderError,
+  renderPartial,
+  renderTranscription,
+  renderWarning,
+  timestamp,
+  toSeconds,
+} from '../protocol/render.js';
+import {
+  type ClientMessage, COMMON_SAMPLE_RATES, ENCODINGS, PROTOCOL_VERSION, type RecordingConfig,
+} from '../protocol/types.js'; // biome-ignore format: one line a source
+import type { Segment } from '../transcript/transcript.js';
+import type { Piece, Word } from '../transcript/words.js';
+import { LevelMeter, type SessionMetrics } from './meters.js';
+import { Outbox, type Transport } from './outbox.js';
+import { RateLimiter } from './rate-limiter.js';
+import { Recording, type RecordingListener } from './recording.js';
+
+/** What all sessions of a server share. */
+export interface SessionContext {
+  readonly engine: Engine;
+  readonly codecPool: CodecPool;
+  readonly pieces: readonly Piece[];
+  readonly defaults: RecordingConfig;
+  readonly resumeWindowMs: number;
+  readonly metrics: SessionMetrics;
+  readonly log: Logger;
+  onClosed(session: Session): void;
+}
+
+/** Fields that hold for the whole recording. */
+const LOCKED = ['sample_rate', 'encoding', 'channels'] as const;
+
+export class Session implements SlotOwner, RecordingListener {
+  readonly id: string;
+  readonly clientId: string;
+  readonly openedAt = Date.now();
+  readonly remote: string;
+  readonly actor;
+  lastHeardMs = performance.now();
+
+  private readonly context: SessionContext;
+  private readonly log: Logger;
+  private readonly slot: Slot;
+  private readonly outbox: Outbox;
+  private readonly transport: Transport;
+  private readonly level = new LevelMeter();
+  private readonly rate = new RateLimiter(LIMITS.controlMessagesPerSecond, LIMITS.controlBurst);
+  private config: RecordingConfig;
+  /** What `configure` changed; it holds for the recordings that follow. */
+  private configured: Partial<RecordingConfig> = {};
+  private recording: Recording | null = null;
+  private recordings = 0;
+  private warnedIdleAudio = false;
+  private paused = false;
+  /** Frames that follow a remembered START, in order; the socket is paused meanwhile. */
+  private held: Uint8Array[] = [];
+  private stopRequestedMs = 0;
+  private lastLatencyMs = 0;
+
+  constructor(context: SessionContext, transport: Transport, clientId: string, remote: string) {
+    this.context = context;
+    this.transport = transport;
+    this.id = randomBytes(9).toString('base64url');
+    this.clientId = clientId;
+    this.remote = remote;
+    this.config = { ...context.defaults };
+    this.log = context.log.child({ session: this.id });
+    const slot = context.engine.lease(this);
+    if (slot === null) throw new ServerError('AT_CAPACITY');
+    this.slot = slot;
+    this.outbox = new Outbox(transport, () => this.actor.send({ type: 'FAULT', code: 'SLOW_READER' }));
+    this.actor = createActor(sessionMachine, {
+      input: { effects: this.effects(), resumeWindowMs: context.resumeWindowMs },
+    });
+    // Without an error observer XState rethrows from a timer, which ends the process.
+    this.actor.subscribe({ error: (err) => this.log.error({ err }, 'session machine failed') });
+    this.actor.start();
+    this.log.info({ client: clientId, remote }, 'session opened');
+    this.greet();
+  }
+
+  get activity(): SessionActivity {
+    return activityOf(this.actor.getSnapshot());
+  }
+
+  /** Seconds of audio received and not yet recognised. */
+  get lagSeconds(): number {
+    return toSeconds(this.slot.written - this.slot.read);
+  }
+
+  get droppedPartials(): number {
+    return this.outbox.droppedPartials;
+  }
+
+  get segments(): number {
+    return this.recording?.transcript.segments ?? 0;
+  }
+
+  get audioSeconds(): number {
+    return toSeconds(this.slot.written);
+  }
+
+  get isPaused(): boolean {
+    return this.paused;
+  }
+
+  private greet(): void {
+    this.outbox.send({
+      type: 'connection',
+      status: 'connected',
+      client_id: this.clientId,
+      session_id: this.id,
+      resume_token: randomBytes(24).toString('base64url'),
+      message: 'Send {"type":"start_recording"}, then audio in binary frames.',
+      protocol_version: PROTOCOL_VERSION,
+      model: this.context.engine.model.manifest.name,
+      supported_audio_formats: {
+        sample_rates: [...COMMON_SAMPLE_RATES],
+        encodings: [...ENCODINGS],
+        channels: [1, 2],
+      },
+    });
+  }
+
+  // ---- from the socket ------------------------------------------------------------------------------------
+
+  onText(text: string): void {
+    this.lastHeardMs = performance.now();
+    this.guarded(() => this.control(parseControl(text)));
+  }
+
+  onBinary(frame: Uint8Array): void {
+    this.lastHeardMs = performance.now();
+    this.guarded(() => {
+      const message = controlInBinary(frame);
+      if (message !== null) this.control(message);
+      else this.audio(frame);
+    });
+  }
+
+  /** The socket broke a rule of WebSockets itself; it closes by itself. */
+  onSocketError(error: Error & { code?: string }): void {
+    const code = error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH' ? 'MESSAGE_TOO_LARGE' : 'INVALID_MESSAGE';
+    this.context.metrics.countError(code);
+    this.log.info({ code, detail: error.message }, 'socket error');
+  }
+
+  /** The socket is gone. */
+  onSocketClosed(): void {
+    this.outbox.detach();
+    this.actor.send({ type: 'DETACHED' });
+  }
+
+  /** Runs what a client asked for; a mistake is answered, and the connection goes on. */
+  private guarded(run: () => void): void {
+    try {
+      run();
+    } catch (thrown) {
+      const error = toServerError(thrown);
+      if (error.code === 'INTERNAL') this.log.error({ err: thrown }, 'a message could not be handled');
+      this.reject(error.code, error.detail);
+    }
+  }
+
+  private reject(code: ErrorCode, detail?: string): void {
+    this.context.metrics.countError(code);
+    this.outbox.send(renderError(code, detail));
+    if (ERRORS[code].closeCode !== null) this.actor.send({ type: 'CLOSE', code });
+  }
+
+  private control(message: ClientMessage): void {
+    if (!this.rate.take()) throw new ServerError('RATE_LIMITED');
+    switch (message.type) {
+      case 'start_recording':
+        this.actor.send({
+          type: 'START',
+          config: { ...this.context.defaults, ...this.configured, ...message.config },
+        });
+        return;
+      case 'stop_recording':
+        this.stopRequestedMs = performance.now();
+        this.actor.send({ type: 'STOP' });
+        return;
+      case 'finalize':
+        this.actor.send({ type: 'FINALIZE' });
+        return;
+      case 'configure':
+        this.configure(message.config);
+        return;
+      case 'ping':
+        this.outbox.send({ type: 'pong', timestamp: timestamp() });
+        return;
+      case 'keepalive':
+        return;
+    }
+  }
+
+  private configure(changes: Partial<RecordingConfig>): void {
+    const differs = (field: (typeof LOCKED)[number]) =>
+      changes[field] !== undefined && changes[field] !== this.config[field];
+    const locked = this.recording !== null ? LOCKED.find(differs) : undefined;
+    if (locked !== undefined) throw new ServerError('CONFIG_LOCKED', locked);
+    this.configured = { ...this.configured, ...changes };
+    this.config = { ...this.config, ...changes };
+    this.recording?.transcript.configure(this.config);
+    this.outbox.send({ type: 'configured', config: this.config });
+  }
+
+  private audio(frame: Uint8Array): void {
+    const snapshot = this.actor.getSnapshot();
+    if (snapshot.hasTag('accepting-audio')) {
+      this.recording?.push(frame);
+      this.regulate();
+    } else if (snapshot.hasTag('holding-audio')) {
+      this.held.push(frame.slice());
+      this.pause();
+    } else {
+      this.context.metrics.ignoredFrames++;
+      if (!this.warnedIdleAudio) this.outbox.send(renderWarning('AUDIO_IGNORED'));
+      this.warnedIdleAudio = true;
+    }
+  }
+
+  /** Reads on, or lets TCP slow a client that sends faster than it can be recognised. */
+  private regulate(): void {
+    if (this.recording !== null && !this.recording.accepts()) this.pause();
+    else if (this.held.length === 0) this.resume();
+  }
+
+  private pause(): void {
+    if (this.paused) return;
+    this.paused = true;
+    this.transport.pause();
+  }
+
+  private resume(): void {
+    if (!this.paused) return;
+    this.paused = false;
+    this.lastHeardMs = performance.now();
+    this.transport.resume();
+  }
+
+  // ---- from the machine -----------------------------------------------------------------------------------
+
+  private effects(): SessionEffects {
+    return {
+      beginRecording: (config) => this.beginRecording(config),
+      beginFlush: () => this.recording?.end('stop'),
+      finishRecording: () => this.finishRecording(),
+      finalizeSegment: () => this.recording?.finalize(),
+      refuse: (code) => this.reject(code),
+      detach: () => this.outbox.detach(),
+      attach: () => {},
+      close: (code) => this.close(code),
+      effectFailed: (effect, err) => this.log.error({ effect, err }, 'a session effect failed'),
+    };
+  }
+
+  private beginRecording(config: RecordingConfig): void {
+    const { engine, pieces, codecPool } = this.context;
+    this.config = config;
+    this.recordings++;
+    this.warnedIdleAudio = false;
+    const manifest = engine.model.manifest;
+    this.recording = new Recording({ slot: this.slot, manifest, pieces, codecPool, config }, this);
+    this.context.metrics.recordings++;
+    this.log.info(
+      { recording: this.recordings, rate: config.sample_rate, encoding: config.encoding },
+      'recording started',
+    );
+    this.outbox.send({ type: 'recording_started', timestamp: timestamp(), config });
+    const frames = this.held;
+    this.held = [];
+    for (const frame of frames) this.recording.push(frame);
+    this.regulate();
+  }
+
+  private finishRecording(): void {
+    const transcript = this.recording?.transcript;
+    void this.recording?.close();
+    this.recording = null;
+    const finalMs = performance.now() - this.stopRequestedMs;
+    this.context.metrics.recordFinal(finalMs);
+    this.outbox.send({
+      type: 'recording_stopped',
+      final_transcript: transcript?.text ?? '',
+      total_duration: toSeconds(this.slot.written),
+      total_segments: transcript?.segments ?? 0,
+      timestamp: timestamp(),
+    });
+    this.log.info(
+      { recording: this.recordings, audioS: this.audioSeconds, segments: transcript?.segments },
+      'recording stopped',
+    );
+  }
+
+  private close(code: ErrorCode | null): void {
+    const { engine } = this.context;
+    const writersGone = this.recording?.close() ?? Promise.resolve();
+    void writersGone.then(() => engine.release(this.slot));
+    this.recording = null;
+    this.held = [];
+    if (code !== null && code !== 'DRAINING') this.context.metrics.countError(code);
+    if (code !== null) this.outbox.send(renderError(code));
+    this.outbox.detach();
+    this.resume();
+    this.transport.close(code === null ? 1000 : (ERRORS[code].closeCode ?? 1011), code ?? '');
+    this.log.info({ code, seconds: Math.round((Date.now() - this.openedAt) / 1000) }, 'session closed');
+    this.context.onClosed(this);
+  }
+
+  // ---- from the batcher -----------------------------------------------------------------------------------
+
+  onStep(slot: Slot, audioSamples: number): void {
+    this.lastLatencyMs = performance.now() - slot.readySinceMs;
+    this.context.metrics.recordChunk(this.lastLatencyMs, audioSamples);
+    this.level.add(slot.result.rms);
+    this.recording?.onStep(audioSamples);
+    if (this.paused) this.regulate();
+  }
+
+  onFlushed(): void {
+    this.recording?.onFlushed();
+  }
+
+  onFault(): void {
+    this.actor.send({ type: 'FAULT', code: 'ENGINE_FAILED' });
+  }
+
+  // ---- from the recording ---------------------------------------------------------------------------------
+
+  onStopped(): void {
+    this.actor.send({ type: 'FLUSHED' });
+  }
+
+  onRoom(): void {
+    this.regulate();
+  }
+
+  onIntakeFailed(error: unknown): void {
+    this.log.error({ err: error }, 'the intake failed');
+    this.actor.send({ type: 'FAULT', code: 'ENGINE_FAILED' });
+  }
+
+  onPartial(segmentId: number, words: readonly Word[], stableWords: number, audioEndSamples: number): void {
+    const { confidence } = this.context.engine.model.manifest;
+    const processingMs = this.lastLatencyMs;
+    const withWords = this.config.words;
+    this.outbox.sendPartial(
+      renderPartial({ segmentId, words, stableWords, audioEndSamples, processingMs, withWords }, confidence),
+    );
+  }
+
+  onSegment(segment: Segment): void {
+    const { confidence } = this.context.engine.model.manifest;
+    this.context.metrics.segments++;
+    this.outbox.send(renderTranscription(segment, this.lastLatencyMs, this.config.words, confidence));
+  }
+
+  onSpeech(change: 'started' | 'ended', audioSamples: number): void {
+    if (!this.config.vad_events) return;
+    const type = change === 'started' ? 'speech_started' : 'speech_ended';
+    this.outbox.send({ type, audio_time: toSeconds(audioSamples), timestamp: timestamp() });
+  }
+
+  // ---- from the sweep -------------------------------------------------------------------------------------
+
+  /** Once a second: acknowledgement, metrics, a held partial, the idle timer. */
+  sweep(nowMs: number, idleTimeoutMs: number): void {
+    this.outbox.sendHeld();
+    if (this.recording !== null) {
+      this.outbox.send({ type: 'ack', received_samples: this.recording.receivedFrames });
+      if (this.config.metrics) this.sendMetrics();
+    }
+    if (!this.paused && nowMs - this.lastHeardMs > idleTimeoutMs) this.actor.send({ type: 'IDLE_TIMEOUT' });
+  }
+
+  private sendMetrics(): void {
+    const step = this.context.engine.stats.step.percentiles();
+    this.outbox.send({
+      type: 'metrics',
+      level_dbfs: this.level.takeDbfs(),
+      lag: this.lagSeconds,
+      step_ms_p50: step.p50,
+      step_ms_p95: step.p95,
+      dropped_partials: this.outbox.droppedPartials,
+      audio_received: this.audioSeconds,
+      timestamp: timestamp(),
+    });
+  }
+}

@@ -1,0 +1,63 @@
+/**
+ * Where speech begins and ends, frame by frame, from the energy of the audio or the model's own voice activity.
+ * All positions are samples at 16 kHz of the recording.
+ */
+export interface EndpointRules {
+  /** RMS 0–1 from which a frame is speech; null: the model's voice activity. */
+  vadThreshold: number | null;
+  silenceSamples: number;
+}
+
+/** A single loud frame is a click, not speech. */
+const FRAMES_TO_START = 2;
+/** RMS threshold for a model that has no voice activity of its own. */
+const DEFAULT_RMS = 0.01;
+
+export type SpeechChange = 'started' | 'ended' | null;
+
+export class Endpointer {
+  speaking = false;
+  /** Where the present speech began, and where the last speech frame ended. */
+  speechStart = 0;
+  speechEnd = 0;
+  private run = 0;
+  private readonly modelThreshold: number;
+  private readonly rules: EndpointRules;
+
+  constructor(rules: EndpointRules, modelThreshold: number) {
+    this.rules = rules;
+    this.modelThreshold = modelThreshold;
+  }
+
+  private isSpeech(vad: number, rms: number): boolean {
+    const { vadThreshold } = this.rules;
+    if (vadThreshold !== null) return rms >= vadThreshold;
+    return vad < 0 ? rms >= DEFAULT_RMS : vad >= this.modelThreshold;
+  }
+
+  /** Takes one frame; says whether speech began or ended with it. */
+  frame(vad: number, rms: number, start: number, end: number): SpeechChange {
+    if (this.isSpeech(vad, rms)) {
+      this.run++;
+      if (this.speaking) this.speechEnd = end;
+      else if (this.run >= FRAMES_TO_START) {
+        this.speaking = true;
+        this.speechStart = start - (FRAMES_TO_START - 1) * (end - start);
+        this.speechEnd = end;
+        return 'started';
+      }
+      return null;
+    }
+    this.run = 0;
+    if (this.speaking && end - this.speechEnd >= this.rules.silenceSamples) {
+      this.speaking = false;
+      return 'ended';
+    }
+    return null;
+  }
+
+  /** Silence up to `end`, counted from the last speech frame. */
+  silence(end: number): number {
+    return end - this.speechEnd;
+  }
+}

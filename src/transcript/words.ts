@@ -1,0 +1,126 @@
+/**
+ * Tokens to words. A token whose piece begins with U+2581 (▁) begins a word.
+ *
+ * Times. A transducer emits a token in some frame; the word's start is the start of its first token's frame plus
+ * `startShiftMs`, its end the end of its last token's frame plus `endShiftMs`. Both shifts were fitted on an
+ * alignment when the model was trained, and stand in its manifest: they undo the model's emission delay.
+ *
+ * Confidence. The mean log-probability of a word's tokens, as a probability p, calibrated on held-out speech:
+ * sigmoid(scale · logit(p) + bias).
+ */
+import { LIMITS } from '../limits.js';
+import type { Manifest } from '../models/manifest.js';
+
+/** Times in samples at 16 kHz from the start of the recording. */
+export interface Word {
+  text: string;
+  startSamples: number;
+  endSamples: number;
+  tokens: number;
+  logpSum: number;
+}
+
+const WORD_START = '\u2581';
+const SAMPLES_PER_MS = LIMITS.sampleRateHz / 1000;
+
+export interface TokenTiming {
+  readonly frameSamples: number;
+  readonly startShiftSamples: number;
+  readonly endShiftSamples: number;
+}
+
+export function tokenTiming(manifest: Manifest): TokenTiming {
+  return {
+    frameSamples: manifest.chunkSamples / manifest.framesPerChunk,
+    startShiftSamples: manifest.timing.startShiftMs * SAMPLES_PER_MS,
+    endShiftSamples: manifest.timing.endShiftMs * SAMPLES_PER_MS,
+  };
+}
+
+/** What a token adds to the text: where it begins a word, and its letters. Specials like <unk> add nothing. */
+export interface Piece {
+  readonly beginsWord: boolean;
+  readonly text: string;
+}
+
+export function pieceTable(tokens: readonly string[]): Piece[] {
+  return tokens.map((token) => {
+    const special = token.startsWith('<') && token.endsWith('>');
+    return {
+      beginsWord: token.startsWith(WORD_START),
+      text: special ? '' : token.replaceAll(WORD_START, ''),
+    };
+  });
+}
+
+/** The words of one segment, growing token by token. Greedy search never takes a token back. */
+export class WordList {
+  readonly words: Word[] = [];
+  /** Letters of a word that has begun with a bare ▁ and has no letters yet. */
+  private opening = false;
+  private readonly pieces: readonly Piece[];
+  private readonly timing: TokenTiming;
+
+  constructor(pieces: readonly Piece[], timing: TokenTiming) {
+    this.pieces = pieces;
+    this.timing = timing;
+  }
+
+  get isEmpty(): boolean {
+    return this.words.length === 0;
+  }
+
+  /** Adds the token emitted in the frame that starts at `frameStart` samples. True if the text changed. */
+  add(token: number, logp: number, frameStart: number): boolean {
+    const piece = this.pieces[token];
+    if (piece === undefined || (piece.text === '' && !piece.beginsWord)) return false;
+    if (piece.text === '') {
+      this.opening = true;
+      return false;
+    }
+    const last = this.words.at(-1);
+    const frameEnd = frameStart + this.timing.frameSamples + this.timing.endShiftSamples;
+    if (last === undefined || this.opening || piece.beginsWord || last.tokens >= LIMITS.maxWordTokens) {
+      this.begin(piece.text, logp, frameStart + this.timing.startShiftSamples, frameEnd);
+    } else {
+      last.text += piece.text;
+      last.endSamples = Math.max(last.endSamples, frameEnd);
+      last.tokens++;
+      last.logpSum += logp;
+    }
+    this.opening = false;
+    return true;
+  }
+
+  private begin(text: string, logp: number, start: number, end: number): void {
+    const last = this.words.at(-1);
+    const startSamples = Math.max(start, last?.startSamples ?? 0, 0);
+    if (last && last.endSamples > startSamples) last.endSamples = startSamples;
+    this.words.push({
+      text,
+      startSamples,
+      endSamples: Math.max(end, startSamples),
+      tokens: 1,
+      logpSum: logp,
+    });
+  }
+
+  /** Takes the words before the one that may still grow; all of them if there is only one. */
+  takeComplete(): Word[] {
+    return this.words.splice(0, Math.max(1, this.words.length - 1));
+  }
+
+  takeAll(): Word[] {
+    this.opening = false;
+    return this.words.splice(0);
+  }
+}
+
+/** Calibrated probability that a word is right, 0–1. */
+export function wordConfidence(word: Word, calibration: Manifest['confidence']): number {
+  const p = Math.min(1 - 1e-6, Math.max(1e-6, Math.exp(word.logpSum / word.tokens)));
+  const logit = Math.log(p / (1 - p));
+  return 1 / (1 + Math.exp(-(calibration.scale * logit + calibration.bias)));
+}
+
+export const joinWords = (words: readonly Word[]): string => words.map((word) => word.text).join(' ');

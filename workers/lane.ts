@@ -1,0 +1,189 @@
+/**
+ * A lane: one thread, one ONNX session. It gathers the batch from the slab, runs one step, and scatters the
+ * answer back. Its buffers are made once, at the size of the largest batch. Per step and slot only small view
+ * objects are made; bulk data is copied from and to memory that stays.
+ */
+import { createRequire } from 'node:module';
+import { workerData } from 'node:worker_threads';
+import type { InferenceSession, Tensor } from 'onnxruntime-node';
+import { BANK, bankAt, FRESH, HEADER_INTS, READ, type TensorLayout, VALID } from '../src/inference/layout.js';
+import { type LaneAnswer, type LaneSetup, type LaneTask, probeSizes } from '../src/inference/messages.js';
+import { STATE_TYPES } from '../src/models/manifest.js';
+
+// Loaded with require so that a failing native library can be told apart from a failing graph.
+const ort = createRequire(import.meta.url)('onnxruntime-node') as typeof import('onnxruntime-node');
+
+type Arrays = Float32Array | Uint16Array | Int32Array | BigInt64Array | Int8Array | Uint8Array;
+
+/** One state tensor's gathered batch, and the same memory as bytes. */
+interface Gathered {
+  readonly layout: TensorLayout;
+  readonly array: Arrays;
+  readonly bytes: Uint8Array;
+}
+
+const setup = (Array.isArray(workerData) ? workerData[1] : workerData) as LaneSetup;
+const { layout, slab, maxBatch, names } = setup;
+const { chunkSamples, frames, ringSamples, tokens: resultTokens } = layout;
+
+const slabBytes = new Uint8Array(slab);
+const slabInt16 = new Int16Array(slab, layout.ringAt, layout.slots * ringSamples);
+const header = new Int32Array(slab, layout.headerAt, layout.slots * HEADER_INTS);
+const results = new Int32Array(slab);
+const resultsFloat = new Float32Array(slab);
+const batch = new Int32Array(setup.batch);
+
+const audio = new Float32Array(maxBatch * chunkSamples);
+const state: Gathered[] = layout.state.map((tensor) => {
+  const buffer = new ArrayBuffer(maxBatch * tensor.bytes);
+  const array = STATE_TYPES[tensor.type].make(buffer, 0, maxBatch * tensor.elements);
+  return { layout: tensor, array, bytes: new Uint8Array(buffer) };
+});
+
+let session: InferenceSession | null = null;
+/** Feeds by batch size: tensors over the first rows of the gathered arrays. Bounded by maxBatch. */
+const feedsBySize: (Record<string, Tensor> | undefined)[] = [];
+
+function feedsFor(size: number): Record<string, Tensor> {
+  const known = feedsBySize[size];
+  if (known) return known;
+  const feeds: Record<string, Tensor> = {
+    [names.audio]: new ort.Tensor('float32', audio.subarray(0, size * chunkSamples), [size, chunkSamples]),
+  };
+  for (const { layout: tensor, array } of state) {
+    const rows = array.subarray(0, size * tensor.elements);
+    feeds[tensor.input] = new ort.Tensor(tensor.type, rows as Float32Array, [
+      size,
+      ...tensor.shape,
+    ]) as Tensor;
+  }
+  feedsBySize[size] = feeds;
+  return feeds;
+}
+
+/** One slot's chunk as float32 −1…1, silence where the chunk is cut short, and its level frame by frame. */
+function gatherAudio(slot: number, row: number): void {
+  const read = header[slot * HEADER_INTS + READ]!;
+  const valid = header[slot * HEADER_INTS + VALID]!;
+  const ring = slot * ringSamples;
+  const to = row * chunkSamples;
+  const untilWrap = Math.min(valid, ringSamples - read);
+  for (let i = 0; i < untilWrap; i++) audio[to + i] = slabInt16[ring + read + i]! / 32768;
+  for (let i = untilWrap; i < valid; i++) audio[to + i] = slabInt16[ring + i - untilWrap]! / 32768;
+  audio.fill(0, to + valid, to + chunkSamples);
+
+  const frameSamples = chunkSamples / frames;
+  const rmsAt = (layout.resultAt + slot * layout.resultBytes) / 4 + 2 * resultTokens + frames;
+  for (let frame = 0; frame < frames; frame++) {
+    let energy = 0;
+    const end = to + Math.round((frame + 1) * frameSamples);
+    for (let i = to + Math.round(frame * frameSamples); i < end; i++) energy += audio[i]! * audio[i]!;
+    resultsFloat[rmsAt + frame] = Math.sqrt(energy / frameSamples);
+  }
+}
+
+function gather(count: number): void {
+  for (let row = 0; row < count; row++) {
+    const slot = batch[row]!;
+    gatherAudio(slot, row);
+    const fresh = header[slot * HEADER_INTS + FRESH] === 1;
+    const from = bankAt(layout, slot, header[slot * HEADER_INTS + BANK]!);
+    for (const { layout: tensor, bytes } of state) {
+      const to = row * tensor.bytes;
+      if (fresh) bytes.fill(0, to, to + tensor.bytes);
+      else bytes.set(slabBytes.subarray(from + tensor.offset, from + tensor.offset + tensor.bytes), to);
+    }
+  }
+}
+
+function scatter(count: number, answer: InferenceSession.OnnxValueMapType): void {
+  const tokens = answer[names.tokens]!.data as Int32Array;
+  const logp = answer[names.logp]!.data as Float32Array;
+  const vad = names.vad === null ? null : (answer[names.vad]!.data as Float32Array);
+  for (let row = 0; row < count; row++) {
+    const at = (layout.resultAt + batch[row]! * layout.resultBytes) / 4;
+    for (let i = 0; i < resultTokens; i++) {
+      results[at + i] = tokens[row * resultTokens + i]!;
+      resultsFloat[at + resultTokens + i] = logp[row * resultTokens + i]!;
+    }
+    for (let i = 0; i < frames; i++) {
+      resultsFloat[at + 2 * resultTokens + i] = vad === null ? -1 : vad[row * frames + i]!;
+    }
+  }
+  for (const { layout: tensor } of state) {
+    const data = answer[tensor.output]!.data as Float32Array;
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    for (let row = 0; row < count; row++) {
+      const slot = batch[row]!;
+      const next = 1 - header[slot * HEADER_INTS + BANK]!;
+      const to = bankAt(layout, slot, next) + tensor.offset;
+      slabBytes.set(bytes.subarray(row * tensor.bytes, (row + 1) * tensor.bytes), to);
+    }
+  }
+}
+
+async function init(): Promise<LaneAnswer> {
+  const started = performance.now();
+  session = await ort.InferenceSession.create(setup.graphPath, {
+    executionProviders: setup.provider === 'cuda' ? ['cuda'] : ['cpu'],
+    intraOpNumThreads: 1,
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+    graphOptimizationLevel: 'all',
+    logSeverityLevel: 3,
+  });
+  checkNames(session);
+  for (const size of probeSizes(maxBatch)) await session.run(feedsFor(size));
+  const stepMs = performance.now() - started;
+  return { runMs: stepMs, stepMs };
+}
+
+function checkNames(made: InferenceSession): void {
+  const inputs = [names.audio, ...layout.state.map((tensor) => tensor.input)];
+  const outputs = [names.tokens, names.logp, ...layout.state.map((tensor) => tensor.output)];
+  if (names.vad !== null) outputs.push(names.vad);
+  const missing = [
+    ...inputs.filter((name) => !made.inputNames.includes(name)).map((name) => `input ${name}`),
+    ...outputs.filter((name) => !made.outputNames.includes(name)).map((name) => `output ${name}`),
+    ...made.inputNames.filter((name) => !inputs.includes(name)).map((name) => `a value for input ${name}`),
+  ];
+  if (missing.length > 0)
+    throw new Error(`the graph and its manifest disagree: missing ${missing.join(', ')}`);
+}
+
+async function probe(size: number, repeats: number): Promise<LaneAnswer> {
+  const times: number[] = [];
+  for (let i = 0; i < repeats; i++) {
+    const started = performance.now();
+    await ready().run(feedsFor(size));
+    times.push(performance.now() - started);
+  }
+  const fastest = Math.min(...times);
+  return { runMs: fastest, stepMs: fastest };
+}
+
+async function step(count: number): Promise<LaneAnswer> {
+  const started = performance.now();
+  gather(count);
+  const running = performance.now();
+  const answer = await ready().run(feedsFor(count));
+  const ran = performance.now();
+  scatter(count, answer);
+  return { runMs: ran - running, stepMs: performance.now() - started };
+}
+
+function ready(): InferenceSession {
+  if (session === null) throw new Error('the lane has no session yet');
+  return session;
+}
+
+export default function lane(task: LaneTask): Promise<LaneAnswer> {
+  switch (task.kind) {
+    case 'init':
+      return init();
+    case 'probe':
+      return probe(task.batch, task.repeats);
+    case 'step':
+      return step(task.count);
+  }
+}
