@@ -36,6 +36,12 @@ export const LIMITS = {
   maxHotwordChars: 80,
   /** Sockets open at once that hold no stream (status pages, refused ones on their way out). */
   maxHttpConnections: 10_000,
+  /** Inspector pages open at once: each makes the server tell it everything each second. */
+  inspectWatchers: 8,
+  /** Sessions in the inspector's table, and sessions whose events it keeps. */
+  inspectSessions: 500,
+  /** Events kept of each of them. */
+  inspectEvents: 50,
   /** Model manifest: bytes of state a stream may have, twice kept. */
   maxStateBytes: 4 << 20,
 } as const;
