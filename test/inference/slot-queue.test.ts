@@ -47,8 +47,9 @@ test('whatever is pushed, shifted and removed, the queues hold what plain arrays
     fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
       const queues = new SlotQueues(SLOTS, QUEUES);
       const model: number[][] = [[], [], []];
-      const leave = (it: number) =>
-        model.forEach((list, q) => void (model[q] = list.filter((s) => s !== it)));
+      const leave = (it: number) => {
+        for (const list of model) if (list.includes(it)) list.splice(list.indexOf(it), 1);
+      };
       for (const { op, queue: q, slot: s } of steps) {
         const list = model[q] ?? [];
         if (op === 'push') {
