@@ -6,7 +6,7 @@ import type { Logger } from '../log.js';
 import type { Model } from '../models/store.js';
 import { BATCHER_DEFAULTS, Batcher, type BatchLane, type BatchObserver } from './batcher.js';
 import { type Capacity, estimateCapacity, type StepTime } from './capacity.js';
-import { cudaProblem, Lane } from './lane.js';
+import { cudaProblem, Lane, type LaneState } from './lane.js';
 import { slabLayout } from './layout.js';
 import { type LaneAnswer, type Provider, probeSizes } from './messages.js';
 import { type Slot, type SlotOwner, StreamTable } from './stream-table.js';
@@ -32,20 +32,32 @@ export interface EngineStats {
   laneFailures: number;
 }
 
+/** What status pages tell of a lane. */
+export interface LaneFigures {
+  readonly id: number;
+  readonly provider: Provider;
+  readonly state: LaneState;
+  readonly steps: number;
+  readonly busyMs: number;
+  readonly restarts: number;
+}
+
 export interface Engine {
   readonly model: Model;
   readonly provider: Provider;
   readonly capacity: Capacity;
   readonly table: StreamTable;
   readonly stats: EngineStats;
-  readonly lanes: readonly Lane[];
+  readonly lanes: readonly LaneFigures[];
+  /** Resolves, with the last error, when every lane is lost: the engine recognises nothing any more. */
+  readonly lost: Promise<unknown>;
   readonly waiting: number;
   lease(owner: SlotOwner, bulk?: boolean): Slot | null;
   release(slot: Slot): void;
   close(): Promise<void>;
 }
 
-function newStats(maxBatch: number): EngineStats {
+export function newStats(maxBatch: number): EngineStats {
   return {
     batchSizes: new Uint32Array(maxBatch + 1),
     step: new RollingHistogram(),
@@ -58,12 +70,7 @@ function newStats(maxBatch: number): EngineStats {
 }
 
 /** Keeps the figures and says in the log what happens to the lanes. */
-function observe(
-  stats: EngineStats,
-  log: Logger,
-  onAllLost: () => void,
-  lanesLeft: () => number,
-): BatchObserver {
+function observe(stats: EngineStats, log: Logger, onAllLost: (error: unknown) => void): BatchObserver {
   return {
     onBatch(_lane: BatchLane, count: number, answer: LaneAnswer, waitMs: number) {
       stats.steps++;
@@ -77,9 +84,12 @@ function observe(
       stats.laneFailures++;
       log.error({ lane: lane.id, err: error }, 'a step failed; the lane starts anew');
     },
-    onLaneLost(lane, error) {
-      log.fatal({ lane: lane.id, err: error }, 'a lane is lost');
-      if (lanesLeft() === 0) onAllLost();
+    onLaneLost(lane, error, lanesLeft) {
+      log.fatal({ lane: lane.id, lanesLeft, err: error }, 'a lane is lost');
+      if (lanesLeft === 0) onAllLost(error);
+    },
+    onStreamFailed(slot, error) {
+      log.error({ slot: slot.index, err: error }, 'a stream could not take its result and is given up');
     },
   };
 }
@@ -150,9 +160,11 @@ export async function startEngine(model: Model, config: Config, log: Logger): Pr
   const capacity = { ...measured, streams: rated };
 
   const stats = newStats(maxBatch);
-  const lanesLeft = () => lanes.filter((lane) => lane.state !== 'lost').length;
-  const observer = observe(stats, log, () => batcher?.failAll(), lanesLeft);
-  batcher = new Batcher(table, observer, { ...BATCHER_DEFAULTS, maxBatch });
+  let tellLost: (error: unknown) => void = () => {};
+  const lost = new Promise<unknown>((resolve) => {
+    tellLost = resolve;
+  });
+  batcher = new Batcher(table, observe(stats, log, tellLost), { ...BATCHER_DEFAULTS, maxBatch });
   for (const lane of lanes) batcher.addLane(lane);
   const running = batcher;
 
@@ -163,11 +175,15 @@ export async function startEngine(model: Model, config: Config, log: Logger): Pr
     table,
     stats,
     lanes,
+    lost,
     get waiting() {
       return running.waiting;
     },
     lease: (owner, bulk = false) => table.lease(owner, bulk),
-    release: (slot) => table.release(slot),
+    release: (slot) => {
+      running.forget(slot);
+      table.release(slot);
+    },
     close: async () => {
       await Promise.all(lanes.map((lane) => lane.close()));
     },
