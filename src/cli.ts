@@ -59,8 +59,8 @@ function buildProgram(finish: (code: number) => void): Command {
 
   program
     .command('bench')
-    .description('Run a paced load of speech against a server (by default one of its own).')
-    .option('--url <url>', 'a running server; without it one is started')
+    .description('Run a paced load of speech against a running server.')
+    .option('--url <url>', 'its WebSocket', 'ws://localhost:8000/ws/transcribe')
     .option('--connections <n>', 'streams at once', '16')
     .option('--duration <s>', 'seconds', '30')
     .option('--json', 'print JSON')

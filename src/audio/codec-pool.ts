@@ -1,9 +1,164 @@
-// Temporary: replaced by the audio branch.
-export interface CodecPool {
-  close(): Promise<void>;
-  decodeFile(bytes: Uint8Array, options: { maxSeconds: number }): Promise<Int16Array>;
+/**
+ * Audio that needs resampling, and files, are decoded off the main thread in two Piscina pools.
+ *
+ * Streams: continuous micro-batching, as in the lanes. Raw frames are copied to the stream's FIFO in shared
+ * memory; when a thread is free it takes every stream that has something to do, as one task that carries slot
+ * numbers only. While the threads are busy, work gathers. No timers, and a task is never aborted.
+ *
+ * Files: one thread of its own, so that a long upload never delays a live stream.
+ */
+import { Piscina } from 'piscina';
+import { ServerError, toServerError } from '../errors.js';
+import type { AudioFormat } from '../protocol/types.js';
+import { type CodecWorkerData, codecSlabBytes } from './codec-slab.js';
+import { CodecStream, type CodecStreamEvents } from './codec-stream.js';
+import type { FileAnswer, FileRequest } from './file.js';
+import { MAX_RATE_HZ, MIN_RATE_HZ } from './filter.js';
+import type { SampleSink } from './sink.js';
+
+export interface CodecPoolOptions {
+  /** The stream table's slab: every sink that is opened lies in it. Without it the pool decodes files only. */
+  readonly streamSlab?: SharedArrayBuffer;
+  /** Streams that may be open at once. Memory is reserved, and touched only when used: 129 KiB each. */
+  readonly slots?: number;
+  /** Threads for streams. Default 1: it resamples some 300 streams of 48 kHz in real time. */
+  readonly threads?: number;
+  /** Streams in one task at most. Default 32. */
+  readonly maxBatch?: number;
 }
-export const createCodecPool = (): CodecPool => ({
-  close: async () => {},
-  decodeFile: async (bytes) => new Int16Array(bytes.slice(44).buffer),
-});
+
+/** File decodes that may wait behind the running one. */
+const MAX_QUEUED_FILES = 16;
+const IDLE_FILE_THREAD_MS = 30_000;
+
+export class CodecPool {
+  readonly #streamSlab: SharedArrayBuffer | undefined;
+  readonly #codecSlab: SharedArrayBuffer;
+  readonly #streamThreads: Piscina | undefined;
+  readonly #fileThread: Piscina;
+  readonly #threads: number;
+  readonly #maxBatch: number;
+  readonly #freeSlots: number[];
+  readonly #streams = new Map<number, CodecStream>();
+  /** Streams with work to do and not in a task, oldest first; each at most once. */
+  #ready: CodecStream[] = [];
+  #runningTasks = 0;
+  #dispatchPlanned = false;
+  #closed = false;
+
+  constructor(options: CodecPoolOptions = {}) {
+    const { streamSlab, slots = 0, threads = 1, maxBatch = 32 } = options;
+    this.#streamSlab = streamSlab;
+    this.#threads = threads;
+    this.#maxBatch = maxBatch;
+    this.#codecSlab = new SharedArrayBuffer(codecSlabBytes(slots));
+    this.#freeSlots = Array.from({ length: slots }, (_, index) => slots - 1 - index);
+    const filename = new URL('../../workers/codec.js', import.meta.url).href;
+    const workerData: CodecWorkerData = { codecSlab: this.#codecSlab, streamSlab };
+    if (slots > 0) {
+      this.#streamThreads = new Piscina({ filename, workerData, minThreads: threads, maxThreads: threads });
+    }
+    this.#fileThread = new Piscina({
+      filename,
+      workerData,
+      minThreads: 0,
+      maxThreads: 1,
+      idleTimeout: IDLE_FILE_THREAD_MS,
+      maxQueue: MAX_QUEUED_FILES,
+    });
+  }
+
+  /** Streams open now. */
+  get openStreams(): number {
+    return this.#streams.size;
+  }
+
+  /**
+   * Leases a codec slot for a stream of a whole rate of 8,000–48,000 Hz.
+   * @throws ServerError AT_CAPACITY when all are taken, UNSUPPORTED_SAMPLE_RATE
+   */
+  open(format: AudioFormat, sink: SampleSink, events: CodecStreamEvents): CodecStream {
+    const { sample_rate: rateHz } = format;
+    if (!Number.isInteger(rateHz) || rateHz < MIN_RATE_HZ || rateHz > MAX_RATE_HZ) {
+      throw new ServerError('UNSUPPORTED_SAMPLE_RATE', `${rateHz} Hz.`);
+    }
+    if (sink.buffer !== this.#streamSlab) throw new Error('The sink lies outside of the stream slab.');
+    const index = this.#freeSlots.pop();
+    if (this.#closed || index === undefined) throw new ServerError('AT_CAPACITY', 'No codec slot is free.');
+    const stream = new CodecStream(this.#codecSlab, index, format, sink, events, {
+      ready: (it) => this.#enqueue(it),
+      closed: (it) => {
+        this.#streams.delete(it.slotIndex);
+        this.#freeSlots.push(it.slotIndex);
+      },
+    });
+    this.#streams.set(index, stream);
+    return stream;
+  }
+
+  /**
+   * Decodes a whole file in the file thread. If the bytes fill their ArrayBuffer it is taken over, not copied.
+   * @throws ServerError UNSUPPORTED_MEDIA, CORRUPT_AUDIO, UPLOAD_TOO_LONG, TOO_MANY_UPLOADS
+   */
+  async decodeFile(
+    bytes: Uint8Array,
+    options: { maxSeconds: number; format?: AudioFormat },
+  ): Promise<Int16Array> {
+    const { buffer } = bytes;
+    const owned = buffer instanceof ArrayBuffer && buffer.byteLength === bytes.byteLength;
+    const moved = owned ? bytes : bytes.slice(); // a view would take all of its buffer along
+    const request: FileRequest = { bytes: moved, ...options };
+    if (this.#fileThread.queueSize >= MAX_QUEUED_FILES) throw new ServerError('TOO_MANY_UPLOADS');
+    let answer: FileAnswer;
+    try {
+      answer = await this.#fileThread.run(request, {
+        name: 'file',
+        transferList: [moved.buffer as ArrayBuffer], // `slice` and the check above make it one
+      });
+    } catch (error) {
+      throw toServerError(error); // the thread died: out of memory or a trap in a decoder
+    }
+    if (answer instanceof Int16Array) return answer;
+    throw new ServerError(answer.code, answer.detail);
+  }
+
+  /** Waits for what is running, then ends the threads. Open streams get nothing more. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#ready = [];
+    await Promise.all([this.#streamThreads?.close(), this.#fileThread.close()]);
+    await Promise.all([this.#streamThreads?.destroy(), this.#fileThread.destroy()]);
+  }
+
+  #enqueue(stream: CodecStream): void {
+    this.#ready.push(stream);
+    this.#planDispatch();
+  }
+
+  /** After this turn's socket reads: what arrived in one turn of the event loop travels together. */
+  #planDispatch(): void {
+    if (this.#dispatchPlanned || this.#closed) return;
+    this.#dispatchPlanned = true;
+    setImmediate(() => {
+      this.#dispatchPlanned = false;
+      while (this.#runningTasks < this.#threads && this.#ready.length > 0 && !this.#closed) {
+        const share = Math.ceil(this.#ready.length / (this.#threads - this.#runningTasks));
+        void this.#runTask(this.#ready.splice(0, Math.min(share, this.#maxBatch)));
+      }
+    });
+  }
+
+  async #runTask(batch: CodecStream[]): Promise<void> {
+    this.#runningTasks += 1;
+    const indices = batch.map((stream) => stream.beginJob());
+    let failure: unknown;
+    try {
+      await this.#streamThreads?.run(indices, { name: 'streams' });
+    } catch (error) {
+      failure = error; // the thread died; each slot says whether its job was finished
+    }
+    this.#runningTasks -= 1;
+    for (const stream of batch) stream.endJob(failure);
+    if (this.#ready.length > 0) this.#planDispatch();
+  }
+}

@@ -1,6 +1,6 @@
 /** `rnnt-server transcribe FILE…`: the upload path without HTTP. */
 import { readFile } from 'node:fs/promises';
-import { createCodecPool } from '../audio/codec-pool.js';
+import { CodecPool } from '../audio/codec-pool.js';
 import type { Config } from '../config.js';
 import { toServerError } from '../errors.js';
 import { startEngine } from '../inference/engine.js';
@@ -23,7 +23,7 @@ export async function transcribeFiles(
   } as const;
   const model = await loadModel(config.model);
   const engine = await startEngine(model, { ...quiet, maxBatch: 1, maxStreams: 1 }, createLogger(quiet));
-  const codecPool = createCodecPool();
+  const codecPool = new CodecPool();
   const pieces = pieceTable(model.tokens);
   const defaults = recordingDefaults(config, model.manifest.language);
   const uploads = new UploadQueue({ engine, codecPool, pieces, defaults, config });

@@ -29,9 +29,11 @@ function transportOf(socket: WebSocket): Transport {
   };
 }
 
-/** ws gives a Buffer, except when told otherwise. */
-const asBytes = (data: RawData): Uint8Array =>
-  Buffer.isBuffer(data) ? data : Array.isArray(data) ? Buffer.concat(data) : new Uint8Array(data);
+/** ws gives a Buffer, whose `slice` would share memory: as plain bytes a slice is a copy. */
+const asBytes = (data: RawData): Uint8Array => {
+  if (Buffer.isBuffer(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  return new Uint8Array(Array.isArray(data) ? Buffer.concat(data) : data);
+};
 
 /** Binds a socket to a new session. @throws ServerError AT_CAPACITY if no slot is free */
 export function openSession(
@@ -44,7 +46,7 @@ export function openSession(
   const session = new Session(context, transportOf(socket), clientId, remote);
   socket.on('message', (data, isBinary) => {
     if (isBinary) session.onBinary(asBytes(data));
-    else session.onText(asBytes(data).toString());
+    else session.onText(data.toString());
   });
   socket.on('close', () => session.onSocketClosed());
   // A protocol error (an oversized frame, bad UTF-8): ws closes with the right code by itself.

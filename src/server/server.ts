@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { createActor } from 'xstate';
 import { type StopOutcome, serverMachine } from '../../machines/server.js';
-import { createCodecPool } from '../audio/codec-pool.js';
+import { CodecPool } from '../audio/codec-pool.js';
 import type { Config } from '../config.js';
 import { type ErrorCode, toServerError } from '../errors.js';
 import { ROTATE_EVERY_MS } from '../histogram.js';
@@ -43,7 +43,7 @@ function assemble(engine: Engine, context: ServerContext): Recogniser {
   const { config } = context;
   const { manifest, tokens } = engine.model;
   const pieces = pieceTable(tokens);
-  const codecPool = createCodecPool();
+  const codecPool = new CodecPool({ streamSlab: engine.table.slab, slots: engine.table.slots.length });
   const defaults = recordingDefaults(config, manifest.language);
   return {
     engine,

@@ -165,7 +165,6 @@ class UploadJob implements SlotOwner, RecordingListener {
   private finish(): void {
     this.over = true;
     this.signal.removeEventListener('abort', this.onAbort);
-    this.recording.close();
-    this.parts.engine.release(this.slot);
+    void this.recording.close().then(() => this.parts.engine.release(this.slot));
   }
 }

@@ -1,60 +1,293 @@
-// Temporary: replaced by the audio branch.
+/**
+ * The way of a recording's audio from the socket into its slot's ring. Two paths behind one interface:
+ *
+ *   direct (16 kHz):  push ─▶ decode on the spot ─▶ ring         (a copy for pcm16 mono)
+ *   codec  (others):  push ─▶ FIFO in shared memory ─▶ codec worker: decode, resample ─▶ ring
+ *
+ * What has no room waits in a bounded list; meanwhile `accepts()` is false and the caller pauses its socket.
+ * Nothing that was pushed is ever lost.
+ */
 import type { CodecPool } from '../audio/codec-pool.js';
+import { FIFO_BYTES } from '../audio/codec-slab.js';
+import type { CodecStream } from '../audio/codec-stream.js';
+import { FrameCutter, PcmDecoder } from '../audio/pcm.js';
 import type { SampleSink } from '../audio/sink.js';
+import { ServerError } from '../errors.js';
+import { LIMITS } from '../limits.js';
 import type { AudioFormat } from '../protocol/types.js';
 
-export interface Intake {
-  receivedFrames: number;
-  ended: boolean;
-  push(frame: Uint8Array): void;
-  accepts(): boolean;
-  resume(): void;
-  whenSettled(done: () => void): void;
-  end(): Promise<void>;
-  close(): void;
+export interface IntakeEvents {
+  /** `accepts()` was false and is true again: resume reading the socket. */
+  drained?(): void;
+  /** The stream cannot go on: a defect or a dead worker, never the client's bytes. */
+  failed?(error: ServerError): void;
 }
+
+export interface Intake {
+  /** Sample-frames received from the client, at the client's rate; a begun one does not count. */
+  readonly receivedFrames: number;
+  /** Samples at 16 kHz that are in the ring, since the start of the recording. */
+  readonly receivedSamples: number;
+  /**
+   * Takes a frame of any length; it is copied, so the caller may reuse the memory. Ignored after `end`.
+   * @throws ServerError MESSAGE_TOO_LARGE if the caller goes on though `accepts()` is false.
+   */
+  push(frame: Uint8Array): void;
+  /** False: the caller should pause its socket until `drained`. */
+  accepts(): boolean;
+  /** The batcher took samples: the ring has room again. */
+  resume(): void;
+  /** After a dropped connection: the client repeats from `receivedFrames` on, so half a frame is forgotten. */
+  discardPartial(): void;
+  /** Resolves when everything that was pushed is in the ring, the resampler's tail included. */
+  end(): Promise<void>;
+  /** Calls back, at once if it can, when everything pushed so far is in the ring; dropped by `close`. */
+  whenSettled(done: () => void): void;
+  /** Drops what is left. The slot may go to another tenant only once this has resolved. */
+  close(): Promise<void>;
+}
+
+/** One intake per recording. @throws ServerError AT_CAPACITY, UNSUPPORTED_SAMPLE_RATE */
 export function createIntake(
-  _format: AudioFormat,
+  format: AudioFormat,
   sink: SampleSink,
-  _pool: CodecPool,
-  hooks: { onDrain(): void; onError(e: unknown): void },
+  codecPool: CodecPool,
+  events: IntakeEvents = {},
 ): Intake {
-  const pending: Int16Array[] = [];
-  let settled: (() => void)[] = [];
-  const put = () => {
-    while (pending.length > 0) {
-      const next = pending[0]!;
-      const n = Math.min(sink.free(), next.length);
-      if (n === 0) return;
-      for (let i = 0; i < n; i++) sink.ring[(sink.written + i) % sink.ring.length] = next[i]!;
-      sink.commit(n);
-      if (n === next.length) pending.shift();
-      else pending[0] = next.subarray(n);
+  return format.sample_rate === LIMITS.sampleRateHz
+    ? new DirectIntake(format, sink, events)
+    : new CodecIntake(format, sink, codecPool, events);
+}
+
+/**
+ * Bytes that wait for room. A paused socket still delivers what its receiver has buffered, so one frame of
+ * the largest size may come on top of another.
+ */
+const MAX_WAITING_BYTES = 2 * LIMITS.maxFrameBytes;
+/** How full the ring or the FIFO is when the socket is paused, and when it is read again. */
+const PAUSE_ABOVE = 0.75;
+const RESUME_BELOW = 0.5;
+
+/** What both paths share: cutting at sample-frames, the waiting list, flow control and the end. */
+abstract class BaseIntake implements Intake {
+  protected readonly sink: SampleSink;
+  protected readonly events: IntakeEvents;
+  readonly #cutter: FrameCutter;
+  readonly #waiting: Uint8Array[] = [];
+  #waitingBytes = 0;
+  #samples = 0;
+  #paused = false;
+  #state: 'open' | 'ending' | 'finishing' | 'ended' | 'closed' = 'open';
+  #settling: (() => void)[] = [];
+  #settleEnd: { resolve(): void; reject(error: ServerError): void } | undefined;
+
+  constructor(format: AudioFormat, sink: SampleSink, events: IntakeEvents) {
+    this.#cutter = new FrameCutter(format);
+    this.sink = sink;
+    this.events = events;
+  }
+
+  /** Takes as much of these whole sample-frames as there is room for; returns the bytes taken. */
+  protected abstract take(bytes: Uint8Array): number;
+  /** 0…1: of the ring or of the FIFO. */
+  protected abstract fullness(): number;
+  /** What was taken is not in the ring yet. */
+  protected abstract behind(): boolean;
+  /** All frames were taken: flush, then call `finished`. */
+  protected abstract finish(): void;
+  /** Resolves when nobody writes to the ring any more. */
+  abstract close(): Promise<void>;
+
+  get receivedFrames(): number {
+    return this.#cutter.frames;
+  }
+
+  get receivedSamples(): number {
+    return this.#samples;
+  }
+
+  accepts(): boolean {
+    return !this.#paused;
+  }
+
+  push(frame: Uint8Array): void {
+    if (this.#state !== 'open') return;
+    if (this.#waitingBytes + frame.length > MAX_WAITING_BYTES) {
+      throw new ServerError('MESSAGE_TOO_LARGE', 'Audio came faster than it could be taken.');
     }
-    const s = settled;
-    settled = [];
-    for (const f of s) f();
-    hooks.onDrain();
-  };
-  const intake: Intake = {
-    receivedFrames: 0,
-    ended: false,
-    push(frame) {
-      const copy = new Int16Array(frame.slice().buffer, 0, frame.length >> 1);
-      intake.receivedFrames += copy.length;
-      pending.push(copy);
-      put();
-    },
-    accepts: () => pending.length === 0,
-    resume: () => {
-      if (pending.length > 0) put();
-    },
-    whenSettled(done) {
-      if (pending.length === 0) done();
-      else settled.push(done);
-    },
-    end: () => new Promise((resolve) => intake.whenSettled(() => ((intake.ended = true), resolve()))),
-    close: () => {},
-  };
-  return intake;
+    const split = this.#cutter.completeSplit(frame);
+    if (split !== undefined) this.#takeOrKeep(split);
+    this.#takeOrKeep(this.#cutter.wholeFrames(frame));
+    this.#control();
+  }
+
+  resume(): void {
+    this.advance();
+  }
+
+  discardPartial(): void {
+    this.#cutter.discardPartial();
+  }
+
+  whenSettled(done: () => void): void {
+    this.#settling.push(done);
+    this.#settle();
+  }
+
+  end(): Promise<void> {
+    if (this.#state !== 'open') return Promise.resolve();
+    this.#state = 'ending';
+    return new Promise((resolve, reject) => {
+      this.#settleEnd = { resolve, reject };
+      this.advance();
+    });
+  }
+
+  /** Room was made: moves what waits, in order. */
+  protected advance(): void {
+    while (this.#waiting.length > 0) {
+      const first = this.#waiting[0]!; // length > 0
+      const taken = this.take(first);
+      this.#waitingBytes -= taken;
+      if (taken < first.length) {
+        this.#waiting[0] = first.subarray(taken);
+        break;
+      }
+      this.#waiting.shift();
+    }
+    this.#control();
+    this.#settle();
+    if (this.#state === 'ending' && this.#waiting.length === 0) {
+      this.#state = 'finishing';
+      this.finish();
+    }
+  }
+
+  protected placed(samples: number): void {
+    this.#samples += samples;
+  }
+
+  protected finished(): void {
+    this.#state = 'ended';
+    this.#settleEnd?.resolve();
+  }
+
+  protected fail(error: ServerError): void {
+    this.#state = 'closed';
+    this.#settleEnd?.reject(error);
+    this.events.failed?.(error);
+  }
+
+  /** Forgets what waits; an `end` that still waits is over. */
+  protected dispose(): void {
+    this.#state = 'closed';
+    this.#waiting.length = 0;
+    this.#waitingBytes = 0;
+    this.#settling = [];
+    this.#settleEnd?.resolve();
+  }
+
+  #settle(): void {
+    while (this.#settling.length > 0 && this.#waiting.length === 0 && !this.behind())
+      this.#settling.shift()?.();
+  }
+
+  #takeOrKeep(bytes: Uint8Array): void {
+    const taken = this.#waiting.length === 0 ? this.take(bytes) : 0;
+    if (taken === bytes.length) return;
+    this.#waiting.push(bytes.slice(taken)); // a copy: ws uses its buffers again
+    this.#waitingBytes += bytes.length - taken;
+  }
+
+  #control(): void {
+    if (!this.#paused) {
+      this.#paused = this.#waiting.length > 0 || this.fullness() > PAUSE_ABOVE;
+    } else if (this.#waiting.length === 0 && this.fullness() < RESUME_BELOW) {
+      this.#paused = false;
+      this.events.drained?.();
+    }
+  }
+}
+
+/** 16 kHz: the main thread copies or converts straight into the ring. */
+class DirectIntake extends BaseIntake {
+  readonly #decoder: PcmDecoder;
+
+  constructor(format: AudioFormat, sink: SampleSink, events: IntakeEvents) {
+    super(format, sink, events);
+    this.#decoder = new PcmDecoder(format);
+  }
+
+  override async close(): Promise<void> {
+    this.dispose();
+  }
+
+  protected override take(bytes: Uint8Array): number {
+    const { sink } = this;
+    const roomBytes = sink.free() * this.#decoder.frameBytes;
+    const taken = Math.min(bytes.length, roomBytes);
+    if (taken === 0) return 0;
+    const part = taken === bytes.length ? bytes : bytes.subarray(0, taken);
+    const samples = this.#decoder.decodeInto(part, sink.ring, sink.written % sink.ring.length);
+    sink.commit(samples);
+    this.placed(samples);
+    return taken;
+  }
+
+  protected override fullness(): number {
+    return 1 - this.sink.free() / this.sink.ring.length;
+  }
+
+  protected override behind(): boolean {
+    return false;
+  }
+
+  protected override finish(): void {
+    this.finished();
+  }
+}
+
+/** Any other rate: the main thread copies the bytes to shared memory, a worker does the rest. */
+class CodecIntake extends BaseIntake {
+  readonly #stream: CodecStream;
+
+  constructor(format: AudioFormat, sink: SampleSink, pool: CodecPool, events: IntakeEvents) {
+    super(format, sink, events);
+    this.#stream = pool.open(format, sink, {
+      progressed: (samples) => {
+        this.placed(samples);
+        this.advance();
+      },
+      flushed: () => this.finished(),
+      failed: (error) => this.fail(error),
+    });
+  }
+
+  override resume(): void {
+    super.resume();
+    this.#stream.wake();
+  }
+
+  override close(): Promise<void> {
+    this.dispose();
+    return this.#stream.close();
+  }
+
+  protected override take(bytes: Uint8Array): number {
+    const taken = Math.min(bytes.length, this.#stream.room);
+    if (taken > 0) this.#stream.write(taken === bytes.length ? bytes : bytes.subarray(0, taken));
+    return taken;
+  }
+
+  protected override fullness(): number {
+    return 1 - this.#stream.room / FIFO_BYTES;
+  }
+
+  protected override behind(): boolean {
+    return this.#stream.behind;
+  }
+
+  protected override finish(): void {
+    this.#stream.flush();
+  }
 }

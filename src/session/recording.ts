@@ -54,8 +54,8 @@ export class Recording {
     this.transcript = new Transcript(manifest, parts.pieces, config, listener);
     const { sample_rate, encoding, channels } = config;
     this.intake = createIntake({ sample_rate, encoding, channels }, slot, parts.codecPool, {
-      onDrain: () => listener.onRoom(),
-      onError: (error) => listener.onIntakeFailed(error),
+      drained: () => listener.onRoom(),
+      failed: (error) => listener.onIntakeFailed(error),
     });
   }
 
@@ -86,10 +86,11 @@ export class Recording {
     this.nextFlush();
   }
 
-  close(): void {
+  /** Resolves when nobody writes to the slot's ring any more: only then may the slot go to another. */
+  close(): Promise<void> {
     this.closed = true;
     this.held = [];
-    this.intake.close();
+    return this.intake.close();
   }
 
   /** A step was committed: its result is in the slot. */

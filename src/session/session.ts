@@ -298,7 +298,7 @@ export class Session implements SlotOwner, RecordingListener {
 
   private finishRecording(): void {
     const transcript = this.recording?.transcript;
-    this.recording?.close();
+    void this.recording?.close();
     this.recording = null;
     const finalMs = performance.now() - this.stopRequestedMs;
     this.context.metrics.recordFinal(finalMs);
@@ -316,10 +316,11 @@ export class Session implements SlotOwner, RecordingListener {
   }
 
   private close(code: ErrorCode | null): void {
-    this.recording?.close();
+    const { engine } = this.context;
+    const writersGone = this.recording?.close() ?? Promise.resolve();
+    void writersGone.then(() => engine.release(this.slot));
     this.recording = null;
     this.held = [];
-    this.context.engine.release(this.slot);
     if (code !== null && code !== 'DRAINING') this.context.metrics.countError(code);
     if (code !== null) this.outbox.send(renderError(code));
     this.outbox.detach();

@@ -1,0 +1,87 @@
+/** What a codec worker does with one slot: decode what is in its FIFO, resample it, place it in the ring. */
+import { type CodecSlot, encodingAt, FIELD, FIFO_BYTES, HISTORY_LENGTH } from './codec-slab.js';
+import { BLOCK_FRAMES } from './filter.js';
+import { decodeFloats, frameBytesOf, type PcmFormat } from './pcm.js';
+import { Resampler, type ResamplerState, resetState } from './resampler.js';
+
+/** Input sample-frames of one job: 0.2 s at 48 kHz, so that a stream in arrears does not hold up its batch. */
+export const MAX_JOB_FRAMES = 9_600;
+
+const resampler = new Resampler(48_000);
+const local = { history: new Float32Array(HISTORY_LENGTH), held: 0, offset: 0, phase: 0 };
+
+/**
+ * Runs the job in the slot's header. All state is worked on in a copy and written back at the end, so that a
+ * job that did not finish can be run again.
+ */
+export function runCodecJob(slot: CodecSlot, streamSlab: SharedArrayBuffer): void {
+  const { header } = slot;
+  const field = (name: keyof typeof FIELD): number => header[FIELD[name]] ?? 0;
+  const format: PcmFormat = {
+    encoding: encodingAt(field('encoding')),
+    channels: field('channels') === 2 ? 2 : 1,
+  };
+  const ring = new Int16Array(streamSlab, field('ringByteOffset'), field('ringSamples'));
+  const frameBytes = frameBytesOf(format);
+  resampler.use(field('rateHz'));
+  readState(slot, local);
+
+  const room = field('ringRoom');
+  const rawFrames = Math.min(field('rawBytes') / frameBytes, MAX_JOB_FRAMES);
+  let rawAt = field('rawAt');
+  let consumed = 0;
+  let produced = 0;
+  while (consumed < rawFrames) {
+    const untilWrap = (FIFO_BYTES - rawAt) / frameBytes;
+    const frames = Math.min(
+      BLOCK_FRAMES,
+      rawFrames - consumed,
+      untilWrap,
+      resampler.inputFor(room - produced),
+    );
+    if (frames <= 0) break;
+    const work = resampler.load(local);
+    decodeFloats(format, slot.fifo, rawAt, frames, work, local.held);
+    produced += resampler.run(local, frames, ring, field('ringAt') + produced);
+    rawAt = (rawAt + frames * frameBytes) % FIFO_BYTES;
+    consumed += frames;
+  }
+
+  let silenceLeft = field('silenceLeft');
+  if (field('flush') === 1 && consumed * frameBytes === field('rawBytes')) {
+    const frames = Math.min(BLOCK_FRAMES, silenceLeft, resampler.inputFor(room - produced));
+    if (frames > 0) {
+      resampler.load(local).fill(0, local.held, local.held + frames);
+      produced += resampler.run(local, frames, ring, field('ringAt') + produced);
+      silenceLeft -= frames;
+    }
+  }
+
+  writeState(slot, local);
+  header[FIELD.silenceLeft] = silenceLeft;
+  header[FIELD.consumedBytes] = consumed * frameBytes;
+  header[FIELD.producedSamples] = produced;
+  header[FIELD.flushed] = field('flush') === 1 && silenceLeft === 0 ? 1 : 0;
+  header[FIELD.finishedJob] = field('job');
+}
+
+/** Puts a slot in the state of a fresh stream; the main thread calls it when the stream opens. */
+export function openCodecSlot(slot: CodecSlot, rateHz: number): void {
+  resetState(local, rateHz);
+  writeState(slot, local);
+  slot.header[FIELD.silenceLeft] = resampler.use(rateHz).latencyFrames;
+}
+
+function readState(slot: CodecSlot, state: ResamplerState): void {
+  state.held = slot.header[FIELD.held] ?? 0;
+  state.offset = slot.header[FIELD.offset] ?? 0;
+  state.phase = slot.header[FIELD.phase] ?? 0;
+  state.history.set(slot.history);
+}
+
+function writeState(slot: CodecSlot, state: ResamplerState): void {
+  slot.header[FIELD.held] = state.held;
+  slot.header[FIELD.offset] = state.offset;
+  slot.header[FIELD.phase] = state.phase;
+  slot.history.set(state.history);
+}

@@ -1,0 +1,46 @@
+/**
+ * A codec worker: decodes and resamples the audio of streams (straight into their rings, in shared memory),
+ * and decodes whole files. It keeps nothing between tasks.
+ */
+import { move, workerData } from 'piscina';
+import { runCodecJob } from '../src/audio/codec-job.js';
+import { type CodecSlot, type CodecWorkerData, codecSlotAt, FIELD } from '../src/audio/codec-slab.js';
+import { decodeFile, type FileAnswer, type FileRequest } from '../src/audio/file.js';
+import { toServerError } from '../src/errors.js';
+
+const { codecSlab, streamSlab } = workerData as CodecWorkerData;
+const slots = new Map<number, CodecSlot>();
+
+function slotAt(index: number): CodecSlot {
+  let slot = slots.get(index);
+  if (slot === undefined) {
+    slot = codecSlotAt(codecSlab, index);
+    slots.set(index, slot);
+  }
+  return slot;
+}
+
+/** One task: the jobs of all the streams that were ready. A job that throws fails its own stream only. */
+export function streams(indices: readonly number[]): void {
+  if (streamSlab === undefined) throw new Error('This worker has no stream table.');
+  for (const index of indices) {
+    const slot = slotAt(index);
+    slot.header[FIELD.failed] = 0;
+    try {
+      runCodecJob(slot, streamSlab);
+    } catch {
+      slot.header[FIELD.failed] = 1;
+      slot.header[FIELD.finishedJob] = slot.header[FIELD.job] ?? 0;
+    }
+  }
+}
+
+/** A file's bytes → 16 kHz mono. Failures come back as values: an Error would lose its code on the way. */
+export async function file(request: FileRequest): Promise<FileAnswer> {
+  try {
+    return move(await decodeFile(request)) as FileAnswer;
+  } catch (error) {
+    const { code, detail } = toServerError(error, 'CORRUPT_AUDIO');
+    return { code, detail };
+  }
+}
