@@ -56,7 +56,7 @@ export function tabSet(label, tabs) {
   list.addEventListener('keydown', (event) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (step === undefined) return;
-    const from = buttons.indexOf(document.activeElement);
+    const from = buttons.indexOf(/** @type {HTMLButtonElement} */ (document.activeElement));
     const to = (from + step + buttons.length) % buttons.length;
     select(to);
     buttons[to]?.focus();
