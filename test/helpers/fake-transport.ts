@@ -7,6 +7,7 @@ type Named<T extends ServerMessage['type']> = Extract<ServerMessage, { type: T }
 export class FakeTransport implements Transport {
   bufferedAmount = 0;
   paused = false;
+  heartbeats = 0;
   closed: { code: number; reason: string } | null = null;
   /** pause and resume, in order. */
   readonly flow: ('pause' | 'resume')[] = [];
@@ -15,6 +16,10 @@ export class FakeTransport implements Transport {
   send(text: string): void {
     this.messages.push(JSON.parse(text));
   }
+  heartbeat(): void {
+    this.heartbeats++;
+  }
+
   pause(): void {
     this.paused = true;
     this.flow.push('pause');
