@@ -132,6 +132,9 @@ export async function startServer(
     log.info('stopped');
   }
 
+  // Listening comes first: a model that fails at once must find a server that it can close.
+  await app.listen({ host: config.host, port: config.port });
+  const { port } = app.server.address() as AddressInfo;
   const ready = makeEngine(config, log).then(
     (engine) => {
       context.recogniser = assemble(engine, context);
@@ -147,7 +150,5 @@ export async function startServer(
   );
   ready.catch(() => {}); // whoever awaits it is told; nobody has to
 
-  await app.listen({ host: config.host, port: config.port });
-  const { port } = app.server.address() as AddressInfo;
   return { context, app, port, ready, stopped, drain: () => lifecycle.send({ type: 'DRAIN' }) };
 }
