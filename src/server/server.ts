@@ -126,6 +126,15 @@ export async function startServer(
     log.info('stopped');
   }
 
+  try {
+    await app.listen({ host: config.host, port: config.port });
+  } catch (error) {
+    lifecycle.stop();
+    registry.stop();
+    eventLoop.stop();
+    throw error;
+  }
+
   const ready = makeEngine(config, log).then(
     (engine) => {
       context.recogniser = assemble(engine, context);
@@ -141,7 +150,6 @@ export async function startServer(
   );
   ready.catch(() => {}); // whoever awaits it is told; nobody has to
 
-  await app.listen({ host: config.host, port: config.port });
   const { port } = app.server.address() as AddressInfo;
   return { context, app, port, ready, stopped, drain: () => lifecycle.send({ type: 'DRAIN' }) };
 }
