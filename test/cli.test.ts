@@ -9,7 +9,7 @@ import { inPackage, packageVersion } from '../src/paths.js';
 /** Runs the command as a user would; nothing of it starts a server. */
 async function rnnt(args: readonly string[], env: Record<string, string> = {}) {
   const child = spawn(process.execPath, [inPackage('scripts', 'bin.mjs'), ...args], {
-    env: { PATH: process.env['PATH'] ?? '', ...env },
+    env: { PATH: process.env.PATH ?? '', ...env },
     timeout: 60_000,
   });
   const [stdout, stderr, [status]] = await Promise.all([

@@ -68,9 +68,9 @@ test('flags and variables have the name of their option', () => {
 
 test('secrets are never shown', () => {
   const shown = publicConfig(loadConfig({ authToken: 'hunter2' }, {}));
-  assert.equal(shown['authToken'], '(set)');
+  assert.equal(shown.authToken, '(set)');
   assert.ok(!JSON.stringify(shown).includes('hunter2'));
-  assert.equal(publicConfig(loadConfig({}, {}))['authToken'], '');
+  assert.equal(publicConfig(loadConfig({}, {})).authToken, '');
 });
 
 test('the options table has a row for each option, with its meaning', () => {

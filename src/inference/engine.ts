@@ -12,9 +12,11 @@ import { type LaneAnswer, type Provider, probeSizes } from './messages.js';
 import { type Slot, type SlotOwner, StreamTable } from './stream-table.js';
 
 const PROBE_REPEATS = 5;
-/** Slots when the option says 0: enough room over the measured capacity, at least this many. */
-const LEAST_SLOTS = 32;
-const MOST_SLOTS = 2048;
+/** Streams that the table is made for when the option says 0. */
+const LEAST_STREAMS = 32;
+const MOST_STREAMS = 2048;
+/** A slot whose tenant left in the middle of a step is not free until the step returns: room for some of those. */
+const SPARE_SLOTS = 4;
 
 /** Figures that grow while the engine runs: how many steps had each batch size, and latencies. */
 export interface EngineStats {
@@ -138,7 +140,8 @@ export async function startEngine(model: Model, config: Config, log: Logger): Pr
   const { maxBatch, ringSeconds } = config;
   // The slab is sized before the lanes exist, so an automatic size is a guess that fits in memory.
   const layoutFor = (slots: number) => slabLayout(model.manifest, slots, ringSeconds);
-  const slots = config.maxStreams > 0 ? config.maxStreams : automaticSlots(layoutFor(1).bytes);
+  const streams = config.maxStreams > 0 ? config.maxStreams : automaticStreams(layoutFor(1).bytes);
+  const slots = streams + config.maxUploads + SPARE_SLOTS;
   let batcher: Batcher | null = null;
   const table = new StreamTable(layoutFor(slots), (slot) => batcher?.onReady(slot));
 
@@ -153,10 +156,8 @@ export async function startEngine(model: Model, config: Config, log: Logger): Pr
   const stepTimes = await measureSteps(lanes, maxBatch);
   const chunkMs = (model.manifest.chunkSamples / model.manifest.sampleRate) * 1000;
   const measured = estimateCapacity(stepTimes, lanes.length, chunkMs, config.latencyTargetMs);
-  const capacity =
-    config.admission === 'slots'
-      ? { ...measured, streams: slots }
-      : { ...measured, streams: Math.min(measured.streams, slots) };
+  const rated = config.admission === 'slots' ? streams : Math.min(measured.streams, streams);
+  const capacity = { ...measured, streams: rated };
 
   const stats = newStats(maxBatch);
   let tellLost: (error: unknown) => void = () => {};
@@ -190,7 +191,7 @@ export async function startEngine(model: Model, config: Config, log: Logger): Pr
 }
 
 /** At most half a gigabyte of slab by default; what a machine really holds is measured afterwards. */
-function automaticSlots(bytesPerSlot: number): number {
+function automaticStreams(bytesPerSlot: number): number {
   const fitting = Math.floor((512 * 1024 * 1024) / bytesPerSlot);
-  return Math.max(LEAST_SLOTS, Math.min(MOST_SLOTS, fitting));
+  return Math.max(LEAST_STREAMS, Math.min(MOST_STREAMS, fitting));
 }

@@ -8,6 +8,7 @@ import { renderError } from '../protocol/render.js';
 import { admit, checkOrigin, checkToken, retryAfter } from './admission.js';
 import { openSession } from './connection.js';
 import type { ServerContext } from './context.js';
+import type { InspectHub } from './inspect-hub.js';
 
 /** permessage-deflate for mobile clients: little memory a connection, few threads, nothing for small frames. */
 const DEFLATE = {
@@ -49,6 +50,20 @@ function urlOf(request: IncomingMessage): URL {
 
 /** A socket without a listener for its errors ends the process when its client breaks a rule of WebSockets. */
 const ignoreErrors = (ws: WebSocket): WebSocket => ws.on('error', () => {});
+
+/** Joins an inspector page to the hub. */
+export function inspectOver(socket: WebSocket, hub: InspectHub): void {
+  const watching = hub.add(socket);
+  if (watching === null) {
+    socket.close(ERRORS.AT_CAPACITY.closeCode ?? 1013, 'AT_CAPACITY');
+    return;
+  }
+  socket.on('message', (data, isBinary) => {
+    if (!isBinary) watching.receive(data.toString());
+  });
+  socket.on('close', () => watching.leave());
+  socket.on('error', () => socket.terminate());
+}
 
 /** Takes over the upgrades of an HTTP server. Returns the WebSocket server, to be closed with it. */
 export function acceptUpgrades(

@@ -8,6 +8,7 @@ export class FakeTransport implements Transport {
   bufferedAmount = 0;
   paused = false;
   readonly closings: { code: number; reason: string }[] = [];
+  heartbeats = 0;
   /** pause and resume, in order. */
   readonly flow: ('pause' | 'resume')[] = [];
   readonly messages: (ServerMessage & { seq: number })[] = [];
@@ -15,6 +16,10 @@ export class FakeTransport implements Transport {
   send(text: string): void {
     this.messages.push(JSON.parse(text));
   }
+  heartbeat(): void {
+    this.heartbeats++;
+  }
+
   pause(): void {
     this.paused = true;
     this.flow.push('pause');
