@@ -133,8 +133,15 @@ export async function startServer(
   }
 
   // Listening comes first: a model that fails at once must find a server that it can close.
-  await app.listen({ host: config.host, port: config.port });
-  const { port } = app.server.address() as AddressInfo;
+  try {
+    await app.listen({ host: config.host, port: config.port });
+  } catch (error) {
+    lifecycle.stop();
+    registry.stop();
+    eventLoop.stop();
+    throw error;
+  }
+
   const ready = makeEngine(config, log).then(
     (engine) => {
       context.recogniser = assemble(engine, context);
@@ -150,5 +157,6 @@ export async function startServer(
   );
   ready.catch(() => {}); // whoever awaits it is told; nobody has to
 
+  const { port } = app.server.address() as AddressInfo;
   return { context, app, port, ready, stopped, drain: () => lifecycle.send({ type: 'DRAIN' }) };
 }
