@@ -1,0 +1,38 @@
+/** How long to wait before the next attempt. */
+export class Backoff {
+  #attempt = 0;
+
+  /**
+   * Exponential backoff with full jitter: random · min(maxMs, baseMs · 2ⁿ). Full jitter spreads a crowd of
+   * clients that lost one server evenly, where a fixed schedule makes them all come back at once.
+   * @param {{ baseMs: number, maxMs: number, maxAttempts: number, random: () => number }} options
+   */
+  constructor(options) {
+    this.options = options;
+  }
+
+  /** Attempts since the last success. */
+  get attempt() {
+    return this.#attempt;
+  }
+
+  get exhausted() {
+    return this.#attempt >= this.options.maxAttempts;
+  }
+
+  /**
+   * Counts one more attempt.
+   * @param {number} [retryAfterMs] What the server asked for; jitter comes on top, never below.
+   * @returns {number} Milliseconds to wait.
+   */
+  next(retryAfterMs = 0) {
+    const { baseMs, maxMs, random } = this.options;
+    const jitterMs = random() * Math.min(maxMs, baseMs * 2 ** this.#attempt);
+    this.#attempt += 1;
+    return retryAfterMs + jitterMs;
+  }
+
+  reset() {
+    this.#attempt = 0;
+  }
+}

@@ -1,0 +1,137 @@
+/**
+ * One socket, from its opening to its end: messages in and out as objects, a heartbeat, and exactly one
+ * `onClose`, whether the peer closed, the network died silently or nobody ever answered.
+ */
+export class Link {
+  /** @type {unknown} */
+  #timer;
+  #pingSentAtMs = /** @type {number | null} */ (null);
+  #opened = false;
+  #ended = false;
+  #sentSinceTick = false;
+  /** Heartbeats run only while recording: an idle connection may be reaped by the server's idle timeout. */
+  heartbeat = false;
+
+  /**
+   * @param {import('./types.js').SocketLike} socket
+   * @param {{
+   *   clock: import('./types.js').Clock, pingIntervalMs: number, connectTimeoutMs: number,
+   *   onMessage: (message: Record<string, unknown>) => void,
+   *   onSend: (message: Record<string, unknown>) => void,
+   *   onRtt: (ms: number) => void,
+   *   onClose: (end: { code: number, reason: string, opened: boolean }) => void,
+   * }} options
+   */
+  constructor(socket, options) {
+    this.socket = socket;
+    this.options = options;
+    socket.binaryType = 'arraybuffer';
+    socket.onopen = () => {
+      this.#opened = true;
+    };
+    socket.onmessage = ({ data }) => this.#receive(data);
+    socket.onclose = ({ code, reason }) => this.#end(code, String(reason ?? ''));
+    socket.onerror = () => {}; // A close always follows.
+    const { clock, connectTimeoutMs } = options;
+    this.#timer = clock.setTimeout(() => this.#fail('No answer to the connection.'), connectTimeoutMs);
+  }
+
+  get bufferedAmount() {
+    return this.socket.bufferedAmount;
+  }
+
+  /** The handshake is over: from now on silence is measured by pings instead of the connect timeout. */
+  established() {
+    this.options.clock.clearTimeout(this.#timer);
+    this.ping();
+    this.#tick();
+  }
+
+  /** @param {Record<string, unknown>} message */
+  sendMessage(message) {
+    if (this.#ended || this.socket.readyState !== 1) return;
+    this.#sentSinceTick = true;
+    this.options.onSend(message);
+    this.socket.send(JSON.stringify(message));
+  }
+
+  /** @param {Uint8Array<ArrayBuffer>} bytes */
+  sendAudio(bytes) {
+    if (this.#ended || this.socket.readyState !== 1) return;
+    this.#sentSinceTick = true;
+    this.socket.send(bytes);
+  }
+
+  ping() {
+    if (this.#pingSentAtMs !== null) return;
+    this.#pingSentAtMs = this.options.clock.now();
+    this.sendMessage({ type: 'ping' });
+  }
+
+  /** Closes from our side; `onClose` is not called. */
+  close(code = 1000, reason = '') {
+    this.#detach();
+    this.socket.close(code, reason);
+  }
+
+  #tick() {
+    const { clock, pingIntervalMs } = this.options;
+    this.#timer = clock.setTimeout(() => {
+      const silentMs = this.#pingSentAtMs === null ? 0 : clock.now() - this.#pingSentAtMs;
+      if (silentMs >= 2 * pingIntervalMs) {
+        this.#fail('The server stopped answering.');
+        return;
+      }
+      if (this.heartbeat) {
+        if (!this.#sentSinceTick) this.sendMessage({ type: 'keepalive' });
+        this.ping();
+        this.#sentSinceTick = false;
+      }
+      this.#tick();
+    }, pingIntervalMs);
+  }
+
+  /** @param {unknown} data */
+  #receive(data) {
+    if (typeof data !== 'string') return;
+    /** @type {Record<string, unknown>} */
+    let message;
+    try {
+      message = JSON.parse(data);
+    } catch {
+      return; // Not ours to judge: a proxy's noise must not end a recording.
+    }
+    if (message.type === 'pong' && this.#pingSentAtMs !== null) {
+      const rttMs = this.options.clock.now() - this.#pingSentAtMs;
+      this.#pingSentAtMs = null;
+      this.options.onRtt(rttMs);
+    }
+    this.options.onMessage(message);
+  }
+
+  /** @param {string} why */
+  #fail(why) {
+    const { socket } = this;
+    this.#end(4000, why);
+    socket.close(4000, why);
+  }
+
+  /**
+   * @param {number} code
+   * @param {string} reason
+   */
+  #end(code, reason) {
+    if (this.#ended) return;
+    this.#detach();
+    this.options.onClose({ code, reason, opened: this.#opened });
+  }
+
+  #detach() {
+    this.#ended = true;
+    this.options.clock.clearTimeout(this.#timer);
+    this.socket.onopen = null;
+    this.socket.onmessage = null;
+    this.socket.onclose = null;
+    this.socket.onerror = () => {}; // `ws` throws on an error that nobody listens to.
+  }
+}

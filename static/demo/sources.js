@@ -1,0 +1,50 @@
+/** Where audio comes from when it is not the microphone. */
+
+/** What files are converted to before they are streamed. */
+export const FILE_RATE = 16_000;
+/** An hour at 16 kHz is 230 MB of float32: more is for the upload API, not for a browser tab. */
+const MAX_FILE_SECONDS = 3_600;
+
+/**
+ * Decodes any audio (or video) file that the browser knows, to 16 kHz mono.
+ * @param {Blob} file
+ * @returns {Promise<Float32Array<ArrayBuffer>>}
+ */
+export async function decodeFile(file) {
+  const context = new OfflineAudioContext(1, 1, FILE_RATE);
+  /** @type {AudioBuffer} */
+  let buffer;
+  try {
+    buffer = await context.decodeAudioData(await file.arrayBuffer());
+  } catch {
+    throw new Error('The browser cannot read this file as audio.');
+  }
+  if (buffer.duration > MAX_FILE_SECONDS) throw new Error('The file is longer than one hour.');
+  return mixDown(buffer);
+}
+
+/**
+ * @param {AudioBuffer} buffer
+ * @returns {Float32Array<ArrayBuffer>}
+ */
+function mixDown(buffer) {
+  const out = new Float32Array(buffer.length);
+  for (let c = 0; c < buffer.numberOfChannels; c += 1) {
+    const channel = buffer.getChannelData(c);
+    for (let i = 0; i < out.length; i += 1)
+      out[i] = (out[i] ?? 0) + (channel[i] ?? 0) / buffer.numberOfChannels;
+  }
+  return out;
+}
+
+/**
+ * The speech clip that comes with the server.
+ * @returns {Promise<{ samples: Float32Array<ArrayBuffer>, about: { text: string, source: string, licence: string } }>}
+ */
+export async function bundledSample() {
+  const [wav, about] = await Promise.all([
+    fetch(new URL('../sample.wav', import.meta.url)).then((r) => r.blob()),
+    fetch(new URL('../sample.json', import.meta.url)).then((r) => r.json()),
+  ]);
+  return { samples: await decodeFile(wav), about };
+}

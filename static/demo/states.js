@@ -1,0 +1,27 @@
+/**
+ * What the page says about a state of the connection.
+ * @param {import('../client/types.js').StateChange} change
+ * @returns {{ state: string, text: string, tone?: 'bad' | 'warn' }} `tone` where a notice is due.
+ */
+export function connectionText(change) {
+  const { state, reason, retryInMs, fresh } = change;
+  const wait =
+    retryInMs === undefined ? '' : `, trying again in ${Math.max(1, Math.round(retryInMs / 1_000))} s`;
+  switch (state) {
+    case 'connecting':
+      return { state, text: 'Connecting' };
+    case 'live':
+      return { state, text: 'Live' };
+    case 'reconnecting':
+      return { state, text: 'Connection lost, reconnecting', ...(reason ? { tone: 'warn' } : {}) };
+    case 'resumed':
+      return { state, text: fresh ? 'Resumed in a new session' : 'Resumed' };
+    case 'refused':
+      return { state, text: `Refused${wait}`, tone: 'bad' };
+    case 'closed':
+      if (reason?.code === 'CLOSED') return { state: 'idle', text: 'Ready' };
+      return { state: 'failed', text: 'Not connected', tone: 'bad' };
+    default:
+      return { state, text: 'Ready' };
+  }
+}

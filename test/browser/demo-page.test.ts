@@ -1,0 +1,195 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { launchChromium, skipWithoutChromium, violations } from '../helpers/browser.js';
+import { type FakeHttpServer, sampleWords, startFakeHttpServer } from '../helpers/fake-http-server.js';
+
+const TRANSCRIPT = sampleWords()
+  .map((w) => w.word)
+  .join(' ');
+
+describe('the demo page', { skip: skipWithoutChromium, timeout: 120_000 }, () => {
+  let browser: Browser;
+  let context: BrowserContext;
+  let server: FakeHttpServer;
+  let page: Page;
+  let complaints: string[];
+
+  before(async () => {
+    browser = await launchChromium();
+  });
+  after(() => browser?.close());
+  beforeEach(async () => {
+    server = await startFakeHttpServer({ words: sampleWords() });
+    context = await browser.newContext({ viewport: { width: 1280, height: 860 } });
+    page = await context.newPage();
+    complaints = [];
+    page.on('pageerror', (error) => complaints.push(error.message));
+    // Failed sockets are part of some tests; everything else on the console is a defect.
+    page.on('console', (m) => {
+      if (m.type() === 'error' && !/WebSocket|503/.test(m.text())) complaints.push(m.text());
+    });
+    await page.goto(`${server.url}/static/index.html`);
+    await page.waitForSelector('html[data-ready]');
+  });
+  afterEach(async () => {
+    await context.close();
+    await server.close();
+    assert.deepEqual(complaints, []);
+  });
+
+  const text = (selector: string): Promise<string> =>
+    page.locator(selector).evaluate((node) => node.textContent ?? '');
+  const finals = async (): Promise<string> =>
+    (await page.locator('#transcript .segment-text').allTextContents()).join(' ').trim();
+
+  async function streamSample(): Promise<void> {
+    await page.locator('label', { hasText: 'Sample' }).click();
+    await page.uncheck('#real-time');
+    await page.click('#record');
+    await page.locator('#state-text', { hasText: /^Done$/ }).waitFor();
+  }
+
+  it('streams the bundled sample and shows every word', async () => {
+    await streamSample();
+    assert.equal(await finals(), TRANSCRIPT);
+    assert.equal(await text('#clock'), '0:07.0');
+    assert.match(await text('#fig-chunk'), /^\d+ ms$/);
+    assert.equal(server.fake.heard('session-1').length, 2 * 111_360);
+  });
+
+  it('listens to the microphone and shows partials with the stable part set apart', async () => {
+    await page.click('#record');
+    await page.locator('.partial .stable', { hasText: /.{6}/ }).waitFor();
+    assert.equal(await text('#state-text'), 'Live');
+    assert.equal(await page.getAttribute('#record', 'aria-pressed'), 'true');
+    await page.locator('#level:not([aria-valuenow="-60"])').waitFor();
+    await page.click('#record');
+    await page.locator('#transcript .word').nth(1).waitFor();
+    const start = server.fake.received.find((m) => m.type === 'start_recording');
+    assert.deepEqual(start?.config, { ...(start?.config as object), sample_rate: 16_000, encoding: 'pcm16' });
+    assert.ok(TRANSCRIPT.startsWith(await finals()));
+  });
+
+  it('transcribes a file that was chosen', async () => {
+    await page.setInputFiles('#file', 'static/sample.wav');
+    assert.equal(await text('#file-name'), 'sample.wav');
+    await page.uncheck('#real-time');
+    await page.click('#record');
+    await page.locator('#state-text', { hasText: /^Done$/ }).waitFor();
+    assert.equal(await finals(), TRANSCRIPT);
+  });
+
+  it('says in words that a file is no audio', async () => {
+    await page.setInputFiles('#file', 'package.json');
+    await page.click('#record');
+    await page.waitForSelector('#notice:not([hidden])');
+    assert.match(await text('#notice'), /cannot read this file/);
+    assert.equal(await page.getAttribute('#record', 'aria-pressed'), 'false');
+  });
+
+  it('survives a lost connection: reconnecting, resumed, and no word missing', async () => {
+    await page.evaluate(`
+      globalThis.seen = [];
+      const chip = document.getElementById('state');
+      new MutationObserver(() => seen.push(chip.dataset.state)).observe(chip, { attributes: true });
+    `);
+    await page.locator('label', { hasText: 'Sample' }).click();
+    await page.click('#record');
+    await page.locator('.partial', { hasText: /.{10}/ }).waitFor();
+    server.fake.drop();
+    await page.locator('#state-text', { hasText: /^Done$/ }).waitFor();
+    assert.equal(await finals(), TRANSCRIPT);
+    assert.equal(server.fake.heard('session-1').length, 2 * 111_360);
+    const seen = (await page.evaluate('seen')) as string[];
+    for (const state of ['live', 'reconnecting', 'resumed'])
+      assert.ok(seen.includes(state), `${state} in ${seen}`);
+  });
+
+  it('shows the server’s reason when it refuses', async () => {
+    const error = 'The server is at its rated number of streams.';
+    server.refusal = { status: 503, body: { error, code: 'AT_CAPACITY', retryable: true }, retryAfter: '30' };
+    await page.locator('label', { hasText: 'Sample' }).click();
+    await page.click('#record');
+    await page.locator('#state[data-state="refused"]').waitFor();
+    assert.match(await text('#state-text'), /trying again in 30 s/);
+    assert.match(await text('#notice'), /rated number of streams/);
+  });
+
+  it('tells the time and confidence of a word, and plays it, by mouse and by keyboard', async () => {
+    await streamSample();
+    await page.evaluate(`
+      globalThis.played = [];
+      const { start } = AudioBufferSourceNode.prototype;
+      AudioBufferSourceNode.prototype.start = function (...args) {
+        played.push(this.buffer.duration);
+        start.apply(this, args);
+      };
+    `);
+    await page.hover('#transcript .word >> nth=3');
+    assert.match(await text('.word-tip'), /^0:01\.\d–0:01\.\d · 45% · doubtful$/);
+    await page.click('#transcript .word >> nth=3');
+    await page.focus('#transcript .word[tabindex="0"]');
+    await page.keyboard.press('End');
+    assert.equal(await page.evaluate('document.activeElement.textContent'), 'other');
+    await page.keyboard.press('Enter');
+    await page.waitForFunction('played.length === 2');
+    const played = (await page.evaluate('played')) as number[];
+    assert.ok(
+      played.every((seconds) => seconds > 0.2 && seconds < 0.6),
+      String(played),
+    );
+  });
+
+  for (const [format, pattern] of [
+    ['txt', /^in the old print/],
+    ['times', /^\[00:00:00\.300 → /],
+    ['json', /"confidence": 0\.95/],
+    ['srt', /^1\n00:00:00,300 --> /],
+    ['vtt', /^WEBVTT\n/],
+  ] as const) {
+    it(`saves the transcript as ${format}`, async () => {
+      await streamSample();
+      const [download] = await Promise.all([
+        page.waitForEvent('download'),
+        page.click(`[data-export="${format}"]`),
+      ]);
+      const saved = await readFile(await download.path(), 'utf8');
+      assert.match(saved, pattern);
+      assert.match(download.suggestedFilename(), /^transcript-.*\.(txt|json|srt|vtt)$/);
+    });
+  }
+
+  it('announces finals once, as plain text, in a polite live region', async () => {
+    await streamSample();
+    const region = page.locator('[aria-live="polite"][role="log"]');
+    assert.deepEqual(await region.locator('p').allTextContents(), [TRANSCRIPT]);
+    assert.equal(await page.locator('.partial').getAttribute('aria-live'), null);
+    assert.equal(await page.locator('.segment-text').first().getAttribute('dir'), 'auto');
+  });
+
+  for (const colorScheme of ['light', 'dark'] as const) {
+    it(`has no accessibility violation that axe knows, ${colorScheme}`, async () => {
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+      await streamSample();
+      await page.locator('.settings summary').click();
+      assert.deepEqual(await violations(page), []);
+    });
+  }
+
+  it('fits a phone without scrolling sideways', async () => {
+    await page.setViewportSize({ width: 390, height: 844 });
+    await streamSample();
+    const overflow = (await page.evaluate('document.documentElement.scrollWidth - innerWidth')) as number;
+    assert.ok(overflow <= 0, `${overflow} px too wide`);
+  });
+
+  it('remembers the theme that was chosen', async () => {
+    await page.click('[data-theme-toggle]');
+    await page.click('[data-theme-toggle]');
+    await page.reload();
+    await page.waitForSelector('html[data-theme="dark"]');
+    assert.equal(await page.getAttribute('[data-theme-toggle]', 'aria-label'), 'Theme: dark');
+  });
+});

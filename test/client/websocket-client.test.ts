@@ -1,0 +1,380 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { RNNTClient, RNNTClientError } from 'rnnt-server/client';
+import { FakeClock, settle } from '../helpers/fake-clock.js';
+import { FakeServer, type FakeServerOptions } from '../helpers/fake-server.js';
+import { fakeNetwork } from '../helpers/fake-socket.js';
+
+type ClientOptions = NonNullable<ConstructorParameters<typeof RNNTClient>[0]>;
+
+const RATE = 16_000;
+const words = [
+  { word: 'one', start: 0.2, end: 0.5 },
+  { word: 'two', start: 0.6, end: 0.9 },
+  { word: 'three', start: 2.0, end: 2.4 },
+  { word: 'four', start: 2.5, end: 2.8 },
+  { word: 'five', start: 4.0, end: 4.4 },
+];
+
+/** A ramp: each sample says its own position, so that a lost, doubled or moved sample shows. */
+function ramp(seconds: number, from = 0): Int16Array {
+  return Int16Array.from({ length: Math.round(seconds * RATE) }, (_, i) => ((from + i) % 60_000) - 30_000);
+}
+
+function setUp(serverOptions: FakeServerOptions = {}, clientOptions: ClientOptions = {}) {
+  const clock = new FakeClock();
+  const server = new FakeServer({ words, ...serverOptions });
+  const network = fakeNetwork(server);
+  const client = new RNNTClient({
+    url: 'ws://server.test/ws/transcribe',
+    clock,
+    random: () => 0.5,
+    WebSocket: network.WebSocket,
+    fetch: async () => new Response('{"status":"ready"}'),
+    ...clientOptions,
+  });
+  const states: string[] = [];
+  client.on('state', ({ state }) => states.push(state));
+  return { clock, server, network, client, states };
+}
+
+/** Sends a ramp as a microphone would: 100 ms at a time, with the clock running. */
+async function speak({ client, clock }: ReturnType<typeof setUp>, from: number, to: number): Promise<void> {
+  for (let at = from; at < to - 1e-9; at += 0.1) {
+    client.send(ramp(0.1, Math.round(at * RATE)));
+    await clock.advance(100);
+  }
+}
+
+describe('a recording', () => {
+  it('goes from start to the final transcript', async () => {
+    const t = setUp();
+    const partials: string[] = [];
+    t.client.on('partial', ({ text }) => partials.push(text));
+    await t.client.start();
+    await speak(t, 0, 5);
+    const result = await t.client.stop();
+    assert.equal(result.transcript, 'one two three four five');
+    assert.deepEqual(
+      result.segments.map((s) => [s.segment_id, s.text, s.reason]),
+      [
+        [1, 'one two', 'silence'],
+        [2, 'three four', 'silence'],
+        [3, 'five', 'silence'],
+      ],
+    );
+    assert.equal(result.duration, 5);
+    assert.deepEqual(partials, ['one', 'one two', 'three', 'three four', 'five']);
+    assert.deepEqual(t.states, ['connecting', 'live']);
+  });
+
+  it('leaves in chunks of 100 ms whatever the application passes in', async () => {
+    const t = setUp();
+    await t.client.start();
+    t.client.send(ramp(0.0137));
+    t.client.send(ramp(0.31));
+    t.client.send(new Float32Array(100));
+    await settle();
+    assert.deepEqual(
+      t.server.audio.map((a) => a.bytes.length),
+      [3_200, 3_200, 3_200],
+    );
+    await t.client.stop();
+    assert.equal(t.server.heard('session-1').length, 2 * (219 + 4_960 + 100));
+  });
+
+  it('can be followed by another on the same connection', async () => {
+    const t = setUp();
+    await t.client.start();
+    await speak(t, 0, 1);
+    assert.equal((await t.client.stop()).transcript, 'one two');
+    await t.client.start();
+    await speak(t, 0, 3);
+    assert.equal((await t.client.stop()).transcript, 'one two three four');
+    assert.equal(t.network.attempts.length, 1);
+  });
+
+  it('says why a start was refused', async () => {
+    const t = setUp();
+    await assert.rejects(t.client.start({ sample_rate: 4_000 }), { code: 'UNSUPPORTED_SAMPLE_RATE' });
+    await t.client.start({ sample_rate: 16_000 });
+    assert.equal(t.client.recording, true);
+  });
+
+  it('finalizes after the audio that was sent before it', async () => {
+    const t = setUp();
+    const reasons: string[] = [];
+    t.client.on('transcription', ({ reason }) => reasons.push(reason));
+    await t.client.start();
+    t.client.send(ramp(0.95));
+    t.client.finalize();
+    await settle();
+    assert.deepEqual(reasons, ['finalize']);
+    assert.equal(t.server.heard('session-1').length, 0.95 * 32_000);
+  });
+
+  it('resolves configure with the settings in force', async () => {
+    const t = setUp();
+    await t.client.start();
+    const config = await t.client.configure({ silence_duration: 0.3 });
+    assert.equal(config.silence_duration, 0.3);
+  });
+
+  it('measures chunk and word latency on its own clock', async () => {
+    const t = setUp();
+    await t.client.start();
+    for (let at = 0; at < 1; at += 0.1) {
+      t.client.send(ramp(0.1));
+      await t.clock.advance(100);
+    }
+    assert.equal(t.client.stats.chunkMs.p50, 0);
+    assert.equal(t.client.stats.wordMs.count, 2);
+    assert.equal(t.client.stats.rttMs.count >= 1, true);
+  });
+});
+
+describe('a dropped connection', () => {
+  it('is resumed, and nothing is lost, doubled or retimed', async () => {
+    const t = setUp();
+    await t.client.start();
+    await speak(t, 0, 2.5);
+    t.server.drop();
+    await speak(t, 2.5, 5);
+    const result = await t.client.stop();
+    assert.equal(result.transcript, 'one two three four five');
+    assert.deepEqual(t.server.heard('session-1'), Buffer.from(ramp(5).buffer));
+    assert.deepEqual(t.states, ['connecting', 'live', 'reconnecting', 'reconnecting', 'resumed', 'live']);
+    assert.match(t.network.attempts[1] ?? '', /resume=token-session-1&last_seq=\d+/);
+  });
+
+  it('sends again what was in flight when it broke', async () => {
+    const t = setUp();
+    await t.client.start();
+    await speak(t, 0, 1.2);
+    t.client.send(ramp(0.8, 1.2 * RATE));
+    t.server.drop(); // Before the microtasks that would deliver them.
+    await speak(t, 2, 3);
+    await t.client.stop();
+    assert.deepEqual(t.server.heard('session-1'), Buffer.from(ramp(3).buffer));
+  });
+
+  it('continues from the middle of a chunk', async () => {
+    const t = setUp();
+    await t.client.start();
+    await speak(t, 0, 1);
+    const session = [...t.server.sessions.values()][0];
+    assert.ok(session);
+    session.receivedBytes -= 1_000;
+    t.server.drop();
+    await speak(t, 1, 2);
+    await t.client.stop();
+    const heard = t.server.heard('session-1');
+    assert.equal(heard.length, 64_000 + 1_000);
+    assert.deepEqual(heard.subarray(32_000), Buffer.from(ramp(2).buffer).subarray(31_000));
+  });
+
+  it('does not repeat messages that had arrived', async () => {
+    const t = setUp();
+    const finals: number[] = [];
+    t.client.on('transcription', ({ segment_id }) => finals.push(segment_id));
+    await t.client.start();
+    await speak(t, 0, 2.5);
+    const session = [...t.server.sessions.values()][0];
+    assert.ok(session);
+    const { said } = session;
+    session.said = [...said];
+    Object.defineProperty(session.said, 'slice', { value: () => said }); // Replays everything, seen or not.
+    t.server.drop();
+    await speak(t, 2.5, 5);
+    await t.client.stop();
+    assert.deepEqual(finals, [1, 2, 3]);
+  });
+
+  it('waits with exponential backoff and full jitter, and gives up after the last attempt', async () => {
+    const t = setUp({}, { reconnect: { baseMs: 100, maxMs: 1_000, maxAttempts: 5 } });
+    const waits: (number | undefined)[] = [];
+    t.client.on('state', ({ retryInMs }) => retryInMs !== undefined && waits.push(retryInMs));
+    await t.client.start();
+    t.network.refuse = true;
+    t.server.drop();
+    const stopped = assert.rejects(t.client.stop(), (error) => {
+      assert.ok(error instanceof RNNTClientError);
+      assert.equal(error.code, 'CONNECTION_LOST');
+      assert.equal(error.result?.transcript, '');
+      return true;
+    });
+    await t.clock.advance(10_000);
+    await stopped;
+    assert.deepEqual(waits, [50, 100, 200, 400, 500]);
+    assert.equal(t.client.state, 'closed');
+  });
+
+  it('notices a server that stops answering', async () => {
+    const t = setUp();
+    await t.client.start();
+    t.server.mute = true;
+    await speak(t, 0, 1);
+    await t.clock.advance(20_000);
+    t.server.mute = false;
+    await t.clock.advance(1_000);
+    assert.equal(t.states.includes('reconnecting'), true);
+    assert.equal(t.client.state, 'live');
+  });
+
+  it('keeps the oldest audio when the queue is full, and says what it dropped', async () => {
+    const t = setUp({}, { maxQueueSeconds: 1 });
+    let dropped = 0;
+    t.client.on('dropped', ({ totalSeconds }) => {
+      dropped = totalSeconds;
+    });
+    await t.client.start();
+    await speak(t, 0, 1);
+    t.network.dead = true;
+    t.server.drop();
+    await settle();
+    await speak(t, 1, 4);
+    assert.equal(Math.round(dropped * 10), 20);
+    t.network.dead = false;
+    await t.clock.advance(20_000);
+    await speak(t, 4, 5);
+    const result = await t.client.stop();
+    const expected = Buffer.concat([Buffer.from(ramp(2).buffer), Buffer.from(ramp(1, 4 * RATE).buffer)]);
+    assert.deepEqual(t.server.heard('session-1'), expected);
+    assert.equal(Math.round(result.droppedSeconds * 10), 20);
+    const three = result.segments.flatMap((s) => s.words).find((w) => w.word === 'three');
+    assert.equal(three?.start, 4); // Heard at 2.0 s by the server, spoken at 4.0 s.
+    assert.equal(result.duration, 5);
+  });
+});
+
+describe('a forgotten session', () => {
+  it('is recorded again from the last final on, with ids and times continued', async () => {
+    const t = setUp({ words: [{ word: 'hello', start: 0.2, end: 0.5 }] });
+    const fresh: (boolean | undefined)[] = [];
+    t.client.on('state', (change) => change.fresh !== undefined && fresh.push(change.fresh));
+    await t.client.start();
+    await speak(t, 0, 3);
+    t.server.drop();
+    t.server.expire();
+    await speak(t, 3, 5);
+    const result = await t.client.stop();
+    assert.deepEqual(fresh, [true]);
+    assert.deepEqual(
+      result.segments.map((s) => [s.segment_id, s.text, s.words[0]?.start]),
+      [
+        [1, 'hello', 0.2],
+        [2, 'hello', 0.7], // The new session hears "hello" 0.2 s after the end of the last final.
+      ],
+    );
+    assert.deepEqual(t.server.heard('session-2'), Buffer.from(ramp(4.5, 0.5 * RATE).buffer));
+  });
+
+  it('makes the new recording with the settings that were in force', async () => {
+    const t = setUp();
+    await t.client.start({ language: 'en', metrics: true });
+    await t.client.configure({ silence_duration: 0.25 });
+    t.server.drop();
+    t.server.expire();
+    await t.clock.advance(1_000);
+    const starts = t.server.received.filter((m) => m.type === 'start_recording');
+    assert.equal(starts.length, 2);
+    const config = starts[1]?.config as Record<string, unknown>;
+    assert.equal(config.silence_duration, 0.25);
+    assert.equal(config.language, 'en');
+  });
+});
+
+describe('a refused connection', () => {
+  it('tells the reason, waits as long as the server asks and gets in later', async () => {
+    const body = {
+      error: 'The server is at its rated number of streams.',
+      code: 'AT_CAPACITY',
+      retryable: true,
+    };
+    const t = setUp(
+      {},
+      {
+        fetch: async () =>
+          new Response(JSON.stringify(body), { status: 503, headers: { 'Retry-After': '7' } }),
+      },
+    );
+    const changes: { state: string; code: string | undefined; retryInMs: number | undefined }[] = [];
+    t.client.on('state', (c) =>
+      changes.push({ state: c.state, code: c.reason?.code, retryInMs: c.retryInMs }),
+    );
+    t.network.refuse = true;
+    const connected = t.client.connect();
+    await t.clock.advance(6_900);
+    assert.deepEqual(changes[1], { state: 'refused', code: 'AT_CAPACITY', retryInMs: 7_125 });
+    assert.equal(t.network.attempts.length, 1);
+    t.network.refuse = false;
+    await t.clock.advance(1_000);
+    await connected;
+    assert.equal(t.client.state, 'live');
+  });
+
+  it('works out the reason from the status page where the refusal itself is hidden', async () => {
+    const t = setUp(
+      {},
+      { fetch: async () => new Response('{"status":"ready","admitted":50,"capacity":50}') },
+    );
+    t.network.refuse = true;
+    let code: string | undefined;
+    t.client.on('state', ({ reason }) => {
+      code ??= reason?.code;
+    });
+    t.client.connect().catch(() => {});
+    await t.clock.advance(10);
+    assert.equal(code, 'AT_CAPACITY');
+  });
+
+  it('rejects at once where trying again cannot help', async () => {
+    const t = setUp({}, { fetch: async () => new Response('{}', { status: 401 }) });
+    t.network.refuse = true;
+    await assert.rejects(t.client.connect(), { code: 'UNAUTHORIZED', retryable: false });
+    assert.deepEqual(t.states, ['connecting', 'refused', 'closed']);
+    assert.equal(t.clock.pending, 0);
+  });
+});
+
+describe('an old server', () => {
+  it('without tokens and acknowledgements still transcribes, and a drop starts over', async () => {
+    const t = setUp({ legacy: true });
+    await t.client.start();
+    await speak(t, 0, 1.5);
+    t.server.drop();
+    await speak(t, 1.5, 4);
+    const result = await t.client.stop();
+    assert.equal(result.segments[0]?.text, 'one two');
+    assert.equal(result.segments[1]?.segment_id, 2);
+    assert.equal(t.client.stats.reconnects, 1);
+  });
+});
+
+describe('client-side voice activity', () => {
+  /** Speech from 1 to 2 s and from 10 to 11 s, silence in between. */
+  function conversation(seconds: number): Int16Array {
+    return Int16Array.from({ length: seconds * RATE }, (_, i) => {
+      const at = i / RATE;
+      const voiced = (at >= 1 && at < 2) || (at >= 10 && at < 11);
+      return voiced ? Math.round(8_000 * Math.sin(i / 5)) : 0;
+    });
+  }
+
+  it('sends nothing in long silence and keeps the word times on the application’s timeline', async () => {
+    const heardAt = [
+      { word: 'first', start: 0.4, end: 1.2 },
+      { word: 'second', start: 2.9, end: 3.7 },
+    ];
+    const t = setUp({ words: heardAt }, { vad: { hangoverMs: 1_200, prerollMs: 300 } });
+    await t.client.start();
+    t.client.send(conversation(13));
+    const result = await t.client.stop();
+    const seconds = t.server.heard('session-1').length / 32_000;
+    assert.equal(seconds, 0.3 + 1 + 1.2 + 0.3 + 1 + 1.2);
+    assert.equal(t.server.received.filter((m) => m.type === 'finalize').length, 2);
+    const starts = result.segments.flatMap((s) => s.words.map((w) => Math.round(w.start * 10) / 10));
+    assert.deepEqual(starts, [1.1, 10.1]);
+    assert.ok(result.skippedSeconds > 7 && result.skippedSeconds < 8.1, String(result.skippedSeconds));
+  });
+});
