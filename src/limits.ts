@@ -7,6 +7,13 @@ export const LIMITS = {
   sampleRateHz: 16_000,
   /** One WebSocket frame. 1 MiB is 5 s of 48 kHz stereo float32: nobody streams in such pieces. */
   maxFrameBytes: 1 << 20,
+  /**
+   * Audio bytes of a stream that wait because its ring is full. A paused socket still delivers what its
+   * receiver has buffered, so one frame of the largest size may come on top of another.
+   */
+  maxWaitingAudioBytes: 2 << 20,
+  /** Uploaded files that wait for the thread that decodes them. */
+  maxQueuedFiles: 16,
   /** One control message; hotword lists are the longest. */
   maxControlBytes: 64 * 1024,
   /** Control messages a second, averaged, and how many may come at once. */
@@ -29,6 +36,12 @@ export const LIMITS = {
   maxHotwordChars: 80,
   /** Sockets open at once that hold no stream (status pages, refused ones on their way out). */
   maxHttpConnections: 10_000,
+  /** Inspector pages open at once: each makes the server tell it everything each second. */
+  inspectWatchers: 8,
+  /** Sessions in the inspector's table, and sessions whose events it keeps. */
+  inspectSessions: 500,
+  /** Events kept of each of them. */
+  inspectEvents: 50,
   /** Model manifest: bytes of state a stream may have, twice kept. */
   maxStateBytes: 4 << 20,
 } as const;

@@ -50,12 +50,16 @@ const RESUMED_SHOWN_MS = 3_000;
 /**
  * @param {string} text Empty to hide it.
  * @param {'bad' | 'warn' | 'info'} [tone]
+ * @param {() => void} [retry]
  */
-function notice(text, tone = 'bad') {
+function notice(text, tone = 'bad', retry) {
   const node = byId('notice');
   node.hidden = text === '';
-  node.textContent = text;
   node.dataset.tone = tone;
+  byId('notice-text').textContent = text;
+  const button = byId('notice-retry');
+  button.hidden = !retry;
+  button.onclick = retry ?? null;
 }
 
 /**
@@ -101,7 +105,7 @@ function newClient() {
     } else {
       showState(state, text);
     }
-    if (tone) notice(change.reason ? `${text}. ${change.reason.text}` : text, tone);
+    if (tone) notice(change.reason?.text ?? text, tone, change.retryInMs ? () => made.retryNow() : undefined);
     else if (change.state === 'live' || change.state === 'resumed') notice('');
   });
   made.on('connection', (greeting) => {
@@ -162,15 +166,24 @@ async function start() {
     mine.close();
     showRecording(false);
     showTranscriptControls();
-    if (!byId('notice').textContent) notice(error instanceof Error ? error.message : String(error));
+    if (!byId('notice-text').textContent) notice(error instanceof Error ? error.message : String(error));
   }
+}
+
+/**
+ * @param {RNNTClient} mine
+ * @param {number} sampleRate
+ */
+async function begin(mine, sampleRate) {
+  const { language } = await mine.start(recordingConfig(sampleRate));
+  if (typeof language === 'string') view.root.lang = language;
 }
 
 /** @param {RNNTClient} mine */
 async function startMicrophone(mine) {
   const { sampleRate } = await recorder.start({ deviceId: ui.device.value });
   tape = new Tape(sampleRate);
-  await mine.start(recordingConfig(sampleRate));
+  await begin(mine, sampleRate);
   await listDevices();
 }
 
@@ -181,7 +194,7 @@ async function startSamples(mine) {
   const samples =
     source === 'file' && chosenFile ? await decodeFile(chosenFile) : (await bundledSample()).samples;
   tape = new Tape(FILE_RATE);
-  await mine.start(recordingConfig(FILE_RATE));
+  await begin(mine, FILE_RATE);
   feeding = new AbortController();
   const { signal } = feeding;
   const realTime = ui.checked('real-time');
@@ -211,6 +224,7 @@ function hear(samples) {
   waveform.push(samples, tape.rate);
   showLevel(byId('level'), level(samples).dbfs);
   byId('clock').textContent = clockTime(tape.seconds);
+  if (client) showFigures(client.stats);
 }
 
 async function stop() {
@@ -303,7 +317,7 @@ byId('clear').addEventListener('click', () => {
 });
 for (const button of document.querySelectorAll('[data-export]')) {
   const format = /** @type {HTMLElement} */ (button).dataset.export ?? 'txt';
-  button.addEventListener('click', () => exportTranscript(view.segments, format));
+  button.addEventListener('click', () => exportTranscript(view.segments, format, view.root.lang));
 }
 byId('copy').addEventListener('click', async () => {
   await navigator.clipboard.writeText(view.segments.map((s) => s.text).join('\n'));

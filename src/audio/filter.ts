@@ -12,7 +12,9 @@ import { LIMITS } from '../limits.js';
 import { createDot } from './dot.js';
 
 export const MIN_RATE_HZ = 8_000;
+/** Of a stream; files may have more. */
 export const MAX_RATE_HZ = 48_000;
+export const MAX_FILE_RATE_HZ = 192_000;
 
 /** Stop-band attenuation that the window is designed for, dB; the tests ask for 70. */
 const ATTENUATION_DB = 78;
@@ -42,11 +44,11 @@ export interface Filter {
 
 const filters = new Map<number, Filter>();
 
-/** The filter for a whole input rate, 8,000–48,000 Hz. @throws ServerError UNSUPPORTED_SAMPLE_RATE */
+/** The filter for a whole input rate, 8,000–192,000 Hz. @throws ServerError UNSUPPORTED_SAMPLE_RATE */
 export function filterFor(rateHz: number): Filter {
   const known = filters.get(rateHz);
   if (known !== undefined) return known;
-  if (!Number.isInteger(rateHz) || rateHz < MIN_RATE_HZ || rateHz > MAX_RATE_HZ) {
+  if (!Number.isInteger(rateHz) || rateHz < MIN_RATE_HZ || rateHz > MAX_FILE_RATE_HZ) {
     throw new ServerError('UNSUPPORTED_SAMPLE_RATE', `${rateHz} Hz.`);
   }
   if (filters.size >= MAX_FILTERS) {
@@ -65,7 +67,7 @@ export function tapsFor(rateHz: number): number {
   return LANES * Math.ceil((ATTENUATION_DB - 8) / (2.285 * transition) / LANES);
 }
 
-/** The longest filter: at the highest rate. */
+/** The longest filter of a stream: at the highest rate. */
 export const MAX_TAPS = tapsFor(MAX_RATE_HZ);
 
 function design(rateHz: number): Filter {
@@ -76,7 +78,7 @@ function design(rateHz: number): Filter {
   const rows = exact ? phases : INTERPOLATED_PHASES + 1;
   const taps = tapsFor(rateHz);
   const rowBytes = taps * 4;
-  const tableAt = (MAX_TAPS + BLOCK_FRAMES) * 4;
+  const tableAt = (taps + BLOCK_FRAMES) * 4;
   const { memory, dot } = createDot(tableAt + rows * rowBytes);
   for (let row = 0; row < rows; row += 1) {
     writeRow(new Float32Array(memory, tableAt + row * rowBytes, taps), row / fractions, rateHz);
@@ -88,7 +90,7 @@ function design(rateHz: number): Filter {
     const weight = position - row;
     return atRow(row, offset) * (1 - weight) + atRow(row + 1, offset) * weight;
   };
-  const work = new Float32Array(memory, 0, MAX_TAPS + BLOCK_FRAMES);
+  const work = new Float32Array(memory, 0, taps + BLOCK_FRAMES);
   return { rateHz, step: rateHz / divisor, phases, taps, work, at: exact ? atRow : between };
 }
 

@@ -85,11 +85,11 @@ export async function decodeFlac(bytes: Uint8Array, onBlock: OnBlock): Promise<v
 
 const isOgg = (bytes: Uint8Array): boolean => bytes[0] === 0x4f && bytes[1] === 0x67;
 
-/** Planes of little-endian integers of 8, 16, 24 or 32 bits → mono float32, −1…1. */
+/** Planes of little-endian integers of 8, 16, 24 or 32 bits → mono float32 in 16-bit units. */
 function mixDown(planes: readonly Uint8Array[], bits: number): Float32Array {
   const width = Math.ceil(bits / 8);
   const frames = (planes[0]?.length ?? 0) / width;
-  const scale = 1 / (2 ** (bits - 1) * planes.length);
+  const scale = 32_768 / (2 ** (bits - 1) * planes.length);
   const mono = new Float32Array(frames);
   for (let i = 0; i < frames; i += 1) {
     let sum = 0;

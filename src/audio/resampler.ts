@@ -7,7 +7,7 @@
  * - The output is in time with the input (no shift): its latency is that taps/2 further input samples must
  *   have arrived: 2.5 ms at 44.1 and 48 kHz, 4.9 ms at 8 kHz. `flush` supplies them as silence.
  */
-import { BLOCK_FRAMES, type Filter, filterFor, MAX_TAPS, tapsFor } from './filter.js';
+import { BLOCK_FRAMES, type Filter, filterFor, tapsFor } from './filter.js';
 import { roundSample } from './pcm.js';
 
 /** What a stream keeps between calls; plain numbers and floats, so that it can live in shared memory. */
@@ -107,7 +107,7 @@ export class StreamResampler {
 
   constructor(rateHz: number) {
     this.#resampler = new Resampler(rateHz);
-    this.#state = { history: new Float32Array(MAX_TAPS), held: 0, offset: 0, phase: 0 };
+    this.#state = { history: new Float32Array(tapsFor(rateHz)), held: 0, offset: 0, phase: 0 };
     resetState(this.#state, rateHz);
   }
 

@@ -1,3 +1,28 @@
-export async function runBench(_flags: Record<string, unknown>): Promise<number> {
-  return 0;
+/** `rnnt-server bench`: a paced load of speech against a running server. */
+import { generateLoad } from '../../benchmarks/load/generator.js';
+
+export interface BenchFlags {
+  url: string;
+  connections: string;
+  duration: string;
+  json?: boolean;
+}
+
+export async function runBench(flags: BenchFlags): Promise<number> {
+  const report = await generateLoad({
+    url: flags.url,
+    connections: Number(flags.connections),
+    seconds: Number(flags.duration),
+  });
+  if (flags.json) process.stdout.write(`${JSON.stringify(report)}\n`);
+  else {
+    const { chunk_ms, final_ms } = report;
+    process.stdout.write(
+      `${report.connections} streams for ${report.seconds} s: ${report.refused} refused, ${report.failed} failed\n` +
+        `chunk latency  p50 ${chunk_ms.p50}  p95 ${chunk_ms.p95}  p99 ${chunk_ms.p99} ms\n` +
+        `final latency  p50 ${final_ms.p50}  p95 ${final_ms.p95} ms\n` +
+        `${report.partials} partials, ${report.words} words; the generator was late by p99 ${report.pacing_late_ms.p99} ms\n`,
+    );
+  }
+  return report.failed > 0 ? 1 : 0;
 }

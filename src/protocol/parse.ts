@@ -74,7 +74,7 @@ const isKnownType = (type: unknown): type is ClientMessageType =>
 function toMessage(record: Record<string, unknown>, type: ClientMessageType): ClientMessage {
   switch (type) {
     case 'start_recording':
-      return { type, config: parseConfig(record['config']) };
+      return { type, config: parseConfig(record.config) };
     case 'configure': {
       // Fields stand beside `type`; a nested `config` is understood as well.
       const { type: _, config, ...fields } = record;
@@ -127,5 +127,5 @@ export function controlInBinary(frame: Uint8Array): ClientMessage | null {
   } catch {
     return null;
   }
-  return isRecord(json) && isKnownType(json['type']) ? toMessage(json, json['type']) : null;
+  return isRecord(json) && isKnownType(json.type) ? toMessage(json, json.type) : null;
 }

@@ -74,7 +74,7 @@ export async function createRoutes(context: ServerContext): Promise<FastifyInsta
 }
 
 /** Browser libraries that the pages use, served from where npm put them. */
-const VENDOR = ['mermaid', 'uplot'] as const;
+const VENDOR = { mermaid: '@mermaid-js/tiny', uplot: 'uplot' } as const;
 
 /** A page may load only what this server serves, and may talk only to it. */
 const CONTENT_SECURITY_POLICY = [
@@ -120,10 +120,10 @@ async function pages(app: FastifyInstance, context: ServerContext): Promise<void
     index: false,
   });
   const require = createRequire(import.meta.url);
-  for (const name of VENDOR) {
+  for (const [name, library] of Object.entries(VENDOR)) {
     let folder: string;
     try {
-      folder = dirname(require.resolve(`${name}/package.json`));
+      folder = dirname(require.resolve(`${library}/package.json`));
     } catch {
       continue;
     }

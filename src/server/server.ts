@@ -16,9 +16,10 @@ import type { Session } from '../session/session.js';
 import { pieceTable } from '../transcript/words.js';
 import type { Recogniser, ServerContext } from './context.js';
 import { EventLoopMeter } from './event-loop.js';
+import { InspectHub } from './inspect-hub.js';
 import { SessionRegistry } from './registry.js';
 import { createRoutes } from './routes.js';
-import { acceptUpgrades } from './upgrade.js';
+import { acceptUpgrades, inspectOver } from './upgrade.js';
 import { UploadQueue } from './upload-queue.js';
 
 export interface RunningServer {
@@ -111,7 +112,12 @@ export async function startServer(
   }
 
   const app = await createRoutes(context);
-  const sockets = acceptUpgrades(app.server, context, (socket) => socket.close(1011));
+  const inspector = new InspectHub({
+    directory: registry,
+    server: lifecycle,
+    debugTranscripts: config.debugTranscripts,
+  });
+  const sockets = acceptUpgrades(app.server, context, (socket) => inspectOver(socket, inspector));
   lifecycle.start();
   eventLoop.start();
 

@@ -8,6 +8,7 @@ import { renderError } from '../protocol/render.js';
 import { admit, checkOrigin, checkToken, retryAfter } from './admission.js';
 import { openSession } from './connection.js';
 import type { ServerContext } from './context.js';
+import type { InspectHub } from './inspect-hub.js';
 
 /** permessage-deflate for mobile clients: little memory a connection, few threads, nothing for small frames. */
 const DEFLATE = {
@@ -37,6 +38,20 @@ export function refuseUpgrade(socket: Duplex, thrown: unknown): void {
 }
 
 export type InspectHandler = (socket: WebSocket) => void;
+
+/** Joins an inspector page to the hub. */
+export function inspectOver(socket: WebSocket, hub: InspectHub): void {
+  const watching = hub.add(socket);
+  if (watching === null) {
+    socket.close(ERRORS.AT_CAPACITY.closeCode ?? 1013, 'AT_CAPACITY');
+    return;
+  }
+  socket.on('message', (data, isBinary) => {
+    if (!isBinary) watching.receive(data.toString());
+  });
+  socket.on('close', () => watching.leave());
+  socket.on('error', () => socket.terminate());
+}
 
 /** Takes over the upgrades of an HTTP server. Returns the WebSocket server, to be closed with it. */
 export function acceptUpgrades(

@@ -62,8 +62,9 @@ async function transcribeFile(context: ServerContext, request: FastifyRequest, r
   const startedMs = performance.now();
   const bytes = await readBody(request);
   const aborter = new AbortController();
-  request.raw.once('close', () => {
-    if (!reply.raw.writableEnded) aborter.abort(new Error('the client went away'));
+  // The response's close: the request's own comes as soon as its body is read.
+  reply.raw.once('close', () => {
+    if (!reply.raw.writableFinished) aborter.abort(new Error('the client went away'));
   });
   const style = progressStyle(request.headers.accept ?? '');
   if (style === null) return transcribe(recogniser, bytes, startedMs, quiet, aborter.signal);

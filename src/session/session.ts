@@ -125,6 +125,12 @@ export class Session implements SlotOwner, RecordingListener {
     return this.paused;
   }
 
+  /** Figures for the inspector; never a word of the transcript. */
+  summary(): { audioSeconds: number; segments: number; lagMs: number; droppedPartials: number } {
+    const { audioSeconds, segments, droppedPartials } = this;
+    return { audioSeconds, segments, lagMs: Math.round(this.lagSeconds * 1000), droppedPartials };
+  }
+
   private greet(): void {
     this.outbox.send({
       type: 'connection',

@@ -92,7 +92,8 @@ export class Transcript {
     for (let frame = 0; frame < frames; frame++) {
       const start = base + frame * frameSamples;
       this.takeTokens(result, frame, start);
-      this.takeActivity(result, frame, start);
+      // Silence that a flush put in is no pause of the speaker's.
+      if (this.padSamples === 0) this.takeActivity(result, frame, start);
     }
     this.maybePartial();
   }

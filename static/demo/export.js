@@ -2,24 +2,25 @@ import { toJson, toSrt, toText, toTimestampedText, toVtt } from '../transcript-f
 
 /** @typedef {import('../client/types.js').Segment} Segment */
 
-/** @type {Record<string, { extension: string, type: string, render: (segments: Segment[]) => string }>} */
+/** @type {Record<string, { extension: string, type: string, render: (segments: Segment[], language: string) => string }>} */
 const FORMATS = {
   txt: { extension: 'txt', type: 'text/plain', render: toText },
   times: { extension: 'times.txt', type: 'text/plain', render: toTimestampedText },
   json: { extension: 'json', type: 'application/json', render: (segments) => toJson(segments) },
   srt: { extension: 'srt', type: 'application/x-subrip', render: toSrt },
-  vtt: { extension: 'vtt', type: 'text/vtt', render: (segments) => toVtt(segments) },
+  vtt: { extension: 'vtt', type: 'text/vtt', render: (segments, language) => toVtt(segments, { language }) },
 };
 
 /**
  * Offers the transcript as a download.
  * @param {Segment[]} segments
  * @param {string} format A key of FORMATS.
+ * @param {string} language BCP 47; may be empty.
  */
-export function exportTranscript(segments, format) {
+export function exportTranscript(segments, format, language) {
   const { extension, type, render } = FORMATS[format] ?? FORMATS.txt ?? failUnknown(format);
   const stamp = new Date().toISOString().slice(0, 19).replaceAll(':', '-');
-  download(`transcript-${stamp}.${extension}`, type, render(segments));
+  download(`transcript-${stamp}.${extension}`, type, render(segments, language));
 }
 
 /**

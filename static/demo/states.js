@@ -7,13 +7,14 @@ export function connectionText(change) {
   const { state, reason, retryInMs, fresh } = change;
   const wait =
     retryInMs === undefined ? '' : `, trying again in ${Math.max(1, Math.round(retryInMs / 1_000))} s`;
+  const named = reason !== undefined && reason.code !== 'CONNECTION_LOST';
   switch (state) {
     case 'connecting':
       return { state, text: 'Connecting' };
     case 'live':
       return { state, text: 'Live' };
     case 'reconnecting':
-      return { state, text: 'Connection lost, reconnecting', ...(reason ? { tone: 'warn' } : {}) };
+      return { state, text: 'Connection lost, reconnecting', ...(named ? { tone: 'warn' } : {}) };
     case 'resumed':
       return { state, text: fresh ? 'Resumed in a new session' : 'Resumed' };
     case 'refused':

@@ -1,0 +1,111 @@
+/**
+ * A machine's graph as Mermaid (stateDiagram-v2).
+ *
+ * Every state is declared in its place before the first arrow is drawn: Mermaid puts a state that it meets
+ * first in an arrow into whatever box the arrow stands in. Transitions that act and stay are written inside
+ * the state, as in UML, and a composite state's own are shown on the children that do not override them.
+ */
+import { actionText, type MachineGraph, type StateInfo, type TransitionInfo } from './graph.js';
+
+export type Direction = 'TB' | 'LR';
+
+export function toMermaid(graph: MachineGraph, direction: Direction = 'TB'): string {
+  const drawn = spread(graph);
+  const lines = [
+    'stateDiagram-v2',
+    `  %% ${comment(graph.description)}`,
+    `  direction ${direction}`,
+    ...declarations(graph, drawn, null, '  '),
+    ...arrows(drawn),
+    ...graph.states
+      .filter((state) => state.type === 'final')
+      .map((state) => `  ${mermaidId(state.id)} --> [*]`),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+/** The name of a state inside Mermaid's text and in the SVG that it makes: dots are not allowed there. */
+export function mermaidId(stateId: string): string {
+  return stateId.replaceAll('.', '_');
+}
+
+/** Moves what a composite state does without leaving itself to the children that do not do it otherwise. */
+function spread(graph: MachineGraph): TransitionInfo[] {
+  const children = (id: string) => graph.states.filter((state) => state.parent === id);
+  const handles = (id: string, event: string) =>
+    graph.transitions.some((transition) => transition.source === id && transition.event === event);
+  return graph.transitions.flatMap((transition) => {
+    const { source, target, event } = transition;
+    const staysInside = target === null || target.startsWith(`${source}.`);
+    const below = children(source);
+    if (!staysInside || below.length === 0) return [transition];
+    return below.filter(({ id }) => !handles(id, event)).map(({ id }) => ({ ...transition, source: id }));
+  });
+}
+
+function declarations(
+  graph: MachineGraph,
+  transitions: TransitionInfo[],
+  parent: string | null,
+  indent: string,
+): string[] {
+  const children = graph.states.filter((state) => state.parent === parent);
+  const isParallel = graph.states.find((state) => state.id === parent)?.type === 'parallel';
+  const entered = parent === null ? children[0]?.id : graph.states.find(({ id }) => id === parent)?.initial;
+  const lines = entered === undefined || entered === null ? [] : [`${indent}[*] --> ${mermaidId(entered)}`];
+  children.forEach((state, index) => {
+    if (isParallel && index > 0) lines.push(`${indent}--`);
+    lines.push(`${indent}%% ${comment(state.description)}`);
+    const head = `${indent}state "${text(state.key)}" as ${mermaidId(state.id)}`;
+    if (state.type === 'compound' || state.type === 'parallel') {
+      lines.push(`${head} {`, ...declarations(graph, transitions, state.id, `${indent}  `), `${indent}}`);
+    } else {
+      lines.push(
+        head,
+        ...body(state, transitions).map((line) => `${indent}${mermaidId(state.id)} : ${line}`),
+      );
+    }
+  });
+  return lines;
+}
+
+/** What stands inside a state's box: entry and exit actions, and transitions that stay. */
+function body(state: StateInfo, transitions: TransitionInfo[]): string[] {
+  return [
+    ...state.entry.map((action) => `entry / ${text(actionText(action))}`),
+    ...state.exit.map((action) => `exit / ${text(actionText(action))}`),
+    ...transitions
+      .filter(({ source, target, actions }) => source === state.id && target === null && actions.length > 0)
+      .map(label),
+  ];
+}
+
+/** One arrow for all transitions between the same two states, a label line for each. */
+function arrows(transitions: TransitionInfo[]): string[] {
+  const labels = new Map<string, string[]>();
+  for (const transition of transitions) {
+    if (transition.target === null) continue;
+    const arrow = `${mermaidId(transition.source)} --> ${mermaidId(transition.target)}`;
+    labels.set(arrow, [...(labels.get(arrow) ?? []), label(transition)]);
+  }
+  return [...labels].map(([arrow, lines]) => `  ${arrow} : ${lines.join('<br/>')}`);
+}
+
+function label({ id, event, guard, actions }: TransitionInfo): string {
+  const isLastAlternative = guard === null && /#\d+$/.test(id);
+  const condition = guard === null ? (isLastAlternative ? ' [else]' : '') : ` [${text(guard)}]`;
+  // Bookkeeping is left to the tables: an arrow says what the world sees.
+  const effects = actions.filter(({ type }) => !type.startsWith('remember')).map(actionText);
+  const does = effects.length === 0 ? '' : ` / ${effects.map(text).join('<br/>/ ')}`;
+  return `${text(event)}${condition}${does}`;
+}
+
+/** Mermaid's own escapes, for the characters that end a label or a statement. */
+function text(value: string): string {
+  return value.replace(/[#;:"<>&{}]/g, (char) => `#${char.charCodeAt(0)};`);
+}
+
+/** A comment ends with its line, and `%%{` would open a directive. */
+function comment(value: string): string {
+  return value.replace(/\s+/g, ' ').replaceAll('{', '(').replaceAll('}', ')');
+}

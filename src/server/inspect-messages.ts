@@ -1,0 +1,67 @@
+/** What the inspector's page and the server say to each other over `/ws/inspect`, one JSON object a frame. */
+import type { MachineGraph } from '../../machines/graph.js';
+import type { MachineName } from '../../machines/index.js';
+import type { EventRecord } from './inspect-trace.js';
+
+/** Numbers only: no transcript has a place here. */
+export interface SessionSummary {
+  /** Seconds of audio received in this session. */
+  audioSeconds: number;
+  segments: number;
+  /** Milliseconds of audio received and not yet recognised. */
+  lagMs: number;
+  droppedPartials: number;
+}
+
+export interface SessionRow extends SessionSummary {
+  id: string;
+  clientId: string;
+  remote: string;
+  /** Milliseconds since the epoch. */
+  openedAt: number;
+  activity: string;
+  attached: boolean;
+}
+
+export type InspectMessage =
+  /** Once, first. `serverId` is what to watch for the server's own machine; null: it is not shown. */
+  | {
+      type: 'machines';
+      machines: { name: MachineName; graph: MachineGraph; mermaid: { TB: string; LR: string } }[];
+      serverId: string | null;
+    }
+  /** Each second: rows that are new or changed, ids that are gone, and how many sessions there are in all. */
+  | { type: 'sessions'; rows: SessionRow[]; gone: string[]; total: number; shown: number }
+  /** The answer to `watch`: where the session is, and the events kept so far, oldest first. */
+  | {
+      type: 'watching';
+      session: string | null;
+      machine: MachineName;
+      active: string[];
+      events: EventRecord[];
+    }
+  /** `skipped`: events left out just before this one, because this watcher reads too slowly. */
+  | { type: 'event'; session: string; record: EventRecord; skipped: number }
+  /** Each second, when changed: transitions taken over all sessions since `since`, and events ignored. */
+  | { type: 'counts'; counts: Record<string, number>; ignored: number; since: number }
+  | { type: 'error'; error: string };
+
+/** From the page: follow one session's events (its id), or none (null). */
+export interface WatchRequest {
+  type: 'watch';
+  session: string | null;
+}
+
+/** The request in a text frame; null if it is not one. */
+export function parseWatchRequest(text: string): WatchRequest | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  if (typeof value !== 'object' || value === null || !('type' in value) || value.type !== 'watch')
+    return null;
+  const session = 'session' in value ? value.session : null;
+  return session === null || typeof session === 'string' ? { type: 'watch', session } : null;
+}

@@ -1,0 +1,174 @@
+/**
+ * Listens to one actor and tells what each event did: the transitions taken, the guards that decided, the
+ * actions run. XState calls an inspector four times an event, so a trace exists only while somebody looks.
+ */
+import type {
+  AnyActor,
+  AnyEventObject,
+  AnyStateMachine,
+  AnyTransitionDefinition,
+  InspectionEvent,
+} from 'xstate';
+import { actionText, graphOf, type TransitionInfo, transitionIds } from '../../machines/graph.js';
+
+/** What one event did to one actor. */
+export interface EventRecord {
+  /** Milliseconds since the epoch. */
+  at: number;
+  event: string;
+  /** The event's fields that may be shown: see {@link payloadOf}. */
+  payload: Record<string, unknown>;
+  /** Ids of the active states, outermost first. */
+  from: string[];
+  to: string[];
+  /** Ids of the transitions taken; empty: the event was ignored. */
+  transitions: string[];
+  guards: { name: string; passed: boolean }[];
+  actions: string[];
+  /** Steps that XState took to come to rest. */
+  microsteps: number;
+}
+
+/** A machine's graph with the look-ups that a trace needs; made once a machine. */
+export class TraceIndex {
+  readonly machineId: string;
+  readonly #ids: ReadonlyMap<AnyTransitionDefinition, string>;
+  readonly #byId: ReadonlyMap<string, TransitionInfo>;
+
+  constructor(machine: AnyStateMachine) {
+    this.machineId = machine.id;
+    this.#ids = transitionIds(machine);
+    this.#byId = new Map(graphOf(machine).transitions.map((transition) => [transition.id, transition]));
+  }
+
+  transition(definition: AnyTransitionDefinition): TransitionInfo | undefined {
+    return this.#byId.get(this.#ids.get(definition) ?? '');
+  }
+
+  /** The guards that led to a transition: its own passed, those of the alternatives before it did not. */
+  guardsOf(taken: TransitionInfo): { name: string; passed: boolean }[] {
+    const guards: { name: string; passed: boolean }[] = [];
+    for (const candidate of this.#byId.values()) {
+      if (candidate.source !== taken.source || candidate.event !== taken.event) continue;
+      if (candidate.guard !== null) guards.push({ name: candidate.guard, passed: candidate === taken });
+      if (candidate === taken) break;
+    }
+    return guards;
+  }
+}
+
+export interface TraceOptions {
+  index: TraceIndex;
+  /** Shows fields that may carry words of the user, such as hotwords. */
+  debugTranscripts: boolean;
+  now: () => number;
+  onRecord: (record: EventRecord) => void;
+}
+
+/** Attached from construction until {@link stop}, or until the actor reaches its end. */
+export class ActorTrace {
+  readonly #options: TraceOptions;
+  readonly #actor: AnyActor;
+  readonly #subscription: { unsubscribe(): void };
+  #from: string[];
+  #taken: TransitionInfo[] = [];
+  #actions: string[] = [];
+  #microsteps = 0;
+
+  constructor(actor: AnyActor, options: TraceOptions) {
+    this.#actor = actor;
+    this.#options = options;
+    this.#from = this.active();
+    this.#subscription = actor.system.inspect((event) => {
+      try {
+        this.#onInspection(event);
+      } catch {
+        // XState calls inspectors inside the actor's step: what goes wrong here must not go wrong there.
+        this.stop();
+      }
+    });
+  }
+
+  /** Ids of the active states now, outermost first. */
+  active(): string[] {
+    return activeStates(this.#options.index.machineId, this.#actor.getSnapshot().value);
+  }
+
+  stop(): void {
+    this.#subscription.unsubscribe();
+  }
+
+  #onInspection(inspected: InspectionEvent): void {
+    if (inspected.actorRef !== this.#actor) return;
+    if (inspected.type === '@xstate.action') {
+      if (!inspected.action.type.startsWith('xstate.')) this.#actions.push(textOf(inspected.action));
+    } else if (inspected.type === '@xstate.microstep') {
+      this.#microsteps++;
+      for (const definition of inspected._transitions) {
+        const transition = this.#options.index.transition(definition);
+        if (transition !== undefined) this.#taken.push(transition);
+      }
+    } else if (inspected.type === '@xstate.snapshot') {
+      this.#finish(inspected.event);
+      if (inspected.snapshot.status !== 'active') this.stop();
+    }
+  }
+
+  #finish(event: AnyEventObject): void {
+    const { index, debugTranscripts, now, onRecord } = this.#options;
+    const to = this.active();
+    const record: EventRecord = {
+      at: now(),
+      event: this.#taken[0]?.event ?? event.type,
+      payload: payloadOf(event, debugTranscripts),
+      from: this.#from,
+      to,
+      transitions: this.#taken.map(({ id }) => id),
+      guards: this.#taken.flatMap((transition) => index.guardsOf(transition)),
+      actions: this.#actions,
+      microsteps: this.#microsteps,
+    };
+    this.#from = to;
+    this.#taken = [];
+    this.#actions = [];
+    this.#microsteps = 0;
+    onRecord(record);
+  }
+}
+
+/** `{ open: { activity: 'idle', transport: 'attached' } }` → the ids of the five states that are active. */
+export function activeStates(machineId: string, value: unknown): string[] {
+  if (typeof value === 'string') return [`${machineId}.${value}`];
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, below]) => [
+    `${machineId}.${key}`,
+    ...activeStates(`${machineId}.${key}`, below),
+  ]);
+}
+
+/** Numbers, flags and codes; of a configuration the same. Texts and lists only where they may be shown. */
+const SHOWN_TEXTS: ReadonlySet<string> = new Set(['code', 'encoding', 'language']);
+
+/** An event's fields, without what a user may have said or spelled out. */
+export function payloadOf(event: object, debugTranscripts: boolean): Record<string, unknown> {
+  const payload: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(event)) {
+    if (key === 'type') continue;
+    if (debugTranscripts || value === null || typeof value === 'number' || typeof value === 'boolean') {
+      payload[key] = value;
+    } else if (typeof value === 'string' && SHOWN_TEXTS.has(key)) {
+      payload[key] = value;
+    } else if (Array.isArray(value)) {
+      payload[key] = `${value.length} not shown`;
+    } else if (key === 'config' && typeof value === 'object') {
+      payload[key] = payloadOf(value, false);
+    }
+  }
+  return payload;
+}
+
+function textOf({ type, params }: { type: string; params: unknown }): string {
+  if (typeof params !== 'object' || params === null) return type;
+  const texts = Object.entries(params).map(([key, value]) => [key, String(value)] as const);
+  return texts.length === 0 ? type : actionText({ type, params: Object.fromEntries(texts) });
+}

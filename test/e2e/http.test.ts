@@ -1,0 +1,206 @@
+/** The HTTP face, with the real model. */
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { after, before, test } from 'node:test';
+import { uploadResultSchema } from '../../src/server/openapi.js';
+import { clips, fixturesDir, loadClip, sampleWavPath } from '../helpers/fixtures.js';
+import { type LiveServer, startLiveServer } from '../helpers/live-server.js';
+import { bytesOf, cut, TestClient } from '../helpers/ws-client.js';
+
+let live: LiveServer;
+before(async () => {
+  live = await startLiveServer();
+});
+after(() => live.stop());
+
+const json = async (path: string) => {
+  const response = await fetch(live.http + path);
+  assert.equal(response.status, 200, path);
+  return (await response.json()) as Record<string, never>;
+};
+
+const upload = (body: string | Uint8Array | FormData, headers: Record<string, string> = {}) =>
+  fetch(`${live.http}/transcribe/file`, { method: 'POST', body, headers });
+
+test('GET / is a card that names every endpoint, and each of them answers', async () => {
+  const card = (await json('/')) as unknown as { service: string; endpoints: Record<string, string> };
+  assert.equal(card.service, 'rnnt-server');
+  const { websocket, upload: uploadPath, ...readable } = card.endpoints;
+  assert.equal(websocket, '/ws/transcribe');
+  assert.equal(uploadPath, '/transcribe/file');
+  for (const path of Object.values(readable)) {
+    const response = await fetch(live.http + path);
+    assert.equal(response.status, 200, path);
+    await response.arrayBuffer();
+  }
+});
+
+test('a browser that opens / lands on the page', async () => {
+  const response = await fetch(live.http, { headers: { accept: 'text/html' }, redirect: 'manual' });
+  assert.equal(response.status, 302);
+  assert.equal(response.headers.get('location'), '/static/index.html');
+});
+
+test('health says ready; extended health shows the model and hides secrets', async () => {
+  assert.deepEqual(pick(await json('/health'), ['status', 'live', 'ready']), {
+    status: 'ready',
+    live: true,
+    ready: true,
+  });
+  const secret = await startLiveServer({ authToken: 'open-sesame', maxStreams: 2 });
+  const response = await fetch(`${secret.http}/health/extended`);
+  const text = await response.text();
+  await secret.stop();
+  assert.ok(!text.includes('open-sesame'));
+  const extended = JSON.parse(text) as {
+    model: { name: string };
+    config: { authToken: string };
+    capacity: object;
+  };
+  assert.equal(extended.config.authToken, '(set)');
+  assert.equal(extended.model.name, live.server.context.recogniser?.engine.model.manifest.name);
+});
+
+test('/ws/status counts sessions by state, batches, latencies and audio', async () => {
+  const client = await TestClient.open(live.ws);
+  client.say({ type: 'start_recording' });
+  await client.until('recording_started');
+  const during = (await json('/ws/status')) as unknown as {
+    connections: number;
+    sessions: { recording: number };
+  };
+  assert.equal(during.connections, 1);
+  assert.equal(during.sessions.recording, 1);
+  await client.audio(bytesOf(await loadClip(clips[0]!.file)));
+  client.say({ type: 'stop_recording' });
+  await client.until('recording_stopped');
+  const status = (await json('/ws/status')) as unknown as Record<string, Record<string, number>>;
+  assert.ok(Number(status.audio_seconds_processed) > 1);
+  assert.ok(status.batch_size!.mean! >= 1);
+  assert.equal(status.totals!.recordings, 1);
+  assert.equal(Number(status.capacity), live.server.context.recogniser?.engine.capacity.streams);
+  await client.close();
+});
+
+test('/metrics is Prometheus text with the figures of the service', async () => {
+  const response = await fetch(`${live.http}/metrics`);
+  assert.match(response.headers.get('content-type') ?? '', /^text\/plain/);
+  const text = await response.text();
+  for (const name of [
+    'rnnt_sessions',
+    'rnnt_capacity_streams',
+    'rnnt_audio_seconds_total',
+    'rnnt_chunk_latency_seconds_bucket',
+  ]) {
+    assert.ok(text.includes(name), name);
+  }
+});
+
+test('an uploaded WAV gives text, words, times and a real-time factor', async () => {
+  const form = new FormData();
+  form.set('file', new Blob([await readFile(sampleWavPath)]), 'sample.wav');
+  const response = await upload(form);
+  assert.equal(response.status, 200);
+  const result = uploadResultSchema.parse(await response.json());
+  assert.ok(result.words.length >= 3);
+  assert.equal(result.text, result.segments.map((segment) => segment.text).join(' '));
+  assert.ok(Math.abs(result.audio_duration_s - 6.96) < 0.02);
+  assert.ok(result.real_time_factor > 0);
+});
+
+test('a raw FLAC body gives what the same audio gives over the WebSocket', async () => {
+  const clip = clips[2]!;
+  const body = await readFile(`${fixturesDir}speech/${clip.file}`);
+  const response = await upload(body, { 'content-type': 'audio/flac' });
+  const result = uploadResultSchema.parse(await response.json());
+  const client = await TestClient.open(live.ws);
+  const stopped = await client.transcribe(cut(bytesOf(await loadClip(clip.file)), 3_200));
+  assert.equal(result.text, stopped.final_transcript);
+  assert.deepEqual(
+    result.words,
+    client.all('transcription').flatMap((final) => final.words),
+  );
+  await client.close();
+});
+
+test('progress comes as server-sent events when asked for', async () => {
+  const response = await upload(await readFile(sampleWavPath), {
+    accept: 'text/event-stream',
+    'content-type': 'audio/wav',
+  });
+  assert.match(response.headers.get('content-type') ?? '', /^text\/event-stream/);
+  const events = [...(await response.text()).matchAll(/^event: (\w+)\ndata: (.*)\n\n/gm)];
+  const names = events.map((event) => event[1]);
+  assert.ok(names.includes('progress') && names.includes('transcription'));
+  assert.equal(names.at(-1), 'result');
+  uploadResultSchema.parse(JSON.parse(events.at(-1)![2]!));
+});
+
+test('progress comes as lines of JSON when asked for', async () => {
+  const response = await upload(await readFile(sampleWavPath), {
+    accept: 'application/x-ndjson',
+    'content-type': 'audio/wav',
+  });
+  const lines = (await response.text())
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { type: string });
+  assert.equal(lines.at(-1)?.type, 'result');
+  assert.ok(lines.some((line) => line.type === 'progress'));
+});
+
+test('a truncated upload is told apart from one that is no audio, and the next one works', async () => {
+  const wav = await readFile(sampleWavPath);
+  const flac = await readFile(`${fixturesDir}speech/${clips[0]!.file}`);
+  const broken = await upload(flac.subarray(0, flac.length >> 1), { 'content-type': 'audio/flac' });
+  assert.equal(broken.status, 422);
+  assert.equal(((await broken.json()) as { code: string }).code, 'CORRUPT_AUDIO');
+  const fine = await upload(wav, { 'content-type': 'audio/wav' });
+  assert.equal(fine.status, 200);
+  await fine.arrayBuffer();
+});
+
+test('uploads past the bound are refused with 503 and Retry-After', async () => {
+  const none = await startLiveServer({ maxUploads: 0, maxStreams: 2 });
+  const response = await fetch(`${none.http}/transcribe/file`, {
+    method: 'POST',
+    body: 'x',
+    headers: { 'content-type': 'audio/wav' },
+  });
+  assert.equal(response.status, 503);
+  assert.ok(Number(response.headers.get('retry-after')) > 0);
+  assert.equal(((await response.json()) as { code: string }).code, 'TOO_MANY_UPLOADS');
+  await none.stop();
+});
+
+test('a server with a token turns away who has none', async () => {
+  const closed = await startLiveServer({ authToken: 'open-sesame', maxStreams: 2 });
+  const without = await fetch(`${closed.http}/transcribe/file`, {
+    method: 'POST',
+    body: 'x',
+    headers: { 'content-type': 'audio/wav' },
+  });
+  assert.equal(without.status, 401);
+  const client = await TestClient.open(`${closed.ws}?token=open-sesame`);
+  await client.close();
+  await closed.stop();
+});
+
+test('a draining server finishes what was said, then says goodbye with 1001', async () => {
+  const leaving = await startLiveServer({ maxStreams: 2 });
+  const client = await TestClient.open(leaving.ws);
+  client.say({ type: 'start_recording' });
+  await client.until('recording_started');
+  await client.audio(bytesOf(await loadClip(clips[0]!.file)));
+  client.say({ type: 'ping' });
+  await client.until('pong'); // all of the audio is in
+  leaving.server.drain();
+  const stopped = await client.until('recording_stopped');
+  assert.ok(stopped.total_duration > 1);
+  assert.equal(await client.closed(), 1001);
+  assert.equal((await leaving.server.stopped).outcome, 'drained');
+});
+
+function pick(from: Record<string, unknown>, names: string[]): Record<string, unknown> {
+  return Object.fromEntries(names.map((name) => [name, from[name]]));
+}

@@ -1,0 +1,42 @@
+/** A real server with the real model on a free port, for end-to-end tests. */
+import { loadConfig, type OptionName } from '../../src/config.js';
+import { createLogger } from '../../src/log.js';
+import { type RunningServer, startServer } from '../../src/server/server.js';
+
+export interface LiveServer {
+  readonly server: RunningServer;
+  readonly http: string;
+  readonly ws: string;
+  stop(): Promise<void>;
+}
+
+/** Small and quiet: one lane, short batches, admission by slots, so that a busy machine changes nothing. */
+const FOR_TESTS = {
+  host: '127.0.0.1',
+  port: 0,
+  provider: 'cpu',
+  lanes: 1,
+  maxBatch: 16,
+  maxStreams: 48,
+  admission: 'slots',
+  drainTimeout: 5,
+  logLevel: process.env.TEST_LOG_LEVEL ?? 'silent',
+} satisfies Partial<Record<OptionName, unknown>>;
+
+export async function startLiveServer(
+  options: Partial<Record<OptionName, unknown>> = {},
+): Promise<LiveServer> {
+  const config = loadConfig({ ...FOR_TESTS, ...options }, {});
+  const server = await startServer(config, createLogger(config));
+  await server.ready;
+  const at = `127.0.0.1:${server.port}`;
+  return {
+    server,
+    http: `http://${at}`,
+    ws: `ws://${at}/ws/transcribe`,
+    async stop() {
+      server.drain();
+      await server.stopped;
+    },
+  };
+}

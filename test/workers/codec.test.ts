@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { describe, test } from 'node:test';
+import { openCodecSlot, runCodecJob } from '../../src/audio/codec-job.js';
+import { CodecPool } from '../../src/audio/codec-pool.js';
+import { codecSlabBytes, codecSlotAt } from '../../src/audio/codec-slab.js';
+import { CodecStream } from '../../src/audio/codec-stream.js';
+import type { ServerError } from '../../src/errors.js';
+import { createIntake } from '../../src/session/intake.js';
+import { fixturesDir, loadClip, sampleWavPath } from '../helpers/fixtures.js';
+import { RingSink } from '../helpers/ring-sink.js';
+
+const maxSeconds = 60;
+const tone = Int16Array.from({ length: 9_600 }, (_, i) => 9_000 * Math.sin(i * 0.1));
+const toneBytes = new Uint8Array(tone.buffer);
+
+describe('files in the codec pool', () => {
+  test('come back decoded, and the caller keeps its copy of shared buffers', async () => {
+    const pool = new CodecPool();
+    try {
+      const flac = await readFile(`${fixturesDir}speech/lj002-0057.flac`);
+      const pooled = Buffer.concat([Buffer.from('x'), flac]).subarray(1); // a view into a larger buffer
+      assert.deepEqual(await pool.decodeFile(pooled, { maxSeconds }), await loadClip('lj002-0057'));
+      assert.deepEqual(pooled, flac);
+      const sample = await pool.decodeFile(await readFile(sampleWavPath), { maxSeconds });
+      assert.equal(sample.length, 111_360);
+      const format = { sample_rate: 48_000, encoding: 'pcm16', channels: 1 } as const;
+      const raw = await pool.decodeFile(toneBytes.slice(), { maxSeconds, format });
+      assert.equal(raw.length, 3_200);
+    } finally {
+      await pool.close();
+    }
+  });
+
+  test('fail with the code of the error table, and the thread lives on', async () => {
+    const pool = new CodecPool();
+    try {
+      const cases: [Uint8Array, string][] = [
+        [Buffer.from('no audio'), 'UNSUPPORTED_MEDIA'],
+        [(await readFile(sampleWavPath)).subarray(0, 9_000), 'CORRUPT_AUDIO'],
+        [(await readFile(`${fixturesDir}speech/lj002-0057.flac`)).subarray(0, 9_000), 'CORRUPT_AUDIO'],
+      ];
+      for (const [bytes, code] of cases)
+        await assert.rejects(pool.decodeFile(bytes, { maxSeconds }), { code });
+      await assert.rejects(pool.decodeFile(await readFile(sampleWavPath), { maxSeconds: 1 }), {
+        code: 'UPLOAD_TOO_LONG',
+      });
+      assert.equal((await pool.decodeFile(await readFile(sampleWavPath), { maxSeconds })).length, 111_360);
+    } finally {
+      await pool.close();
+    }
+  });
+
+  test('are refused when too many wait', async () => {
+    const pool = new CodecPool();
+    const bytes = await readFile(sampleWavPath);
+    const results = await Promise.allSettled(
+      Array.from({ length: 40 }, () => pool.decodeFile(Uint8Array.from(bytes), { maxSeconds })),
+    );
+    const refused = results.filter((it) => it.status === 'rejected');
+    assert.ok(refused.length > 0 && refused.length < 40);
+    for (const it of refused) assert.equal((it.reason as ServerError).code, 'TOO_MANY_UPLOADS');
+    await pool.close();
+  });
+});
+
+test('the pool closes in the middle of work without hanging', async () => {
+  const sink = new RingSink(16_000);
+  const pool = new CodecPool({ streamSlab: sink.buffer, slots: 1 });
+  const intake = createIntake({ sample_rate: 48_000, encoding: 'pcm16', channels: 1 }, sink, pool);
+  intake.push(toneBytes);
+  await new Promise((resolve) => setImmediate(resolve));
+  await pool.close();
+  assert.ok(sink.written <= 3_200);
+});
+
+describe('a job whose thread died', () => {
+  const slab = new SharedArrayBuffer(codecSlabBytes(1));
+  const format = { sample_rate: 48_000, encoding: 'pcm16', channels: 1 } as const;
+
+  function open() {
+    const sink = new RingSink(16_000);
+    const failures: string[] = [];
+    let ready = 0;
+    const stream = new CodecStream(
+      slab,
+      0,
+      format,
+      sink,
+      { progressed: () => {}, flushed: () => {}, failed: (error) => failures.push(error.code) },
+      { ready: () => (ready += 1), closed: () => {} },
+    );
+    return { sink, stream, failures, readyCount: () => ready };
+  }
+
+  test('is run again from the same state, and its result is the same', () => {
+    const undisturbed = open();
+    undisturbed.stream.write(toneBytes);
+    undisturbed.stream.beginJob();
+    runCodecJob(codecSlotAt(slab, 0), undisturbed.sink.buffer);
+    undisturbed.stream.endJob(undefined);
+    const expected = undisturbed.sink.all();
+    assert.ok(expected.length > 3_000);
+
+    const { sink, stream, failures, readyCount } = open();
+    stream.write(toneBytes);
+    stream.beginJob();
+    sink.ring.fill(-1, 0, 1_000); // half done, never answered
+    stream.endJob(new Error('the thread died'));
+    assert.equal(readyCount(), 2);
+    stream.beginJob();
+    runCodecJob(codecSlotAt(slab, 0), sink.buffer);
+    stream.endJob(undefined);
+    assert.deepEqual(sink.all(), expected);
+    assert.deepEqual(failures, []);
+  });
+
+  test('is taken over if it was finished before the thread died', () => {
+    const { sink, stream, failures } = open();
+    stream.write(toneBytes);
+    stream.beginJob();
+    runCodecJob(codecSlotAt(slab, 0), sink.buffer);
+    stream.endJob(new Error('the thread died'));
+    assert.ok(sink.written > 3_000);
+    assert.deepEqual(failures, []);
+  });
+
+  test('fails its stream when it dies again and again', () => {
+    const { stream, failures, readyCount } = open();
+    stream.write(toneBytes);
+    for (let i = 0; i < 3; i += 1) {
+      stream.beginJob();
+      stream.endJob(new Error('the thread died'));
+    }
+    assert.deepEqual(failures, ['INTERNAL']);
+    assert.equal(readyCount(), 3);
+    stream.wake();
+    assert.equal(readyCount(), 3); // a dead stream is never queued again
+  });
+
+  test('a fresh slot holds nothing of its last tenant', () => {
+    const slot = codecSlotAt(slab, 0);
+    slot.history.fill(5);
+    openCodecSlot(slot, 8_000);
+    assert.ok(slot.history.subarray(0, 30).every((sample) => sample === 0));
+  });
+});
