@@ -52,7 +52,7 @@ export const OPTIONS = {
   maxStreams: {
     schema: whole(0, 8192),
     initial: 0,
-    doc: 'Slots in the stream table, the hard bound on sessions; 0: the measured capacity and a quarter more, 32 at least.',
+    doc: 'The hard bound on live streams, for which memory is reserved at start; 0: as many as fit in 512 MB, 2,048 at most.',
   },
   admission: {
     schema: z.enum(['measured', 'slots']),

@@ -19,6 +19,8 @@ export const LIMITS = {
   /** Control messages a second, averaged, and how many may come at once. */
   controlMessagesPerSecond: 20,
   controlBurst: 60,
+  /** How often a socket is asked for a sign of life; one that has not answered by the next time is gone. */
+  heartbeatMs: 20_000,
   /** Bytes waiting in a socket before partials are held back and coalesced. */
   outboxSoftBytes: 64 * 1024,
   /** Bytes waiting in a socket before the session is suspended (SLOW_READER). */

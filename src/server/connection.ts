@@ -8,7 +8,18 @@ import { Session, type SessionContext } from '../session/session.js';
 const CLOSE_TIMEOUT_MS = 5_000;
 
 function transportOf(socket: WebSocket): Transport {
+  let answered = true;
+  socket.on('pong', () => {
+    answered = true;
+  });
   return {
+    heartbeat: () => {
+      if (!answered) socket.terminate();
+      else if (socket.readyState === socket.OPEN) {
+        answered = false;
+        socket.ping();
+      }
+    },
     get bufferedAmount() {
       return socket.bufferedAmount;
     },

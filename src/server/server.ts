@@ -136,6 +136,7 @@ export async function startServer(
     (engine) => {
       context.recogniser = assemble(engine, context);
       lifecycle.send({ type: 'MODEL_READY' });
+      void engine.lost.then(() => lifecycle.send({ type: 'FAILED', code: 'ENGINE_FAILED' }));
       return engine;
     },
     (thrown: unknown) => {

@@ -58,6 +58,7 @@ export class Session implements SlotOwner, RecordingListener {
   readonly remote: string;
   readonly actor;
   lastHeardMs = performance.now();
+  private lastBeatMs = performance.now();
 
   private readonly context: SessionContext;
   private readonly log: Logger;
@@ -398,6 +399,11 @@ export class Session implements SlotOwner, RecordingListener {
     if (this.recording !== null) {
       this.outbox.send({ type: 'ack', received_samples: this.recording.receivedFrames });
       if (this.config.metrics) this.sendMetrics();
+    }
+    // A paused socket is not read, so its answers could not be seen.
+    if (!this.paused && nowMs - this.lastBeatMs >= LIMITS.heartbeatMs) {
+      this.lastBeatMs = nowMs;
+      this.transport.heartbeat();
     }
     if (!this.paused && nowMs - this.lastHeardMs > idleTimeoutMs) this.actor.send({ type: 'IDLE_TIMEOUT' });
   }
