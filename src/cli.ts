@@ -1,5 +1,6 @@
 /** The command line. Options come from config.ts; a bad value ends with a clear message and exit code 2. */
 import { Command, CommanderError, Option } from 'commander';
+import { MACHINE_FORMATS, MACHINE_NAMES } from '../machines/index.js';
 import { type Config, envOf, flagOf, loadConfig, OPTION_NAMES, OPTIONS, type OptionName } from './config.js';
 import { ServerError } from './errors.js';
 import { packageVersion } from './paths.js';
@@ -51,10 +52,8 @@ function buildProgram(finish: (code: number) => void): Command {
   program
     .command('machines')
     .description('Print the state machines.')
-    .addOption(new Option('--machine <name>', 'only this one').choices(['session', 'server']))
-    .addOption(
-      new Option('--format <format>', 'how').choices(['mermaid', 'json', 'scxml']).default('mermaid'),
-    )
+    .addOption(new Option('--machine <name>', 'only this one').choices(MACHINE_NAMES))
+    .addOption(new Option('--format <format>', 'how').choices(MACHINE_FORMATS).default('mermaid'))
     .action(async (flags) => finish((await import('./commands/machines.js')).showMachines(flags)));
 
   program

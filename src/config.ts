@@ -13,8 +13,11 @@ const flag = z.preprocess((value) => {
   return value;
 }, z.boolean());
 
-const whole = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
-const real = (min: number, max: number) => z.coerce.number().min(min).max(max);
+/** Number('') is 0, which nobody means. */
+const written = <T extends z.ZodType>(schema: T) =>
+  z.preprocess((value) => (typeof value === 'string' && value.trim() === '' ? Number.NaN : value), schema);
+const whole = (min: number, max: number) => written(z.coerce.number().int().min(min).max(max));
+const real = (min: number, max: number) => written(z.coerce.number().min(min).max(max));
 const list = z.preprocess(
   (value) => (typeof value === 'string' ? value.split(',').map((item) => item.trim()) : value),
   z.array(z.string().min(1)),
@@ -52,7 +55,7 @@ export const OPTIONS = {
   maxStreams: {
     schema: whole(0, 8192),
     initial: 0,
-    doc: 'Slots in the stream table, the hard bound on sessions; 0: the measured capacity and a quarter more, 32 at least.',
+    doc: 'The hard bound on live streams, for which memory is reserved at start; 0: as many as fit in 512 MB, 2,048 at most.',
   },
   admission: {
     schema: z.enum(['measured', 'slots']),

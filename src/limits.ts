@@ -7,11 +7,20 @@ export const LIMITS = {
   sampleRateHz: 16_000,
   /** One WebSocket frame. 1 MiB is 5 s of 48 kHz stereo float32: nobody streams in such pieces. */
   maxFrameBytes: 1 << 20,
+  /**
+   * Audio bytes of a stream that wait because its ring is full. A paused socket still delivers what its
+   * receiver has buffered, so one frame of the largest size may come on top of another.
+   */
+  maxWaitingAudioBytes: 2 << 20,
+  /** Uploaded files that wait for the thread that decodes them. */
+  maxQueuedFiles: 16,
   /** One control message; hotword lists are the longest. */
   maxControlBytes: 64 * 1024,
   /** Control messages a second, averaged, and how many may come at once. */
   controlMessagesPerSecond: 20,
   controlBurst: 60,
+  /** How often a socket is asked for a sign of life; one that has not answered by the next time is gone. */
+  heartbeatMs: 20_000,
   /** Bytes waiting in a socket before partials are held back and coalesced. */
   outboxSoftBytes: 64 * 1024,
   /** Bytes waiting in a socket before the session is suspended (SLOW_READER). */

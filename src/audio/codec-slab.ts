@@ -3,7 +3,7 @@
  * resampling. A slot is worked on by one task at a time, so a stream stays in order whichever thread runs it,
  * and a worker keeps nothing between tasks: if it dies, the stream goes on with another.
  *
- *   codec slot:  | header, 32 float64 | history, 256 float32 | raw FIFO, 128 KiB                        |
+ *   codec slot:  | header, 32 float64 | history, 384 float32 | raw FIFO, 128 KiB                        |
  *                  job, state, result   the resampler's        whole sample-frames as the client sent them
  *
  * The main thread writes the FIFO and the job fields, the worker the state and result fields. What makes the
@@ -14,7 +14,7 @@ import { ENCODINGS, type Encoding } from '../protocol/types.js';
 /** 0.17 s of 48 kHz stereo float32, 0.7 s of 48 kHz stereo pcm16, 8 s of 8 kHz μ-law stereo. Power of two. */
 export const FIFO_BYTES = 128 * 1024;
 /** Floats; at least MAX_TAPS (checked by a test). */
-export const HISTORY_LENGTH = 256;
+export const HISTORY_LENGTH = 384;
 const HEADER_LENGTH = 32;
 const HEADER_BYTES = HEADER_LENGTH * 8;
 const HISTORY_BYTES = HISTORY_LENGTH * 4;

@@ -51,7 +51,7 @@ export async function decodeFlac(bytes: Uint8Array, onBlock: OnBlock): Promise<v
     (channels, block) => {
       // An exception must not unwind through the compiled C code: it is kept and thrown after the call.
       try {
-        const mono = mixDown(channels, block.bitsPerSample);
+        const mono = mixDown(channels, block.blocksize, block.bitsPerSample);
         samples += mono.length;
         if (failure === undefined) onBlock(mono, block.sampleRate);
       } catch (error) {
@@ -85,10 +85,9 @@ export async function decodeFlac(bytes: Uint8Array, onBlock: OnBlock): Promise<v
 
 const isOgg = (bytes: Uint8Array): boolean => bytes[0] === 0x4f && bytes[1] === 0x67;
 
-/** Planes of little-endian integers of 8, 16, 24 or 32 bits → mono float32 in 16-bit units. */
-function mixDown(planes: readonly Uint8Array[], bits: number): Float32Array {
-  const width = Math.ceil(bits / 8);
-  const frames = (planes[0]?.length ?? 0) / width;
+/** Planes of little-endian integers (24 bits come in 4 bytes, 8 bits in 2) → mono float32 in 16-bit units. */
+function mixDown(planes: readonly Uint8Array[], frames: number, bits: number): Float32Array {
+  const width = (planes[0]?.length ?? 0) / frames;
   const scale = 32_768 / (2 ** (bits - 1) * planes.length);
   const mono = new Float32Array(frames);
   for (let i = 0; i < frames; i += 1) {

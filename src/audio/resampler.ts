@@ -5,7 +5,7 @@
  * - It is computed once enough input is there, always by the same sum in the same order: the output does not
  *   depend, to the bit, on how the input was cut.
  * - The output is in time with the input (no shift): its latency is that taps/2 further input samples must
- *   have arrived: 2.5 ms at 44.1 and 48 kHz, 4.9 ms at 8 kHz. `flush` supplies them as silence.
+ *   have arrived: 4 ms at 44.1 and 48 kHz, 8 ms at 8 kHz. `flush` supplies them as silence.
  */
 import { BLOCK_FRAMES, type Filter, filterFor, tapsFor } from './filter.js';
 import { roundSample } from './pcm.js';

@@ -1,3 +1,8 @@
-export function showMachines(_flags: { machine?: string; format: string }): number {
+/** `rnnt-server machines`: the state machines as text. */
+import { MACHINE_NAMES, type MachineFormat, type MachineName, renderMachine } from '../../machines/index.js';
+
+export function showMachines(flags: { machine?: MachineName; format: MachineFormat }): number {
+  const names = flags.machine === undefined ? MACHINE_NAMES : [flags.machine];
+  process.stdout.write(names.map((name) => renderMachine(name, flags.format)).join('\n'));
   return 0;
 }

@@ -20,7 +20,10 @@ export interface BatchObserver {
   /** A step of `count` streams came back; `waitMs` is how long its oldest chunk had waited for a lane. */
   onBatch(lane: BatchLane, count: number, answer: LaneAnswer, waitMs: number): void;
   onLaneFailed(lane: BatchLane, error: unknown): void;
-  onLaneLost(lane: BatchLane, error: unknown): void;
+  /** `lane` is gone for good; `lanesLeft` are still there. */
+  onLaneLost(lane: BatchLane, error: unknown, lanesLeft: number): void;
+  /** The tenant of a slot threw when it was told its result; it alone is given up. */
+  onStreamFailed(slot: Slot, error: unknown): void;
 }
 
 export interface BatcherOptions {
@@ -51,6 +54,8 @@ export class Batcher {
   /** The slots of the batch that is being told; read to its end before another lane can return. */
   private readonly returned: Int32Array;
   private lanes = 0;
+  /** Every lane is lost: streams are given up as soon as they have something to run. */
+  private dead = false;
   private pumpDue = false;
   private readonly pump = (): void => {
     this.pumpDue = false;
@@ -83,6 +88,10 @@ export class Batcher {
   /** A slot has a whole chunk, or a flush to run. Called by the slot itself. */
   readonly onReady = (slot: Slot): void => {
     if (slot.inFlight) return; // looked at again when its step returns
+    if (this.dead) {
+      slot.owner?.onFault(slot);
+      return;
+    }
     const queue = QUEUE[slot.priority];
     const stands = this.queues.queueOf(slot.index);
     if (stands === queue) return;
@@ -90,6 +99,11 @@ export class Batcher {
     this.queues.push(queue, slot.index);
     this.schedule();
   };
+
+  /** A tenant leaves: its slot waits for nothing any more. Before the slot goes back to the table. */
+  forget(slot: Slot): void {
+    this.queues.remove(slot.index);
+  }
 
   /** At the end of the event loop's turn, so that every socket that was readable now shares the batch. */
   private schedule(): void {
@@ -163,7 +177,13 @@ export class Batcher {
       this.table.reclaim(slot);
       return;
     }
-    slot.commitStep();
+    try {
+      slot.commitStep();
+    } catch (error) {
+      this.observer.onStreamFailed(slot, error);
+      slot.owner?.onFault(slot);
+      return;
+    }
     if (slot.owner !== null && slot.ready()) this.onReady(slot);
   }
 
@@ -185,12 +205,14 @@ export class Batcher {
       this.dispatch();
     } catch (lost) {
       this.lanes--;
-      this.observer.onLaneLost(lane, lost);
+      this.observer.onLaneLost(lane, lost, this.lanes);
+      if (this.lanes === 0) this.failAll();
     }
   }
 
   /** Gives every waiting stream up: no lane is left. */
-  failAll(): void {
+  private failAll(): void {
+    this.dead = true;
     for (const queue of [FLUSH, LIVE, BULK]) {
       for (let index = this.queues.shift(queue); index >= 0; index = this.queues.shift(queue)) {
         const slot = this.table.slots[index]!;

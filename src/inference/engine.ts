@@ -6,15 +6,17 @@ import type { Logger } from '../log.js';
 import type { Model } from '../models/store.js';
 import { BATCHER_DEFAULTS, Batcher, type BatchLane, type BatchObserver } from './batcher.js';
 import { type Capacity, estimateCapacity, type StepTime } from './capacity.js';
-import { cudaProblem, Lane } from './lane.js';
+import { cudaProblem, Lane, type LaneState } from './lane.js';
 import { slabLayout } from './layout.js';
 import { type LaneAnswer, type Provider, probeSizes } from './messages.js';
 import { type Slot, type SlotOwner, StreamTable } from './stream-table.js';
 
 const PROBE_REPEATS = 5;
-/** Slots when the option says 0: enough room over the measured capacity, at least this many. */
-const LEAST_SLOTS = 32;
-const MOST_SLOTS = 2048;
+/** Streams that the table is made for when the option says 0. */
+const LEAST_STREAMS = 32;
+const MOST_STREAMS = 2048;
+/** A slot whose tenant left in the middle of a step is not free until the step returns: room for some of those. */
+const SPARE_SLOTS = 4;
 
 /** Figures that grow while the engine runs: how many steps had each batch size, and latencies. */
 export interface EngineStats {
@@ -30,20 +32,32 @@ export interface EngineStats {
   laneFailures: number;
 }
 
+/** What status pages tell of a lane. */
+export interface LaneFigures {
+  readonly id: number;
+  readonly provider: Provider;
+  readonly state: LaneState;
+  readonly steps: number;
+  readonly busyMs: number;
+  readonly restarts: number;
+}
+
 export interface Engine {
   readonly model: Model;
   readonly provider: Provider;
   readonly capacity: Capacity;
   readonly table: StreamTable;
   readonly stats: EngineStats;
-  readonly lanes: readonly Lane[];
+  readonly lanes: readonly LaneFigures[];
+  /** Resolves, with the last error, when every lane is lost: the engine recognises nothing any more. */
+  readonly lost: Promise<unknown>;
   readonly waiting: number;
   lease(owner: SlotOwner, bulk?: boolean): Slot | null;
   release(slot: Slot): void;
   close(): Promise<void>;
 }
 
-function newStats(maxBatch: number): EngineStats {
+export function newStats(maxBatch: number): EngineStats {
   return {
     batchSizes: new Uint32Array(maxBatch + 1),
     step: new RollingHistogram(),
@@ -56,12 +70,7 @@ function newStats(maxBatch: number): EngineStats {
 }
 
 /** Keeps the figures and says in the log what happens to the lanes. */
-function observe(
-  stats: EngineStats,
-  log: Logger,
-  onAllLost: () => void,
-  lanesLeft: () => number,
-): BatchObserver {
+function observe(stats: EngineStats, log: Logger, onAllLost: (error: unknown) => void): BatchObserver {
   return {
     onBatch(_lane: BatchLane, count: number, answer: LaneAnswer, waitMs: number) {
       stats.steps++;
@@ -75,9 +84,12 @@ function observe(
       stats.laneFailures++;
       log.error({ lane: lane.id, err: error }, 'a step failed; the lane starts anew');
     },
-    onLaneLost(lane, error) {
-      log.fatal({ lane: lane.id, err: error }, 'a lane is lost');
-      if (lanesLeft() === 0) onAllLost();
+    onLaneLost(lane, error, lanesLeft) {
+      log.fatal({ lane: lane.id, lanesLeft, err: error }, 'a lane is lost');
+      if (lanesLeft === 0) onAllLost(error);
+    },
+    onStreamFailed(slot, error) {
+      log.error({ slot: slot.index, err: error }, 'a stream could not take its result and is given up');
     },
   };
 }
@@ -128,7 +140,8 @@ export async function startEngine(model: Model, config: Config, log: Logger): Pr
   const { maxBatch, ringSeconds } = config;
   // The slab is sized before the lanes exist, so an automatic size is a guess that fits in memory.
   const layoutFor = (slots: number) => slabLayout(model.manifest, slots, ringSeconds);
-  const slots = config.maxStreams > 0 ? config.maxStreams : automaticSlots(layoutFor(1).bytes);
+  const streams = config.maxStreams > 0 ? config.maxStreams : automaticStreams(layoutFor(1).bytes);
+  const slots = streams + config.maxUploads + SPARE_SLOTS;
   let batcher: Batcher | null = null;
   const table = new StreamTable(layoutFor(slots), (slot) => batcher?.onReady(slot));
 
@@ -143,15 +156,15 @@ export async function startEngine(model: Model, config: Config, log: Logger): Pr
   const stepTimes = await measureSteps(lanes, maxBatch);
   const chunkMs = (model.manifest.chunkSamples / model.manifest.sampleRate) * 1000;
   const measured = estimateCapacity(stepTimes, lanes.length, chunkMs, config.latencyTargetMs);
-  const capacity =
-    config.admission === 'slots'
-      ? { ...measured, streams: slots }
-      : { ...measured, streams: Math.min(measured.streams, slots) };
+  const rated = config.admission === 'slots' ? streams : Math.min(measured.streams, streams);
+  const capacity = { ...measured, streams: rated };
 
   const stats = newStats(maxBatch);
-  const lanesLeft = () => lanes.filter((lane) => lane.state !== 'lost').length;
-  const observer = observe(stats, log, () => batcher?.failAll(), lanesLeft);
-  batcher = new Batcher(table, observer, { ...BATCHER_DEFAULTS, maxBatch });
+  let tellLost: (error: unknown) => void = () => {};
+  const lost = new Promise<unknown>((resolve) => {
+    tellLost = resolve;
+  });
+  batcher = new Batcher(table, observe(stats, log, tellLost), { ...BATCHER_DEFAULTS, maxBatch });
   for (const lane of lanes) batcher.addLane(lane);
   const running = batcher;
 
@@ -162,11 +175,15 @@ export async function startEngine(model: Model, config: Config, log: Logger): Pr
     table,
     stats,
     lanes,
+    lost,
     get waiting() {
       return running.waiting;
     },
     lease: (owner, bulk = false) => table.lease(owner, bulk),
-    release: (slot) => table.release(slot),
+    release: (slot) => {
+      running.forget(slot);
+      table.release(slot);
+    },
     close: async () => {
       await Promise.all(lanes.map((lane) => lane.close()));
     },
@@ -174,7 +191,7 @@ export async function startEngine(model: Model, config: Config, log: Logger): Pr
 }
 
 /** At most half a gigabyte of slab by default; what a machine really holds is measured afterwards. */
-function automaticSlots(bytesPerSlot: number): number {
+function automaticStreams(bytesPerSlot: number): number {
   const fitting = Math.floor((512 * 1024 * 1024) / bytesPerSlot);
-  return Math.max(LEAST_SLOTS, Math.min(MOST_SLOTS, fitting));
+  return Math.max(LEAST_STREAMS, Math.min(MOST_STREAMS, fitting));
 }

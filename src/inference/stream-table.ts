@@ -39,8 +39,6 @@ export class Slot implements SampleSink {
   generation = 0;
   owner: SlotOwner | null = null;
   bulk = false;
-  /** Set by the batcher: this slot stands in one of its queues. */
-  queued = false;
   /** Set by the batcher: a lane is working on this slot. */
   inFlight = false;
   failures = 0;
@@ -127,12 +125,15 @@ export class Slot implements SampleSink {
   /** Called by the batcher after a step: flips the bank and tells the tenant. */
   commitStep(): void {
     const valid = this.header[VALID]!;
+    const { generation } = this;
     this.header[BANK] = 1 - this.header[BANK]!;
     this.header[FRESH] = 0;
     this.read += valid;
     this.failures = 0;
+    // Counted before the tenant is told: it may ask for a flush now, to which this step does not belong.
+    const flushed = this.flushSteps > 0 && --this.flushSteps === 0;
     this.owner?.onStep(this, valid);
-    if (this.flushSteps > 0 && --this.flushSteps === 0) this.finishFlush();
+    if (flushed && generation === this.generation) this.finishFlush();
   }
 
   private finishFlush(): void {

@@ -8,7 +8,21 @@ import { Session, type SessionContext } from '../session/session.js';
 const CLOSE_TIMEOUT_MS = 5_000;
 
 function transportOf(socket: WebSocket): Transport {
+  let answered = true;
+  // Audio counts too: the pong of a client that sends a whole file at once stands behind all of it.
+  const alive = () => {
+    answered = true;
+  };
+  socket.on('pong', alive);
+  socket.on('message', alive);
   return {
+    heartbeat: () => {
+      if (!answered) socket.terminate();
+      else if (socket.readyState === socket.OPEN) {
+        answered = false;
+        socket.ping();
+      }
+    },
     get bufferedAmount() {
       return socket.bufferedAmount;
     },
@@ -19,6 +33,7 @@ function transportOf(socket: WebSocket): Transport {
       if (socket.readyState === socket.OPEN) socket.pause();
     },
     resume: () => {
+      alive();
       if (socket.readyState === socket.OPEN) socket.resume();
     },
     close: (code, reason) => {

@@ -74,7 +74,7 @@ export async function createRoutes(context: ServerContext): Promise<FastifyInsta
 }
 
 /** Browser libraries that the pages use, served from where npm put them. */
-const VENDOR = ['mermaid', 'uplot'] as const;
+const VENDOR = { mermaid: '@mermaid-js/tiny', uplot: 'uplot' } as const;
 
 /** A page may load only what this server serves, and may talk only to it. */
 const CONTENT_SECURITY_POLICY = [
@@ -87,6 +87,10 @@ const CONTENT_SECURITY_POLICY = [
   "worker-src 'self' blob:",
   "frame-ancestors 'self'",
 ].join('; ');
+const EXAMPLES_CONTENT_SECURITY_POLICY = CONTENT_SECURITY_POLICY.replace(
+  "script-src 'self'",
+  "script-src 'self' 'unsafe-inline'",
+);
 
 async function pages(app: FastifyInstance, context: ServerContext): Promise<void> {
   const shared = {
@@ -105,16 +109,21 @@ async function pages(app: FastifyInstance, context: ServerContext): Promise<void
   });
   await app.register(fastifyStatic, {
     ...shared,
+    // One file each, to be copied: their scripts stand in the page.
+    setHeaders: (reply: SetHeadersResponse, path: string) => {
+      if (path.endsWith('.html'))
+        reply.setHeader('content-security-policy', EXAMPLES_CONTENT_SECURITY_POLICY);
+    },
     root: inPackage('examples'),
     prefix: '/examples/',
     list: true,
     index: false,
   });
   const require = createRequire(import.meta.url);
-  for (const name of VENDOR) {
+  for (const [name, library] of Object.entries(VENDOR)) {
     let folder: string;
     try {
-      folder = dirname(require.resolve(`${name}/package.json`));
+      folder = dirname(require.resolve(`${library}/package.json`));
     } catch {
       continue;
     }

@@ -16,9 +16,10 @@ import type { Session } from '../session/session.js';
 import { pieceTable } from '../transcript/words.js';
 import type { Recogniser, ServerContext } from './context.js';
 import { EventLoopMeter } from './event-loop.js';
+import { InspectHub } from './inspect-hub.js';
 import { SessionRegistry } from './registry.js';
 import { createRoutes } from './routes.js';
-import { acceptUpgrades } from './upgrade.js';
+import { acceptUpgrades, inspectOver } from './upgrade.js';
 import { UploadQueue } from './upload-queue.js';
 
 export interface RunningServer {
@@ -111,7 +112,12 @@ export async function startServer(
   }
 
   const app = await createRoutes(context);
-  const sockets = acceptUpgrades(app.server, context, (socket) => socket.close(1011));
+  const inspector = new InspectHub({
+    directory: registry,
+    server: lifecycle,
+    debugTranscripts: config.debugTranscripts,
+  });
+  const sockets = acceptUpgrades(app.server, context, (socket) => inspectOver(socket, inspector));
   lifecycle.start();
   eventLoop.start();
 
@@ -126,10 +132,21 @@ export async function startServer(
     log.info('stopped');
   }
 
+  // Listening comes first: a model that fails at once must find a server that it can close.
+  try {
+    await app.listen({ host: config.host, port: config.port });
+  } catch (error) {
+    lifecycle.stop();
+    registry.stop();
+    eventLoop.stop();
+    throw error;
+  }
+
   const ready = makeEngine(config, log).then(
     (engine) => {
       context.recogniser = assemble(engine, context);
       lifecycle.send({ type: 'MODEL_READY' });
+      void engine.lost.then(() => lifecycle.send({ type: 'FAILED', code: 'ENGINE_FAILED' }));
       return engine;
     },
     (thrown: unknown) => {
@@ -140,7 +157,6 @@ export async function startServer(
   );
   ready.catch(() => {}); // whoever awaits it is told; nobody has to
 
-  await app.listen({ host: config.host, port: config.port });
   const { port } = app.server.address() as AddressInfo;
   return { context, app, port, ready, stopped, drain: () => lifecycle.send({ type: 'DRAIN' }) };
 }

@@ -8,6 +8,7 @@ import { renderError } from '../protocol/render.js';
 import { admit, checkOrigin, checkToken, retryAfter } from './admission.js';
 import { openSession } from './connection.js';
 import type { ServerContext } from './context.js';
+import type { InspectHub } from './inspect-hub.js';
 
 /** permessage-deflate for mobile clients: little memory a connection, few threads, nothing for small frames. */
 const DEFLATE = {
@@ -38,6 +39,32 @@ export function refuseUpgrade(socket: Duplex, thrown: unknown): void {
 
 export type InspectHandler = (socket: WebSocket) => void;
 
+/** @throws ServerError BAD_REQUEST */
+function urlOf(request: IncomingMessage): URL {
+  try {
+    return new URL(request.url ?? '/', 'http://localhost');
+  } catch (cause) {
+    throw new ServerError('BAD_REQUEST', 'the address cannot be read', { cause });
+  }
+}
+
+/** A socket without a listener for its errors ends the process when its client breaks a rule of WebSockets. */
+const ignoreErrors = (ws: WebSocket): WebSocket => ws.on('error', () => {});
+
+/** Joins an inspector page to the hub. */
+export function inspectOver(socket: WebSocket, hub: InspectHub): void {
+  const watching = hub.add(socket);
+  if (watching === null) {
+    socket.close(ERRORS.AT_CAPACITY.closeCode ?? 1013, 'AT_CAPACITY');
+    return;
+  }
+  socket.on('message', (data, isBinary) => {
+    if (!isBinary) watching.receive(data.toString());
+  });
+  socket.on('close', () => watching.leave());
+  socket.on('error', () => socket.terminate());
+}
+
 /** Takes over the upgrades of an HTTP server. Returns the WebSocket server, to be closed with it. */
 export function acceptUpgrades(
   server: Server,
@@ -53,12 +80,12 @@ export function acceptUpgrades(
   server.on('upgrade', (request, socket, head) => {
     socket.on('error', () => socket.destroy());
     try {
-      const url = new URL(request.url ?? '/', 'http://localhost');
+      const url = urlOf(request);
       if (url.pathname === '/ws/transcribe') upgradeStream(sockets, context, request, socket, head, url);
       else if (url.pathname === '/ws/inspect') {
         checkOrigin(context.config.allowedOrigins, request);
         checkToken(context.config.authToken, request, url);
-        sockets.handleUpgrade(request, socket, head, inspect);
+        sockets.handleUpgrade(request, socket, head, (ws) => inspect(ignoreErrors(ws)));
       } else throw new ServerError('NOT_FOUND');
     } catch (thrown) {
       context.metrics.refused++;
@@ -82,6 +109,7 @@ function upgradeStream(
   const { clientId, recogniser } = admit(context, request, url);
   sockets.handleUpgrade(request, socket, head, (ws) => {
     if (context.registry.has(clientId)) {
+      ignoreErrors(ws);
       ws.send(JSON.stringify(renderError('CLIENT_ID_IN_USE')));
       ws.close(ERRORS.CLIENT_ID_IN_USE.closeCode ?? 1008, 'CLIENT_ID_IN_USE');
       context.metrics.countError('CLIENT_ID_IN_USE');

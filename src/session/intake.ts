@@ -59,11 +59,6 @@ export function createIntake(
     : new CodecIntake(format, sink, codecPool, events);
 }
 
-/**
- * Bytes that wait for room. A paused socket still delivers what its receiver has buffered, so one frame of
- * the largest size may come on top of another.
- */
-const MAX_WAITING_BYTES = 2 * LIMITS.maxFrameBytes;
 /** How full the ring or the FIFO is when the socket is paused, and when it is read again. */
 const PAUSE_ABOVE = 0.75;
 const RESUME_BELOW = 0.5;
@@ -112,7 +107,7 @@ abstract class BaseIntake implements Intake {
 
   push(frame: Uint8Array): void {
     if (this.#state !== 'open') return;
-    if (this.#waitingBytes + frame.length > MAX_WAITING_BYTES) {
+    if (this.#waitingBytes + frame.length > LIMITS.maxWaitingAudioBytes) {
       throw new ServerError('MESSAGE_TOO_LARGE', 'Audio came faster than it could be taken.');
     }
     const split = this.#cutter.completeSplit(frame);
@@ -195,7 +190,8 @@ abstract class BaseIntake implements Intake {
   #takeOrKeep(bytes: Uint8Array): void {
     const taken = this.#waiting.length === 0 ? this.take(bytes) : 0;
     if (taken === bytes.length) return;
-    this.#waiting.push(bytes.slice(taken)); // a copy: ws uses its buffers again
+    // A copy, since ws uses its buffers again; `slice` would be none: on a Buffer it is a view.
+    this.#waiting.push(new Uint8Array(bytes.subarray(taken)));
     this.#waitingBytes += bytes.length - taken;
   }
 

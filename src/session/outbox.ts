@@ -13,6 +13,8 @@ export interface Transport {
   pause(): void;
   resume(): void;
   close(code: number, reason: string): void;
+  /** Asks for a sign of life; if the last one was not answered, the socket is ended as gone. */
+  heartbeat(): void;
 }
 
 export class Outbox {

@@ -119,12 +119,12 @@ export class Transcript {
     const sinceToken = end - this.lastTokenAt;
     const quiet = !this.endpointer.speaking && this.endpointer.silence(end) >= silenceSamples;
     if ((quiet && sinceToken >= silenceSamples) || sinceToken >= tokenlessSamples(silenceSamples)) {
-      this.emit(this.words.takeAll(), 'silence');
+      this.emit(this.words.takeAll(this.audioSamples), 'silence');
     } else if (
       end - first.startSamples >= seconds(this.tuning.max_segment_duration) ||
       this.words.words.length >= LIMITS.maxSegmentWords
     ) {
-      this.emit(this.words.takeComplete(), 'max_duration');
+      this.emit(this.words.takeComplete(this.audioSamples), 'max_duration');
     }
   }
 
@@ -136,9 +136,8 @@ export class Transcript {
     this.changed = false;
     this.lastPartialAt = now;
     const words = this.words.words;
-    // The last word may still grow, or move to the next segment when this one is cut.
-    const stable = this.endpointer.speaking ? words.length - 1 : words.length;
-    this.listener.onPartial(this.segments + 1, words, stable, this.audioSamples);
+    // The last word may still grow, even after the speaker fell silent: tokens come late.
+    this.listener.onPartial(this.segments + 1, words, words.length - 1, this.audioSamples);
   }
 
   /** The flush is over: audio goes on where it stopped, as if no silence had been put in. */
@@ -152,15 +151,10 @@ export class Transcript {
   /** Ends the open segment. `finalize` is always answered, with an empty segment if there were no words. */
   close(reason: SegmentReason): void {
     if (this.words.isEmpty && reason !== 'finalize') return;
-    this.emit(this.words.takeAll(), reason);
+    this.emit(this.words.takeAll(this.audioSamples), reason);
   }
 
   private emit(words: Word[], reason: SegmentReason): void {
-    for (const word of words) {
-      // A token that came out during a flush must not point past the audio.
-      word.endSamples = Math.min(word.endSamples, this.audioSamples);
-      word.startSamples = Math.min(word.startSamples, word.endSamples);
-    }
     this.segments++;
     this.changed = !this.words.isEmpty;
     if (words.length > 0) this.texts.push(joinWords(words));

@@ -56,8 +56,10 @@ export function pieceTable(tokens: readonly string[]): Piece[] {
 /** The words of one segment, growing token by token. Greedy search never takes a token back. */
 export class WordList {
   readonly words: Word[] = [];
-  /** Letters of a word that has begun with a bare ▁ and has no letters yet. */
+  /** A word has begun with a bare ▁ and has no letters yet. */
   private opening = false;
+  /** Where the last word that was taken ends: none begins before it. */
+  private takenUntil = 0;
   private readonly pieces: readonly Piece[];
   private readonly timing: TokenTiming;
 
@@ -94,7 +96,7 @@ export class WordList {
 
   private begin(text: string, logp: number, start: number, end: number): void {
     const last = this.words.at(-1);
-    const startSamples = Math.max(start, last?.startSamples ?? 0, 0);
+    const startSamples = Math.max(start, last?.startSamples ?? this.takenUntil);
     if (last && last.endSamples > startSamples) last.endSamples = startSamples;
     this.words.push({
       text,
@@ -106,13 +108,24 @@ export class WordList {
   }
 
   /** Takes the words before the one that may still grow; all of them if there is only one. */
-  takeComplete(): Word[] {
-    return this.words.splice(0, Math.max(1, this.words.length - 1));
+  takeComplete(audioEnd: number): Word[] {
+    return this.take(Math.max(1, this.words.length - 1), audioEnd);
   }
 
-  takeAll(): Word[] {
+  takeAll(audioEnd: number): Word[] {
     this.opening = false;
-    return this.words.splice(0);
+    return this.take(this.words.length, audioEnd);
+  }
+
+  /** The first words, none of which may point past the audio: a token can come out during a flush. */
+  private take(count: number, audioEnd: number): Word[] {
+    const taken = this.words.splice(0, count);
+    for (const word of taken) {
+      word.endSamples = Math.min(word.endSamples, audioEnd);
+      word.startSamples = Math.min(word.startSamples, word.endSamples);
+      this.takenUntil = word.endSamples;
+    }
+    return taken;
   }
 }
 

@@ -73,6 +73,19 @@ test('the bundled sample and a FLAC clip give what they should, to the bit', asy
   assert.equal(flac.buffer.byteLength, flac.byteLength); // of its own: transferable
 });
 
+test('FLAC of 8 and 24 bits and two channels keeps its level and length', async () => {
+  for (const bits of [8, 24]) {
+    const bytes = await readFile(`${fixturesDir}flac/sine-440hz-half-${bits}bit-stereo.flac`);
+    const samples = await decode(bytes);
+    assert.equal(samples.length, 1_600);
+    const step = 2 ** (16 - Math.min(bits, 16));
+    for (const [i, sample] of samples.entries()) {
+      const expected = 16_384 * Math.sin((2 * Math.PI * 440 * i) / 16_000);
+      assert.ok(Math.abs(sample - expected) <= step, `${bits} bits, sample ${i}: ${sample}`);
+    }
+  }
+});
+
 test('a file of another rate is resampled to the right length', async () => {
   const tone = Int16Array.from(
     { length: 44_100 },

@@ -16,7 +16,7 @@ const pcm16 = (sample_rate: number): AudioFormat => ({ sample_rate, encoding: 'p
 
 let pool: CodecPool;
 before(() => {
-  pool = new CodecPool({ streamSlab: slab, slots: STREAMS, threads: 2, maxBatch: 3 });
+  pool = new CodecPool({ streamSlab: slab, slots: STREAMS, threads: 2, maxBatch: 3, taskIntervalMs: 0 });
 });
 after(() => pool.close());
 
@@ -38,7 +38,7 @@ async function stream(
 ): Promise<void> {
   for (let at = 0, turn = 0; at < bytes.length; turn += 1) {
     const length = Math.max(1, cuts[turn % cuts.length] ?? 1);
-    const frame = bytes.slice(at, at + length);
+    const frame = Buffer.from(bytes.subarray(at, at + length));
     intake.push(frame);
     frame.fill(0xaa); // as ws does: the memory is used again
     at += length;
@@ -94,6 +94,18 @@ describe('the direct path (16 kHz)', () => {
     intake.resume();
     assert.equal(drained, 1);
     assert.equal(intake.accepts(), true);
+  });
+
+  test('copies what waits, for ws uses the memory of a Buffer again', () => {
+    const sink = ringOf(0);
+    const intake = createIntake(pcm16(16_000), sink, pool);
+    intake.push(new Uint8Array(RING_SAMPLES * 2));
+    const frame = Buffer.from([1, 2, 3, 4]);
+    intake.push(frame);
+    frame.fill(0);
+    sink.consume(RING_SAMPLES);
+    intake.resume();
+    assert.deepEqual([...sink.all().subarray(RING_SAMPLES)], [0x0201, 0x0403]);
   });
 
   test('asks for a pause before the ring is full', () => {

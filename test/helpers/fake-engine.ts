@@ -1,0 +1,123 @@
+/**
+ * An engine without ONNX: the real stream table and batcher over lanes that run the fake model. Nothing happens
+ * until the test pumps the batcher and finishes or fails a lane's step, unless `auto` says otherwise.
+ */
+import { BATCHER_DEFAULTS, Batcher, type BatcherOptions } from '../../src/inference/batcher.js';
+import { type Engine, newStats } from '../../src/inference/engine.js';
+import { slabLayout } from '../../src/inference/layout.js';
+import { type Slot, StreamTable } from '../../src/inference/stream-table.js';
+import type { Manifest } from '../../src/models/manifest.js';
+import { FakeLane } from './fake-lane.js';
+import { fakeModel } from './fake-model.js';
+
+export interface FakeEngineOptions extends Partial<BatcherOptions> {
+  slots?: number;
+  lanes?: number;
+  ringSeconds?: number;
+  /** Streams that admission lets in; by default as many as there are slots. */
+  capacity?: number;
+  manifest?: Partial<Manifest>;
+  /** Runs by itself, for tests of the server; else nothing happens until the test says so. */
+  auto?: boolean;
+}
+
+/** What a settled engine may need at most; more is an endless loop. */
+const MOST_ROUNDS = 100_000;
+
+export class FakeEngine implements Engine {
+  readonly model;
+  readonly provider = 'cpu';
+  readonly capacity;
+  readonly table: StreamTable;
+  readonly stats;
+  readonly lanes: readonly FakeLane[];
+  readonly batcher: Batcher;
+  readonly lost: Promise<unknown>;
+  /** What the observer was told: `failed 0`, `lost 1`. */
+  readonly events: string[] = [];
+  /** The batcher's clock, milliseconds. */
+  nowMs = 0;
+  private pumps: (() => void)[] = [];
+
+  constructor(options: FakeEngineOptions = {}) {
+    const { slots = 4, lanes = 1, ringSeconds = 3, maxBatch = 8, manifest = {}, ...rest } = options;
+    this.model = fakeModel(manifest);
+    this.capacity = { streams: options.capacity ?? slots, batch: maxBatch, stepTimes: [{ batch: 1, ms: 1 }] };
+    this.stats = newStats(maxBatch);
+    const layout = slabLayout(this.model.manifest, slots, ringSeconds);
+    this.table = new StreamTable(layout, (slot) => this.batcher.onReady(slot));
+    let tellLost: (error: unknown) => void = () => {};
+    this.lost = new Promise((resolve) => {
+      tellLost = resolve;
+    });
+    this.batcher = new Batcher(
+      this.table,
+      {
+        onBatch: (_lane, count) => {
+          this.stats.steps++;
+          this.stats.streamSteps += count;
+          this.stats.batchSizes[count]!++;
+        },
+        onLaneFailed: (lane) => void this.events.push(`failed ${lane.id}`),
+        onLaneLost: (lane, error, lanesLeft) => {
+          this.events.push(`lost ${lane.id}`);
+          if (lanesLeft === 0) tellLost(error);
+        },
+        onStreamFailed: (slot) => void this.events.push(`stream failed ${slot.index}`),
+      },
+      {
+        ...BATCHER_DEFAULTS,
+        now: () => this.nowMs,
+        defer: (pump) => void (options.auto ? setImmediate(pump) : this.pumps.push(pump)),
+        ...rest,
+        maxBatch,
+      },
+    );
+    const fleet: FakeLane[] = [];
+    for (let id = 0; id < lanes; id++) fleet.push(new FakeLane(id, this.table, maxBatch, fleet));
+    this.lanes = fleet;
+    for (const lane of fleet) {
+      lane.auto = options.auto ?? false;
+      this.batcher.addLane(lane);
+    }
+  }
+
+  get waiting(): number {
+    return this.batcher.waiting;
+  }
+
+  lease: Engine['lease'] = (owner, bulk = false) => this.table.lease(owner, bulk);
+  release = (slot: Slot): void => {
+    this.batcher.forget(slot);
+    this.table.release(slot);
+  };
+  async close(): Promise<void> {}
+
+  /** Ends the event loop's turn: the batcher hands out what is ready. False: nothing was due. */
+  pump(): boolean {
+    const { pumps } = this;
+    this.pumps = [];
+    for (const pump of pumps) pump();
+    return pumps.length > 0;
+  }
+
+  /** One round: hands out what is ready and lets every step under way come back. False: there was nothing to do. */
+  async round(): Promise<boolean> {
+    const pumped = this.pump();
+    const finished = this.lanes.filter((lane) => lane.finish()).length > 0;
+    await microtasks();
+    return pumped || finished;
+  }
+
+  /** Runs until nothing is left to do. */
+  async settle(): Promise<void> {
+    await microtasks();
+    for (let i = 0; i < MOST_ROUNDS; i++) if (!(await this.round())) return;
+    throw new Error('The engine does not come to rest.');
+  }
+}
+
+/** Lets everything that is already decided happen: promises, not timers. */
+export async function microtasks(): Promise<void> {
+  for (let i = 0; i < 20; i++) await Promise.resolve();
+}

@@ -1,0 +1,112 @@
+/** A lane that runs the fake model on the main thread, when the test says so. */
+import assert from 'node:assert/strict';
+import type { BatchLane } from '../../src/inference/batcher.js';
+import { BANK, bankAt, FRESH, HEADER_INTS, READ, resultViews, VALID } from '../../src/inference/layout.js';
+import type { LaneAnswer } from '../../src/inference/messages.js';
+import type { StreamTable } from '../../src/inference/stream-table.js';
+import { fakeStep } from './fake-model.js';
+
+const ANSWER: LaneAnswer = { runMs: 1, stepMs: 1 };
+
+interface Running {
+  readonly slots: readonly number[];
+  resolve(answer: LaneAnswer): void;
+  reject(error: unknown): void;
+}
+
+export class FakeLane implements BatchLane {
+  readonly id: number;
+  readonly provider = 'cpu';
+  readonly batch: Int32Array;
+  state: 'ready' | 'lost' | 'closed' = 'ready';
+  steps = 0;
+  busyMs = 0;
+  restarts = 0;
+  /** The batches so far, as lists of slot numbers. */
+  readonly batches: (readonly number[])[] = [];
+  /** What `recover` does after a failure; by default the lane is usable again. */
+  onRecover: () => Promise<void> = async () => {};
+  /** Steps come back by themselves, in the next turn of the event loop. */
+  auto = false;
+  private readonly table: StreamTable;
+  private readonly fleet: readonly FakeLane[];
+  private running: Running | null = null;
+
+  /** `fleet`: all lanes of the table, to check that no slot is in two of them. */
+  constructor(id: number, table: StreamTable, maxBatch: number, fleet: readonly FakeLane[]) {
+    this.id = id;
+    this.table = table;
+    this.batch = new Int32Array(maxBatch);
+    this.fleet = fleet;
+  }
+
+  /** The slots of the step under way; empty when the lane rests. */
+  get slots(): readonly number[] {
+    return this.running?.slots ?? [];
+  }
+
+  step(count: number): Promise<LaneAnswer> {
+    const slots = [...this.batch.subarray(0, count)];
+    assert.ok(count > 0 && count <= this.batch.length, `a batch of ${count}`);
+    assert.equal(new Set(slots).size, count, `a slot twice in a batch: ${slots}`);
+    assert.equal(this.running, null, `lane ${this.id} was given a second step`);
+    const elsewhere = new Set(this.fleet.flatMap((lane) => lane.slots));
+    assert.ok(!slots.some((slot) => elsewhere.has(slot)), `a slot of ${slots} is in two lanes`);
+    this.batches.push(slots);
+    if (this.auto) setImmediate(() => this.finish());
+    return new Promise((resolve, reject) => {
+      this.running = { slots, resolve, reject };
+    });
+  }
+
+  async recover(): Promise<void> {
+    this.restarts++;
+    await this.onRecover();
+  }
+
+  /** Computes the step under way and returns it. False: there is none. */
+  finish(): boolean {
+    const { running } = this;
+    if (running === null) return false;
+    this.running = null;
+    for (const slot of running.slots) this.compute(slot);
+    this.steps++;
+    running.resolve(ANSWER);
+    return true;
+  }
+
+  /** The step under way fails; `half`: after it has written results and next states. */
+  fail(error: unknown = new Error('the lane died'), half = false): boolean {
+    const { running } = this;
+    if (running === null) return false;
+    this.running = null;
+    if (half) for (const slot of running.slots) this.compute(slot);
+    running.reject(error);
+    return true;
+  }
+
+  private compute(slot: number): void {
+    const { slab, layout } = this.table;
+    const header = new Int32Array(slab, layout.headerAt + slot * HEADER_INTS * 4, HEADER_INTS);
+    const ring = new Int16Array(slab, layout.ringAt + slot * layout.ringSamples * 2, layout.ringSamples);
+    const audio = Int16Array.from(
+      { length: header[VALID]! },
+      (_, i) => ring[(header[READ]! + i) % ring.length]!,
+    );
+    const words = layout.state[0]!.elements;
+    const current = new Int32Array(slab, bankAt(layout, slot, header[BANK]!), words);
+    const next = new Int32Array(slab, bankAt(layout, slot, 1 - header[BANK]!), words);
+    const answer = fakeStep({ audio, state: header[FRESH] === 1 ? new Int32Array(words) : current.slice() });
+    next.set(answer.state);
+    const result = resultViews(slab, layout, slot);
+    result.tokens.set(answer.tokens);
+    result.logp.fill(-0.1);
+    const frame = layout.chunkSamples / layout.frames;
+    for (let i = 0; i < layout.frames; i++) {
+      const part = audio.subarray(i * frame, (i + 1) * frame);
+      const energy = part.reduce((sum, sample) => sum + (sample / 32_768) ** 2, 0);
+      result.rms[i] = Math.sqrt(energy / frame);
+      result.vad[i] = result.rms[i]! >= 0.01 ? 0.9 : 0.1;
+    }
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * A model that hears markers instead of speech, so that tests can say exactly what must come out and when. A sample
+ * of 16,000 + n is "token n". The token comes out one step (100 ms) after its chunk, kept meanwhile in the stream's
+ * state, as a real model with emission delay does: only a flush brings the last ones out. The manifest's timing
+ * takes the delay back, so a word's time is the frame that its marker lies in.
+ */
+import { type Manifest, manifestSchema } from '../../src/models/manifest.js';
+import type { Model } from '../../src/models/store.js';
+import { type Piece, pieceTable } from '../../src/transcript/words.js';
+
+export const CHUNK = 1_600;
+export const FRAMES = 2;
+export const FRAME = CHUNK / FRAMES;
+export const SYMBOLS = 3;
+/** Silence that a flush puts in: one step, which is the emission delay. */
+export const FLUSH_MS = 100;
+
+const MARKER = 16_000;
+const WORDS = 'hello world one two three four five six seven eight nine ten'.split(' ');
+/** Token texts by id: blank, specials, endings, then a word each. */
+export const TOKENS: readonly string[] = [
+  '<blk>',
+  '<unk>',
+  '▁',
+  's',
+  'ing',
+  ...WORDS.map((word) => `▁${word}`),
+];
+
+export function tokenOf(text: string): number {
+  const id = TOKENS.findIndex((token) => token === text || token === `▁${text}`);
+  if (id < 0) throw new Error(`The fake model has no token for ${text}.`);
+  return id;
+}
+
+export const pieces: readonly Piece[] = pieceTable(TOKENS);
+
+export function fakeManifest(changes: Partial<Manifest> = {}): Manifest {
+  return manifestSchema.parse({
+    schema: 1,
+    name: 'fake',
+    version: '1.0.0',
+    language: 'en',
+    description: 'hears markers',
+    licence: 'none',
+    provenance: 'tests',
+    sampleRate: 16_000,
+    chunkSamples: CHUNK,
+    framesPerChunk: FRAMES,
+    symbolsPerFrame: SYMBOLS,
+    lookaheadMs: 0,
+    flushMs: FLUSH_MS,
+    graph: 'fake.onnx',
+    tokens: 'tokens.txt',
+    blank: 0,
+    inputs: { audio: 'pcm' },
+    outputs: { tokens: 'tokens', logp: 'logp', vad: 'vad' },
+    state: [{ input: 'delayed', output: 'delayed_next', type: 'int32', shape: [FRAMES * SYMBOLS] }],
+    timing: { startShiftMs: -100, endShiftMs: -100 },
+    confidence: { scale: 1, bias: 0 },
+    files: [],
+    ...changes,
+  });
+}
+
+export const fakeModel = (changes: Partial<Manifest> = {}): Model => ({
+  manifest: fakeManifest(changes),
+  folder: '/nowhere',
+  graphPath: '/nowhere/fake.onnx',
+  tokens: TOKENS,
+});
+
+/** One stream's step, as the graph would compute it. */
+export interface FakeStep {
+  /** The chunk's audio; shorter than a chunk in a flush. */
+  readonly audio: Int16Array;
+  /** (frames × symbols) int32, all zeros in a stream's first step. */
+  readonly state: Int32Array;
+}
+
+export interface FakeAnswer {
+  /** (frames × symbols), −1 = nothing. */
+  readonly tokens: Int32Array;
+  readonly state: Int32Array;
+}
+
+/** Emits the tokens that the state remembers, and remembers those of this chunk. */
+export function fakeStep({ audio, state }: FakeStep): FakeAnswer {
+  const tokens = state.map((kept) => kept - 1);
+  const next = new Int32Array(state.length);
+  const filled = new Int32Array(FRAMES);
+  audio.forEach((sample, at) => {
+    if (sample < MARKER) return;
+    const frame = Math.floor(at / FRAME);
+    const i = filled[frame]!++;
+    if (i < SYMBOLS) next[frame * SYMBOLS + i] = sample - MARKER + 1;
+  });
+  return { tokens, state: next };
+}
+
+/** Silence with tokens in it: [sample position, token id or text]. */
+export function marked(samples: number, tokens: readonly (readonly [number, number | string])[]): Int16Array {
+  const audio = new Int16Array(samples);
+  for (const [at, token] of tokens) audio[at] = MARKER + (typeof token === 'number' ? token : tokenOf(token));
+  return audio;
+}
+
+/** Sound that counts as speech (RMS 0.03 of full scale), with tokens in it. */
+export function spoken(
+  samples: number,
+  tokens: readonly (readonly [number, number | string])[] = [],
+): Int16Array {
+  const audio = marked(samples, tokens);
+  for (let i = 0; i < samples; i++) if (audio[i] === 0) audio[i] = i % 2 === 0 ? 1_000 : -1_000;
+  return audio;
+}
+
+export const bytesOf = (audio: Int16Array): Uint8Array =>
+  new Uint8Array(audio.buffer, audio.byteOffset, audio.byteLength);

@@ -1,0 +1,28 @@
+/** The tenant of a slot, for tests of the table and the batcher. */
+import type { Slot, SlotOwner } from '../../src/inference/stream-table.js';
+
+/** Writes down what it is told. */
+export class Tenant implements SlotOwner {
+  readonly tokens: number[] = [];
+  readonly valid: number[] = [];
+  flushes = 0;
+  faults = 0;
+  onStep(slot: Slot, audioSamples: number): void {
+    this.valid.push(audioSamples);
+    this.tokens.push(...slot.result.tokens.filter((token) => token >= 0));
+  }
+  onFlushed(_slot: Slot): void {
+    this.flushes++;
+  }
+  onFault(): void {
+    this.faults++;
+  }
+}
+
+/** Puts audio into a slot's ring, as an intake does. */
+export function write(slot: Slot, audio: Int16Array): void {
+  audio.forEach((sample, i) => {
+    slot.ring[(slot.written + i) % slot.ring.length] = sample;
+  });
+  slot.commit(audio.length);
+}

@@ -1,0 +1,118 @@
+/**
+ * Random schedules of everything that can happen to the batcher. The lanes themselves check that no slot is twice
+ * in flight; the fake model's tokens show that each stream's audio ran exactly once, in order, on its own state.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import type { Slot } from '../../src/inference/stream-table.js';
+import { FakeEngine, microtasks } from '../helpers/fake-engine.js';
+import { CHUNK, marked } from '../helpers/fake-model.js';
+import { Tenant, write } from '../helpers/tenant.js';
+
+const SLOTS = 4;
+/** Between two markers, so that no frame ever holds more than the model has symbols for. */
+const APART = 500;
+
+class Stream extends Tenant {
+  readonly slot: Slot;
+  readonly sent: number[] = [];
+  readonly engine: FakeEngine;
+  samples = 0;
+  gone = false;
+  private sinceMarker = APART;
+
+  constructor(engine: FakeEngine, bulk: boolean) {
+    super();
+    this.engine = engine;
+    const slot = engine.lease(this, bulk);
+    assert.ok(slot);
+    this.slot = slot;
+  }
+
+  /** Audio of this length, or as much as there is room for, with a marker wherever one may be. */
+  write(wanted: number): void {
+    const samples = Math.min(wanted, this.slot.free());
+    const markers: [number, number][] = [];
+    for (let at = Math.max(0, APART - this.sinceMarker); at < samples; at += APART) {
+      markers.push([at, this.sent.length]);
+      this.sent.push(this.sent.length);
+    }
+    const last = markers.at(-1);
+    this.sinceMarker = last === undefined ? this.sinceMarker + samples : samples - last[0];
+    this.samples += samples;
+    write(this.slot, marked(samples, markers));
+  }
+
+  release(): void {
+    this.gone = true;
+    this.engine.release(this.slot);
+  }
+
+  override onStep(slot: Slot, audioSamples: number): void {
+    assert.ok(!this.gone, 'told of a step after it had left');
+    assert.equal(slot, this.slot);
+    super.onStep(slot, audioSamples);
+  }
+
+  override onFault(): void {
+    super.onFault();
+    this.release();
+  }
+
+  get heard(): number {
+    return this.valid.reduce((sum, samples) => sum + samples, 0);
+  }
+}
+
+const pick = fc.nat(SLOTS - 1);
+const operation = fc.oneof(
+  { weight: 2, arbitrary: fc.record({ op: fc.constant('lease' as const), bulk: fc.boolean() }) },
+  { weight: 8, arbitrary: fc.record({ op: fc.constant('write' as const), pick, n: fc.integer({ min: 1, max: 5_000 }) }) }, // biome-ignore format: a table
+  { weight: 2, arbitrary: fc.record({ op: fc.constant('flush' as const), pick, n: fc.nat(2 * CHUNK) }) },
+  { weight: 1, arbitrary: fc.record({ op: fc.constant('release' as const), pick }) },
+  { weight: 6, arbitrary: fc.record({ op: fc.constant('pump' as const) }) },
+  { weight: 6, arbitrary: fc.record({ op: fc.constant('finish' as const), pick }) },
+  { weight: 1, arbitrary: fc.record({ op: fc.constant('fail' as const), pick, half: fc.boolean() }) },
+);
+const schedule = fc.record({
+  lanes: fc.integer({ min: 1, max: 3 }),
+  maxBatch: fc.integer({ min: 1, max: SLOTS }),
+  splitFrom: fc.integer({ min: 1, max: 4 }),
+  operations: fc.array(operation, { maxLength: 150 }),
+});
+
+test('under any schedule each stream hears all of its own audio, once, in order, and nothing else', async () => {
+  await fc.assert(
+    fc.asyncProperty(schedule, async ({ lanes, maxBatch, splitFrom, operations }) => {
+      const engine = new FakeEngine({ slots: SLOTS, lanes, maxBatch, splitFrom, ringSeconds: 1 });
+      const all: Stream[] = [];
+      const alive = () => all.filter((stream) => !stream.gone);
+      for (const it of operations) {
+        const living = alive();
+        const stream = 'pick' in it ? living[it.pick % Math.max(1, living.length)] : undefined;
+        const lane = engine.lanes['pick' in it ? it.pick % lanes : 0];
+        if (it.op === 'lease' && engine.table.vacancies > 0) all.push(new Stream(engine, it.bulk));
+        if (it.op === 'write') stream?.write(it.n);
+        if (it.op === 'flush') stream?.slot.flush(it.n);
+        if (it.op === 'release') stream?.release();
+        if (it.op === 'pump') engine.pump();
+        if (it.op === 'finish') lane?.finish();
+        if (it.op === 'fail') lane?.fail(new Error('injected'), it.half);
+        await microtasks();
+        for (const each of all) assert.deepEqual(each.tokens, each.sent.slice(0, each.tokens.length));
+      }
+      await engine.settle();
+      for (const stream of alive()) stream.slot.flush(CHUNK);
+      await engine.settle();
+      for (const stream of alive()) {
+        assert.deepEqual(stream.tokens, stream.sent, 'all of it was heard');
+        assert.equal(stream.heard, stream.samples);
+      }
+      assert.equal(engine.table.leased, alive().length);
+      assert.equal(engine.waiting, 0);
+      assert.equal(engine.batcher.busyLanes, 0);
+    }),
+    { seed: 4, numRuns: 200 },
+  );
+});

@@ -1,0 +1,321 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import type { ResultViews } from '../../src/inference/layout.js';
+import {
+  type Segment,
+  Transcript,
+  type TranscriptListener,
+  type Tuning,
+} from '../../src/transcript/transcript.js';
+import { joinWords, type Word } from '../../src/transcript/words.js';
+import {
+  CHUNK,
+  FRAME,
+  FRAMES,
+  fakeManifest,
+  pieces,
+  SYMBOLS,
+  TOKENS,
+  tokenOf,
+} from '../helpers/fake-model.js';
+
+const TUNING: Tuning = {
+  partials: true,
+  partial_interval_ms: 0,
+  vad_threshold: null,
+  silence_duration: 0.3,
+  max_segment_duration: 30,
+};
+
+class Told implements TranscriptListener {
+  readonly partials: { id: number; text: string; stable: string; end: number }[] = [];
+  readonly segments: Segment[] = [];
+  readonly speech: string[] = [];
+  /** Partials and segments in order. */
+  readonly log: string[] = [];
+  onPartial(id: number, words: readonly Word[], stableWords: number, end: number): void {
+    const partial = { id, text: joinWords(words), stable: joinWords(words.slice(0, stableWords)), end };
+    this.partials.push(partial);
+    this.log.push(`partial ${id} ${partial.text}`);
+  }
+  onSegment(segment: Segment): void {
+    this.segments.push(segment);
+    this.log.push(`${segment.reason} ${segment.id} ${joinWords(segment.words)}`.trimEnd());
+  }
+  onSpeech(change: 'started' | 'ended', samples: number): void {
+    this.speech.push(`${change} ${samples}`);
+  }
+}
+
+interface FrameResult {
+  tokens?: readonly (string | number)[];
+  vad?: number;
+  rms?: number;
+}
+
+/** One step's result from its frames; no voice, no tokens where nothing is said. */
+function result(...frames: readonly FrameResult[]): ResultViews {
+  const tokens = new Int32Array(FRAMES * SYMBOLS).fill(-1);
+  frames.forEach((frame, f) => {
+    (frame.tokens ?? []).forEach((token, i) => {
+      tokens[f * SYMBOLS + i] = typeof token === 'number' ? token : tokenOf(token);
+    });
+  });
+  return {
+    tokens,
+    logp: new Float32Array(FRAMES * SYMBOLS).fill(-0.1),
+    vad: Float32Array.from({ length: FRAMES }, (_, f) => frames[f]?.vad ?? 0),
+    rms: Float32Array.from({ length: FRAMES }, (_, f) => frames[f]?.rms ?? 0),
+  };
+}
+
+const speech = (...tokens: string[]): ResultViews =>
+  result({ tokens, vad: 1, rms: 0.1 }, { vad: 1, rms: 0.1 });
+const silence = result();
+
+function transcribe(tuning: Partial<Tuning> = {}, shifts = { startShiftMs: 0, endShiftMs: 0 }) {
+  const told = new Told();
+  const manifest = fakeManifest({ timing: shifts });
+  const transcript = new Transcript(manifest, pieces, { ...TUNING, ...tuning }, told);
+  const steps = (...results: readonly ResultViews[]) => {
+    for (const it of results) transcript.step(it, CHUNK);
+  };
+  return { told, transcript, steps };
+}
+
+test('words are told as they come, and a pause ends the segment', () => {
+  const { told, steps, transcript } = transcribe();
+  steps(speech('hello'), speech('world'), silence, silence, silence);
+  assert.deepEqual(told.log, ['partial 1 hello', 'partial 1 hello world', 'silence 1 hello world']);
+  assert.equal(transcript.text, 'hello world');
+});
+
+test('the segment ends by the energy of the audio when there is a threshold', () => {
+  const { told, steps } = transcribe({ vad_threshold: 0.05 });
+  const noisy = result({ vad: 1, rms: 0.01 }, { vad: 1, rms: 0.01 }); // the model hears speech, the level is low
+  steps(speech('hello'), noisy, noisy, noisy);
+  assert.deepEqual(told.log.at(-1), 'silence 1 hello');
+});
+
+test('noise that the model takes for speech does not keep a segment open for ever', () => {
+  const { told, steps } = transcribe({ silence_duration: 0.3 });
+  steps(speech('hello'), ...Array.from({ length: 12 }, () => speech()));
+  assert.deepEqual(told.log, ['partial 1 hello']);
+  steps(speech());
+  assert.deepEqual(told.log.at(-1), 'silence 1 hello', '1.3 s without a token');
+});
+
+test('a token that comes after the voice has ended keeps the segment open for another pause', () => {
+  const { told, steps } = transcribe();
+  steps(speech('hello'), silence, result({ tokens: ['s'] }), silence, silence);
+  assert.deepEqual(told.segments, []);
+  steps(silence);
+  assert.deepEqual(told.log.at(-1), 'silence 1 hellos');
+});
+
+test('silence without a word ends no segment', () => {
+  const { told, steps } = transcribe();
+  steps(...Array.from({ length: 50 }, () => silence));
+  assert.deepEqual(told.log, []);
+});
+
+test('a long segment is cut before the word that is being said', () => {
+  const { told, steps } = transcribe({ max_segment_duration: 1 });
+  steps(speech('one'), ...Array.from({ length: 8 }, () => speech()), speech('two'), speech('s'));
+  assert.deepEqual(told.segments.map((segment) => segment.reason), ['max_duration']); // biome-ignore format: short
+  assert.equal(joinWords(told.segments[0]?.words ?? []), 'one');
+  assert.deepEqual(told.log.at(-1), 'partial 2 twos');
+});
+
+test('word times count from the start of the recording, in every segment', () => {
+  const { told, steps } = transcribe();
+  steps(speech('one'), silence, silence, silence, silence, speech('two'), silence, silence, silence);
+  const starts = told.segments.flatMap((segment) => segment.words.map((word) => word.startSamples));
+  assert.deepEqual(starts, [0, 5 * CHUNK]);
+  assert.deepEqual(told.segments.map((segment) => segment.id), [1, 2]); // biome-ignore format: short
+});
+
+test('partials come no more often than asked, and the last news is not lost', () => {
+  const { told, steps } = transcribe({ partial_interval_ms: 300 });
+  steps(speech('one'), speech('two'), speech('three'), speech());
+  assert.deepEqual(told.partials.map((partial) => partial.text), ['one', 'one two three']); // biome-ignore format: short
+});
+
+test('partials can be turned off, and on again while recording', () => {
+  const { told, steps, transcript } = transcribe({ partials: false });
+  steps(speech('one'));
+  assert.deepEqual(told.log, []);
+  transcript.configure(TUNING);
+  steps(speech('two'));
+  assert.deepEqual(told.log, ['partial 1 one two']);
+});
+
+test('a new silence_duration holds from the next step on', () => {
+  const { told, steps, transcript } = transcribe({ silence_duration: 5 });
+  steps(speech('one'), silence, silence);
+  transcript.configure({ ...TUNING, silence_duration: 0.1 });
+  steps(silence);
+  assert.deepEqual(told.log.at(-1), 'silence 1 one');
+});
+
+test('a partial says how much audio it covers', () => {
+  const { told, steps } = transcribe();
+  steps(silence, speech('one'));
+  assert.equal(told.partials[0]?.end, 2 * CHUNK);
+});
+
+test('speech is told with the place where it began and ended', () => {
+  const { told, steps } = transcribe();
+  steps(silence, speech(), speech(), silence, silence, silence);
+  assert.deepEqual(told.speech, [`started ${CHUNK}`, `ended ${3 * CHUNK}`]);
+});
+
+test('closing gives what is open its reason', () => {
+  const { told, steps, transcript } = transcribe();
+  steps(speech('one'));
+  transcript.close('stop');
+  transcript.close('stop');
+  assert.deepEqual(told.log, ['partial 1 one', 'stop 1 one']);
+});
+
+test('a finalize is answered even when nothing was said, and adds no space to the text', () => {
+  const { told, steps, transcript } = transcribe();
+  transcript.close('finalize');
+  steps(speech('one'));
+  transcript.close('finalize');
+  assert.deepEqual(told.log, ['finalize 1', 'partial 2 one', 'finalize 2 one']);
+  assert.equal(transcript.text, 'one');
+});
+
+test('times go on after a flush as if its silence had not been', () => {
+  const { told, transcript } = transcribe();
+  transcript.step(speech('one'), CHUNK);
+  transcript.step(result({ tokens: ['two'], vad: 1 }), 500); // 500 samples of audio, the rest is flush
+  transcript.step(result({ tokens: ['s'] }), 0);
+  transcript.flushed();
+  transcript.close('finalize');
+  const two = told.segments[0]?.words.at(-1);
+  assert.deepEqual([two?.text, two?.startSamples, two?.endSamples], ['twos', CHUNK, CHUNK + 500]);
+  transcript.step(speech('three'), CHUNK);
+  transcript.close('stop');
+  assert.equal(told.segments[1]?.words[0]?.startSamples, CHUNK + 500);
+});
+
+test('the silence of a flush is no pause: it ends no segment', () => {
+  const { told, transcript, steps } = transcribe({ silence_duration: 0.1 });
+  steps(speech('one'));
+  for (let i = 0; i < 5; i++) transcript.step(silence, 0);
+  transcript.flushed();
+  assert.deepEqual(told.segments, []);
+  assert.deepEqual(told.speech, ['started 0'], 'the speaker has not fallen silent');
+});
+
+// ---- properties ---------------------------------------------------------------------------------------------
+
+const frame = fc.record({
+  tokens: fc.array(fc.nat(TOKENS.length - 1), { maxLength: SYMBOLS }),
+  vad: fc.constantFrom(0, 0, 1, 1, -1),
+  rms: fc.constantFrom(0, 0.005, 0.1),
+});
+const quietFrame = frame.map((it) => ({ ...it, tokens: [] as number[] }));
+const step = fc.oneof(
+  { weight: 3, arbitrary: fc.tuple(frame, frame) },
+  { weight: 5, arbitrary: fc.tuple(quietFrame, quietFrame) },
+);
+const action = fc.oneof(
+  { weight: 12, arbitrary: fc.record({ op: fc.constant('step' as const), step }) },
+  { weight: 1, arbitrary: fc.record({ op: fc.constant('finalize' as const), step, valid: fc.nat(CHUNK) }) },
+);
+const session = fc.record({
+  actions: fc.array(action, { maxLength: 120 }),
+  tuning: fc.record({
+    partial_interval_ms: fc.constantFrom(0, 100, 250, 1_000),
+    vad_threshold: fc.constantFrom(null, 0.01, 0),
+    silence_duration: fc.constantFrom(0.1, 0.3, 1),
+    max_segment_duration: fc.constantFrom(1, 2, 30),
+  }),
+  shifts: fc.record({
+    startShiftMs: fc.integer({ min: -300, max: 50 }),
+    endShiftMs: fc.integer({ min: -300, max: 50 }),
+  }),
+});
+
+function play({ actions, tuning, shifts }: typeof session extends fc.Arbitrary<infer T> ? T : never) {
+  const { told, transcript } = transcribe(tuning, shifts);
+  for (const it of actions) {
+    if (it.op === 'step') {
+      transcript.step(result(...it.step), CHUNK);
+    } else {
+      transcript.step(result(...it.step), it.valid);
+      transcript.step(silence, 0);
+      transcript.flushed();
+      transcript.close('finalize');
+    }
+  }
+  transcript.flushed();
+  transcript.close('stop');
+  return { told, transcript };
+}
+
+test('what a partial calls stable begins every later text of its segment', () => {
+  fc.assert(
+    fc.property(session, (it) => {
+      const { told } = play(it);
+      for (const partial of told.partials) {
+        const final = told.segments.find((segment) => segment.id === partial.id);
+        assert.ok(final, `segment ${partial.id} was never closed`);
+        const later = told.partials.filter((other) => other.id === partial.id && other.end >= partial.end);
+        for (const text of [...later.map((other) => other.text), joinWords(final.words)])
+          assert.ok(text.startsWith(partial.stable), `"${text}" does not begin with "${partial.stable}"`);
+      }
+    }),
+    { seed: 7, numRuns: 300 },
+  );
+});
+
+test('each partial begins the next one of its segment', () => {
+  fc.assert(
+    fc.property(session, (it) => {
+      const { told } = play(it);
+      told.partials.forEach((partial, i) => {
+        const next = told.partials[i + 1];
+        if (next?.id === partial.id) assert.ok(next.text.startsWith(partial.text));
+      });
+    }),
+    { seed: 8, numRuns: 200 },
+  );
+});
+
+test('segments join to the final transcript, are numbered 1, 2, 3 …, and word times never go back', () => {
+  fc.assert(
+    fc.property(session, (it) => {
+      const { told, transcript } = play(it);
+      const texts = told.segments.map((segment) => joinWords(segment.words)).filter((text) => text !== '');
+      assert.equal(transcript.text, texts.join(' '));
+      assert.deepEqual(told.segments.map((segment) => segment.id), told.segments.map((_, i) => i + 1)); // biome-ignore format: short
+      let at = 0;
+      for (const word of told.segments.flatMap((segment) => segment.words)) {
+        assert.ok(word.startSamples >= at, `a word at ${word.startSamples} after one that ended at ${at}`);
+        assert.ok(word.endSamples >= word.startSamples);
+        assert.ok(word.endSamples <= transcript.audioSamples, 'no word points past the audio');
+        at = word.endSamples;
+      }
+    }),
+    { seed: 9, numRuns: 300 },
+  );
+});
+
+test('every letter of every token is in the final transcript', () => {
+  fc.assert(
+    fc.property(session, (it) => {
+      const { told } = play(it);
+      const letters = it.actions.flatMap(({ step: [a, b] }) => [...a.tokens, ...b.tokens]);
+      const expected = letters.map((token) => pieces[token]?.text ?? '').join('');
+      const words = told.segments.flatMap((segment) => segment.words);
+      assert.equal(words.map((word) => word.text).join(''), expected);
+      assert.ok(FRAME > 0);
+    }),
+    { seed: 10, numRuns: 200 },
+  );
+});

@@ -1,0 +1,158 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { LIMITS } from '../../src/limits.js';
+import {
+  joinWords,
+  pieceTable,
+  tokenTiming,
+  type Word,
+  WordList,
+  wordConfidence,
+} from '../../src/transcript/words.js';
+import { FRAME, fakeManifest, pieces, TOKENS, tokenOf } from '../helpers/fake-model.js';
+
+const timing = tokenTiming(fakeManifest({ timing: { startShiftMs: 0, endShiftMs: 0 } }));
+const FAR = Number.MAX_SAFE_INTEGER;
+
+function listOf(...tokens: string[]): WordList {
+  const list = new WordList(pieces, timing);
+  tokens.forEach((token, i) => void list.add(tokenOf(token), -0.1, i * FRAME));
+  return list;
+}
+
+test('a piece with ▁ begins a word, one without goes on with it', () => {
+  assert.equal(joinWords(listOf('▁hello', 's', '▁world', 'ing').words), 'hellos worlding');
+});
+
+test('a bare ▁ begins a word with the letters that follow', () => {
+  assert.equal(joinWords(listOf('▁one', '▁', 's').words), 'one s');
+  assert.equal(joinWords(listOf('▁one', '▁').words), 'one');
+});
+
+test('specials like <unk> and ids that the table lacks add nothing', () => {
+  const list = listOf('▁one');
+  assert.equal(list.add(1, -1, 0), false);
+  assert.equal(list.add(9_999, -1, 0), false);
+  assert.equal(joinWords(list.words), 'one');
+});
+
+test('letters without a beginning are a word of their own', () => {
+  assert.equal(joinWords(listOf('ing').words), 'ing');
+});
+
+test('a word runs from the frame of its first token to the end of the frame of its last, shifted', () => {
+  const shifted = tokenTiming(fakeManifest({ timing: { startShiftMs: -10, endShiftMs: 20 } }));
+  const list = new WordList(pieces, shifted);
+  list.add(tokenOf('hello'), -0.1, 1_600);
+  list.add(tokenOf('s'), -0.1, 3_200);
+  const [word] = list.words;
+  assert.deepEqual([word?.startSamples, word?.endSamples], [1_600 - 160, 3_200 + FRAME + 320]);
+});
+
+test('no word begins before zero', () => {
+  const list = new WordList(pieces, tokenTiming(fakeManifest()));
+  list.add(tokenOf('hello'), -0.1, 0);
+  assert.deepEqual([list.words[0]?.startSamples, list.words[0]?.endSamples], [0, 0]);
+});
+
+test('a word that reaches into the next one ends where that begins', () => {
+  const late = tokenTiming(fakeManifest({ timing: { startShiftMs: -100, endShiftMs: 0 } }));
+  const list = new WordList(pieces, late);
+  list.add(tokenOf('one'), -0.1, 8_000);
+  list.add(tokenOf('two'), -0.1, 8_800);
+  assert.deepEqual([list.words[0]?.endSamples, list.words[1]?.startSamples], [7_200, 7_200]);
+});
+
+test('no word of a segment begins before the last word of the segment before it ended', () => {
+  const early = tokenTiming(fakeManifest({ timing: { startShiftMs: -200, endShiftMs: 0 } }));
+  const list = new WordList(pieces, early);
+  list.add(tokenOf('one'), -0.1, 8_000);
+  const [one] = list.takeAll(FAR);
+  list.add(tokenOf('two'), -0.1, 9_000);
+  assert.equal(list.words[0]?.startSamples, one?.endSamples);
+});
+
+test('words that are taken never point past the audio', () => {
+  const list = listOf('one', 'two');
+  const [one, two] = list.takeAll(FRAME + 10);
+  assert.deepEqual([one?.endSamples, two?.startSamples, two?.endSamples], [FRAME, FRAME, FRAME + 10]);
+});
+
+test('a cut leaves the word that may still grow, unless it is the only one', () => {
+  const list = listOf('one', 'two', 'three');
+  assert.equal(joinWords(list.takeComplete(FAR)), 'one two');
+  assert.equal(joinWords(list.words), 'three');
+  assert.equal(joinWords(list.takeComplete(FAR)), 'three');
+  assert.ok(list.isEmpty);
+});
+
+test('a babbling model begins a new word after 48 tokens', () => {
+  const list = listOf('one');
+  for (let i = 0; i < LIMITS.maxWordTokens; i++) list.add(tokenOf('s'), -0.1, 0);
+  assert.equal(list.words.length, 2);
+});
+
+test('confidence is the mean token probability when the calibration changes nothing', () => {
+  const word: Word = { text: 'x', startSamples: 0, endSamples: 0, tokens: 2, logpSum: 2 * Math.log(0.8) };
+  assert.ok(Math.abs(wordConfidence(word, { scale: 1, bias: 0 }) - 0.8) < 1e-9);
+  assert.ok(wordConfidence(word, { scale: 1, bias: -1 }) < 0.8);
+});
+
+test('confidence is a probability whatever the model says', () => {
+  const extreme = fc.constantFrom(0, -1e-12, -1, -1e9, Number.NEGATIVE_INFINITY, 5);
+  fc.assert(
+    fc.property(extreme, fc.integer({ min: 1, max: 48 }), (logpSum, tokens) => {
+      const p = wordConfidence(
+        { text: 'x', startSamples: 0, endSamples: 0, tokens, logpSum },
+        { scale: 2, bias: 1 },
+      );
+      assert.ok(p > 0 && p < 1, `${p}`);
+    }),
+    { seed: 5 },
+  );
+});
+
+test('a token table knows where words begin, and gives specials no letters', () => {
+  assert.deepEqual(pieceTable(['<blk>', '▁he', 'llo', '▁']), [
+    { beginsWord: false, text: '' },
+    { beginsWord: true, text: 'he' },
+    { beginsWord: false, text: 'llo' },
+    { beginsWord: true, text: '' },
+  ]);
+});
+
+test('the text is that of the tokens, and times never go back, whatever the tokens and the shifts', () => {
+  const run = fc.record({
+    tokens: fc.array(fc.tuple(fc.nat(TOKENS.length - 1), fc.nat(3)), { maxLength: 60 }),
+    startShiftMs: fc.integer({ min: -300, max: 100 }),
+    endShiftMs: fc.integer({ min: -300, max: 100 }),
+    cuts: fc.infiniteStream(fc.constantFrom('none', 'none', 'none', 'all', 'complete')),
+  });
+  fc.assert(
+    fc.property(run, ({ tokens, startShiftMs, endShiftMs, cuts }) => {
+      const list = new WordList(pieces, tokenTiming(fakeManifest({ timing: { startShiftMs, endShiftMs } })));
+      const taken: Word[] = [];
+      let frame = 0;
+      for (const [token, pause] of tokens) {
+        frame += pause;
+        list.add(token, -0.5, frame * FRAME);
+        const cut = cuts.next().value;
+        if (cut === 'all') taken.push(...list.takeAll((frame + 1) * FRAME));
+        if (cut === 'complete' && !list.isEmpty) taken.push(...list.takeComplete((frame + 1) * FRAME));
+      }
+      taken.push(...list.takeAll((frame + 1) * FRAME));
+      const letters = tokens.map(([token]) => pieces[token]?.text ?? '').join('');
+      assert.equal(taken.map((word) => word.text).join(''), letters);
+      let at = 0;
+      for (const word of taken) {
+        assert.ok(
+          word.startSamples >= at && word.endSamples >= word.startSamples,
+          `${at} ${JSON.stringify(word)}`,
+        );
+        at = word.endSamples;
+      }
+    }),
+    { seed: 6, numRuns: 300 },
+  );
+});
