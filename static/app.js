@@ -289,6 +289,9 @@ ui.silence.addEventListener('input', () => {
   byId('silence-value').textContent = `${Number(ui.silence.value).toFixed(1)} s`;
   if (recording) client?.configure({ silence_duration: Number(ui.silence.value) }).catch(() => {});
 });
+byId('marks').addEventListener('change', () => {
+  document.body.classList.toggle('unmarked', !ui.checked('marks'));
+});
 byId('clear').addEventListener('click', () => {
   view.clear();
   waveform.clear();

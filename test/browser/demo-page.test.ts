@@ -164,7 +164,7 @@ describe('the demo page', { skip: skipWithoutChromium, timeout: 120_000 }, () =>
       };
     `);
     await page.hover('#transcript .word >> nth=3');
-    assert.match(await text('.word-tip'), /^0:01\.\d–0:01\.\d · 45% · doubtful$/);
+    assert.match(await text('.word-tip'), /^0:01\.\d–0:01\.\d · 35% · doubtful$/);
     await page.click('#transcript .word >> nth=3');
     await page.focus('#transcript .word[tabindex="0"]');
     await page.keyboard.press('End');
