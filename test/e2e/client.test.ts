@@ -87,3 +87,24 @@ test('holds silence back and still tells the right time of the words after it', 
   assert.ok(later[0]!.start >= secondStart - 0.5, `${later[0]!.start} s`);
   assert.ok(result.segments.every((s) => s.end <= both.length / 16_000 + 0.1));
 });
+
+test('learns why it was refused, and gets in when there is room again', async () => {
+  const small = await startLiveServer({ maxStreams: 1 });
+  const first = new RNNTClient({ url: small.http });
+  const second = new RNNTClient({ url: small.http, reconnect: { baseMs: 20 } });
+  try {
+    await first.connect();
+    const refused = new Promise<string | undefined>((resolve) => {
+      second.on('state', ({ state, reason }) => state === 'refused' && resolve(reason?.code));
+    });
+    const connected = second.connect();
+    assert.equal(await refused, 'AT_CAPACITY');
+    first.close();
+    await connected;
+    assert.equal(second.state, 'live');
+  } finally {
+    first.close();
+    second.close();
+    await small.stop();
+  }
+});
