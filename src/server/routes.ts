@@ -87,6 +87,10 @@ const CONTENT_SECURITY_POLICY = [
   "worker-src 'self' blob:",
   "frame-ancestors 'self'",
 ].join('; ');
+const EXAMPLES_CONTENT_SECURITY_POLICY = CONTENT_SECURITY_POLICY.replace(
+  "script-src 'self'",
+  "script-src 'self' 'unsafe-inline'",
+);
 
 async function pages(app: FastifyInstance, context: ServerContext): Promise<void> {
   const shared = {
@@ -105,6 +109,11 @@ async function pages(app: FastifyInstance, context: ServerContext): Promise<void
   });
   await app.register(fastifyStatic, {
     ...shared,
+    // One file each, to be copied: their scripts stand in the page.
+    setHeaders: (reply: SetHeadersResponse, path: string) => {
+      if (path.endsWith('.html'))
+        reply.setHeader('content-security-policy', EXAMPLES_CONTENT_SECURITY_POLICY);
+    },
     root: inPackage('examples'),
     prefix: '/examples/',
     list: true,

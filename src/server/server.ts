@@ -132,6 +132,7 @@ export async function startServer(
     log.info('stopped');
   }
 
+  // Listening comes first: a model that fails at once must find a server that it can close.
   try {
     await app.listen({ host: config.host, port: config.port });
   } catch (error) {

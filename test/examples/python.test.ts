@@ -1,0 +1,105 @@
+/**
+ * The Python examples. They need python3 with the packages of examples/backend/flask/requirements.txt; `.ci/run`
+ * installs them into a virtual environment and names its interpreter in RNNT_PYTHON.
+ */
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import { after, before, describe, it } from 'node:test';
+import { inPackage } from '../../src/paths.js';
+import { type RealServer, runProgram, startRealServer } from '../helpers/real-server.js';
+
+const python = process.env.RNNT_PYTHON ?? 'python3';
+
+/** Why the tests cannot run here, or false. */
+function missing(...modules: string[]): string | false {
+  const { status, error } = spawnSync(python, ['-c', `import ${modules.join(', ')}`]);
+  if (error !== undefined) return `${python} is not installed`;
+  return status === 0
+    ? false
+    : `${python} lacks ${modules.join(' or ')}: pip install -r examples/backend/flask/requirements.txt`;
+}
+
+describe('python-client.py', { skip: missing('websockets'), timeout: 60_000 }, () => {
+  let server: RealServer;
+  before(async () => {
+    server = await startRealServer();
+  });
+  after(() => server?.close());
+
+  const client = (...args: string[]) => runProgram(python, ['examples/python-client.py', ...args]);
+
+  it('streams a file and prints partials, finals and word times', async () => {
+    const run = await client('--url', server.socketUrl, '--file', 'static/sample.wav', '--duration', '3');
+    assert.equal(run.code, 0, run.stderr);
+    assert.match(run.stdout, /^… \w+/m);
+    assert.match(run.stdout, /^ {4}\d\.\d\d \w+ {2}\d\.\d\d \w+/m);
+  });
+
+  it('says what to do where nobody listens', async () => {
+    const run = await client('--url', 'ws://127.0.0.1:9/', '--file', 'static/sample.wav');
+    assert.equal(run.code, 1);
+    assert.match(run.stderr, /Nobody listens/);
+  });
+
+  it('prints the refusal of the server', async () => {
+    const run = await client(
+      '--url',
+      `${server.httpUrl.replace('http', 'ws')}/nowhere`,
+      '--file',
+      'static/sample.wav',
+    );
+    assert.equal(run.code, 1);
+    assert.match(run.stderr, /NOT_FOUND/);
+  });
+});
+
+const noFlask = missing('websockets', 'flask', 'asgiref');
+
+describe('the Flask backend', { skip: noFlask, timeout: 60_000 }, () => {
+  let server: RealServer;
+  let flask: ChildProcess;
+  let url: string;
+
+  before(async () => {
+    server = await startRealServer();
+    flask = spawn(python, ['-m', 'flask', '--app', 'app', 'run', '--port', '0'], {
+      cwd: inPackage('examples', 'backend', 'flask'),
+      env: { ...process.env, RNNT_URL: server.socketUrl, PYTHONDONTWRITEBYTECODE: '1' },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    for await (const line of createInterface(flask.stderr!)) {
+      const found = /Running on (http:\S+)/.exec(line);
+      if (found) {
+        url = `${found[1]}/transcribe`;
+        break;
+      }
+    }
+    flask.stderr?.resume();
+  });
+  after(async () => {
+    if (flask?.kill()) await once(flask, 'exit');
+    await server?.close();
+  });
+
+  it('answers a WAV with its transcript', async () => {
+    const body = await readFile(inPackage('static', 'sample.wav'));
+    const response = await fetch(url, { method: 'POST', body });
+    assert.equal(response.status, 200);
+    const { text, words, duration } = (await response.json()) as {
+      text: string;
+      words: { word: string }[];
+      duration: number;
+    };
+    assert.equal(duration, 6.96);
+    assert.ok(text.length > 0);
+    assert.equal(words.map(({ word }) => word).join(' '), text);
+  });
+
+  it('answers anything else with 415', async () => {
+    const response = await fetch(url, { method: 'POST', body: 'not a WAV' });
+    assert.equal(response.status, 415);
+  });
+});
