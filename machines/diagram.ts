@@ -9,13 +9,24 @@ import { actionText, type MachineGraph, type StateInfo, type TransitionInfo } fr
 
 export type Direction = 'TB' | 'LR';
 
-export function toMermaid(graph: MachineGraph, direction: Direction = 'TB'): string {
-  const drawn = spread(graph);
+export interface DiagramOptions {
+  /** Default: top to bottom. */
+  direction?: Direction;
+  /** Only states, events and guards: for a small screen, or beside a table that says the rest. */
+  brief?: boolean;
+}
+
+export function toMermaid(
+  graph: MachineGraph,
+  { direction = 'TB', brief = false }: DiagramOptions = {},
+): string {
+  const shown = brief ? withoutActions(graph) : graph;
+  const drawn = spread(shown);
   const lines = [
     'stateDiagram-v2',
     `  %% ${comment(graph.description)}`,
     `  direction ${direction}`,
-    ...declarations(graph, drawn, null, '  '),
+    ...declarations(shown, drawn, null, '  '),
     ...arrows(drawn),
     ...graph.states
       .filter((state) => state.type === 'final')
@@ -27,6 +38,14 @@ export function toMermaid(graph: MachineGraph, direction: Direction = 'TB'): str
 /** The name of a state inside Mermaid's text and in the SVG that it makes: dots are not allowed there. */
 export function mermaidId(stateId: string): string {
   return stateId.replaceAll('.', '_');
+}
+
+function withoutActions(graph: MachineGraph): MachineGraph {
+  return {
+    ...graph,
+    states: graph.states.map((state) => ({ ...state, entry: [], exit: [] })),
+    transitions: graph.transitions.map((transition) => ({ ...transition, actions: [] })),
+  };
 }
 
 /** Moves what a composite state does without leaving itself to the children that do not do it otherwise. */

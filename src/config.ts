@@ -13,8 +13,11 @@ const flag = z.preprocess((value) => {
   return value;
 }, z.boolean());
 
-const whole = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
-const real = (min: number, max: number) => z.coerce.number().min(min).max(max);
+/** Number('') is 0, which nobody means. */
+const written = <T extends z.ZodType>(schema: T) =>
+  z.preprocess((value) => (typeof value === 'string' && value.trim() === '' ? Number.NaN : value), schema);
+const whole = (min: number, max: number) => written(z.coerce.number().int().min(min).max(max));
+const real = (min: number, max: number) => written(z.coerce.number().min(min).max(max));
 const list = z.preprocess(
   (value) => (typeof value === 'string' ? value.split(',').map((item) => item.trim()) : value),
   z.array(z.string().min(1)),

@@ -2,19 +2,12 @@
 import { AudioRecorder, level } from './audio-recorder.js';
 import { exportTranscript } from './demo/export.js';
 import { showFigures } from './demo/figures.js';
+import { acceptDrops, byId, notice, showConnection, showState } from './demo/page.js';
 import { bundledSample, decodeFile, FILE_RATE } from './demo/sources.js';
-import { connectionText } from './demo/states.js';
 import { Tape } from './demo/tape.js';
 import { showLevel, Waveform } from './demo/waveform.js';
 import { clockTime, TranscriptView } from './transcription-ui.js';
-import { RNNTClient } from './websocket-client.js';
-
-/**
- * @template {HTMLElement} T
- * @param {string} id
- * @returns {T}
- */
-const byId = (id) => /** @type {T} */ (document.getElementById(id));
+import { RNNTClient, RNNTClientError } from './websocket-client.js';
 
 /** @typedef {'microphone' | 'file' | 'sample'} Source */
 
@@ -41,36 +34,8 @@ let tape = new Tape(FILE_RATE);
 /** @type {AbortController | null} Ends the feeding of a file. */
 let feeding = null;
 let recording = false;
-/** @type {ReturnType<typeof setTimeout> | undefined} */
-let liveTimer;
-const RESUMED_SHOWN_MS = 3_000;
-
-// ---- what the page says --------------------------------------------------------------------------------
-
-/**
- * @param {string} text Empty to hide it.
- * @param {'bad' | 'warn' | 'info'} [tone]
- * @param {() => void} [retry]
- */
-function notice(text, tone = 'bad', retry) {
-  const node = byId('notice');
-  node.hidden = text === '';
-  node.dataset.tone = tone;
-  byId('notice-text').textContent = text;
-  const button = byId('notice-retry');
-  button.hidden = !retry;
-  button.onclick = retry ?? null;
-}
-
-/**
- * @param {string} state
- * @param {string} text
- */
-function showState(state, text) {
-  clearTimeout(liveTimer);
-  byId('state').dataset.state = state;
-  byId('state-text').textContent = text;
-}
+/** The recording has ended and its last words are awaited. */
+let finishing = false;
 
 /** @param {boolean} on */
 function showRecording(on) {
@@ -97,16 +62,7 @@ function showTranscriptControls() {
 function newClient() {
   const made = new RNNTClient({ vad: ui.checked('gate') });
   made.on('state', (change) => {
-    if (client !== made) return;
-    const { state, text, tone } = connectionText(change);
-    // Catching up takes milliseconds: what was resumed stays to be read for a while, then the page is live.
-    if (change.state === 'live' && change.previous === 'resumed') {
-      liveTimer = setTimeout(() => showState(state, text), RESUMED_SHOWN_MS);
-    } else {
-      showState(state, text);
-    }
-    if (tone) notice(change.reason?.text ?? text, tone, change.retryInMs ? () => made.retryNow() : undefined);
-    else if (change.state === 'live' || change.state === 'resumed') notice('');
+    if (client === made) showConnection(change, () => made.retryNow());
   });
   made.on('connection', (greeting) => {
     byId('server-model').textContent = `Model: ${greeting.model ?? 'unknown'}`;
@@ -126,7 +82,6 @@ function newClient() {
   made.on('error', ({ text }) => notice(text));
   made.on('latency', () => showFigures(made.stats));
   made.on('metrics', () => showFigures(made.stats));
-  globalThis.addEventListener('online', () => made.retryNow());
   return made;
 }
 
@@ -234,19 +189,38 @@ async function stop() {
   if (!mine) return;
   await recorder.stop();
   showRecording(false);
-  if (mine.recording) {
-    showState('connecting', 'Finishing');
-    const result = await mine.stop().catch((error) => {
-      notice(error.message);
-      return null;
-    });
-    showFigures(mine.stats);
-    if (result) showState('idle', result.transcript === '' ? 'No words were heard' : 'Done');
-  }
+  if (mine.recording) await finish(mine);
+  finishing = false;
   showTranscriptControls();
   if (client !== mine) return;
   client = null; // What it says about its end is no news.
   mine.close();
+}
+
+/**
+ * Waits for the last words; over a lost connection that may take a while, so it can be given up.
+ * @param {RNNTClient} mine
+ */
+async function finish(mine) {
+  if (mine.sessionId === null) {
+    showState('idle', 'Ready'); // It never got in: there is nothing to wait for.
+    notice('');
+    return;
+  }
+  finishing = true;
+  byId('record-text').textContent = 'Give up';
+  showState('connecting', 'Finishing');
+  try {
+    const { transcript } = await mine.stop();
+    showFigures(mine.stats);
+    showState('idle', transcript === '' ? 'No words were heard' : 'Done');
+  } catch (error) {
+    const lost = error instanceof RNNTClientError && error.code !== 'CLOSED';
+    showState(lost ? 'failed' : 'idle', lost ? 'The last words are missing' : 'Ready');
+    notice(lost ? error.message : '');
+  } finally {
+    byId('record-text').textContent = 'Start';
+  }
 }
 
 /** @param {import('./client/types.js').Word} word */
@@ -288,8 +262,10 @@ function chooseFile(file) {
 }
 
 recorder.on('samples', (samples) => {
+  // The tape and the recording begin with the same sample: word times must point at the same audio.
+  if (!client?.recording) return;
   hear(samples);
-  client?.send(samples);
+  client.send(samples);
 });
 recorder.on('state', ({ state, text }) => {
   if (state === 'requesting') showState('connecting', 'Waiting for the microphone');
@@ -299,7 +275,11 @@ recorder.on('state', ({ state, text }) => {
     if (recording) stop();
   }
 });
-ui.record.addEventListener('click', () => (recording ? stop() : start()));
+ui.record.addEventListener('click', () => {
+  if (finishing) client?.close();
+  else if (recording) stop();
+  else start();
+});
 ui.finalize.addEventListener('click', () => client?.finalize());
 byId('sources').addEventListener('change', (event) => {
   choose(/** @type {Source} */ (/** @type {HTMLInputElement} */ (event.target).value));
@@ -323,24 +303,14 @@ byId('copy').addEventListener('click', async () => {
   await navigator.clipboard.writeText(view.segments.map((s) => s.text).join('\n'));
   notice('Copied.', 'info');
 });
-document.addEventListener('dragover', (event) => {
-  if (recording || !event.dataTransfer?.types.includes('Files')) return;
-  event.preventDefault();
-  byId('drop-hint').hidden = false;
-});
-for (const type of ['dragleave', 'drop']) {
-  document.addEventListener(type, (event) => {
-    const leaving = /** @type {DragEvent} */ (event).relatedTarget === null;
-    if (type === 'drop' || leaving) byId('drop-hint').hidden = true;
-  });
-}
-document.addEventListener('drop', (event) => {
-  event.preventDefault();
-  const file = event.dataTransfer?.files[0];
-  if (!file || recording) return;
-  chooseFile(file);
-  start();
-});
+acceptDrops(
+  (file) => {
+    chooseFile(file);
+    start();
+  },
+  () => !recording && !finishing,
+);
+globalThis.addEventListener('online', () => client?.retryNow());
 navigator.mediaDevices?.addEventListener?.('devicechange', () => listDevices());
 listDevices();
 choose('microphone');

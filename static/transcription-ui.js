@@ -20,6 +20,10 @@ export * from './transcript-formats.js';
  * @typedef {import('./client/types.js').Word} Word
  */
 
+/** Rows kept on the page and lines kept in the live region; `segments` keeps all of them, for saving. */
+const MAX_ROWS = 500;
+const MAX_ANNOUNCED = 20;
+
 /** Below these a word is marked: "unsure", "doubtful". By colour and by the form of the underline. */
 const UNSURE = 0.8;
 const DOUBTFUL = 0.55;
@@ -115,6 +119,8 @@ export class TranscriptView {
     const line = element('p', '', segment.text);
     line.setAttribute('dir', 'auto');
     this.announcer.append(line);
+    if (this.announcer.childElementCount > MAX_ANNOUNCED) this.announcer.firstElementChild?.remove();
+    if (this.list.childElementCount > MAX_ROWS) this.#forgetRow(this.list.firstElementChild);
     this.#scroll();
   }
 
@@ -137,6 +143,15 @@ export class TranscriptView {
     node.setAttribute('aria-describedby', this.tip.id);
     this.#words.set(node, word);
     return node;
+  }
+
+  /** @param {Element | null} row */
+  #forgetRow(row) {
+    for (const node of row?.querySelectorAll('.word') ?? [])
+      this.#words.delete(/** @type {HTMLElement} */ (node));
+    row?.remove();
+    const [first] = this.#words.keys();
+    if (first && !this.list.querySelector('.word[tabindex="0"]')) first.tabIndex = 0;
   }
 
   #clearPartial() {

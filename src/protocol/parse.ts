@@ -90,6 +90,9 @@ function toMessage(record: Record<string, unknown>, type: ClientMessageType): Cl
  * @throws ServerError INVALID_JSON, UNKNOWN_MESSAGE, MESSAGE_TOO_LARGE and those of parseConfig
  */
 export function parseControl(text: string): ClientMessage {
+  if (text.length > LIMITS.maxControlBytes) {
+    throw new ServerError('MESSAGE_TOO_LARGE', `A text frame may have ${LIMITS.maxControlBytes} characters.`);
+  }
   let json: unknown;
   try {
     json = JSON.parse(text);

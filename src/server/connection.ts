@@ -9,9 +9,12 @@ const CLOSE_TIMEOUT_MS = 5_000;
 
 function transportOf(socket: WebSocket): Transport {
   let answered = true;
-  socket.on('pong', () => {
+  // Audio counts too: the pong of a client that sends a whole file at once stands behind all of it.
+  const alive = () => {
     answered = true;
-  });
+  };
+  socket.on('pong', alive);
+  socket.on('message', alive);
   return {
     heartbeat: () => {
       if (!answered) socket.terminate();
@@ -30,6 +33,7 @@ function transportOf(socket: WebSocket): Transport {
       if (socket.readyState === socket.OPEN) socket.pause();
     },
     resume: () => {
+      alive();
       if (socket.readyState === socket.OPEN) socket.resume();
     },
     close: (code, reason) => {

@@ -227,7 +227,11 @@ export class InspectHub {
       type: 'machines',
       machines: MACHINE_NAMES.map((name) => {
         const graph = machineGraph(name);
-        return { name, graph, mermaid: { TB: toMermaid(graph, 'TB'), LR: toMermaid(graph, 'LR') } };
+        const drawings = (brief: boolean) => ({
+          TB: toMermaid(graph, { direction: 'TB', brief }),
+          LR: toMermaid(graph, { direction: 'LR', brief }),
+        });
+        return { name, graph, mermaid: { brief: drawings(true), full: drawings(false) } };
       }),
       serverId: this.#options.server === undefined ? null : SERVER_ID,
     } satisfies InspectMessage);

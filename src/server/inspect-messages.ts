@@ -23,11 +23,17 @@ export interface SessionRow extends SessionSummary {
   attached: boolean;
 }
 
+/** Mermaid's text, top to bottom and left to right. */
+export interface Drawings {
+  TB: string;
+  LR: string;
+}
+
 export type InspectMessage =
   /** Once, first. `serverId` is what to watch for the server's own machine; null: it is not shown. */
   | {
       type: 'machines';
-      machines: { name: MachineName; graph: MachineGraph; mermaid: { TB: string; LR: string } }[];
+      machines: { name: MachineName; graph: MachineGraph; mermaid: { brief: Drawings; full: Drawings } }[];
       serverId: string | null;
     }
   /** Each second: rows that are new or changed, ids that are gone, and how many sessions there are in all. */

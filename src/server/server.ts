@@ -132,6 +132,16 @@ export async function startServer(
     log.info('stopped');
   }
 
+  // Listening comes first: a model that fails at once must find a server that it can close.
+  try {
+    await app.listen({ host: config.host, port: config.port });
+  } catch (error) {
+    lifecycle.stop();
+    registry.stop();
+    eventLoop.stop();
+    throw error;
+  }
+
   const ready = makeEngine(config, log).then(
     (engine) => {
       context.recogniser = assemble(engine, context);
@@ -147,7 +157,6 @@ export async function startServer(
   );
   ready.catch(() => {}); // whoever awaits it is told; nobody has to
 
-  await app.listen({ host: config.host, port: config.port });
   const { port } = app.server.address() as AddressInfo;
   return { context, app, port, ready, stopped, drain: () => lifecycle.send({ type: 'DRAIN' }) };
 }

@@ -39,6 +39,18 @@ export function refuseUpgrade(socket: Duplex, thrown: unknown): void {
 
 export type InspectHandler = (socket: WebSocket) => void;
 
+/** @throws ServerError BAD_REQUEST */
+function urlOf(request: IncomingMessage): URL {
+  try {
+    return new URL(request.url ?? '/', 'http://localhost');
+  } catch (cause) {
+    throw new ServerError('BAD_REQUEST', 'the address cannot be read', { cause });
+  }
+}
+
+/** A socket without a listener for its errors ends the process when its client breaks a rule of WebSockets. */
+const ignoreErrors = (ws: WebSocket): WebSocket => ws.on('error', () => {});
+
 /** Joins an inspector page to the hub. */
 export function inspectOver(socket: WebSocket, hub: InspectHub): void {
   const watching = hub.add(socket);
@@ -68,12 +80,12 @@ export function acceptUpgrades(
   server.on('upgrade', (request, socket, head) => {
     socket.on('error', () => socket.destroy());
     try {
-      const url = new URL(request.url ?? '/', 'http://localhost');
+      const url = urlOf(request);
       if (url.pathname === '/ws/transcribe') upgradeStream(sockets, context, request, socket, head, url);
       else if (url.pathname === '/ws/inspect') {
         checkOrigin(context.config.allowedOrigins, request);
         checkToken(context.config.authToken, request, url);
-        sockets.handleUpgrade(request, socket, head, inspect);
+        sockets.handleUpgrade(request, socket, head, (ws) => inspect(ignoreErrors(ws)));
       } else throw new ServerError('NOT_FOUND');
     } catch (thrown) {
       context.metrics.refused++;
@@ -97,6 +109,7 @@ function upgradeStream(
   const { clientId, recogniser } = admit(context, request, url);
   sockets.handleUpgrade(request, socket, head, (ws) => {
     if (context.registry.has(clientId)) {
+      ignoreErrors(ws);
       ws.send(JSON.stringify(renderError('CLIENT_ID_IN_USE')));
       ws.close(ERRORS.CLIENT_ID_IN_USE.closeCode ?? 1008, 'CLIENT_ID_IN_USE');
       context.metrics.countError('CLIENT_ID_IN_USE');

@@ -31,19 +31,23 @@ export interface RecordingListener extends TranscriptListener {
   onIntakeFailed(error: unknown): void;
 }
 
+/** Stands for a finalize among the frames that wait. */
+const FINALIZE = Symbol('finalize');
+
 export class Recording {
   readonly transcript: Transcript;
   private readonly slot: Slot;
   private readonly intake: Intake;
   private readonly listener: RecordingListener;
   private readonly silenceSamples: number;
-  /** The flush under way, and what waits for its turn. */
+  /** The flush under way; also while a finalize waits for the audio before it to reach the ring. */
   private flushing: SegmentReason | null = null;
-  private finalizesDue = 0;
+  /** The finalize under way has not cut the audio yet: frames must wait behind it. */
+  private cutting = false;
+  /** What came after a finalize that waits for its turn, in order: frames, and further finalizes. */
+  private behind: (Uint8Array | typeof FINALIZE)[] = [];
   private stop: SegmentReason | null = null;
   private closed = false;
-  /** Frames that came after a finalize which has not cut the audio yet. */
-  private held: Uint8Array[] = [];
 
   constructor(parts: RecordingParts, listener: RecordingListener) {
     const { slot, manifest, config } = parts;
@@ -66,30 +70,30 @@ export class Recording {
 
   /** False when the sender should be slowed. */
   accepts(): boolean {
-    return this.held.length === 0 && this.intake.accepts();
+    return this.behind.length === 0 && this.intake.accepts();
   }
 
   push(frame: Uint8Array): void {
-    if (this.finalizesDue > 0) this.held.push(frame.slice());
+    if (this.cutting || this.behind.length > 0) this.behind.push(frame.slice());
     else this.intake.push(frame);
   }
 
   /** Closes the open segment where the audio stands now. */
   finalize(): void {
-    this.finalizesDue++;
-    this.nextFlush();
+    this.behind.push(FINALIZE);
+    this.advance();
   }
 
   /** Runs what is left; `onStopped` follows. No frame may come after it. */
   end(reason: SegmentReason): void {
     this.stop = reason;
-    this.nextFlush();
+    this.advance();
   }
 
   /** Resolves when nobody writes to the slot's ring any more: only then may the slot go to another. */
   close(): Promise<void> {
     this.closed = true;
-    this.held = [];
+    this.behind = [];
     return this.intake.close();
   }
 
@@ -105,33 +109,49 @@ export class Recording {
     if (reason === null) return;
     this.transcript.flushed();
     this.transcript.close(reason);
-    if (reason === 'finalize') this.nextFlush();
-    else this.listener.onStopped();
+    if (reason === this.stop) this.listener.onStopped();
+    else this.advance();
   }
 
-  private nextFlush(): void {
-    if (this.flushing !== null || this.closed) return;
-    if (this.finalizesDue > 0) {
-      this.flushing = 'finalize';
-      this.intake.whenSettled(() => this.cut());
-    } else if (this.stop !== null) {
-      this.flushing = this.stop;
-      this.intake.end().then(
-        () => this.flushSlot(),
-        (error: unknown) => this.listener.onIntakeFailed(error),
-      );
+  /** Goes on with what waits, in order, as far as it can now. */
+  private advance(): void {
+    const waited = this.behind.length > 0;
+    while (!this.cutting && !this.closed) {
+      const next = this.behind[0];
+      if (next === undefined) break;
+      if (next === FINALIZE) {
+        if (this.flushing !== null) return;
+        this.behind.shift();
+        this.beginFinalize();
+      } else {
+        this.behind.shift();
+        this.intake.push(next);
+      }
     }
+    if (this.behind.length > 0 || this.cutting || this.closed) return;
+    if (waited) this.listener.onRoom();
+    if (this.flushing === null && this.stop !== null) this.beginStop(this.stop);
   }
 
-  /** The audio before the finalize is in the ring: flush there, then let the frames behind it in. */
-  private cut(): void {
-    this.finalizesDue--;
-    this.flushSlot();
-    if (this.finalizesDue > 0) return;
-    const frames = this.held;
-    this.held = [];
-    for (const frame of frames) this.intake.push(frame);
-    if (frames.length > 0) this.listener.onRoom();
+  private beginFinalize(): void {
+    this.flushing = 'finalize';
+    this.cutting = true;
+    // Called at once when all audio is in the ring, else later, from within the intake.
+    let later = false;
+    this.intake.whenSettled(() => {
+      this.cutting = false;
+      this.flushSlot();
+      if (later) this.advance();
+    });
+    later = true;
+  }
+
+  private beginStop(reason: SegmentReason): void {
+    this.flushing = reason;
+    this.intake.end().then(
+      () => this.flushSlot(),
+      (error: unknown) => this.listener.onIntakeFailed(error),
+    );
   }
 
   private flushSlot(): void {

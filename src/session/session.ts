@@ -76,7 +76,10 @@ export class Session implements SlotOwner, RecordingListener {
   private paused = false;
   /** Frames that follow a remembered START, in order; the socket is paused meanwhile. */
   private held: Uint8Array[] = [];
-  private stopRequestedMs = 0;
+  /** What `configure` changed while a START is remembered: its recording begins with it. */
+  private configuredMeanwhile: Partial<RecordingConfig> = {};
+  private flushBeganMs = 0;
+  private closeDetail: string | undefined;
   private lastLatencyMs = 0;
 
   constructor(context: SessionContext, transport: Transport, clientId: string, remote: string) {
@@ -191,9 +194,18 @@ export class Session implements SlotOwner, RecordingListener {
   }
 
   private reject(code: ErrorCode, detail?: string): void {
+    if (ERRORS[code].closeCode === null) {
+      this.refuse(code, detail);
+    } else {
+      this.closeDetail = detail;
+      this.actor.send({ type: 'CLOSE', code });
+    }
+  }
+
+  /** Says that something was not done; the connection goes on, whatever the code. */
+  private refuse(code: ErrorCode, detail?: string): void {
     this.context.metrics.countError(code);
     this.outbox.send(renderError(code, detail));
-    if (ERRORS[code].closeCode !== null) this.actor.send({ type: 'CLOSE', code });
   }
 
   private control(message: ClientMessage): void {
@@ -206,7 +218,6 @@ export class Session implements SlotOwner, RecordingListener {
         });
         return;
       case 'stop_recording':
-        this.stopRequestedMs = performance.now();
         this.actor.send({ type: 'STOP' });
         return;
       case 'finalize':
@@ -229,6 +240,9 @@ export class Session implements SlotOwner, RecordingListener {
     const locked = this.recording !== null ? LOCKED.find(differs) : undefined;
     if (locked !== undefined) throw new ServerError('CONFIG_LOCKED', locked);
     this.configured = { ...this.configured, ...changes };
+    if (this.actor.getSnapshot().hasTag('holding-audio')) {
+      this.configuredMeanwhile = { ...this.configuredMeanwhile, ...changes };
+    }
     this.config = { ...this.config, ...changes };
     this.recording?.transcript.configure(this.config);
     this.outbox.send({ type: 'configured', config: this.config });
@@ -273,10 +287,13 @@ export class Session implements SlotOwner, RecordingListener {
   private effects(): SessionEffects {
     return {
       beginRecording: (config) => this.beginRecording(config),
-      beginFlush: () => this.recording?.end('stop'),
+      beginFlush: () => {
+        this.flushBeganMs = performance.now();
+        this.recording?.end('stop');
+      },
       finishRecording: () => this.finishRecording(),
       finalizeSegment: () => this.recording?.finalize(),
-      refuse: (code) => this.reject(code),
+      refuse: (code) => this.refuse(code),
       detach: () => this.outbox.detach(),
       attach: () => {},
       close: (code) => this.close(code),
@@ -284,8 +301,10 @@ export class Session implements SlotOwner, RecordingListener {
     };
   }
 
-  private beginRecording(config: RecordingConfig): void {
+  private beginRecording(started: RecordingConfig): void {
     const { engine, pieces, codecPool } = this.context;
+    const config = { ...started, ...this.configuredMeanwhile };
+    this.configuredMeanwhile = {};
     this.config = config;
     this.recordings++;
     this.warnedIdleAudio = false;
@@ -307,7 +326,8 @@ export class Session implements SlotOwner, RecordingListener {
     const transcript = this.recording?.transcript;
     void this.recording?.close();
     this.recording = null;
-    const finalMs = performance.now() - this.stopRequestedMs;
+    this.config = { ...this.context.defaults, ...this.configured };
+    const finalMs = performance.now() - this.flushBeganMs;
     this.context.metrics.recordFinal(finalMs);
     this.outbox.send({
       type: 'recording_stopped',
@@ -329,7 +349,7 @@ export class Session implements SlotOwner, RecordingListener {
     this.recording = null;
     this.held = [];
     if (code !== null && code !== 'DRAINING') this.context.metrics.countError(code);
-    if (code !== null) this.outbox.send(renderError(code));
+    if (code !== null) this.outbox.send(renderError(code, this.closeDetail));
     this.outbox.detach();
     this.resume();
     this.transport.close(code === null ? 1000 : (ERRORS[code].closeCode ?? 1011), code ?? '');

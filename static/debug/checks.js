@@ -66,34 +66,57 @@ export async function checkConnection(client, statusUrl) {
   client.on('connection', (message) => {
     greeting = message;
   });
-  const findings = [
-    await step('Status over HTTP', async () => {
-      const response = await fetch(statusUrl, { cache: 'no-store', signal: AbortSignal.timeout(TIMEOUT_MS) });
-      const { status, admitted, capacity } = await response.json();
-      if (status !== 'ready') throw new Error(`The server is ${status}.`);
-      return `${status}, ${admitted} of ${capacity} streams admitted`;
-    }),
-    await step('WebSocket and greeting', async () => {
-      await client.connect();
-      return `protocol ${greeting.protocol_version}, model ${greeting.model ?? 'unnamed'}`;
-    }),
-    await step('Round trip', async () => {
-      const { rttMs = 0 } = await new Promise((resolve) => {
-        const { rttMs: known } = client.stats;
-        if (known.last === null) client.on('latency', resolve, { once: true });
-        else resolve({ rttMs: known.last });
-      });
-      return `${rttMs.toFixed(1)} ms`;
-    }),
-    await step('Start, audio, stop', async () => {
-      await client.start();
-      client.send(generateTestAudio(440, TONE_SECONDS));
-      const { duration } = await client.stop();
-      return `${duration} s recorded`;
-    }),
+  /** @type {[name: string, run: () => Promise<string>][]} */
+  const steps = [
+    [
+      'Status over HTTP',
+      async () => {
+        const response = await fetch(statusUrl, {
+          cache: 'no-store',
+          signal: AbortSignal.timeout(TIMEOUT_MS),
+        });
+        const { status, admitted, capacity } = await response.json();
+        if (status !== 'ready') throw new Error(`The server is ${status}.`);
+        return `${status}, ${admitted} of ${capacity} streams admitted`;
+      },
+    ],
+    [
+      'WebSocket and greeting',
+      async () => {
+        await client.connect();
+        return `protocol ${greeting.protocol_version}, model ${greeting.model ?? 'unnamed'}`;
+      },
+    ],
+    ['Round trip', async () => `${(await roundTrip(client)).toFixed(1)} ms`],
+    [
+      'Start, audio, stop',
+      async () => {
+        await client.start();
+        client.send(generateTestAudio(440, TONE_SECONDS));
+        const { duration } = await client.stop();
+        return `${duration} s recorded`;
+      },
+    ],
   ];
+  /** @type {Finding[]} */
+  const findings = [];
+  for (const [name, run] of steps) {
+    findings.push(await step(name, run));
+    // Without a greeting nothing after it can work; without the status page all of it can.
+    if (findings.length > 1 && !findings[findings.length - 1]?.ok) break;
+  }
   client.close();
   return result('Connection', findings);
+}
+
+/**
+ * @param {RNNTClient} client
+ * @returns {Promise<number>} Milliseconds, of the ping that follows the greeting.
+ */
+function roundTrip(client) {
+  const { last } = client.stats.rttMs;
+  if (last !== null) return Promise.resolve(last);
+  return new Promise((resolve) => client.on('latency', ({ rttMs }) => rttMs !== undefined && resolve(rttMs)));
 }
 
 /**

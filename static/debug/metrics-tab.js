@@ -25,14 +25,14 @@ export function metricsTab() {
     el(
       'table',
       {},
-      el('caption', {}, 'Latency, milliseconds'),
+      el('caption', {}, 'Milliseconds'),
       el(
         'thead',
         {},
         el(
           'tr',
           {},
-          ...['', 'p50', 'p95', 'p99', 'last', 'samples'].map((h) => el('th', { scope: 'col' }, h)),
+          ...['Latency', 'p50', 'p95', 'p99', 'last', 'samples'].map((h) => el('th', { scope: 'col' }, h)),
         ),
       ),
       latencies,

@@ -74,7 +74,7 @@ export function showCheck({ name, ok, findings }) {
   return el(
     'section',
     { class: 'check' },
-    el('h3', { class: ok ? 'pass' : 'fail' }, `${name}: ${ok ? 'passed' : 'failed'}`),
+    el('h2', { class: ok ? 'pass' : 'fail' }, `${name}: ${ok ? 'passed' : 'failed'}`),
     el(
       'ul',
       { class: 'findings' },
@@ -117,7 +117,7 @@ function showLoad(report) {
     'section',
     { class: 'check' },
     el(
-      'h3',
+      'h2',
       { class: ok ? 'pass' : 'fail' },
       `Load test: ${report.completed} of ${report.connections} streams of ${report.seconds} s completed`,
     ),

@@ -117,6 +117,42 @@ describe('the demo page', { skip: skipWithoutChromium, timeout: 120_000 }, () =>
     assert.match(await text('#notice'), /rated number of streams/);
   });
 
+  it('can be stopped while it is refused, and given up while it waits for the last words', async () => {
+    server.refusal = { status: 503, body: { code: 'AT_CAPACITY', error: 'Full.', retryable: true } };
+    await page.locator('label', { hasText: 'Sample' }).click();
+    await page.click('#record');
+    await page.locator('#state[data-state="refused"]').waitFor();
+    await page.click('#record');
+    await page.locator('#state-text', { hasText: /^Ready$/ }).waitFor();
+    server.refusal = null;
+    await page.click('#record');
+    await page.locator('.partial', { hasText: /.{10}/ }).waitFor();
+    server.refusal = { status: 503, body: { code: 'AT_CAPACITY', error: 'Full.', retryable: true } };
+    server.fake.drop();
+    await page.locator('#state[data-state="refused"]').waitFor();
+    await page.click('#record');
+    await page.locator('#record-text', { hasText: 'Give up' }).waitFor();
+    await page.click('#record');
+    await page.locator('#record-text', { hasText: 'Start' }).waitFor();
+    assert.equal(await page.getAttribute('#record', 'aria-pressed'), 'false');
+  });
+
+  it('starts with a file that is dropped on the page', async () => {
+    const wav = (await readFile('static/sample.wav')).toString('base64');
+    const transfer = await page.evaluateHandle(`(() => {
+      const bytes = Uint8Array.from(atob('${wav}'), (c) => c.charCodeAt(0));
+      const transfer = new DataTransfer();
+      transfer.items.add(new File([bytes], 'dropped.wav', { type: 'audio/wav' }));
+      return transfer;
+    })()`);
+    await page.dispatchEvent('main', 'dragover', { dataTransfer: transfer });
+    assert.equal(await page.isVisible('#drop-hint'), true);
+    await page.dispatchEvent('main', 'drop', { dataTransfer: transfer });
+    await page.locator('.partial', { hasText: /in the old/ }).waitFor();
+    assert.equal(await text('#file-name'), 'dropped.wav');
+    assert.equal(await page.isVisible('#drop-hint'), false);
+  });
+
   it('tells the time and confidence of a word, and plays it, by mouse and by keyboard', async () => {
     await streamSample();
     await page.evaluate(`

@@ -1,6 +1,6 @@
 /**
- * An engine without ONNX: the real stream table and batcher over lanes that run the fake model. In `manual` mode
- * nothing happens until the test finishes or fails a lane's step; else steps come back by themselves.
+ * An engine without ONNX: the real stream table and batcher over lanes that run the fake model. Nothing happens
+ * until the test pumps the batcher and finishes or fails a lane's step, unless `auto` says otherwise.
  */
 import { BATCHER_DEFAULTS, Batcher, type BatcherOptions } from '../../src/inference/batcher.js';
 import { type Engine, newStats } from '../../src/inference/engine.js';
@@ -17,6 +17,8 @@ export interface FakeEngineOptions extends Partial<BatcherOptions> {
   /** Streams that admission lets in; by default as many as there are slots. */
   capacity?: number;
   manifest?: Partial<Manifest>;
+  /** Runs by itself, for tests of the server; else nothing happens until the test says so. */
+  auto?: boolean;
 }
 
 /** What a settled engine may need at most; more is an endless loop. */
@@ -66,7 +68,7 @@ export class FakeEngine implements Engine {
       {
         ...BATCHER_DEFAULTS,
         now: () => this.nowMs,
-        defer: (pump) => void this.pumps.push(pump),
+        defer: (pump) => void (options.auto ? setImmediate(pump) : this.pumps.push(pump)),
         ...rest,
         maxBatch,
       },
@@ -74,7 +76,10 @@ export class FakeEngine implements Engine {
     const fleet: FakeLane[] = [];
     for (let id = 0; id < lanes; id++) fleet.push(new FakeLane(id, this.table, maxBatch, fleet));
     this.lanes = fleet;
-    for (const lane of fleet) this.batcher.addLane(lane);
+    for (const lane of fleet) {
+      lane.auto = options.auto ?? false;
+      this.batcher.addLane(lane);
+    }
   }
 
   get waiting(): number {

@@ -26,6 +26,8 @@ export class FakeLane implements BatchLane {
   readonly batches: (readonly number[])[] = [];
   /** What `recover` does after a failure; by default the lane is usable again. */
   onRecover: () => Promise<void> = async () => {};
+  /** Steps come back by themselves, in the next turn of the event loop. */
+  auto = false;
   private readonly table: StreamTable;
   private readonly fleet: readonly FakeLane[];
   private running: Running | null = null;
@@ -51,6 +53,7 @@ export class FakeLane implements BatchLane {
     const elsewhere = new Set(this.fleet.flatMap((lane) => lane.slots));
     assert.ok(!slots.some((slot) => elsewhere.has(slot)), `a slot of ${slots} is in two lanes`);
     this.batches.push(slots);
+    if (this.auto) setImmediate(() => this.finish());
     return new Promise((resolve, reject) => {
       this.running = { slots, resolve, reject };
     });

@@ -2,13 +2,13 @@
 import type { ServerMessage } from '../../src/protocol/types.js';
 import type { Transport } from '../../src/session/outbox.js';
 
-type Named<T extends ServerMessage['type']> = Extract<ServerMessage, { type: T }> & { seq: number };
+type Named<T extends ServerMessage['type']> = ServerMessage & { type: T; seq: number };
 
 export class FakeTransport implements Transport {
   bufferedAmount = 0;
   paused = false;
+  readonly closings: { code: number; reason: string }[] = [];
   heartbeats = 0;
-  closed: { code: number; reason: string } | null = null;
   /** pause and resume, in order. */
   readonly flow: ('pause' | 'resume')[] = [];
   readonly messages: (ServerMessage & { seq: number })[] = [];
@@ -29,9 +29,13 @@ export class FakeTransport implements Transport {
     this.flow.push('resume');
   }
   close(code: number, reason: string): void {
-    this.closed = { code, reason };
+    this.closings.push({ code, reason });
   }
 
+  /** The close code, once it was closed. */
+  get closeCode(): number | undefined {
+    return this.closings[0]?.code;
+  }
   get types(): string[] {
     return this.messages.map((message) => message.type);
   }

@@ -53,6 +53,14 @@ describe('machine diagrams', () => {
     assert.match(mermaid, /recording --> session_open_activity_flushing : STOP \/ beginFlush\(stop\)/);
   });
 
+  it('leaves the actions out when it is to be brief', () => {
+    const mermaid = toMermaid(machineGraph('session'), { direction: 'LR', brief: true });
+    assert.match(mermaid, /direction LR/);
+    assert.match(mermaid, /recording --> session_open_activity_flushing : STOP\n/);
+    assert.match(mermaid, /DETACHED \[canResume\]\n/);
+    assert.doesNotMatch(mermaid, / \/ /);
+  });
+
   it('cannot be broken by the characters of a name or a description', () => {
     const hostile = createMachine({
       id: 'hostile',

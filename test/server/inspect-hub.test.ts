@@ -3,15 +3,10 @@ import { afterEach, beforeEach, describe, it, mock } from 'node:test';
 import { createActor } from 'xstate';
 import { serverMachine } from '../../machines/server.js';
 import { LIMITS } from '../../src/limits.js';
-import {
-  type InspectableSession,
-  InspectHub,
-  type InspectHubOptions,
-  SERVER_ID,
-  type SessionDirectory,
-} from '../../src/server/inspect-hub.js';
+import { InspectHub, type InspectHubOptions, SERVER_ID } from '../../src/server/inspect-hub.js';
 import type { InspectMessage } from '../../src/server/inspect-messages.js';
-import { type HarnessOptions, recordingConfig, SessionHarness } from '../machines/session-harness.js';
+import { FakeDirectory } from '../helpers/fake-directory.js';
+import { recordingConfig } from '../machines/session-harness.js';
 
 type Sent<T extends InspectMessage['type']> = Extract<InspectMessage, { type: T }>;
 
@@ -31,55 +26,6 @@ class FakeWatcher {
     const message = this.all(type).at(-1);
     assert.ok(message, `a message of type ${type} was sent`);
     return message;
-  }
-}
-
-/** Sessions that live in a map, and tell when they come and go. */
-class FakeDirectory implements SessionDirectory {
-  readonly sessions = new Map<string, InspectableSession & { harness: SessionHarness; segments: number }>();
-  readonly #opened = new Set<(session: InspectableSession) => void>();
-  readonly #closed = new Set<(session: InspectableSession) => void>();
-  listeners = () => this.#opened.size + this.#closed.size;
-  list = () => this.sessions.values();
-
-  onOpened(callback: (session: InspectableSession) => void): () => void {
-    this.#opened.add(callback);
-    return () => this.#opened.delete(callback);
-  }
-
-  onClosed(callback: (session: InspectableSession) => void): () => void {
-    this.#closed.add(callback);
-    return () => this.#closed.delete(callback);
-  }
-
-  open(id: string, options: HarnessOptions = {}): SessionHarness {
-    const harness = new SessionHarness({
-      ...options,
-      onEffect: (name, actor) => {
-        options.onEffect?.(name, actor);
-        if (name === 'close') this.#close(id);
-      },
-    });
-    const session = {
-      id,
-      clientId: `client of ${id}`,
-      remote: '127.0.0.1',
-      openedAt: 0,
-      actor: harness.actor,
-      harness,
-      segments: 0,
-      summary: () => ({ audioSeconds: 1.5, segments: session.segments, lagMs: 20, droppedPartials: 0 }),
-    };
-    this.sessions.set(id, session);
-    for (const callback of this.#opened) callback(session);
-    return harness;
-  }
-
-  #close(id: string): void {
-    const session = this.sessions.get(id);
-    if (session === undefined) return;
-    this.sessions.delete(id);
-    for (const callback of this.#closed) callback(session);
   }
 }
 
@@ -142,7 +88,7 @@ describe('inspect hub', () => {
       machines.map(({ name }) => name),
       ['session', 'server'],
     );
-    assert.match(machines[0]?.mermaid.LR ?? '', /direction LR/);
+    assert.match(machines[0]?.mermaid.brief.LR ?? '', /direction LR/);
     assert.equal(serverId, null);
     assert.deepEqual(watcher.last('sessions').rows, [
       {

@@ -1,0 +1,77 @@
+/** What the demo page says: the state of the connection, and notices. */
+import { connectionText } from './states.js';
+
+/** How long "Resumed" stays to be read: catching up itself takes milliseconds. */
+const RESUMED_SHOWN_MS = 3_000;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let liveTimer;
+
+/**
+ * @template {HTMLElement} T
+ * @param {string} id
+ * @returns {T}
+ */
+export const byId = (id) => /** @type {T} */ (document.getElementById(id));
+
+/**
+ * @param {string} text Empty to hide it.
+ * @param {'bad' | 'warn' | 'info'} [tone]
+ * @param {() => void} [retry] Shows a button that calls it.
+ */
+export function notice(text, tone = 'bad', retry) {
+  const node = byId('notice');
+  node.hidden = text === '';
+  node.dataset.tone = tone;
+  byId('notice-text').textContent = text;
+  const button = byId('notice-retry');
+  button.hidden = !retry;
+  button.onclick = retry ?? null;
+}
+
+/**
+ * @param {string} state
+ * @param {string} text
+ */
+export function showState(state, text) {
+  clearTimeout(liveTimer);
+  byId('state').dataset.state = state;
+  byId('state-text').textContent = text;
+}
+
+/**
+ * @param {import('../client/types.js').StateChange} change
+ * @param {() => void} retry
+ */
+export function showConnection(change, retry) {
+  const { state, text, tone } = connectionText(change);
+  if (change.state === 'live' && change.previous === 'resumed') {
+    liveTimer = setTimeout(() => showState(state, text), RESUMED_SHOWN_MS);
+  } else {
+    showState(state, text);
+  }
+  if (tone) notice(change.reason?.text ?? text, tone, change.retryInMs === undefined ? undefined : retry);
+  else if (change.state === 'live' || change.state === 'resumed') notice('');
+}
+
+/**
+ * Takes files that are dropped anywhere on the page.
+ * @param {(file: File) => void} onFile
+ * @param {() => boolean} allowed
+ */
+export function acceptDrops(onFile, allowed) {
+  const hint = byId('drop-hint');
+  document.addEventListener('dragover', (event) => {
+    if (!event.dataTransfer?.types.includes('Files')) return;
+    event.preventDefault(); // Without this the browser would leave the page and open the file.
+    hint.hidden = !allowed();
+  });
+  document.addEventListener('dragleave', (event) => {
+    if (event.relatedTarget === null) hint.hidden = true;
+  });
+  document.addEventListener('drop', (event) => {
+    event.preventDefault();
+    hint.hidden = true;
+    const file = event.dataTransfer?.files[0];
+    if (file && allowed()) onFile(file);
+  });
+}

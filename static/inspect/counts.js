@@ -1,0 +1,58 @@
+/** The table of transitions, with how often each was taken over all sessions. */
+import { actionText, byId, el, shortState } from './dom.js';
+
+export class CountTable {
+  #body = byId('counts');
+  /** @type {Map<string, { cell: HTMLElement, row: HTMLElement }>} */
+  #rows = new Map();
+  /** @type {Record<string, number>} */
+  #counts = {};
+
+  /** @param {import('./messages.js').MachineGraph} graph */
+  show(graph) {
+    this.#rows.clear();
+    const rows = graph.transitions.map((transition) => this.#row(transition));
+    this.#body.replaceChildren(...rows);
+    this.#fill();
+  }
+
+  /** @param {import('./messages.js').CountsMessage} message */
+  update({ counts, ignored, since }) {
+    this.#counts = counts;
+    const time = new Date(since).toLocaleTimeString();
+    const rest = ignored === 0 ? '' : `; ${ignored} ${ignored === 1 ? 'event was' : 'events were'} ignored`;
+    byId('since').textContent = `Over all sessions, since ${time}, when somebody began to look${rest}`;
+    this.#fill();
+  }
+
+  /** @param {import('./messages.js').TransitionInfo} transition */
+  #row(transition) {
+    const { id, source, event, guard, target, actions, description } = transition;
+    const cell = el('td', { 'data-label': 'Times', class: 'num' }, el('span', { class: 'times' }));
+    const name = el('td', { 'data-label': 'Event' }, el('b', {}, event));
+    if (guard !== null) name.append(` [${guard}]`);
+    const does = el('td', { 'data-label': 'Does' }, actions.map(actionText).join(', ') || '–');
+    if (description !== '') does.append(el('span', { class: 'why' }, description));
+    const row = el(
+      'tr',
+      {},
+      el('th', { scope: 'row', 'data-label': 'In' }, shortState(source)),
+      name,
+      el('td', { 'data-label': 'To' }, target === null ? 'stays' : shortState(target)),
+      does,
+      cell,
+    );
+    this.#rows.set(id, { cell, row });
+    return row;
+  }
+
+  #fill() {
+    const most = Math.max(1, ...[...this.#rows.keys()].map((id) => this.#counts[id] ?? 0));
+    for (const [id, { cell, row }] of this.#rows) {
+      const count = this.#counts[id] ?? 0;
+      cell.firstElementChild?.replaceChildren(String(count));
+      row.classList.toggle('never', count === 0);
+      cell.style.setProperty('--share', String(count / most));
+    }
+  }
+}

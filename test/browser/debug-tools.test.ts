@@ -1,0 +1,178 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { after, before, describe, it } from 'node:test';
+import type { Browser, Page } from 'playwright-core';
+import { launchChromium, skipWithoutChromium, violations } from '../helpers/browser.js';
+import { type FakeHttpServer, sampleWords, startFakeHttpServer } from '../helpers/fake-http-server.js';
+
+const TRANSCRIPT = sampleWords()
+  .map((w) => w.word)
+  .join(' ');
+
+describe('the debug tools', { skip: skipWithoutChromium, timeout: 120_000 }, () => {
+  let browser: Browser;
+  let server: FakeHttpServer;
+  let page: Page;
+  const complaints: string[] = [];
+
+  before(async () => {
+    server = await startFakeHttpServer({ words: sampleWords() });
+    browser = await launchChromium();
+    page = await browser.newPage();
+    page.on('pageerror', (error) => complaints.push(error.message));
+    page.on('console', (m) => m.type() === 'error' && complaints.push(m.text()));
+    await page.goto(`${server.url}/static/debug.html`);
+    await page.waitForSelector('html[data-ready]');
+  });
+  after(async () => {
+    await browser?.close();
+    await server?.close();
+    assert.deepEqual(complaints, []);
+  });
+
+  it('tests the connection, step by step', async () => {
+    const check = (await page.evaluate('tools.testConnection()')) as {
+      ok: boolean;
+      findings: { name: string }[];
+    };
+    assert.equal(check.ok, true, JSON.stringify(check));
+    assert.deepEqual(
+      check.findings.map((f) => f.name),
+      ['Status over HTTP', 'WebSocket and greeting', 'Round trip', 'Start, audio, stop'],
+    );
+  });
+
+  it('reports a server that is not there as a finding, not as an exception', async () => {
+    const check = (await page.evaluate("tools.testConnection('http://127.0.0.1:9')")) as {
+      ok: boolean;
+      findings: { ok: boolean; detail: string }[];
+    };
+    assert.equal(check.ok, false);
+    assert.match(check.findings[1]?.detail ?? '', /cannot be reached/);
+    complaints.length = 0; // The browser itself logs the refused connections.
+  });
+
+  it('sends every audio format and compares the length that was heard', async () => {
+    const check = (await page.evaluate('tools.testAudioFormat()')) as { ok: boolean; findings: unknown[] };
+    assert.equal(check.ok, true, JSON.stringify(check));
+    assert.equal(check.findings.length, 7);
+  });
+
+  it('generates a tone of the frequency and length that was asked for', async () => {
+    const [length, crossings] = (await page.evaluate(`(() => {
+      const tone = tools.generateTestAudio(500, 1);
+      let crossings = 0;
+      for (let i = 1; i < tone.length; i += 1) if (tone[i - 1] < 0 && tone[i] >= 0) crossings += 1;
+      return [tone.length, crossings];
+    })()`)) as [number, number];
+    assert.equal(length, 16_000);
+    assert.ok(Math.abs(crossings - 500) <= 1, String(crossings));
+  });
+
+  it('runs a load of speech and reports percentiles and identical transcripts', async () => {
+    const heardBefore = server.fake.audio.length;
+    const report = (await page.evaluate('tools.runLoadTest(4, 2)')) as {
+      completed: number;
+      failures: unknown[];
+      chunkMs: { count: number; p50: number; p95: number };
+      finalMs: { count: number };
+      distinctTranscripts: number;
+    };
+    assert.equal(report.completed, 4);
+    assert.deepEqual(report.failures, []);
+    assert.ok(report.chunkMs.count > 0 && report.chunkMs.p50 <= report.chunkMs.p95);
+    assert.equal(report.finalMs.count, 4);
+    assert.equal(report.distinctTranscripts, 1);
+    const heard = Buffer.concat(server.fake.audio.slice(heardBefore).map((a) => a.bytes));
+    assert.equal(heard.length, 4 * 2 * 32_000);
+  });
+
+  it('counts failures by their code when the server refuses', async () => {
+    server.refusal = { status: 503, body: { code: 'AT_CAPACITY', error: 'Full.', retryable: true } };
+    const report = (await page.evaluate('tools.runLoadTest(3, 1)')) as {
+      completed: number;
+      failures: unknown[];
+    };
+    server.refusal = null;
+    assert.equal(report.completed, 0);
+    assert.deepEqual(report.failures, [{ code: 'AT_CAPACITY', text: 'Full.', count: 3 }]);
+    complaints.length = 0; // As above.
+  });
+
+  it('shows the messages of a session in its console, and hides resume tokens', async () => {
+    await page.getByText('Stream the sample').click();
+    await page.locator('.log-check', { hasText: TRANSCRIPT }).waitFor();
+    const log = (await page.evaluate('tools.exportLog()')) as string;
+    const entries = log
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { kind: string; what: string });
+    assert.ok(entries.some((e) => e.kind === 'out' && e.what === 'start_recording'));
+    assert.ok(entries.some((e) => e.kind === 'in' && e.what === 'partial'));
+    assert.doesNotMatch(log, /token-session/);
+  });
+
+  it('filters the console by text', async () => {
+    await page.getByLabel('Filter by text').fill('recording_stopped');
+    const shown = await page.locator('.log-row b').allTextContents();
+    assert.ok(shown.length > 0 && shown.every((what) => what === 'recording_stopped'), shown.join());
+    await page.getByLabel('Filter by text').fill('');
+  });
+
+  it('shows the figures of the session', async () => {
+    await page.getByRole('tab', { name: 'Metrics' }).click();
+    await page.locator('tr', { hasText: 'Round trip' }).locator('td', { hasText: /^\d/ }).first().waitFor();
+    assert.match((await page.locator('.figures').textContent()) ?? '', /Dropped audio0 s/);
+  });
+
+  it('judges a tone and the microphone', async () => {
+    await page.getByRole('tab', { name: 'Audio' }).click();
+    await page.getByText('Show a tone').click();
+    await page.locator('.findings .pass', { hasText: 'Level -15 dBFS' }).waitFor();
+    await page.getByText('Look at the microphone').click();
+    await page.locator('.findings', { hasText: 'Sample rate 16000 Hz' }).waitFor();
+    await page.getByText('Stop the microphone').click();
+    await page.getByText('Look at the microphone').waitFor();
+  });
+
+  it('runs all tests and shows their findings, and saves a report', async () => {
+    await page.getByRole('tab', { name: 'Tests' }).click();
+    await page.getByText('Run all tests').click();
+    await page.getByText('Load test: 3 of 3 streams of 4 s completed').waitFor();
+    assert.equal(await page.locator('.check h2.pass').count(), 4);
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByText('Save report').click(),
+    ]);
+    const report = JSON.parse(await readFile(await download.path(), 'utf8')) as {
+      results: unknown[];
+      log: unknown[];
+    };
+    assert.ok(report.results.length >= 4 && report.log.length > 10);
+  });
+
+  it('moves between tabs with the arrow keys', async () => {
+    await page.getByRole('tab', { name: 'Tests' }).focus();
+    await page.keyboard.press('ArrowRight');
+    assert.equal(await page.getByRole('tab', { name: 'Console' }).getAttribute('aria-selected'), 'true');
+    assert.equal(await page.getByRole('tabpanel', { name: 'Console' }).isVisible(), true);
+  });
+
+  it('has no accessibility violation that axe knows, on any tab', async () => {
+    for (const name of ['Console', 'Metrics', 'Audio', 'Tests']) {
+      await page.getByRole('tab', { name }).click();
+      assert.deepEqual(await violations(page), [], name);
+    }
+  });
+
+  it('opens over any page and closes again', async () => {
+    await page.goto(`${server.url}/static/index.html`);
+    await page.waitForSelector('html[data-ready]');
+    await page.evaluate(
+      "import('./debug-tools.js').then(({ RNNTDebugTools }) => { new RNNTDebugTools().init(); })",
+    );
+    await page.getByRole('region', { name: 'Debug tools' }).getByText('Close').click();
+    await page.locator('.rnnt-debug').waitFor({ state: 'detached' });
+    assert.equal(await page.locator('.rnnt-debug').count(), 0);
+  });
+});

@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { test } from 'node:test';
+import { envOf, flagOf, OPTION_NAMES } from '../src/config.js';
+import { inPackage, packageVersion } from '../src/paths.js';
+
+/** Runs the command as a user would; nothing of it starts a server. */
+async function rnnt(args: readonly string[], env: Record<string, string> = {}) {
+  const child = spawn(process.execPath, [inPackage('scripts', 'bin.mjs'), ...args], {
+    env: { PATH: process.env.PATH ?? '', ...env },
+    timeout: 60_000,
+  });
+  const [stdout, stderr, [status]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'close') as Promise<[number]>,
+  ]);
+  return { status, stdout, stderr };
+}
+
+test('--help lists the commands and exits with 0', async () => {
+  const { status, stdout } = await rnnt(['--help']);
+  assert.equal(status, 0);
+  for (const command of ['start', 'transcribe', 'models', 'machines', 'bench'])
+    assert.match(stdout, new RegExp(`\\b${command}\\b`));
+});
+
+test('start --help shows every option with its environment variable', async () => {
+  const { status, stdout } = await rnnt(['start', '--help']);
+  assert.equal(status, 0);
+  const flat = stdout.replace(/\s+/g, ' ');
+  for (const name of OPTION_NAMES) {
+    assert.ok(flat.includes(`--${flagOf(name)} `), name);
+    assert.ok(flat.includes(envOf(name)), name);
+  }
+});
+
+test('--version prints the version of the package', async () => {
+  assert.equal((await rnnt(['--version'])).stdout.trim(), packageVersion);
+});
+
+const bad: readonly (readonly [string[], Record<string, string>, RegExp])[] = [
+  [['start', '--port', '70000'], {}, /--port/],
+  [['start'], { RNNT_SERVER_LANES: 'many' }, /RNNT_SERVER_LANES/],
+  [['start', '--no-such-option'], {}, /--no-such-option/],
+  [['frobnicate'], {}, /frobnicate|too many arguments/i],
+  [['transcribe'], {}, /files/],
+];
+for (const [args, env, says] of bad) {
+  test(`"${[...args, ...Object.keys(env)].join(' ')}" ends with exit code 2 and says what is wrong`, async () => {
+    const { status, stderr } = await rnnt(args, env);
+    assert.equal(status, 2, stderr);
+    assert.match(stderr, says);
+  });
+}
+
+test('a model that is not there ends with exit code 1 and says where it was looked for', async () => {
+  const { status, stderr } = await rnnt(['models', 'no-such-model']);
+  assert.equal(status, 1);
+  assert.match(stderr, /MODEL_MISSING.*no-such-model/);
+});
+
+test('models lists what the package carries', async () => {
+  const { status, stdout } = await rnnt(['models']);
+  assert.equal(status, 0);
+  assert.match(stdout, /\d+\.\d+\.\d+ {2}en/);
+});

@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { availableParallelism } from 'node:os';
+import { test } from 'node:test';
+import {
+  envOf,
+  flagOf,
+  laneCount,
+  loadConfig,
+  OPTION_NAMES,
+  OPTIONS,
+  optionsTable,
+  publicConfig,
+} from '../src/config.js';
+
+test('without flags and environment every option has its default, and every default is valid', () => {
+  const config = loadConfig({}, {});
+  for (const name of OPTION_NAMES) assert.deepEqual(config[name], OPTIONS[name].initial, name);
+});
+
+test('the environment goes before the default, a flag before the environment', () => {
+  const env = { RNNT_SERVER_PORT: '9000', RNNT_SERVER_HOST: '127.0.0.1' };
+  const config = loadConfig({ port: '9001' }, env);
+  assert.deepEqual([config.port, config.host], [9_001, '127.0.0.1']);
+});
+
+test('an empty variable is none', () => {
+  assert.equal(loadConfig({}, { RNNT_SERVER_PORT: '' }).port, 8_000);
+});
+
+test('LOG_LEVEL and DEV_MODE go by their common names', () => {
+  const config = loadConfig({}, { LOG_LEVEL: 'debug', DEV_MODE: 'true' });
+  assert.deepEqual([config.logLevel, config.devMode], ['debug', true]);
+});
+
+test('yes and no are understood in many words', () => {
+  for (const yes of ['1', 'true', 'YES', 'on', true])
+    assert.equal(loadConfig({ deflate: yes }, {}).deflate, true);
+  for (const no of ['0', 'false', 'No', 'off', false])
+    assert.equal(loadConfig({ deflate: no }, {}).deflate, false);
+});
+
+test('a list is separated by commas', () => {
+  const { allowedOrigins } = loadConfig({ allowedOrigins: 'https://a.example, https://b.example' }, {});
+  assert.deepEqual(allowedOrigins, ['https://a.example', 'https://b.example']);
+});
+
+test('every bad value is named, with where it came from', () => {
+  const bad = () =>
+    loadConfig({ port: '70000', lanes: '-1' }, { LOG_LEVEL: 'loud', RNNT_SERVER_MAX_BATCH: 'many' });
+  assert.throws(bad, (error: Error & { code?: string }) => {
+    assert.equal(error.code, 'CONFIG_INVALID');
+    for (const source of ['--port', '--lanes', 'LOG_LEVEL', 'RNNT_SERVER_MAX_BATCH'])
+      assert.ok(error.message.includes(`${source}:`), `${source} in ${error.message}`);
+    return true;
+  });
+});
+
+test('an empty value for a number is a mistake, not 0', () => {
+  assert.throws(() => loadConfig({ port: '' }, {}), /--port/);
+  assert.throws(() => loadConfig({ resumeWindow: ' ' }, {}), /--resume-window/);
+});
+
+test('flags and variables have the name of their option', () => {
+  assert.equal(flagOf('maxUploadMb'), 'max-upload-mb');
+  assert.equal(envOf('maxUploadMb'), 'RNNT_SERVER_MAX_UPLOAD_MB');
+  assert.equal(new Set(OPTION_NAMES.map(envOf)).size, OPTION_NAMES.length);
+});
+
+test('secrets are never shown', () => {
+  const shown = publicConfig(loadConfig({ authToken: 'hunter2' }, {}));
+  assert.equal(shown.authToken, '(set)');
+  assert.ok(!JSON.stringify(shown).includes('hunter2'));
+  assert.equal(publicConfig(loadConfig({}, {})).authToken, '');
+});
+
+test('the options table has a row for each option, with its meaning', () => {
+  const rows = optionsTable().split('\n');
+  assert.equal(rows.length, OPTION_NAMES.length + 2);
+  for (const name of OPTION_NAMES) {
+    const row = rows.find((line) => line.startsWith(`| \`--${flagOf(name)}\``));
+    assert.ok(row?.includes(envOf(name)) && row.includes(OPTIONS[name].doc), name);
+  }
+});
+
+test('lanes: what is asked for, else one a core on the CPU and one on CUDA', () => {
+  const automatic = loadConfig({}, {});
+  assert.equal(laneCount(automatic, 'cpu'), availableParallelism());
+  assert.equal(laneCount(automatic, 'cuda'), 1);
+  assert.equal(laneCount(loadConfig({ lanes: 3 }, {}), 'cuda'), 3);
+});

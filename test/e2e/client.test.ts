@@ -1,0 +1,72 @@
+/** The client library against the real server. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { RNNTClient } from 'rnnt-server/client';
+import { WebSocket } from 'ws';
+import { clips, loadClip } from '../helpers/fixtures.js';
+import { type LiveServer, startLiveServer } from '../helpers/live-server.js';
+
+let live: LiveServer;
+let speech: Int16Array;
+let undisturbed: string;
+before(async () => {
+  live = await startLiveServer();
+  speech = await loadClip(clips[0]!.file);
+});
+after(() => live.stop());
+
+test('streams a file as fast as the server takes it and gets every segment', async () => {
+  const client = new RNNTClient({ url: live.http });
+  const config = await client.start();
+  assert.equal(config.sample_rate, 16_000);
+  await client.sendAll(speech);
+  const result = await client.stop();
+  client.close();
+  undisturbed = result.transcript;
+  assert.ok(undisturbed.length > 0);
+  assert.equal(result.duration, speech.length / 16_000);
+  assert.equal(result.transcript, result.segments.map((s) => s.text).join(' '));
+  assert.equal(result.droppedSeconds, 0);
+});
+
+test('can record again and change settings on the same connection', async () => {
+  const client = new RNNTClient({ url: live.http });
+  await client.start();
+  assert.equal((await client.configure({ silence_duration: 0.4 })).silence_duration, 0.4);
+  await client.stop();
+  await client.start({ sample_rate: 16_000, encoding: 'float32' });
+  await client.sendAll(speech);
+  assert.equal((await client.stop()).transcript, undisturbed);
+  client.close();
+});
+
+test('loses no word when the connection breaks before the first final', async () => {
+  /** @type the sockets of this client, so that one can be broken. */
+  const sockets: WebSocket[] = [];
+  class Watched extends WebSocket {
+    constructor(url: string) {
+      super(url);
+      sockets.push(this);
+    }
+  }
+  const client = new RNNTClient({
+    url: live.http,
+    WebSocket: Watched as unknown as NonNullable<ConstructorParameters<typeof RNNTClient>[0]>['WebSocket'] &
+      object,
+    reconnect: { baseMs: 10 },
+  });
+  const states: string[] = [];
+  client.on('state', ({ state }) => states.push(state));
+  await client.start({ silence_duration: 5 });
+  const partial = new Promise((resolve) => client.on('partial', resolve, { once: true }));
+  await client.sendAll(speech.subarray(0, speech.length / 2));
+  await partial;
+  sockets[0]?.terminate();
+  await client.sendAll(speech.subarray(speech.length / 2));
+  const result = await client.stop();
+  client.close();
+  assert.equal(sockets.length, 2);
+  assert.ok(states.includes('reconnecting') && states.includes('resumed'), states.join());
+  assert.equal(result.duration, speech.length / 16_000);
+  assert.equal(result.transcript.replaceAll(' ', ''), undisturbed.replaceAll(' ', ''));
+});

@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import {
+  elements, frameMs, manifestSchema, resultTokens, STATE_TYPES, type StateTensor, type StateType, stateLayout, tensorBytes,
+} from '../../src/models/manifest.js'; // biome-ignore format: one source
+import { fakeManifest } from '../helpers/fake-model.js';
+
+const refuses = (changes: object) => !manifestSchema.safeParse({ ...fakeManifest(), ...changes }).success;
+
+test('a manifest says how long a frame is and how many tokens a step may give', () => {
+  const manifest = fakeManifest({ chunkSamples: 1_600, framesPerChunk: 4, symbolsPerFrame: 5 });
+  assert.equal(frameMs(manifest), 25);
+  assert.equal(resultTokens(manifest), 20);
+});
+
+test('other rates, unknown schemas, no files list, chunks of nothing and bad checksums are refused', () => {
+  assert.ok(refuses({ sampleRate: 8_000 }));
+  assert.ok(refuses({ schema: 2 }));
+  assert.ok(refuses({ files: undefined }));
+  assert.ok(refuses({ chunkSamples: 0 }));
+  assert.ok(refuses({ framesPerChunk: 0 }));
+  assert.ok(refuses({ files: [{ path: 'a', bytes: 1, sha256: 'abc' }] }));
+  assert.ok(refuses({ state: [{ input: 'a', output: 'b', type: 'complex', shape: [1] }] }));
+  assert.ok(refuses({ state: [{ input: 'a', output: 'b', type: 'int8', shape: [0] }] }));
+});
+
+test('a model says from which voice activity on it hears speech; 0.5 if it does not say', () => {
+  assert.equal(fakeManifest().vadThreshold, 0.5);
+  assert.equal(fakeManifest({ vadThreshold: 0.3 }).vadThreshold, 0.3);
+});
+
+test('every type of a state has as many bytes as its array says', () => {
+  for (const [type, { bytes, make }] of Object.entries(STATE_TYPES)) {
+    assert.equal(make(new ArrayBuffer(64), 0, 4).byteLength, 4 * bytes, type);
+  }
+});
+
+test('state tensors lie one after another, aligned to 16 bytes, without overlap', () => {
+  const tensor = fc.record({
+    input: fc.constant('i'),
+    output: fc.constant('o'),
+    type: fc.constantFrom(...(Object.keys(STATE_TYPES) as StateType[])),
+    shape: fc.array(fc.integer({ min: 1, max: 9 }), { maxLength: 3 }),
+  });
+  fc.assert(
+    fc.property(fc.array(tensor, { maxLength: 8 }), (state: StateTensor[]) => {
+      const { offsets, bytes } = stateLayout(fakeManifest({ state }));
+      let end = 0;
+      state.forEach((it, i) => {
+        assert.equal(offsets[i]! % 16, 0);
+        assert.ok(offsets[i]! >= end);
+        assert.equal(tensorBytes(it), elements(it) * STATE_TYPES[it.type].bytes);
+        end = offsets[i]! + tensorBytes(it);
+      });
+      assert.ok(bytes >= end && bytes < end + 16);
+    }),
+    { seed: 16 },
+  );
+});

@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { ServerError } from '../../src/errors.js';
+import { LIMITS } from '../../src/limits.js';
+import { controlInBinary, parseConfig, parseControl } from '../../src/protocol/parse.js';
+import { CLIENT_MESSAGE_TYPES } from '../../src/protocol/types.js';
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+test('a message without configuration is its type', () => {
+  assert.deepEqual(parseControl('{"type":"ping","anything":1}'), { type: 'ping' });
+  assert.deepEqual(parseControl('{"type":"start_recording"}'), { type: 'start_recording', config: {} });
+  assert.deepEqual(parseControl('{"type":"start_recording","config":null}'), {
+    type: 'start_recording',
+    config: {},
+  });
+});
+
+test('fields that are not known are ignored', () => {
+  const message = parseControl('{"type":"start_recording","config":{"sample_rate":8000,"colour":"red"}}');
+  assert.deepEqual(message, { type: 'start_recording', config: { sample_rate: 8_000 } });
+});
+
+test('configure takes its fields beside the type, or nested', () => {
+  const expected = { type: 'configure', config: { vad_threshold: null, silence_duration: 0.5 } };
+  assert.deepEqual(
+    parseControl('{"type":"configure","vad_threshold":null,"silence_duration":0.5}'),
+    expected,
+  );
+  assert.deepEqual(parseControl('{"type":"configure","config":{"vad_threshold":null,"silence_duration":0.5}}'), expected); // biome-ignore format: short
+});
+
+const refused: readonly (readonly [string, string, RegExp])[] = [
+  ['no JSON', 'hello', /INVALID_JSON/],
+  ['half a message', '{"type":"ping"', /INVALID_JSON/],
+  ['a list', '[1]', /INVALID_JSON/],
+  ['a text', '"ping"', /INVALID_JSON/],
+  ['null', 'null', /INVALID_JSON/],
+  ['no type', '{}', /INVALID_MESSAGE/],
+  ['a type that is no text', '{"type":7}', /INVALID_MESSAGE/],
+  ['an unknown type', '{"type":"dance"}', /UNKNOWN_MESSAGE/],
+  ['a type that every object has', '{"type":"constructor"}', /UNKNOWN_MESSAGE/],
+  ['a configuration that is no object', '{"type":"start_recording","config":3}', /INVALID_MESSAGE/],
+  [
+    'a rate that is too low',
+    '{"type":"start_recording","config":{"sample_rate":4000}}',
+    /UNSUPPORTED_SAMPLE_RATE/,
+  ],
+  ['half a hertz', '{"type":"start_recording","config":{"sample_rate":16000.5}}', /UNSUPPORTED_SAMPLE_RATE/],
+  [
+    'an encoding nobody knows',
+    '{"type":"start_recording","config":{"encoding":"mp9"}}',
+    /UNSUPPORTED_ENCODING/,
+  ],
+  ['five channels', '{"type":"start_recording","config":{"channels":5}}', /UNSUPPORTED_CHANNELS/],
+  ['a threshold above 1', '{"type":"configure","vad_threshold":2}', /INVALID_MESSAGE/],
+  ['a text for a number', '{"type":"configure","silence_duration":"1"}', /INVALID_MESSAGE/],
+  ['a hotword without a phrase', '{"type":"configure","hotwords":[{"boost":1}]}', /INVALID_MESSAGE/],
+];
+for (const [name, text, code] of refused) {
+  test(`${name} is refused with ${code.source}`, () => {
+    assert.throws(() => parseControl(text), (error) => error instanceof ServerError && code.test(error.code)); // biome-ignore format: short
+  });
+}
+
+test('a refusal names the field', () => {
+  assert.throws(() => parseConfig({ hotwords: [{ phrase: 'a' }, { phrase: 3 }] }), /hotwords\.1\.phrase/);
+});
+
+test('a text frame larger than a control message may be is not even read', () => {
+  assert.throws(() => parseControl('x'.repeat(LIMITS.maxControlBytes + 1)), { code: 'MESSAGE_TOO_LARGE' });
+});
+
+test('an unknown type is quoted in part', () => {
+  assert.throws(
+    () => parseControl(JSON.stringify({ type: 'x'.repeat(5_000) })),
+    (error) => {
+      return error instanceof ServerError && (error.detail?.length ?? 999) < 60;
+    },
+  );
+});
+
+test('a binary frame with a whole control message is that message, white space around its end or not', () => {
+  assert.deepEqual(controlInBinary(bytes('{"type":"ping"}')), { type: 'ping' });
+  assert.deepEqual(controlInBinary(bytes('{"type":"ping"}\r\n ')), { type: 'ping' });
+});
+
+test('a known type with wrong fields in a binary frame is a mistake, not audio', () => {
+  const frame = bytes('{"type":"start_recording","config":{"channels":3}}');
+  assert.throws(() => controlInBinary(frame), { code: 'UNSUPPORTED_CHANNELS' });
+});
+
+test('everything else in a binary frame is audio', () => {
+  for (const text of [
+    '',
+    '{',
+    '{}',
+    '{"type":"dance"}',
+    '{"type":"ping"',
+    '[{"type":"ping"}]',
+    ' {"type":"ping"}',
+  ]) {
+    assert.equal(controlInBinary(bytes(text)), null, text);
+  }
+  assert.equal(controlInBinary(Uint8Array.of(0x7b, 0xff, 0xfe, 0x7d)), null, 'not UTF-8');
+  assert.equal(controlInBinary(new Uint8Array(LIMITS.maxControlBytes + 2).fill(0x7b)), null, 'too long');
+});
+
+test('whatever the text, the answer is a message or an error of the table', () => {
+  const text = fc.oneof(
+    fc.string({ maxLength: 200 }),
+    fc.json(),
+    fc.record({ type: fc.constantFrom(...CLIENT_MESSAGE_TYPES, 'x'), config: fc.jsonValue() }).map((it) => JSON.stringify(it)), // biome-ignore format: short
+    fc.record({ type: fc.constant('configure'), vad_threshold: fc.jsonValue(), hotwords: fc.jsonValue() }).map((it) => JSON.stringify(it)), // biome-ignore format: short
+  );
+  fc.assert(
+    fc.property(text, (it) => {
+      try {
+        assert.ok(CLIENT_MESSAGE_TYPES.includes(parseControl(it).type));
+      } catch (error) {
+        assert.ok(error instanceof ServerError, String(error));
+        assert.notEqual(error.code, 'INTERNAL');
+      }
+    }),
+    { seed: 14, numRuns: 1_000 },
+  );
+});
+
+test('whatever the bytes, a binary frame is audio, a message, or an error of the table', () => {
+  const inBraces = fc.uint8Array({ maxLength: 100 }).map((it) => Uint8Array.of(0x7b, ...it, 0x7d));
+  fc.assert(
+    fc.property(fc.oneof(fc.uint8Array({ maxLength: 200 }), inBraces, fc.json().map(bytes)), (frame) => {
+      try {
+        const message = controlInBinary(frame);
+        assert.ok(message === null || CLIENT_MESSAGE_TYPES.includes(message.type));
+      } catch (error) {
+        assert.ok(error instanceof ServerError, String(error));
+      }
+    }),
+    { seed: 15, numRuns: 1_000 },
+  );
+});

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ERRORS, type ErrorCode } from '../../src/errors.js';
+import {
+  renderError,
+  renderPartial,
+  renderTranscription,
+  renderWarning,
+  toSeconds,
+} from '../../src/protocol/render.js';
+import type { Word } from '../../src/transcript/words.js';
+
+const AS_IT_IS = { scale: 1, bias: 0 };
+const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+
+const word = (text: string, startSamples: number, endSamples: number, p = 0.9): Word => ({
+  text, startSamples, endSamples, tokens: 1, logpSum: Math.log(p),
+}); // biome-ignore format: a word
+const WORDS = [word('hello', 1_600, 8_000), word('world', 8_800, 16_000, 0.5)];
+
+test('samples become seconds, to the hundredth', () => {
+  assert.deepEqual([0, 80, 79, 1_600, 16_007].map(toSeconds), [0, 0.01, 0, 0.1, 1]);
+});
+
+test('a transcription carries its words, their span and their mean confidence', () => {
+  const message = renderTranscription({ id: 3, words: WORDS, reason: 'silence' }, 12.345, true, AS_IT_IS);
+  const { timestamp, ...rest } = message;
+  assert.match(timestamp, ISO);
+  assert.deepEqual(rest, {
+    type: 'transcription',
+    segment_id: 3,
+    text: 'hello world',
+    is_final: true,
+    words: [
+      { word: 'hello', start: 0.1, end: 0.5, confidence: 0.9 },
+      { word: 'world', start: 0.55, end: 1, confidence: 0.5 },
+    ],
+    start: 0.1,
+    duration: 0.9,
+    confidence: 0.7,
+    reason: 'silence',
+    processing_time_ms: 12.3,
+  });
+});
+
+test('without words a transcription still has its span and confidence', () => {
+  const message = renderTranscription({ id: 1, words: WORDS, reason: 'stop' }, 0, false, AS_IT_IS);
+  assert.ok(!('words' in message));
+  assert.deepEqual([message.start, message.duration, message.confidence], [0.1, 0.9, 0.7]);
+});
+
+test('an empty segment has no span', () => {
+  const message = renderTranscription({ id: 1, words: [], reason: 'finalize' }, 0, true, AS_IT_IS);
+  assert.deepEqual([message.text, message.start, message.duration, message.confidence], ['', 0, 0, 0]);
+});
+
+test('a partial says how many of its characters are stable', () => {
+  const input = { segmentId: 2, words: WORDS, stableWords: 1, audioEndSamples: 17_600, processingMs: 30.06, withWords: true }; // biome-ignore format: short
+  const message = renderPartial(input, AS_IT_IS);
+  assert.deepEqual(
+    [message.segment_id, message.text, message.stable_chars, message.audio_end, message.processing_time_ms],
+    [2, 'hello world', 5, 1.1, 30.1],
+  );
+  assert.equal(message.words?.length, 2);
+  assert.equal(renderPartial({ ...input, stableWords: 0 }, AS_IT_IS).stable_chars, 0);
+  assert.ok(!('words' in renderPartial({ ...input, withWords: false }, AS_IT_IS)));
+});
+
+test('every error of the table is rendered with its code, text and whether it may be tried again', () => {
+  for (const code of Object.keys(ERRORS) as ErrorCode[]) {
+    const { timestamp, ...message } = renderError(code);
+    assert.match(timestamp, ISO);
+    assert.deepEqual(message, {
+      type: 'error',
+      error: ERRORS[code].text,
+      code,
+      retryable: ERRORS[code].retryable,
+    });
+  }
+});
+
+test('detail is there only when there is some', () => {
+  assert.equal(renderError('BAD_REQUEST', 'why').detail, 'why');
+  assert.ok(!('detail' in renderError('BAD_REQUEST')));
+  assert.equal(renderWarning('AUDIO_IGNORED', 'why').detail, 'why');
+  assert.equal(renderWarning('AUDIO_IGNORED').type, 'warning');
+});

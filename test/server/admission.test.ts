@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import type { IncomingMessage } from 'node:http';
+import { test } from 'node:test';
+import { ERRORS, type ErrorCode } from '../../src/errors.js';
+import { admit, checkOrigin, checkToken, retryAfter } from '../../src/server/admission.js';
+import type { ServerContext } from '../../src/server/context.js';
+import { FakeEngine } from '../helpers/fake-engine.js';
+import { Tenant } from '../helpers/tenant.js';
+
+const request = (headers: Record<string, string> = {}) => ({ headers }) as unknown as IncomingMessage;
+const url = (query = '') => new URL(`http://localhost/ws/transcribe${query}`);
+
+interface Situation {
+  engine?: FakeEngine | null;
+  status?: 'starting' | 'ready' | 'draining' | 'stopped';
+  sessions?: number;
+  authToken?: string;
+  allowedOrigins?: string[];
+}
+
+/** As much of a server as admission looks at. */
+function serverWith(situation: Situation = {}): ServerContext {
+  const { engine = new FakeEngine({ slots: 4 }), status = 'ready', sessions = 0 } = situation;
+  return {
+    config: { authToken: situation.authToken ?? '', allowedOrigins: situation.allowedOrigins ?? [] },
+    lifecycle: { getSnapshot: () => ({ value: status }) },
+    registry: { size: sessions },
+    recogniser: engine === null ? null : { engine },
+  } as unknown as ServerContext;
+}
+
+const refusal = (situation: Situation, query = '', headers: Record<string, string> = {}): string => {
+  try {
+    admit(serverWith(situation), request(headers), url(query));
+  } catch (error) {
+    return (error as { code: string }).code;
+  }
+  return 'admitted';
+};
+
+test('a ready server admits whoever comes, under the name they give or one of its own', () => {
+  assert.equal(admit(serverWith(), request(), url('?client_id=anna')).clientId, 'anna');
+  assert.match(admit(serverWith(), request(), url()).clientId, /^[0-9a-f-]{36}$/);
+  assert.match(admit(serverWith(), request(), url('?client_id=')).clientId, /^[0-9a-f-]{36}$/);
+});
+
+test('a name of 129 characters is too long', () => {
+  assert.equal(refusal({}, `?client_id=${'x'.repeat(128)}`), 'admitted');
+  assert.equal(refusal({}, `?client_id=${'x'.repeat(129)}`), 'BAD_REQUEST');
+});
+
+test('who comes while the server starts or leaves is told which', () => {
+  assert.equal(refusal({ status: 'starting', engine: null }), 'NOT_READY');
+  assert.equal(refusal({ status: 'draining' }), 'DRAINING');
+  assert.equal(refusal({ status: 'stopped' }), 'DRAINING');
+});
+
+test('the stream past the rated number is refused', () => {
+  const engine = new FakeEngine({ slots: 4, capacity: 2 });
+  assert.equal(refusal({ engine, sessions: 1 }), 'admitted');
+  assert.equal(refusal({ engine, sessions: 2 }), 'AT_CAPACITY');
+});
+
+test('a table without a free slot refuses too', () => {
+  const engine = new FakeEngine({ slots: 1, capacity: 5 });
+  engine.lease(new Tenant());
+  assert.equal(refusal({ engine }), 'AT_CAPACITY');
+});
+
+test('a token is taken from the header or the address, and must be the right one', () => {
+  const authToken = 'secret';
+  assert.equal(refusal({ authToken }), 'UNAUTHORIZED');
+  assert.equal(refusal({ authToken }, '?token=wrong'), 'UNAUTHORIZED');
+  assert.equal(refusal({ authToken }, '?token=secret'), 'admitted');
+  assert.equal(refusal({ authToken }, '', { authorization: 'Bearer secret' }), 'admitted');
+  assert.equal(refusal({ authToken }, '?token=secret', { authorization: 'Bearer wrong' }), 'UNAUTHORIZED');
+  checkToken('', request(), url());
+});
+
+test('browsers of other origins are refused; clients that are no browsers have none', () => {
+  const allowedOrigins = ['https://a.example'];
+  assert.equal(refusal({ allowedOrigins }, '', { origin: 'https://a.example' }), 'admitted');
+  assert.equal(refusal({ allowedOrigins }, '', { origin: 'https://b.example' }), 'UNAUTHORIZED');
+  assert.equal(refusal({ allowedOrigins }), 'admitted');
+  checkOrigin([], request({ origin: 'https://b.example' }));
+});
+
+test('a stranger learns nothing about the server: the token is checked first', () => {
+  assert.equal(refusal({ authToken: 'secret', status: 'draining' }), 'UNAUTHORIZED');
+});
+
+test('every refusal with 503 says when to come back', () => {
+  for (const code of Object.keys(ERRORS) as ErrorCode[])
+    if (ERRORS[code].httpStatus === 503) assert.ok((retryAfter(code) ?? 0) > 0, code);
+});

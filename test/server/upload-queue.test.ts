@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { CodecPool } from '../../src/audio/codec-pool.js';
+import { ServerError } from '../../src/errors.js';
+import { UploadQueue } from '../../src/server/upload-queue.js';
+import { FakeEngine, type FakeEngineOptions } from '../helpers/fake-engine.js';
+import { CHUNK, marked, pieces, spoken } from '../helpers/fake-model.js';
+import { DEFAULTS } from '../helpers/fake-session.js';
+import { Tenant } from '../helpers/tenant.js';
+
+/** Every file is this audio. */
+class Decoded extends CodecPool {
+  constructor(private readonly audio: Int16Array | ServerError) {
+    super();
+  }
+  override async decodeFile(): Promise<Int16Array> {
+    if (this.audio instanceof ServerError) throw this.audio;
+    return this.audio;
+  }
+}
+
+const FILE = new Uint8Array(1);
+
+function queueOf(audio: Int16Array | ServerError, options: FakeEngineOptions = {}, maxUploads = 2) {
+  const engine = new FakeEngine(options);
+  const config = { maxUploads, maxUploadSeconds: 60 };
+  const codecPool = new Decoded(audio);
+  const queue = new UploadQueue({ engine, codecPool, pieces, defaults: DEFAULTS, config });
+  const aborter = new AbortController();
+  const told: string[] = [];
+  const progress = {
+    onSegment: (segment: { words: readonly { text: string }[] }) =>
+      void told.push(segment.words.map((word) => word.text).join(' ')),
+    onProgress: (samples: number, total: number) => void told.push(`${samples} of ${total}`),
+  };
+  return { engine, queue, aborter, told, transcribe: () => queue.transcribe(FILE, progress, aborter.signal) };
+}
+
+test('a file gives its text, its segments and its length, and its slot is free again', async () => {
+  const audio = new Int16Array(40_000);
+  audio.set(spoken(8_000, [[100, 'one'], [5_000, 'two']])); // biome-ignore format: pairs
+  audio.set(spoken(8_000, [[100, 'three']]), 32_000);
+  const { engine, told, transcribe } = queueOf(audio);
+  const result = transcribe();
+  await engine.settle();
+  const { text, segments, samples } = await result;
+  assert.deepEqual([text, samples], ['one two three', 40_000]);
+  assert.deepEqual(segments.map((segment) => segment.reason), ['silence', 'stop']); // biome-ignore format: short
+  assert.ok(told.includes('one two') && told.includes('40000 of 40000'));
+  assert.equal(engine.table.leased, 0);
+});
+
+test('a file longer than the ring is fed as room is made', async () => {
+  const audio = marked(5 * 16_000 + 7, [[79_000, 'nine']]);
+  const { engine, transcribe } = queueOf(audio, { ringSeconds: 1 });
+  const result = transcribe();
+  await engine.settle();
+  assert.equal((await result).text, 'nine');
+});
+
+test('a file without a sample has no text', async () => {
+  const { engine, transcribe } = queueOf(new Int16Array(0));
+  const result = transcribe();
+  await engine.settle();
+  assert.deepEqual(await result, { segments: [], text: '', samples: 0 });
+});
+
+test('what the decoder says is passed on, and no slot is taken', async () => {
+  const { engine, transcribe } = queueOf(new ServerError('CORRUPT_AUDIO', 'cut short'));
+  await assert.rejects(transcribe(), /cut short/);
+  assert.equal(engine.table.leased, 0);
+});
+
+test('no free slot is AT_CAPACITY', async () => {
+  const { engine, transcribe } = queueOf(marked(CHUNK, []), { slots: 1 });
+  engine.lease(new Tenant());
+  await assert.rejects(transcribe(), { code: 'AT_CAPACITY' });
+});
+
+test('a client that goes away in the middle frees the slot, step under way or not', async () => {
+  const { engine, aborter, transcribe } = queueOf(marked(10 * CHUNK, []));
+  const result = assert.rejects(transcribe(), /gone/);
+  await engine.round();
+  engine.pump();
+  assert.equal(engine.table.leased, 1);
+  aborter.abort(new Error('gone'));
+  await result;
+  await engine.settle();
+  assert.equal(engine.table.leased, 0);
+});
+
+test('a recogniser that fails gives the upload up', async () => {
+  const { engine, transcribe } = queueOf(marked(CHUNK, []), { maxFailures: 1 });
+  const result = assert.rejects(transcribe(), { code: 'ENGINE_FAILED' });
+  await engine.round();
+  engine.pump();
+  engine.lanes[0]?.fail();
+  await result;
+  await engine.settle();
+  assert.equal(engine.table.leased, 0);
+});
+
+test('so many uploads and no more; a place that is left is free once', () => {
+  const { queue } = queueOf(marked(CHUNK, []));
+  const leave = queue.enter();
+  queue.enter();
+  assert.throws(() => queue.enter(), { code: 'TOO_MANY_UPLOADS' });
+  leave();
+  leave();
+  assert.equal(queue.counts().active, 1);
+  queue.enter();
+  assert.throws(() => queue.enter(), { code: 'TOO_MANY_UPLOADS' });
+});
+
+test('an upload makes room for live streams: it rides behind them', async () => {
+  const { engine, transcribe } = queueOf(marked(4 * CHUNK, []), { maxBatch: 1 });
+  const result = transcribe();
+  const live = engine.lease(new Tenant());
+  for (let i = 0; i < 20 && engine.waiting === 0; i++) await Promise.resolve();
+  live?.commit(CHUNK);
+  await engine.settle();
+  await result;
+  assert.equal(engine.lanes[0]?.batches[0]?.[0], live?.index);
+});
