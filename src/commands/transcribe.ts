@@ -6,7 +6,7 @@ import { toServerError } from '../errors.js';
 import { startEngine } from '../inference/engine.js';
 import { createLogger } from '../log.js';
 import { loadModel } from '../models/store.js';
-import { renderTranscription, toSeconds } from '../protocol/render.js';
+import { renderFile } from '../protocol/render.js';
 import { UploadQueue } from '../server/upload-queue.js';
 import { recordingDefaults } from '../session/defaults.js';
 import { pieceTable } from '../transcript/words.js';
@@ -33,11 +33,7 @@ export async function transcribeFiles(
       const bytes = await readFile(file);
       const nothing = { onSegment: () => {}, onProgress: () => {} };
       const result = await uploads.transcribe(bytes, nothing, new AbortController().signal);
-      const segments = result.segments.map((segment) =>
-        renderTranscription(segment, 0, true, model.manifest.confidence),
-      );
-      const words = segments.flatMap((segment) => segment.words ?? []);
-      const report = { file, text: result.text, audio_duration_s: toSeconds(result.samples), words };
+      const report = { file, ...renderFile(result, model.manifest.confidence) };
       process.stdout.write(
         flags.json ? `${JSON.stringify(report)}\n` : `${files.length > 1 ? `${file}: ` : ''}${result.text}\n`,
       );

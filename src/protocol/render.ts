@@ -15,7 +15,7 @@ import type {
 /** Samples as seconds, to the hundredth. */
 export const toSeconds = (samples: number): number => Math.round((samples / LIMITS.sampleRateHz) * 100) / 100;
 
-const round = (value: number, digits: number): number => Number(value.toFixed(digits));
+export const round = (value: number, digits: number): number => Number(value.toFixed(digits));
 
 export const timestamp = (): string => new Date().toISOString();
 
@@ -75,6 +75,28 @@ export function renderTranscription(
     reason: segment.reason,
     processing_time_ms: round(processingMs, 1),
     timestamp: timestamp(),
+  };
+}
+
+/** A whole file's transcript: what the upload answers and what the command prints. */
+export function renderFile(
+  result: { text: string; segments: readonly Segment[]; samples: number },
+  calibration: Manifest['confidence'],
+) {
+  const segments = result.segments.map((segment) => renderTranscription(segment, 0, true, calibration));
+  const words = segments.flatMap((segment) => segment.words ?? []);
+  return {
+    text: result.text,
+    confidence: meanConfidence(words),
+    words,
+    segments: segments.map(({ segment_id, text, start, duration, confidence }) => ({
+      segment_id,
+      text,
+      start,
+      duration,
+      confidence,
+    })),
+    audio_duration_s: toSeconds(result.samples),
   };
 }
 

@@ -6,8 +6,7 @@ import type { ServerResponse } from 'node:http';
 import multipart from '@fastify/multipart';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ServerError, toServerError } from '../errors.js';
-import { renderError, renderTranscription, toSeconds } from '../protocol/render.js';
-import type { TranscriptionMessage } from '../protocol/types.js';
+import { renderError, renderFile, renderTranscription, round, toSeconds } from '../protocol/render.js';
 import { checkToken, requireReady } from './admission.js';
 import type { Recogniser, ServerContext } from './context.js';
 import type { UploadProgress } from './upload-queue.js';
@@ -41,7 +40,14 @@ export async function uploadRoutes(app: FastifyInstance, context: ServerContext)
     },
     onResponse: async (request) => request.leaveUploads?.(),
     onRequestAbort: async (request) => request.leaveUploads?.(),
-    handler: (request, reply) => transcribeFile(context, request, reply),
+    handler: async (request, reply) => {
+      try {
+        return await transcribeFile(context, request, reply);
+      } finally {
+        // A client that goes away after its last byte gets no response, and was not aborted while sending.
+        request.leaveUploads?.();
+      }
+    },
   });
 }
 
@@ -64,7 +70,7 @@ async function transcribeFile(context: ServerContext, request: FastifyRequest, r
   const aborter = new AbortController();
   // The response's close: the request's own comes as soon as its body is read.
   reply.raw.once('close', () => {
-    if (!reply.raw.writableFinished) aborter.abort(new Error('the client went away'));
+    if (!reply.raw.writableFinished) aborter.abort(new ServerError('BAD_REQUEST', 'the client went away'));
   });
   const style = progressStyle(request.headers.accept ?? '');
   if (style === null) return transcribe(recogniser, bytes, startedMs, quiet, aborter.signal);
@@ -105,35 +111,17 @@ async function transcribe(
 ) {
   const { manifest } = recogniser.engine.model;
   const result = await recogniser.uploads.transcribe(bytes, progress, signal);
-  const segments = result.segments.map((segment) =>
-    renderTranscription(segment, 0, true, manifest.confidence),
-  );
-  const words = segments.flatMap((segment) => segment.words ?? []);
+  const file = renderFile(result, manifest.confidence);
   const processingMs = performance.now() - startedMs;
-  const durationS = toSeconds(result.samples);
+  const seconds = file.audio_duration_s;
   return {
-    text: result.text,
-    confidence:
-      words.length === 0 ? 0 : round(words.reduce((sum, word) => sum + word.confidence, 0) / words.length, 3),
-    words,
-    segments: segments.map(segmentOf),
+    ...file,
     language: manifest.language,
     model: manifest.name,
     processing_time_ms: round(processingMs, 1),
-    audio_duration_s: durationS,
-    real_time_factor: durationS === 0 ? 0 : round(processingMs / 1000 / durationS, 4),
+    real_time_factor: seconds === 0 ? 0 : round(processingMs / 1000 / seconds, 4),
   };
 }
-
-const segmentOf = ({ segment_id, text, start, duration, confidence }: TranscriptionMessage) => ({
-  segment_id,
-  text,
-  start,
-  duration,
-  confidence,
-});
-
-const round = (value: number, digits: number): number => Number(value.toFixed(digits));
 
 interface ProgressStyle {
   readonly contentType: string;

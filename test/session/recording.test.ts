@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { CodecPool } from '../../src/audio/codec-pool.js';
+import type { Slot, SlotOwner } from '../../src/inference/stream-table.js';
+import type { RecordingConfig } from '../../src/protocol/types.js';
+import { Recording, type RecordingListener } from '../../src/session/recording.js';
+import type { Segment } from '../../src/transcript/transcript.js';
+import { joinWords } from '../../src/transcript/words.js';
+import { FakeEngine } from '../helpers/fake-engine.js';
+import { bytesOf, CHUNK, pieces, spoken } from '../helpers/fake-model.js';
+import { DEFAULTS } from '../helpers/fake-session.js';
+
+/** A recording on a slot of its own, and everything it says. */
+class Studio implements SlotOwner, RecordingListener {
+  readonly engine = new FakeEngine({ slots: 1, ringSeconds: 1 });
+  readonly said: string[] = [];
+  readonly recording: Recording;
+  readonly slot: Slot;
+
+  constructor(config: Partial<RecordingConfig> = {}, pool?: (engine: FakeEngine) => CodecPool) {
+    const slot = this.engine.lease(this);
+    assert.ok(slot);
+    this.slot = slot;
+    const { manifest } = this.engine.model;
+    const codecPool = pool?.(this.engine) ?? new CodecPool();
+    this.recording = new Recording(
+      { slot, manifest, pieces, codecPool, config: { ...DEFAULTS, partials: false, ...config } },
+      this,
+    );
+  }
+
+  push(samples: number, word: string): void {
+    this.recording.push(bytesOf(spoken(samples, [[0, word]])));
+  }
+
+  onStep(_slot: Slot, samples: number): void {
+    this.recording.onStep(samples);
+  }
+  onFlushed(): void {
+    this.recording.onFlushed();
+  }
+  onFault(): void {
+    this.said.push('fault');
+  }
+  onPartial(): void {}
+  onSpeech(): void {}
+  onSegment(segment: Segment): void {
+    this.said.push(`${segment.reason} ${joinWords(segment.words)}`.trimEnd());
+  }
+  onStopped(): void {
+    this.said.push('stopped');
+  }
+  onRoom(): void {
+    this.said.push('room');
+  }
+  onIntakeFailed(error: unknown): void {
+    this.said.push(`failed ${error}`);
+  }
+}
+
+test('an end runs what is left and is told once', async () => {
+  const studio = new Studio();
+  studio.push(500, 'one');
+  studio.recording.end('stop');
+  await studio.engine.settle();
+  assert.deepEqual(studio.said, ['stop one', 'stopped']);
+});
+
+test('an end waits for the finalizes before it', async () => {
+  const studio = new Studio();
+  studio.push(500, 'one');
+  studio.recording.finalize();
+  studio.push(500, 'two');
+  studio.recording.finalize();
+  studio.recording.end('stop');
+  await studio.engine.settle();
+  const told = studio.said.filter((it) => it !== 'room');
+  assert.deepEqual(told, ['finalize one', 'finalize two', 'stopped']);
+});
+
+test('frames behind a finalize that waits hold the sender back until they are in', async () => {
+  const studio = new Studio();
+  studio.recording.finalize();
+  assert.ok(studio.recording.accepts(), 'the first finalize cuts at once');
+  studio.recording.finalize();
+  studio.push(100, 'one');
+  assert.equal(studio.recording.accepts(), false);
+  await studio.engine.settle();
+  assert.ok(studio.recording.accepts());
+  assert.ok(studio.said.includes('room'));
+  assert.equal(studio.recording.receivedFrames, 100);
+});
+
+test('the frame handed in may be used again at once', async () => {
+  const studio = new Studio();
+  studio.recording.finalize();
+  studio.recording.finalize(); // holds what follows
+  const frame = bytesOf(spoken(500, [[0, 'one']]));
+  studio.recording.push(frame);
+  frame.fill(0);
+  studio.recording.end('stop');
+  await studio.engine.settle();
+  assert.equal(studio.said.at(-2), 'stop one');
+});
+
+test('nothing is flushed after a close', async () => {
+  const studio = new Studio();
+  studio.push(500, 'one');
+  studio.recording.end('stop');
+  await studio.recording.close();
+  await studio.engine.settle();
+  assert.deepEqual(studio.said, []);
+});
+
+test('a finalize of resampled audio cuts after everything that was sent before it', async () => {
+  let pool: CodecPool | undefined;
+  const studio = new Studio({ sample_rate: 8_000 }, (engine) => {
+    pool = new CodecPool({ streamSlab: engine.table.slab, slots: 1 });
+    return pool;
+  });
+  const second = new Promise<void>((resolve) => {
+    studio.onSegment = (segment) => {
+      studio.said.push(segment.reason);
+      if (studio.said.filter((it) => it === 'finalize').length === 2) resolve();
+    };
+  });
+  let cutAt = -1;
+  studio.recording.push(bytesOf(spoken(CHUNK)));
+  studio.recording.finalize();
+  const flush = studio.slot.flush.bind(studio.slot);
+  studio.slot.flush = (silence) => {
+    if (cutAt < 0) cutAt = studio.slot.written;
+    flush(silence);
+  };
+  studio.recording.push(bytesOf(spoken(CHUNK)));
+  studio.recording.finalize();
+  const drive = setInterval(() => void studio.engine.settle(), 5);
+  await second;
+  clearInterval(drive);
+  // What the resampler keeps for its next sample is not cut off: it follows with the audio behind.
+  assert.ok(cutAt > 2 * CHUNK - 200 && cutAt <= 2 * CHUNK, `cut at ${cutAt}`);
+  assert.ok(studio.slot.written > 2 * cutAt - 200);
+  await studio.recording.close();
+  await pool?.close();
+});
