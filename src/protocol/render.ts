@@ -15,18 +15,32 @@ import type {
 /** Samples as seconds, to the hundredth. */
 export const toSeconds = (samples: number): number => Math.round((samples / LIMITS.sampleRateHz) * 100) / 100;
 
-export const round = (value: number, digits: number): number => Number(value.toFixed(digits));
+export const round = (value: number, digits: number): number => {
+  const scale = 10 ** digits;
+  return Math.round(value * scale) / scale;
+};
 
 export const timestamp = (): string => new Date().toISOString();
 
-export function renderWords(words: readonly Word[], calibration: Manifest['confidence']): WordResult[] {
-  return words.map((word) => ({
+/** A word is told in every partial of its segment, and only the last one changes: the others are rendered once. */
+const rendered = new WeakMap<Word, { tokens: number; endSamples: number; result: WordResult }>();
+
+function renderWord(word: Word, calibration: Manifest['confidence']): WordResult {
+  const { tokens, endSamples } = word;
+  const known = rendered.get(word);
+  if (known !== undefined && known.tokens === tokens && known.endSamples === endSamples) return known.result;
+  const result = {
     word: word.text,
     start: toSeconds(word.startSamples),
-    end: toSeconds(word.endSamples),
+    end: toSeconds(endSamples),
     confidence: round(wordConfidence(word, calibration), 3),
-  }));
+  };
+  rendered.set(word, { tokens, endSamples, result });
+  return result;
 }
+
+export const renderWords = (words: readonly Word[], calibration: Manifest['confidence']): WordResult[] =>
+  words.map((word) => renderWord(word, calibration));
 
 const meanConfidence = (words: readonly WordResult[]): number =>
   words.length === 0 ? 0 : round(words.reduce((sum, word) => sum + word.confidence, 0) / words.length, 3);

@@ -418,7 +418,7 @@ export class Session implements SlotOwner, RecordingListener {
     this.outbox.sendHeld();
     if (this.recording !== null) {
       this.outbox.send({ type: 'ack', received_samples: this.recording.receivedFrames });
-      if (this.config.metrics) this.sendMetrics();
+      if (this.config.metrics) this.sendMetrics(nowMs);
     }
     // A paused socket is not read, so its answers could not be seen.
     if (!this.paused && nowMs - this.lastBeatMs >= LIMITS.heartbeatMs) {
@@ -428,8 +428,8 @@ export class Session implements SlotOwner, RecordingListener {
     if (!this.paused && nowMs - this.lastHeardMs > idleTimeoutMs) this.actor.send({ type: 'IDLE_TIMEOUT' });
   }
 
-  private sendMetrics(): void {
-    const step = this.context.engine.stats.step.percentiles();
+  private sendMetrics(nowMs: number): void {
+    const step = this.context.engine.stats.step.recent(nowMs);
     this.outbox.send({
       type: 'metrics',
       level_dbfs: this.level.takeDbfs(),
