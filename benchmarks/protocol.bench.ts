@@ -1,6 +1,6 @@
 /** What messages cost: read, rendered, written. Run: `node dist/benchmarks/protocol.bench.js`. */
 import { controlInBinary, parseControl } from '../src/protocol/parse.js';
-import { renderPartial, renderTranscription } from '../src/protocol/render.js';
+import { renderTranscription, writePartial } from '../src/protocol/render.js';
 import type { Word } from '../src/transcript/words.js';
 import { createBench, report, times } from './report.js';
 import { FRAME } from './rig.js';
@@ -14,7 +14,7 @@ const words: Word[] = Array.from({ length: 12 }, (_, i) => ({
   logpSum: -0.4,
 }));
 const partial = (withWords: boolean) =>
-  renderPartial(
+  writePartial(
     { segmentId: 1, words, stableWords: 11, audioEndSamples: 80_000, processingMs: 31.4, withWords },
     CALIBRATION,
   );
@@ -37,10 +37,8 @@ brace[0] = 0x7b;
 const bench = createBench('messages, 12 words each');
 const COUNT = 100;
 const tasks: Record<string, () => unknown> = {
-  'render a partial with words': () => partial(true),
-  'render a partial without words': () => partial(false),
-  'render and write a partial with words': () => JSON.stringify(partial(true)),
-  'render and write a partial without words': () => JSON.stringify(partial(false)),
+  'render and write a partial with words': () => partial(true),
+  'render and write a partial without words': () => partial(false),
   'render and write a transcription': () =>
     JSON.stringify(renderTranscription(segment, 30, true, CALIBRATION)),
   'read start_recording': () => parseControl(start),

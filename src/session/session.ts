@@ -20,11 +20,11 @@ import type { Logger } from '../log.js';
 import { controlInBinary, parseControl } from '../protocol/parse.js';
 import {
   renderError,
-  renderPartial,
   renderTranscription,
   renderWarning,
   timestamp,
   toSeconds,
+  writePartial,
 } from '../protocol/render.js';
 import {
   type ClientMessage, COMMON_SAMPLE_RATES, ENCODINGS, PROTOCOL_VERSION, type RecordingConfig,
@@ -395,7 +395,7 @@ export class Session implements SlotOwner, RecordingListener {
     const processingMs = this.lastLatencyMs;
     const withWords = this.config.words;
     this.outbox.sendPartial(
-      renderPartial({ segmentId, words, stableWords, audioEndSamples, processingMs, withWords }, confidence),
+      writePartial({ segmentId, words, stableWords, audioEndSamples, processingMs, withWords }, confidence),
     );
   }
 
