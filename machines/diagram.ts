@@ -68,8 +68,11 @@ function declarations(
   parent: string | null,
   indent: string,
 ): string[] {
-  const children = graph.states.filter((state) => state.parent === parent);
   const isParallel = graph.states.find((state) => state.id === parent)?.type === 'parallel';
+  const children = graph.states.filter((state) => state.parent === parent);
+  // Mermaid hangs a composite's own arrows on the region declared last, over the labels of that region's own
+  // arrows. The first region has the fewest that leave the composite.
+  if (isParallel) children.reverse();
   const entered = parent === null ? children[0]?.id : graph.states.find(({ id }) => id === parent)?.initial;
   const lines = entered === undefined || entered === null ? [] : [`${indent}[*] --> ${mermaidId(entered)}`];
   children.forEach((state, index) => {

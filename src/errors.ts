@@ -31,6 +31,7 @@ export const ERRORS = {
   NOT_RECORDING: entry('No recording is running; start one first.', 409),
   AUDIO_IGNORED: entry('Audio arrived while no recording was running; it was ignored.', 409),
   CONFIG_LOCKED: entry('This field cannot change while recording.', 409),
+  NOT_SUPPORTED: entry('The model cannot do this; the recording goes on without it.', 501),
   MESSAGE_TOO_LARGE: entry('The frame is larger than the server accepts.', 413, false, 1009),
   RATE_LIMITED: entry('Too many control messages in a short time.', 429, true, 4429),
 

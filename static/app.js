@@ -33,6 +33,8 @@ let client = null;
 let tape = new Tape(FILE_RATE);
 /** @type {AbortController | null} Ends the feeding of a file. */
 let feeding = null;
+/** @type {WakeLockSentinel | null} */
+let wakeLock = null;
 let recording = false;
 /** The recording has ended and its last words are awaited. */
 let finishing = false;
@@ -140,6 +142,8 @@ async function startMicrophone(mine) {
   tape = new Tape(sampleRate);
   await begin(mine, sampleRate);
   await listDevices();
+  // A phone that goes to sleep stops the microphone. Where this is refused, recording goes on all the same.
+  wakeLock = (await navigator.wakeLock?.request('screen').catch(() => null)) ?? null;
 }
 
 /** @param {RNNTClient} mine */
@@ -188,6 +192,8 @@ async function stop() {
   const mine = client;
   if (!mine) return;
   await recorder.stop();
+  wakeLock?.release();
+  wakeLock = null;
   showRecording(false);
   if (mine.recording) await finish(mine);
   finishing = false;
@@ -288,6 +294,9 @@ ui.file.addEventListener('change', () => ui.file.files?.[0] && chooseFile(ui.fil
 ui.silence.addEventListener('input', () => {
   byId('silence-value').textContent = `${Number(ui.silence.value).toFixed(1)} s`;
   if (recording) client?.configure({ silence_duration: Number(ui.silence.value) }).catch(() => {});
+});
+byId('marks').addEventListener('change', () => {
+  document.body.classList.toggle('unmarked', !ui.checked('marks'));
 });
 byId('clear').addEventListener('click', () => {
   view.clear();

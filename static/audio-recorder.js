@@ -194,11 +194,11 @@ export class AudioRecorder extends EventTarget {
     if (context.audioWorklet) {
       await context.audioWorklet.addModule(this.workletUrl);
       const tap = new AudioWorkletNode(context, 'pcm-tap', {
-        numberOfOutputs: 0,
         processorOptions: { blockFrames, halve },
       });
       tap.port.onmessage = ({ data }) => (data ? this.#deliver(data) : this.#flushed());
       source.connect(tap);
+      tap.connect(context.destination); // Not every browser runs a node that leads nowhere; it plays silence.
       this.#tap = tap;
     } else {
       this.#tap = this.#legacyTap(context, source);
@@ -215,7 +215,7 @@ export class AudioRecorder extends EventTarget {
     const tap = context.createScriptProcessor(4_096, 1, 1);
     tap.onaudioprocess = (event) => this.#deliver(event.inputBuffer.getChannelData(0).slice());
     source.connect(tap);
-    tap.connect(context.destination); // It runs only while connected; its output is silence.
+    tap.connect(context.destination); // As above.
     return tap;
   }
 

@@ -25,8 +25,8 @@ const MAX_ROWS = 500;
 const MAX_ANNOUNCED = 20;
 
 /** Below these a word is marked: "unsure", "doubtful". By colour and by the form of the underline. */
-const UNSURE = 0.8;
-const DOUBTFUL = 0.55;
+const UNSURE = 0.7;
+const DOUBTFUL = 0.4;
 
 /**
  * @param {number} confidence 0–1.

@@ -246,6 +246,18 @@ export class Session implements SlotOwner, RecordingListener {
     this.config = { ...this.config, ...changes };
     this.recording?.transcript.configure(this.config);
     this.outbox.send({ type: 'configured', config: this.config });
+    this.warnOfUnsupported(changes);
+  }
+
+  /** What a client asks for and this model cannot do is said, and the recording goes on without it. */
+  private warnOfUnsupported({ hotwords, language }: Partial<RecordingConfig>): void {
+    const spoken = this.context.engine.model.manifest.language;
+    if (language !== undefined && language.split('-')[0] !== spoken.split('-')[0]) {
+      this.outbox.send(renderWarning('NOT_SUPPORTED', `language: the model knows ${spoken} only`));
+    }
+    if (hotwords !== undefined && hotwords.length > 0) {
+      this.outbox.send(renderWarning('NOT_SUPPORTED', 'hotwords: this version ignores them'));
+    }
   }
 
   private audio(frame: Uint8Array): void {
@@ -316,6 +328,7 @@ export class Session implements SlotOwner, RecordingListener {
       'recording started',
     );
     this.outbox.send({ type: 'recording_started', timestamp: timestamp(), config });
+    this.warnOfUnsupported(config);
     const frames = this.held;
     this.held = [];
     for (const frame of frames) this.recording.push(frame);

@@ -1,5 +1,5 @@
 /** The table of transitions, with how often each was taken over all sessions. */
-import { actionText, byId, el, shortState } from './dom.js';
+import { actionText, byId, el, leafState } from './dom.js';
 
 export class CountTable {
   #body = byId('counts');
@@ -36,11 +36,11 @@ export class CountTable {
     const row = el(
       'tr',
       {},
-      el('th', { scope: 'row', 'data-label': 'In' }, shortState(source)),
+      el('th', { scope: 'row', 'data-label': 'In' }, leafState(source)),
       name,
-      el('td', { 'data-label': 'To' }, target === null ? 'stays' : shortState(target)),
-      does,
+      el('td', { 'data-label': 'To' }, target === null ? 'stays' : leafState(target)),
       cell,
+      does,
     );
     this.#rows.set(id, { cell, row });
     return row;

@@ -28,15 +28,19 @@ export class Diagram {
   #boxes = new Map();
   /** @type {{ source: string, target: string, parts: Element[] }[]} */
   #edges = [];
-  /** Percent of the size that fits. */
+  /** Times the size that fits, or that can be read where that is larger. */
   #zoom = 1;
+  #mustFit = false;
   #natural = { width: 0, height: 0 };
   #drawn = 0;
 
   constructor() {
     byId('zoom-in').addEventListener('click', () => this.#setZoom(this.#zoom * ZOOM_STEP));
     byId('zoom-out').addEventListener('click', () => this.#setZoom(this.#zoom / ZOOM_STEP));
-    byId('zoom-fit').addEventListener('click', () => this.#setZoom(1));
+    byId('zoom-fit').addEventListener('click', () => {
+      this.#mustFit = true;
+      this.#setZoom(1);
+    });
     const redraw = () => void this.#draw();
     this.#details.addEventListener('click', () => {
       this.#details.setAttribute('aria-pressed', String(!this.#isFull));
@@ -58,6 +62,7 @@ export class Diagram {
     if (this.#machine?.name === machine.name && this.#boxes.size > 0) return;
     this.#machine = machine;
     this.#zoom = 1;
+    this.#mustFit = false;
     await this.#draw();
   }
 
@@ -151,13 +156,13 @@ export class Diagram {
     this.#resize();
   }
 
-  /** Fits the width; never larger than drawn, and on small screens not so small that it cannot be read. */
+  /** Fits the width, never larger than drawn; unless told to fit, not so small that it cannot be read. */
   #resize() {
     const svg = this.#canvas.querySelector('svg');
     const { width, height } = this.#natural;
     if (svg === null || width === 0) return;
     const fit = Math.min(1, (this.#canvas.clientWidth - 2) / width);
-    const scale = Math.max(fit, MIN_SCALE) * this.#zoom;
+    const scale = (this.#mustFit ? fit : Math.max(fit, MIN_SCALE)) * this.#zoom;
     svg.setAttribute('width', String(Math.round(width * scale)));
     svg.setAttribute('height', String(Math.round(height * scale)));
   }

@@ -41,3 +41,8 @@ export function actionText({ type, params }) {
 export function shortState(id) {
   return id.replace(/^[^.]+\./, '').replace(/^open\.(?=.)/, '');
 }
+
+/** The same without the region, where it is clear which is meant. @param {string} id */
+export function leafState(id) {
+  return shortState(id).replace(/^(activity|transport)\.(?=.)/, '');
+}

@@ -1,5 +1,5 @@
 /** The list of the followed session's events, the newest first. */
-import { byId, el, shortState } from './dom.js';
+import { byId, el, leafState } from './dom.js';
 
 const MAX_ROWS = 200;
 
@@ -98,7 +98,7 @@ function changed({ from, to }) {
   const leaves = (states, others) =>
     states
       .filter((id) => !others.includes(id) && !states.some((other) => other.startsWith(`${id}.`)))
-      .map((id) => shortState(id).replace(/^(activity|transport)\./, ''));
+      .map(leafState);
   const left = leaves(from, to);
   const entered = leaves(to, from);
   return left.length + entered.length === 0 ? '' : `${left.join(' + ')} → ${entered.join(' + ')}`;

@@ -70,7 +70,7 @@ export class SessionTable {
     button.addEventListener('click', () => this.onFollow(data.id));
     const row = el('tr', {}, el('th', { scope: 'row', 'data-label': 'Session' }, button));
     for (const label of ['Client', 'From', 'State', 'Socket']) row.append(el('td', { 'data-label': label }));
-    for (const label of ['Open for', 'Audio', 'Segments', 'Lag', 'Dropped partials']) {
+    for (const label of ['Open for', 'Audio', 'Segments', 'Lag', 'Dropped']) {
       row.append(el('td', { 'data-label': label, class: 'num' }));
     }
     fill(row, data);

@@ -79,6 +79,7 @@ export class Chart {
     return new UPlot(
       {
         ...this.#size(),
+        padding: [8, 8, 0, 0],
         legend: { show: false },
         cursor: { show: false },
         scales: { y: { range: (_u, _min, max) => [0, Math.max(1, (max ?? 0) * 1.1)] } },

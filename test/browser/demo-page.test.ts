@@ -72,6 +72,57 @@ describe('the demo page', { skip: skipWithoutChromium, timeout: 120_000 }, () =>
     assert.ok(TRANSCRIPT.startsWith(await finals()));
   });
 
+  /** Breaks something of the browser before the page loads again, then starts the microphone. */
+  async function recordWith(breakage: string): Promise<void> {
+    await page.addInitScript(breakage);
+    await page.reload();
+    await page.waitForSelector('html[data-ready]');
+    await page.click('#record');
+  }
+  const startConfig = (): Record<string, unknown> =>
+    server.fake.received.find((m) => m.type === 'start_recording')?.config as Record<string, unknown>;
+
+  it('sends the device’s own rate where the browser refuses 16 kHz', async () => {
+    await recordWith(`
+      const Native = AudioContext;
+      globalThis.AudioContext = class extends Native {
+        constructor(options) {
+          if (options?.sampleRate) throw new DOMException('no', 'NotSupportedError');
+          super(options);
+        }
+      };
+    `);
+    await page.locator('.partial .stable', { hasText: /.{6}/ }).waitFor();
+    const deviceRate = await page.evaluate('new AudioContext().sampleRate');
+    assert.equal(startConfig().sample_rate, deviceRate);
+    assert.notEqual(deviceRate, 16_000);
+    await page.click('#record');
+    await page.locator('#state-text', { hasText: /^Done$/ }).waitFor();
+  });
+
+  it('falls back to a ScriptProcessor where there is no AudioWorklet', async () => {
+    await recordWith(
+      "Object.defineProperty(BaseAudioContext.prototype, 'audioWorklet', { value: undefined });",
+    );
+    await page.locator('.partial .stable', { hasText: /.{6}/ }).waitFor();
+    assert.equal(startConfig().sample_rate, 16_000);
+  });
+
+  for (const [error, words] of [
+    ['NotAllowedError', /blocked/],
+    ['NotFoundError', /No microphone was found/],
+    ['NotReadableError', /in use by another program/],
+  ] as const) {
+    it(`says what to do after ${error}`, async () => {
+      await recordWith(
+        `navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('', '${error}'); };`,
+      );
+      await page.locator('#notice-text', { hasText: words }).waitFor();
+      assert.equal(await text('#state-text'), 'No microphone');
+      assert.equal(await page.getAttribute('#record', 'aria-pressed'), 'false');
+    });
+  }
+
   it('transcribes a file that was chosen', async () => {
     await page.setInputFiles('#file', 'static/sample.wav');
     assert.equal(await text('#file-name'), 'sample.wav');
@@ -164,7 +215,7 @@ describe('the demo page', { skip: skipWithoutChromium, timeout: 120_000 }, () =>
       };
     `);
     await page.hover('#transcript .word >> nth=3');
-    assert.match(await text('.word-tip'), /^0:01\.\d–0:01\.\d · 45% · doubtful$/);
+    assert.match(await text('.word-tip'), /^0:01\.\d–0:01\.\d · 35% · doubtful$/);
     await page.click('#transcript .word >> nth=3');
     await page.focus('#transcript .word[tabindex="0"]');
     await page.keyboard.press('End');

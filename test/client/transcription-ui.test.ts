@@ -19,7 +19,7 @@ describe('the transcript view', () => {
   });
 
   it('sorts confidence into three kinds', () => {
-    assert.deepEqual([1, 0.8, 0.7, 0.55, 0.1].map(confidenceClass), [
+    assert.deepEqual([1, 0.7, 0.69, 0.4, 0.1].map(confidenceClass), [
       'sure',
       'sure',
       'unsure',

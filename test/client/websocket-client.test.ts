@@ -361,6 +361,22 @@ describe('client-side voice activity', () => {
     });
   }
 
+  it('keeps the connection alive while it holds silence back, and leaves an idle one to the server', async () => {
+    const t = setUp({}, { vad: true });
+    await t.client.start();
+    for (let i = 0; i < 300; i += 1) {
+      t.client.send(new Int16Array(1_600));
+      await t.clock.advance(100);
+    }
+    assert.equal(t.server.heard('session-1').length, 0);
+    assert.ok(t.server.received.filter((m) => m.type === 'keepalive').length >= 4);
+    await t.client.stop();
+    const before = t.server.received.length;
+    await t.clock.advance(60_000);
+    assert.equal(t.server.received.length, before);
+    assert.equal(t.client.state, 'live');
+  });
+
   it('sends nothing in long silence and keeps the word times on the application’s timeline', async () => {
     const heardAt = [
       { word: 'first', start: 0.4, end: 1.2 },

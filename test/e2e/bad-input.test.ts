@@ -74,6 +74,22 @@ test('audio before start is ignored with one warning', async () => {
   await client.close();
 });
 
+test('what the model cannot do is a warning, not silence and not an end', async () => {
+  const client = await TestClient.open(live.ws);
+  client.say({
+    type: 'start_recording',
+    config: { language: 'fi', hotwords: [{ phrase: 'mämmi', boost: 3 }] },
+  });
+  const first = await client.until('warning');
+  const second = await client.until('warning');
+  assert.deepEqual([first.code, second.code], ['NOT_SUPPORTED', 'NOT_SUPPORTED']);
+  assert.match(first.detail, /^language/);
+  assert.match(second.detail, /^hotwords/);
+  client.say({ type: 'stop_recording' });
+  await client.until('recording_stopped');
+  await client.close();
+});
+
 test('an oversized frame closes that connection with 1009 and hurts nobody else', async () => {
   const [victim, other] = [await TestClient.open(live.ws), await TestClient.open(live.ws)];
   victim.socket.send(new Uint8Array(2 << 20));

@@ -41,7 +41,6 @@ test('can record again and change settings on the same connection', async () => 
 });
 
 test('loses no word when the connection breaks before the first final', async () => {
-  /** @type the sockets of this client, so that one can be broken. */
   const sockets: WebSocket[] = [];
   class Watched extends WebSocket {
     constructor(url: string) {
@@ -69,4 +68,43 @@ test('loses no word when the connection breaks before the first final', async ()
   assert.ok(states.includes('reconnecting') && states.includes('resumed'), states.join());
   assert.equal(result.duration, speech.length / 16_000);
   assert.equal(result.transcript.replaceAll(' ', ''), undisturbed.replaceAll(' ', ''));
+});
+
+test('holds silence back and still tells the right time of the words after it', async () => {
+  const client = new RNNTClient({ url: live.http, vad: true });
+  const pauseSeconds = 8;
+  const both = new Int16Array(2 * speech.length + pauseSeconds * 16_000);
+  both.set(speech);
+  both.set(speech, speech.length + pauseSeconds * 16_000);
+  await client.start();
+  await client.sendAll(both);
+  const result = await client.stop();
+  client.close();
+  const secondStart = speech.length / 16_000 + pauseSeconds;
+  const later = result.segments.filter((s) => s.start > secondStart - 1);
+  assert.ok(result.skippedSeconds > pauseSeconds - 3, `${result.skippedSeconds} s skipped`);
+  assert.ok(later.length > 0 && later[0]!.words.length > 0, 'words were heard after the pause');
+  assert.ok(later[0]!.start >= secondStart - 0.5, `${later[0]!.start} s`);
+  assert.ok(result.segments.every((s) => s.end <= both.length / 16_000 + 0.1));
+});
+
+test('learns why it was refused, and gets in when there is room again', async () => {
+  const small = await startLiveServer({ maxStreams: 1 });
+  const first = new RNNTClient({ url: small.http });
+  const second = new RNNTClient({ url: small.http, reconnect: { baseMs: 20 } });
+  try {
+    await first.connect();
+    const refused = new Promise<string | undefined>((resolve) => {
+      second.on('state', ({ state, reason }) => state === 'refused' && resolve(reason?.code));
+    });
+    const connected = second.connect();
+    assert.equal(await refused, 'AT_CAPACITY');
+    first.close();
+    await connected;
+    assert.equal(second.state, 'live');
+  } finally {
+    first.close();
+    second.close();
+    await small.stop();
+  }
 });

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, describe, it } from 'node:test';
 import { inPackage } from '../../src/paths.js';
-import { type RealServer, startRealServer } from '../helpers/real-server.js';
+import { type LiveServer, startLiveServer } from '../helpers/live-server.js';
 
 /** A folder as a user would have it after `npm install`: the example, and beside it what it depends on. */
 async function installed(example: string): Promise<string> {
@@ -20,17 +20,17 @@ async function installed(example: string): Promise<string> {
 }
 
 describe('the Express backend', { timeout: 60_000 }, () => {
-  let server: RealServer;
+  let server: LiveServer;
   let folder: string;
   let backend: ChildProcess;
   let url: string;
 
   before(async () => {
-    server = await startRealServer();
+    server = await startLiveServer();
     folder = await installed('express');
     backend = spawn(process.execPath, ['server.js'], {
       cwd: folder,
-      env: { ...process.env, RNNT_URL: server.socketUrl, PORT: '0' },
+      env: { ...process.env, RNNT_URL: server.ws, PORT: '0' },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     for await (const line of createInterface(backend.stdout!)) {
@@ -40,7 +40,7 @@ describe('the Express backend', { timeout: 60_000 }, () => {
   });
   after(async () => {
     if (backend?.kill()) await once(backend, 'exit');
-    await server?.close();
+    await server?.stop();
     await rm(folder, { recursive: true, force: true });
   });
 

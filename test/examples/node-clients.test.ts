@@ -3,18 +3,19 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { type RealServer, runScript, startRealServer } from '../helpers/real-server.js';
+import { type LiveServer, startLiveServer } from '../helpers/live-server.js';
+import { runScript } from '../helpers/run-program.js';
 
 describe('the Node examples against the real server', { timeout: 120_000 }, () => {
-  let server: RealServer;
+  let server: LiveServer;
   let folder: string;
 
   before(async () => {
-    server = await startRealServer();
+    server = await startLiveServer();
     folder = await mkdtemp(join(tmpdir(), 'rnnt-examples-'));
   });
   after(async () => {
-    await server?.close();
+    await server?.stop();
     await rm(folder, { recursive: true, force: true });
   });
 
@@ -23,7 +24,7 @@ describe('the Node examples against the real server', { timeout: 120_000 }, () =
     const run = await runScript(
       'examples/nodejs-client.js',
       '--url',
-      server.socketUrl,
+      server.ws,
       '--file',
       'static/sample.wav',
     );
@@ -39,7 +40,7 @@ describe('the Node examples against the real server', { timeout: 120_000 }, () =
     const run = await runScript(
       'examples/nodejs-client.js',
       '--url',
-      server.socketUrl,
+      server.ws,
       '--file',
       'static/sample.wav',
       '--fast',
@@ -69,13 +70,13 @@ describe('the Node examples against the real server', { timeout: 120_000 }, () =
   it('nodejs-client says what to do with a file that is not WAV', async () => {
     const mp3 = join(folder, 'speech.mp3');
     await writeFile(mp3, 'ID3 and so on');
-    const run = await runScript('examples/nodejs-client.js', '--url', server.socketUrl, '--file', mp3);
+    const run = await runScript('examples/nodejs-client.js', '--url', server.ws, '--file', mp3);
     assert.equal(run.code, 1);
     assert.match(run.stderr, /is not a WAV file.*ffmpeg/);
   });
 
   it('test_streaming passes with the tolerance of the model', async () => {
-    const run = await runScript('examples/test_streaming.js', '--url', server.socketUrl, '--speed', '4');
+    const run = await runScript('examples/test_streaming.js', '--url', server.ws, '--speed', '4');
     assert.equal(run.code, 0, run.stdout);
     assert.doesNotMatch(run.stdout, /^FAIL/m);
     assert.match(run.stdout, /^ok {4}final_transcript is the segments joined$/m);
@@ -86,7 +87,7 @@ describe('the Node examples against the real server', { timeout: 120_000 }, () =
     const run = await runScript(
       'examples/test_streaming.js',
       '--url',
-      server.socketUrl,
+      server.ws,
       '--speed',
       '8',
       '--text',
@@ -102,7 +103,7 @@ describe('the Node examples against the real server', { timeout: 120_000 }, () =
     const run = await runScript(
       'examples/load_test.js',
       '--url',
-      server.socketUrl,
+      server.ws,
       '--connections',
       '10',
       '--duration',
@@ -124,7 +125,7 @@ describe('the Node examples against the real server', { timeout: 120_000 }, () =
     const run = await runScript(
       'examples/load_test.js',
       '--url',
-      `${server.httpUrl.replace('http', 'ws')}/nowhere`,
+      `${server.http.replace('http', 'ws')}/nowhere`,
       '--connections',
       '2',
       '--duration',

@@ -9,7 +9,8 @@ import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { after, before, describe, it } from 'node:test';
 import { inPackage } from '../../src/paths.js';
-import { type RealServer, runProgram, startRealServer } from '../helpers/real-server.js';
+import { type LiveServer, startLiveServer } from '../helpers/live-server.js';
+import { runProgram } from '../helpers/run-program.js';
 
 const python = process.env.RNNT_PYTHON ?? 'python3';
 
@@ -23,16 +24,16 @@ function missing(...modules: string[]): string | false {
 }
 
 describe('python-client.py', { skip: missing('websockets'), timeout: 60_000 }, () => {
-  let server: RealServer;
+  let server: LiveServer;
   before(async () => {
-    server = await startRealServer();
+    server = await startLiveServer();
   });
-  after(() => server?.close());
+  after(() => server?.stop());
 
   const client = (...args: string[]) => runProgram(python, ['examples/python-client.py', ...args]);
 
   it('streams a file and prints partials, finals and word times', async () => {
-    const run = await client('--url', server.socketUrl, '--file', 'static/sample.wav', '--duration', '3');
+    const run = await client('--url', server.ws, '--file', 'static/sample.wav', '--duration', '3');
     assert.equal(run.code, 0, run.stderr);
     assert.match(run.stdout, /^… \w+/m);
     assert.match(run.stdout, /^ {4}\d\.\d\d \w+ {2}\d\.\d\d \w+/m);
@@ -47,7 +48,7 @@ describe('python-client.py', { skip: missing('websockets'), timeout: 60_000 }, (
   it('prints the refusal of the server', async () => {
     const run = await client(
       '--url',
-      `${server.httpUrl.replace('http', 'ws')}/nowhere`,
+      `${server.http.replace('http', 'ws')}/nowhere`,
       '--file',
       'static/sample.wav',
     );
@@ -59,15 +60,15 @@ describe('python-client.py', { skip: missing('websockets'), timeout: 60_000 }, (
 const noFlask = missing('websockets', 'flask', 'asgiref');
 
 describe('the Flask backend', { skip: noFlask, timeout: 60_000 }, () => {
-  let server: RealServer;
+  let server: LiveServer;
   let flask: ChildProcess;
   let url: string;
 
   before(async () => {
-    server = await startRealServer();
+    server = await startLiveServer();
     flask = spawn(python, ['-m', 'flask', '--app', 'app', 'run', '--port', '0'], {
       cwd: inPackage('examples', 'backend', 'flask'),
-      env: { ...process.env, RNNT_URL: server.socketUrl, PYTHONDONTWRITEBYTECODE: '1' },
+      env: { ...process.env, RNNT_URL: server.ws, PYTHONDONTWRITEBYTECODE: '1' },
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     for await (const line of createInterface(flask.stderr!)) {
@@ -81,7 +82,7 @@ describe('the Flask backend', { skip: noFlask, timeout: 60_000 }, () => {
   });
   after(async () => {
     if (flask?.kill()) await once(flask, 'exit');
-    await server?.close();
+    await server?.stop();
   });
 
   it('answers a WAV with its transcript', async () => {

@@ -261,7 +261,7 @@ export class FakeServer {
 
   #openWords(session: Session): WordResult[] {
     const open = this.options.words.slice(session.segmentStart, session.shown);
-    return open.map((w, i) => ({ ...w, confidence: i % 4 === 3 ? 0.45 : 0.95 }));
+    return open.map((w, i) => ({ ...w, confidence: i % 4 === 3 ? 0.35 : 0.95 }));
   }
 
   #final(session: Session, reason: 'silence' | 'finalize' | 'stop'): void {

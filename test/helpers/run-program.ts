@@ -1,40 +1,6 @@
-/** The real server with the embedded model, in this process, for tests that speak to it from outside. */
+/** Runs programs to their end, for tests of the examples and of the commands that the documents name. */
 import { spawn } from 'node:child_process';
-import { loadConfig } from '../../src/config.js';
-import { createLogger } from '../../src/log.js';
 import { packageRoot } from '../../src/paths.js';
-import { startServer } from '../../src/server/server.js';
-
-export interface RealServer {
-  readonly socketUrl: string;
-  readonly httpUrl: string;
-  close(): Promise<void>;
-}
-
-/** Starts on a free port with one lane; resolves when it is ready. */
-export async function startRealServer(): Promise<RealServer> {
-  const config = loadConfig({
-    host: '127.0.0.1',
-    port: 0,
-    provider: 'cpu',
-    lanes: 1,
-    maxBatch: 8,
-    maxStreams: 32,
-    admission: 'slots',
-    drainTimeout: 1,
-    logLevel: 'silent',
-  });
-  const server = await startServer(config, createLogger(config));
-  await server.ready;
-  return {
-    socketUrl: `ws://127.0.0.1:${server.port}/ws/transcribe`,
-    httpUrl: `http://127.0.0.1:${server.port}`,
-    close: async () => {
-      server.drain();
-      await server.stopped;
-    },
-  };
-}
 
 export interface Finished {
   readonly code: number | null;

@@ -1,0 +1,170 @@
+/**
+ * Parts of the documents that are made from the code. In a document:
+ *
+ *     <!-- generated: errors -->
+ *     …
+ *     <!-- end -->
+ *
+ * `npm run docs` writes them anew; a test fails when they are stale.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { loadConfig, optionsTable } from '../../src/config.js';
+import { ERRORS } from '../../src/errors.js';
+import { LIMITS } from '../../src/limits.js';
+import { inPackage } from '../../src/paths.js';
+import { configSchema } from '../../src/protocol/parse.js';
+import type { ServerContext } from '../../src/server/context.js';
+import { createPrometheus } from '../../src/server/prometheus.js';
+import { recordingDefaults } from '../../src/session/defaults.js';
+import { SessionMetrics } from '../../src/session/meters.js';
+
+const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
+  [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+
+function errorsTable(): string {
+  const rows = Object.entries(ERRORS).map(([code, { text, closeCode, httpStatus, retryable }]) => [
+    `\`${code}\``,
+    text,
+    closeCode === null ? '–' : String(closeCode),
+    String(httpStatus),
+    retryable ? 'yes' : 'no',
+  ]);
+  return table(['code', 'text', 'closes with', 'HTTP status', 'retryable'], rows);
+}
+
+interface JsonSchema {
+  type?: string;
+  enum?: unknown[];
+  const?: unknown;
+  anyOf?: JsonSchema[];
+  minimum?: number;
+  maximum?: number;
+  minLength?: number;
+  maxLength?: number;
+  maxItems?: number;
+}
+
+/** What a field may be, in words. */
+function allowed(schema: JsonSchema): string {
+  if (schema.anyOf) return schema.anyOf.map(allowed).join(' or ');
+  if (schema.enum) return schema.enum.map((value) => `\`${JSON.stringify(value)}\``).join(', ');
+  if (schema.const !== undefined) return `\`${JSON.stringify(schema.const)}\``;
+  const { minimum, maximum, maxLength, maxItems } = schema;
+  const type = schema.type === 'integer' ? 'whole number' : (schema.type ?? 'any');
+  if (minimum !== undefined && maximum !== undefined) return `${type} ${minimum}–${maximum}`;
+  if (maxLength !== undefined) return `${type}, at most ${maxLength} characters`;
+  if (maxItems !== undefined) return `${type}, at most ${maxItems}`;
+  return type === 'null' ? '`null`' : type;
+}
+
+/** What each field means; a field that is missing here is a failing test, not a missing row. */
+export const CONFIG_MEANINGS: Record<string, string> = {
+  sample_rate: 'Hz. Fixed while a recording runs.',
+  encoding: 'Of the binary frames. Fixed while a recording runs.',
+  channels: 'Two channels are mixed to one. Fixed while a recording runs.',
+  language: 'Echoed; a model knows one language, so it changes nothing yet.',
+  partials: 'Whether `partial` messages come.',
+  partial_interval_ms: 'Least time between two partials, in milliseconds of audio.',
+  vad_threshold:
+    'RMS level above which audio counts as speech; `null`: the model’s own voice activity, or 0.01 where a model has none.',
+  silence_duration: 'Seconds of silence that end a segment.',
+  max_segment_duration: 'Seconds after which a segment is cut at a word’s end.',
+  words: 'Whether `words` are sent.',
+  vad_events: 'Whether `speech_started` and `speech_ended` are sent.',
+  metrics: 'Whether `metrics` is sent once a second while recording.',
+  hotwords:
+    'Objects `{"phrase": string, "boost": number}`. Checked and kept; they do not change recognition yet.',
+};
+
+function configTable(): string {
+  const { properties } = z.toJSONSchema(configSchema, { io: 'input' }) as {
+    properties: Record<string, JsonSchema>;
+  };
+  const defaults = recordingDefaults(loadConfig({}, {}), 'en') as unknown as Record<string, unknown>;
+  const rows = Object.entries(properties).map(([field, schema]) => [
+    `\`${field}\``,
+    allowed(schema),
+    `\`${JSON.stringify(defaults[field])}\``,
+    CONFIG_MEANINGS[field] ?? 'MISSING: say it in test/docs/blocks.ts',
+  ]);
+  return table(['field', 'may be', 'default', 'meaning'], rows);
+}
+
+export interface Metric {
+  readonly name: string;
+  readonly help: string;
+  readonly type: string;
+}
+
+/** Every metric of `/metrics`; the server is not needed to name them. */
+export function prometheusMetrics(): Metric[] {
+  const stub = { metrics: new SessionMetrics(), registry: {}, eventLoop: {} } as unknown as ServerContext;
+  return createPrometheus(stub)
+    .getMetricsAsArray()
+    .map((metric) => {
+      const { name, help } = metric as unknown as { name: string; help: string };
+      return { name, help, type: metric.constructor.name.toLowerCase() };
+    });
+}
+
+const metricsTable = (): string =>
+  table(
+    ['metric', 'type', 'meaning'],
+    prometheusMetrics().map(({ name, type, help }) => [`\`${name}\``, type, help]),
+  );
+
+const kibibytes = (bytes: number): string => `${bytes / 1024} KiB`;
+
+function limitsTable(): string {
+  return table(
+    ['what', 'bound', 'beyond it'],
+    [
+      ['one binary or text frame', kibibytes(LIMITS.maxFrameBytes), '`MESSAGE_TOO_LARGE`, close 1009'],
+      ['JSON in a binary frame', kibibytes(LIMITS.maxControlBytes), 'taken for audio'],
+      [
+        'control messages',
+        `${LIMITS.controlMessagesPerSecond} a second, ${LIMITS.controlBurst} at once`,
+        '`RATE_LIMITED`, close 4429',
+      ],
+      ['`client_id`', `${LIMITS.maxClientIdChars} characters`, '`BAD_REQUEST`, HTTP 400'],
+      [
+        'messages that the client has not read',
+        kibibytes(LIMITS.outboxSoftBytes),
+        'partials are coalesced to the newest',
+      ],
+      ['the same', kibibytes(LIMITS.outboxHardBytes), '`SLOW_READER`, close 1013'],
+      ['words in a segment', String(LIMITS.maxSegmentWords), 'the segment is cut (`max_duration`)'],
+    ],
+  );
+}
+
+const BLOCKS: Record<string, () => string> = {
+  options: optionsTable,
+  errors: errorsTable,
+  'recording-config': configTable,
+  metrics: metricsTable,
+  limits: limitsTable,
+};
+
+const BLOCK = /(<!-- generated: ([\w-]+) -->\n)[\s\S]*?(<!-- end -->)/g;
+
+/** The document with its generated parts made anew. @throws Error for a name that nobody makes */
+export function withFreshBlocks(text: string): string {
+  return text.replace(BLOCK, (_all, open: string, name: string, close: string) => {
+    const make = BLOCKS[name];
+    if (make === undefined) throw new Error(`There is no generated part named ${name}.`);
+    return `${open}${make()}\n${close}`;
+  });
+}
+
+/** Every Markdown document of the repository that people read, by its path from the root. */
+export function documents(): string[] {
+  const inRoot = readdirSync(inPackage()).filter((name) => name.endsWith('.md'));
+  const inDocs = readdirSync(inPackage('docs'))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`);
+  return [...inRoot, ...inDocs, 'examples/README.md', 'deploy/README.md'].sort();
+}
+
+export const readDocument = (path: string): string => readFileSync(inPackage(path), 'utf8');

@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, it } from 'node:test';
+import { inPackage } from '../../src/paths.js';
+import { documents, readDocument } from './blocks.js';
+
+/** A heading as the fragment of a link, as GitHub makes it. */
+const fragment = (heading: string): string =>
+  heading
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+    .trim()
+    .replace(/\s/g, '-');
+
+const fragments = (markdown: string): string[] =>
+  [...markdown.replace(/^```[\s\S]*?^```/gm, '').matchAll(/^#+ (.*)$/gm)].map((match) => fragment(match[1]!));
+
+describe('links between the documents', () => {
+  for (const path of documents()) {
+    it(`of ${path} lead somewhere`, () => {
+      const text = readDocument(path);
+      for (const [, target = ''] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
+        if (/^[a-z]+:/.test(target)) continue;
+        const [file = '', anchor] = target.split('#');
+        const to = file === '' ? inPackage(path) : join(dirname(inPackage(path)), file);
+        assert.ok(existsSync(to), `${target} is not there`);
+        if (anchor !== undefined) {
+          assert.ok(fragments(readFileSync(to, 'utf8')).includes(anchor), `${target} has no such heading`);
+        }
+      }
+    });
+  }
+});
