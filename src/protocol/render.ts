@@ -4,28 +4,41 @@ import { LIMITS } from '../limits.js';
 import type { Manifest } from '../models/manifest.js';
 import type { Segment } from '../transcript/transcript.js';
 import { joinWords, type Word, wordConfidence } from '../transcript/words.js';
-import type {
-  ErrorMessage,
-  PartialMessage,
-  TranscriptionMessage,
-  WarningMessage,
-  WordResult,
-} from './types.js';
+import type { ErrorMessage, TranscriptionMessage, WarningMessage, WordResult } from './types.js';
 
 /** Samples as seconds, to the hundredth. */
 export const toSeconds = (samples: number): number => Math.round((samples / LIMITS.sampleRateHz) * 100) / 100;
 
-export const round = (value: number, digits: number): number => Number(value.toFixed(digits));
+export const round = (value: number, digits: number): number => {
+  const scale = 10 ** digits;
+  return Math.round(value * scale) / scale;
+};
 
 export const timestamp = (): string => new Date().toISOString();
 
-export function renderWords(words: readonly Word[], calibration: Manifest['confidence']): WordResult[] {
-  return words.map((word) => ({
+interface Rendered {
+  readonly tokens: number;
+  readonly endSamples: number;
+  readonly result: WordResult;
+  readonly json: string;
+}
+
+/** A word is told in every partial of its segment, and only the last one changes: the others are rendered once. */
+const rendered = new WeakMap<Word, Rendered>();
+
+function renderWord(word: Word, calibration: Manifest['confidence']): Rendered {
+  const { tokens, endSamples } = word;
+  const known = rendered.get(word);
+  if (known !== undefined && known.tokens === tokens && known.endSamples === endSamples) return known;
+  const result = {
     word: word.text,
     start: toSeconds(word.startSamples),
-    end: toSeconds(word.endSamples),
+    end: toSeconds(endSamples),
     confidence: round(wordConfidence(word, calibration), 3),
-  }));
+  };
+  const made = { tokens, endSamples, result, json: JSON.stringify(result) };
+  rendered.set(word, made);
+  return made;
 }
 
 const meanConfidence = (words: readonly WordResult[]): number =>
@@ -40,19 +53,30 @@ export interface PartialInput {
   withWords: boolean;
 }
 
-export function renderPartial(input: PartialInput, calibration: Manifest['confidence']): PartialMessage {
+/**
+ * A `PartialMessage` as JSON. Put together by hand: partials are most of what is sent, and most of a partial is words
+ * that were in the one before it.
+ */
+export function writePartial(input: PartialInput, calibration: Manifest['confidence']): string {
   const { words, stableWords } = input;
-  return {
-    type: 'partial',
-    segment_id: input.segmentId,
-    text: joinWords(words),
-    is_final: false,
-    ...(input.withWords ? { words: renderWords(words, calibration) } : {}),
-    stable_chars: joinWords(words.slice(0, stableWords)).length,
-    audio_end: toSeconds(input.audioEndSamples),
-    processing_time_ms: round(input.processingMs, 1),
-    timestamp: timestamp(),
-  };
+  let list = '';
+  if (input.withWords) {
+    for (const word of words) list += `${list === '' ? '' : ','}${renderWord(word, calibration).json}`;
+    list = `"words":[${list}],`;
+  }
+  return (
+    `{"type":"partial","segment_id":${input.segmentId},"text":${JSON.stringify(joinWords(words))},` +
+    `"is_final":false,${list}"stable_chars":${charsOf(words, stableWords)},` +
+    `"audio_end":${toSeconds(input.audioEndSamples)},"processing_time_ms":${round(input.processingMs, 1)},` +
+    `"timestamp":"${timestamp()}"}`
+  );
+}
+
+/** Characters of the first words, with the spaces between them. */
+function charsOf(words: readonly Word[], count: number): number {
+  let chars = Math.max(0, count - 1);
+  for (let i = 0; i < count; i++) chars += words[i]?.text.length ?? 0;
+  return chars;
 }
 
 export function renderTranscription(
@@ -61,7 +85,7 @@ export function renderTranscription(
   withWords: boolean,
   calibration: Manifest['confidence'],
 ): TranscriptionMessage {
-  const words = renderWords(segment.words, calibration);
+  const words = segment.words.map((word) => renderWord(word, calibration).result);
   const start = words[0]?.start ?? 0;
   return {
     type: 'transcription',

@@ -3,7 +3,7 @@
  * newest counts), never drops anything else, and gives up on a client that does not read at all.
  */
 import { LIMITS } from '../limits.js';
-import type { PartialMessage, ServerMessage } from '../protocol/types.js';
+import type { ServerMessage } from '../protocol/types.js';
 
 /** One socket, as the outbox needs it. */
 export interface Transport {
@@ -20,7 +20,8 @@ export interface Transport {
 export class Outbox {
   droppedPartials = 0;
   private seq = 0;
-  private held: PartialMessage | null = null;
+  /** The partial that waits, as JSON. */
+  private held: string | null = null;
   private transport: Transport | null;
   private readonly onOverflow: () => void;
 
@@ -39,20 +40,20 @@ export class Outbox {
     // A final says all that a held partial of its segment said.
     if (message.type === 'transcription') this.held = null;
     else this.sendHeld();
-    this.write(message);
+    this.write(JSON.stringify(message));
   }
 
-  /** A partial goes out if the client keeps up; else it waits, and a newer one takes its place. */
-  sendPartial(message: PartialMessage): void {
+  /** A partial, as JSON, goes out if the client keeps up; else it waits, and a newer one takes its place. */
+  sendPartial(json: string): void {
     if (this.transport === null) return;
     if (this.transport.bufferedAmount > LIMITS.outboxSoftBytes) {
       if (this.held !== null) this.droppedPartials++;
-      this.held = message;
+      this.held = json;
       return;
     }
     if (this.held !== null) this.droppedPartials++;
     this.held = null;
-    this.write(message);
+    this.write(json);
   }
 
   /** Sends the partial that was held back, if the client has caught up. Called by the sweep. */
@@ -63,11 +64,11 @@ export class Outbox {
     this.write(held);
   }
 
-  private write(message: ServerMessage): void {
+  /** Sends an object's JSON with its number as the last field. */
+  private write(json: string): void {
     const { transport } = this;
     if (transport === null) return;
-    (message as ServerMessage & { seq: number }).seq = ++this.seq;
-    transport.send(JSON.stringify(message));
+    transport.send(`${json.slice(0, -1)},"seq":${++this.seq}}`);
     if (transport.bufferedAmount > LIMITS.outboxHardBytes) this.onOverflow();
   }
 }

@@ -20,11 +20,11 @@ import type { Logger } from '../log.js';
 import { controlInBinary, parseControl } from '../protocol/parse.js';
 import {
   renderError,
-  renderPartial,
   renderTranscription,
   renderWarning,
   timestamp,
   toSeconds,
+  writePartial,
 } from '../protocol/render.js';
 import {
   type ClientMessage, COMMON_SAMPLE_RATES, ENCODINGS, PROTOCOL_VERSION, type RecordingConfig,
@@ -408,7 +408,7 @@ export class Session implements SlotOwner, RecordingListener {
     const processingMs = this.lastLatencyMs;
     const withWords = this.config.words;
     this.outbox.sendPartial(
-      renderPartial({ segmentId, words, stableWords, audioEndSamples, processingMs, withWords }, confidence),
+      writePartial({ segmentId, words, stableWords, audioEndSamples, processingMs, withWords }, confidence),
     );
   }
 
@@ -431,7 +431,7 @@ export class Session implements SlotOwner, RecordingListener {
     this.outbox.sendHeld();
     if (this.recording !== null) {
       this.outbox.send({ type: 'ack', received_samples: this.recording.receivedFrames });
-      if (this.config.metrics) this.sendMetrics();
+      if (this.config.metrics) this.sendMetrics(nowMs);
     }
     // A paused socket is not read, so its answers could not be seen.
     if (!this.paused && nowMs - this.lastBeatMs >= LIMITS.heartbeatMs) {
@@ -441,8 +441,8 @@ export class Session implements SlotOwner, RecordingListener {
     if (!this.paused && nowMs - this.lastHeardMs > idleTimeoutMs) this.actor.send({ type: 'IDLE_TIMEOUT' });
   }
 
-  private sendMetrics(): void {
-    const step = this.context.engine.stats.step.percentiles();
+  private sendMetrics(nowMs: number): void {
+    const step = this.context.engine.stats.step.recent(nowMs);
     this.outbox.send({
       type: 'metrics',
       level_dbfs: this.level.takeDbfs(),

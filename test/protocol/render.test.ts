@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { ERRORS, type ErrorCode } from '../../src/errors.js';
 import {
+  type PartialInput,
   renderError,
-  renderPartial,
   renderTranscription,
   renderWarning,
   toSeconds,
+  writePartial,
 } from '../../src/protocol/render.js';
+import type { PartialMessage } from '../../src/protocol/types.js';
 import type { Word } from '../../src/transcript/words.js';
 
 const AS_IT_IS = { scale: 1, bias: 0 };
@@ -54,16 +57,58 @@ test('an empty segment has no span', () => {
   assert.deepEqual([message.text, message.start, message.duration, message.confidence], ['', 0, 0, 0]);
 });
 
+const partialOf = (changes: Partial<PartialInput> = {}): PartialMessage =>
+  JSON.parse(
+    writePartial(
+      { segmentId: 2, words: WORDS, stableWords: 1, audioEndSamples: 17_600, processingMs: 30.06, withWords: true, ...changes },
+      AS_IT_IS,
+    ),
+  ); // biome-ignore format: one line of input
+
 test('a partial says how many of its characters are stable', () => {
-  const input = { segmentId: 2, words: WORDS, stableWords: 1, audioEndSamples: 17_600, processingMs: 30.06, withWords: true }; // biome-ignore format: short
-  const message = renderPartial(input, AS_IT_IS);
-  assert.deepEqual(
-    [message.segment_id, message.text, message.stable_chars, message.audio_end, message.processing_time_ms],
-    [2, 'hello world', 5, 1.1, 30.1],
+  const { timestamp, ...message } = partialOf();
+  assert.match(timestamp, ISO);
+  assert.deepEqual(message, {
+    type: 'partial',
+    segment_id: 2,
+    text: 'hello world',
+    is_final: false,
+    words: [
+      { word: 'hello', start: 0.1, end: 0.5, confidence: 0.9 },
+      { word: 'world', start: 0.55, end: 1, confidence: 0.5 },
+    ],
+    stable_chars: 5,
+    audio_end: 1.1,
+    processing_time_ms: 30.1,
+  });
+  assert.equal(partialOf({ stableWords: 0 }).stable_chars, 0);
+  assert.equal(partialOf({ stableWords: 2 }).stable_chars, 11);
+  assert.ok(!('words' in partialOf({ withWords: false })));
+});
+
+test('a word that grew since the last partial is told anew', () => {
+  const growing = word('hell', 0, 1_600);
+  const words = [growing];
+  partialOf({ words });
+  growing.text = 'hello';
+  growing.tokens = 2;
+  assert.deepEqual(partialOf({ words }).words?.[0]?.word, 'hello');
+  growing.endSamples = 800;
+  assert.deepEqual(partialOf({ words }).words?.[0]?.end, 0.05);
+});
+
+test('whatever is in a word, a partial is JSON', () => {
+  fc.assert(
+    fc.property(fc.array(fc.string({ unit: 'binary', minLength: 1 }), { maxLength: 5 }), (texts) => {
+      const message = partialOf({ words: texts.map((text, i) => word(text, i * 800, i * 800 + 800)) });
+      assert.equal(message.text, texts.join(' '));
+      assert.deepEqual(
+        message.words?.map((it) => it.word),
+        texts,
+      );
+    }),
+    { seed: 18 },
   );
-  assert.equal(message.words?.length, 2);
-  assert.equal(renderPartial({ ...input, stableWords: 0 }, AS_IT_IS).stable_chars, 0);
-  assert.ok(!('words' in renderPartial({ ...input, withWords: false }, AS_IT_IS)));
 });
 
 test('every error of the table is rendered with its code, text and whether it may be tried again', () => {

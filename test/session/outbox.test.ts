@@ -2,13 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { LIMITS } from '../../src/limits.js';
-import type { PartialMessage, TranscriptionMessage } from '../../src/protocol/types.js';
+import type { TranscriptionMessage } from '../../src/protocol/types.js';
 import { Outbox } from '../../src/session/outbox.js';
 import { FakeTransport } from '../helpers/fake-transport.js';
 
-const partial = (text: string, segment_id = 1): PartialMessage => ({
-  type: 'partial', segment_id, text, is_final: false, stable_chars: 0, audio_end: 0, processing_time_ms: 0, timestamp: '',
-}); // biome-ignore format: a message
+const partial = (text: string): string => JSON.stringify({ type: 'partial', segment_id: 1, text });
 const final = (text: string, segment_id = 1): TranscriptionMessage => ({
   type: 'transcription', segment_id, text, is_final: true, start: 0, duration: 0, confidence: 0, reason: 'silence',
   processing_time_ms: 0, timestamp: '',

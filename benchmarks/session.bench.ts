@@ -1,0 +1,51 @@
+/**
+ * What a 100 ms chunk costs on the main thread, everything from the socket's payload to the socket's text: the budget
+ * is 30 µs. The cost of ws itself and of the system calls is not in it; the parsing of a masked frame is measured
+ * beside it. Run: `node dist/benchmarks/session.bench.js`.
+ */
+import * as ws from 'ws';
+import { createBench, report, times } from './report.js';
+import { babble, createRig, FRAME, type Rig, silence, speech } from './rig.js';
+
+const SIZES = [1, 16, 64, 128];
+const sizeOf = (name: string): number => Number(/(\d+) streams?$/.exec(name)?.[1] ?? 1);
+
+const whole = createBench('main thread, per 100 ms chunk of a stream', { time: 600, warmupTime: 300 });
+const rigs: Rig[] = [];
+const add = (name: string, rig: Rig) => {
+  rigs.push(rig);
+  whole.add(name, () => rig.round());
+};
+for (const size of SIZES) add(`silence, ${size} streams`, createRig(size, silence));
+for (const size of SIZES) add(`speech, ${size} streams`, createRig(size, speech));
+add('speech without partials, 64 streams', createRig(64, speech, { partials: false }));
+add('speech without words, 64 streams', createRig(64, speech, { words: false }));
+add('a partial in every chunk, 64 streams', createRig(64, babble, { max_segment_duration: 10 }));
+await whole.run();
+report(whole, sizeOf);
+
+const [session] = createRig(1, silence, { metrics: true }).sessions;
+const parts = createBench('beside it');
+parts.add(
+  'sweep of a session with metrics, once a second',
+  times(100, () => session?.sweep(performance.now(), 1e9)),
+);
+
+/** A masked frame of 3,200 bytes, as a client sends it, through the receiver of ws. */
+interface Receiver {
+  on(event: 'message', listener: () => void): void;
+  write(bytes: Uint8Array): void;
+}
+const { Receiver: ReceiverClass } = ws as unknown as { Receiver: new (options: object) => Receiver };
+const receiver = new ReceiverClass({ isServer: true, maxPayload: 1 << 20, allowSynchronousEvents: true });
+receiver.on('message', () => {});
+const masked = Buffer.concat([
+  Buffer.from([0x82, 0xfe, FRAME.length >> 8, FRAME.length & 255, 1, 2, 3, 4]),
+  FRAME,
+]);
+parts.add(
+  'ws: parse and unmask a frame of 3,200 bytes',
+  times(100, () => receiver.write(masked)),
+);
+await parts.run();
+report(parts, () => 100);
