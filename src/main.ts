@@ -46,7 +46,8 @@ export async function runServer(config: Config): Promise<number> {
     announce(server, config);
   } catch (thrown) {
     const error = toServerError(thrown);
-    process.stderr.write(`rnnt-server: ${error.code}: ${error.message}\n`);
+    // DRAINING: a signal came while the model was loading, which is no failure.
+    if (error.code !== 'DRAINING') process.stderr.write(`rnnt-server: ${error.code}: ${error.message}\n`);
   }
   const { outcome } = await server.stopped;
   process.off('SIGINT', drain);

@@ -5,7 +5,7 @@ import type { Transport } from '../session/outbox.js';
 import { Session, type SessionContext } from '../session/session.js';
 
 /** A closing handshake that the client does not answer is cut short. */
-const CLOSE_TIMEOUT_MS = 5_000;
+export const CLOSE_TIMEOUT_MS = 5_000;
 
 function transportOf(socket: WebSocket): Transport {
   let answered = true;

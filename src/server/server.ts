@@ -5,7 +5,7 @@ import { createActor } from 'xstate';
 import { type StopOutcome, serverMachine } from '../../machines/server.js';
 import { CodecPool } from '../audio/codec-pool.js';
 import type { Config } from '../config.js';
-import { type ErrorCode, toServerError } from '../errors.js';
+import { type ErrorCode, ServerError, toServerError } from '../errors.js';
 import { ROTATE_EVERY_MS } from '../histogram.js';
 import { type Engine, startEngine } from '../inference/engine.js';
 import type { Logger } from '../log.js';
@@ -14,19 +14,19 @@ import { recordingDefaults } from '../session/defaults.js';
 import { SessionMetrics } from '../session/meters.js';
 import type { Session } from '../session/session.js';
 import { pieceTable } from '../transcript/words.js';
-import type { Recogniser, ServerContext } from './context.js';
+import { type Recogniser, type ServerContext, statusOf } from './context.js';
 import { EventLoopMeter } from './event-loop.js';
 import { InspectHub } from './inspect-hub.js';
 import { SessionRegistry } from './registry.js';
 import { createRoutes } from './routes.js';
-import { acceptUpgrades, inspectOver } from './upgrade.js';
+import { acceptUpgrades, closeSockets, inspectOver } from './upgrade.js';
 import { UploadQueue } from './upload-queue.js';
 
 export interface RunningServer {
   readonly context: ServerContext;
   readonly app: FastifyInstance;
   readonly port: number;
-  /** Resolves when the model is warm; rejects with a ServerError when it cannot be had. */
+  /** Resolves when the model is warm; rejects with a ServerError when it cannot be had, DRAINING if it came too late. */
   readonly ready: Promise<Engine>;
   /** Resolves when the process has nothing left to do. */
   readonly stopped: Promise<{ outcome: StopOutcome; code: ErrorCode | null }>;
@@ -87,7 +87,9 @@ export async function startServer(
         openGates: () => log.info('ready'),
         announceDrain: () => {
           log.info({ sessions: registry.size }, 'draining');
-          registry.drain(() => lifecycle.send({ type: 'DRAINED' }));
+          const uploads = context.recogniser?.uploads;
+          const done = () => lifecycle.send({ type: 'DRAINED' });
+          registry.drain(() => (uploads === undefined ? done() : uploads.whenIdle(done)));
         },
         stop: (outcome, code) => {
           void shutDown().then(() => tellStopped({ outcome, code }));
@@ -125,10 +127,16 @@ export async function startServer(
     registry.closeAll();
     registry.stop();
     eventLoop.stop();
-    sockets.close();
-    await app.close();
-    await context.recogniser?.codecPool.close();
-    await context.recogniser?.engine.close();
+    closeSockets(sockets); // app.close() waits for all of them, the inspector's too
+    const { recogniser } = context;
+    const parts = [app, recogniser?.codecPool, recogniser?.engine];
+    for (const part of parts) {
+      try {
+        await part?.close();
+      } catch (err) {
+        log.error({ err }, 'a part of the server could not be closed');
+      }
+    }
     log.info('stopped');
   }
 
@@ -143,7 +151,12 @@ export async function startServer(
   }
 
   const ready = makeEngine(config, log).then(
-    (engine) => {
+    async (engine) => {
+      if (statusOf(context) !== 'starting') {
+        // Told to leave meanwhile: nobody else would end the engine's threads.
+        await engine.close();
+        throw new ServerError('DRAINING');
+      }
       context.recogniser = assemble(engine, context);
       lifecycle.send({ type: 'MODEL_READY' });
       void engine.lost.then(() => lifecycle.send({ type: 'FAILED', code: 'ENGINE_FAILED' }));

@@ -6,7 +6,7 @@ import { ERRORS, ServerError, toServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { renderError } from '../protocol/render.js';
 import { admit, checkOrigin, checkToken, retryAfter } from './admission.js';
-import { openSession } from './connection.js';
+import { CLOSE_TIMEOUT_MS, openSession } from './connection.js';
 import type { ServerContext } from './context.js';
 import type { InspectHub } from './inspect-hub.js';
 
@@ -73,7 +73,7 @@ export function acceptUpgrades(
 ): WebSocketServer {
   const sockets = new WebSocketServer({
     noServer: true,
-    clientTracking: false,
+    clientTracking: true, // for closeSockets
     maxPayload: LIMITS.maxFrameBytes,
     perMessageDeflate: context.config.deflate ? DEFLATE : false,
   });
@@ -96,6 +96,15 @@ export function acceptUpgrades(
     }
   });
   return sockets;
+}
+
+/** Takes no more sockets and says goodbye to those that are open; who does not answer is cut off. */
+export function closeSockets(sockets: WebSocketServer): void {
+  sockets.close();
+  for (const socket of sockets.clients) {
+    socket.close(ERRORS.DRAINING.closeCode ?? 1001, 'DRAINING');
+    setTimeout(() => socket.terminate(), CLOSE_TIMEOUT_MS).unref();
+  }
 }
 
 function upgradeStream(

@@ -37,6 +37,7 @@ export interface UploadQueueParts {
 
 export class UploadQueue {
   private active = 0;
+  private tellIdle: (() => void) | null = null;
   private readonly parts: UploadQueueParts;
 
   constructor(parts: UploadQueueParts) {
@@ -53,9 +54,16 @@ export class UploadQueue {
     this.active++;
     let inside = true;
     return () => {
-      if (inside) this.active--;
+      if (!inside) return;
       inside = false;
+      if (--this.active === 0) this.tellIdle?.();
     };
+  }
+
+  /** Calls back when the last upload has left, at once if there is none. */
+  whenIdle(done: () => void): void {
+    this.tellIdle = done;
+    if (this.active === 0) done();
   }
 
   /**
