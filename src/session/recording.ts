@@ -7,6 +7,7 @@
  * comes after every finalize before it.
  */
 import type { CodecPool } from '../audio/codec-pool.js';
+import { ServerError } from '../errors.js';
 import type { Slot } from '../inference/stream-table.js';
 import { LIMITS } from '../limits.js';
 import type { Manifest } from '../models/manifest.js';
@@ -46,6 +47,7 @@ export class Recording {
   private cutting = false;
   /** What came after a finalize that waits for its turn, in order: frames, and further finalizes. */
   private behind: (Uint8Array | typeof FINALIZE)[] = [];
+  private behindBytes = 0;
   private stop: SegmentReason | null = null;
   private closed = false;
 
@@ -73,9 +75,17 @@ export class Recording {
     return this.behind.length === 0 && this.intake.accepts();
   }
 
+  /** @throws ServerError MESSAGE_TOO_LARGE if the sender goes on though `accepts()` is false */
   push(frame: Uint8Array): void {
-    if (this.cutting || this.behind.length > 0) this.behind.push(frame.slice());
-    else this.intake.push(frame);
+    if (!this.cutting && this.behind.length === 0) {
+      this.intake.push(frame);
+      return;
+    }
+    if (this.behindBytes + frame.length > LIMITS.maxWaitingAudioBytes) {
+      throw new ServerError('MESSAGE_TOO_LARGE', 'Audio came faster than it could be taken.');
+    }
+    this.behindBytes += frame.length;
+    this.behind.push(frame.slice());
   }
 
   /** Closes the open segment where the audio stands now. */
@@ -94,6 +104,7 @@ export class Recording {
   close(): Promise<void> {
     this.closed = true;
     this.behind = [];
+    this.behindBytes = 0;
     return this.intake.close();
   }
 
@@ -125,7 +136,8 @@ export class Recording {
         this.beginFinalize();
       } else {
         this.behind.shift();
-        this.intake.push(next);
+        this.behindBytes -= next.length;
+        this.intake.push(next); // cannot be too much: a cut left nothing waiting, and `push` bounds what is behind
       }
     }
     if (this.behind.length > 0 || this.cutting || this.closed) return;

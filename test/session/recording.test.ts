@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CodecPool } from '../../src/audio/codec-pool.js';
 import type { Slot, SlotOwner } from '../../src/inference/stream-table.js';
+import { LIMITS } from '../../src/limits.js';
 import type { RecordingConfig } from '../../src/protocol/types.js';
 import { Recording, type RecordingListener } from '../../src/session/recording.js';
 import type { Segment } from '../../src/transcript/transcript.js';
@@ -89,6 +90,18 @@ test('frames behind a finalize that waits hold the sender back until they are in
   assert.ok(studio.recording.accepts());
   assert.ok(studio.said.includes('room'));
   assert.equal(studio.recording.receivedFrames, 100);
+});
+
+test('a sender that goes on behind a finalize is refused before its frames fill the memory', async () => {
+  const studio = new Studio();
+  studio.recording.finalize();
+  studio.recording.finalize(); // holds what follows
+  const frame = new Uint8Array(LIMITS.maxFrameBytes);
+  studio.recording.push(frame);
+  studio.recording.push(frame);
+  assert.throws(() => studio.recording.push(frame), { code: 'MESSAGE_TOO_LARGE' });
+  await studio.engine.settle();
+  assert.equal(studio.recording.receivedFrames, frame.length, 'what was taken is not lost');
 });
 
 test('the frame handed in may be used again at once', async () => {
