@@ -80,6 +80,9 @@ export class CodecPool {
       idleTimeout: IDLE_FILE_THREAD_MS,
       maxQueue: LIMITS.maxQueuedFiles,
     });
+    // A thread that dies between two tasks (a promise that a decoder left behind) has been replaced already; an
+    // error event without a listener would end the process.
+    for (const pool of [this.#streamThreads, this.#fileThread]) pool?.on('error', () => {});
   }
 
   /** Streams open now. */

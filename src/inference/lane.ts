@@ -53,6 +53,9 @@ export class Lane implements BatchLane {
       atomics: 'sync',
       workerData: setup,
     });
+    // A thread that dies between two steps has been replaced already, and the next step says that its session is
+    // gone; an error event without a listener would end the process.
+    this.pool.on('error', () => {});
   }
 
   /** @throws ServerError PROVIDER_UNAVAILABLE or MODEL_INVALID, with the runtime's own words */

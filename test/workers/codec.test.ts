@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { describe, test } from 'node:test';
+import { describe, mock, test } from 'node:test';
+import { Piscina } from 'piscina';
 import { openCodecSlot, runCodecJob } from '../../src/audio/codec-job.js';
 import { CodecPool } from '../../src/audio/codec-pool.js';
 import { codecSlabBytes, codecSlotAt } from '../../src/audio/codec-slab.js';
@@ -28,6 +29,21 @@ describe('files in the codec pool', () => {
       const raw = await pool.decodeFile(toneBytes.slice(), { maxSeconds, format });
       assert.equal(raw.length, 3_200);
     } finally {
+      await pool.close();
+    }
+  });
+
+  test('outlive a thread that dies between two of them', async () => {
+    const run = mock.method(Piscina.prototype, 'run');
+    const pool = new CodecPool();
+    try {
+      await pool.decodeFile(await readFile(sampleWavPath), { maxSeconds });
+      const threads = run.mock.calls[0]?.this as Piscina;
+      threads.emit('error', new Error('a promise that a decoder left behind'));
+      const again = await pool.decodeFile(await readFile(sampleWavPath), { maxSeconds });
+      assert.equal(again.length, 111_360);
+    } finally {
+      run.mock.restore();
       await pool.close();
     }
   });
