@@ -124,9 +124,10 @@ export function renderFile(
   };
 }
 
+/** What went wrong inside is for the log: its words may hold paths. */
 export function renderError(code: ErrorCode, detail?: string): ErrorMessage {
   const { text, retryable } = ERRORS[code];
-  const extra = detail === undefined ? {} : { detail };
+  const extra = detail === undefined || code === 'INTERNAL' ? {} : { detail };
   return { type: 'error', error: text, code, retryable, ...extra, timestamp: timestamp() };
 }
 

@@ -93,6 +93,8 @@ async function transcribeFile(context: ServerContext, request: FastifyRequest, r
     raw.write(style.render('result', result));
   } catch (thrown) {
     const error = toServerError(thrown);
+    if (error.code === 'INTERNAL') context.log.error({ err: thrown }, 'an upload failed');
+    context.metrics.countError(error.code);
     raw.write(style.render('error', renderError(error.code, error.detail)));
   }
   raw.end();

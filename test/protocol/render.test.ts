@@ -130,3 +130,8 @@ test('detail is there only when there is some', () => {
   assert.equal(renderWarning('AUDIO_IGNORED', 'why').detail, 'why');
   assert.equal(renderWarning('AUDIO_IGNORED').type, 'warning');
 });
+
+test('what went wrong inside is not told to strangers', () => {
+  const { detail, code } = renderError('INTERNAL', "ENOENT: no such file '/srv/models/x.onnx'");
+  assert.deepEqual([code, detail], ['INTERNAL', undefined]);
+});
