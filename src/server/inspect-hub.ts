@@ -172,6 +172,8 @@ export class InspectHub {
   }
 
   #receive(state: WatcherState, text: string): void {
+    // An answer is much longer than its request: who asks on and on and does not read gets no more.
+    if (state.watcher.bufferedAmount > LIMITS.outboxHardBytes) return;
     const request = text.length > LIMITS.maxControlBytes ? null : parseWatchRequest(text);
     if (request === null) {
       send(state, { type: 'error', error: 'Expected {"type":"watch","session":"<id>" or null}.' });

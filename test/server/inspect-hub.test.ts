@@ -51,6 +51,17 @@ describe('inspect hub', () => {
     return { hub, watching };
   }
 
+  it('answers no more requests of a watcher that does not read', () => {
+    directory.open('a');
+    const { watching } = following('a');
+    const answered = watcher.all('watching').length;
+    watcher.bufferedAmount = LIMITS.outboxHardBytes + 1;
+    watching.receive(watch('a'));
+    watching.receive('nonsense');
+    assert.equal(watcher.all('watching').length, answered);
+    assert.equal(watcher.all('error').length, 0);
+  });
+
   it('attaches nothing while nobody looks, and detaches when the last watcher leaves', () => {
     const { actor } = directory.open('a');
     const inspect = mock.method(actor.system, 'inspect');
