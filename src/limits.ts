@@ -12,6 +12,8 @@ export const LIMITS = {
    * receiver has buffered, so one frame of the largest size may come on top of another.
    */
   maxWaitingAudioBytes: 2 << 20,
+  /** A request, its body included, must have come within this: an upload that trickles in holds its place. */
+  requestTimeoutMs: 600_000,
   /** Uploaded files that wait for the thread that decodes them. */
   maxQueuedFiles: 16,
   /** One control message; hotword lists are the longest. */

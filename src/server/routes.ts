@@ -35,7 +35,11 @@ function asServerError(error: FastifyError): ServerError {
 }
 
 export async function createRoutes(context: ServerContext): Promise<FastifyInstance> {
-  const app: FastifyInstance = Fastify({ logger: false, forceCloseConnections: true, trustProxy: true });
+  const app: FastifyInstance = Fastify({
+    logger: false,
+    forceCloseConnections: true,
+    requestTimeout: LIMITS.requestTimeoutMs,
+  });
   app.server.maxConnections = LIMITS.maxHttpConnections;
   app.setErrorHandler((thrown: FastifyError, _request, reply) => {
     const error = asServerError(thrown);

@@ -5,6 +5,7 @@ import { type AddressInfo, connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { ServerError } from '../../src/errors.js';
+import { LIMITS } from '../../src/limits.js';
 import { startServer } from '../../src/server/server.js';
 import { FakeEngine } from '../helpers/fake-engine.js';
 import { bytesOf, CHUNK, spoken } from '../helpers/fake-model.js';
@@ -93,6 +94,12 @@ test('a server whose last lane is lost tells its streams and stops as failed', a
   assert.ok(lane.fail());
   assert.equal((await client.until('error')).code, 'ENGINE_FAILED');
   assert.deepEqual(await server.stopped, { outcome: 'failed', code: 'ENGINE_FAILED' });
+});
+
+test('a request that trickles in is bounded in time: it may hold a place of the uploads', async () => {
+  const { server, stop } = await startScriptedServer();
+  assert.equal(server.app.server.requestTimeout, LIMITS.requestTimeoutMs);
+  await stop();
 });
 
 test('an address that cannot be read is refused with 400', async () => {
