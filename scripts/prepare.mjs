@@ -21,8 +21,8 @@ const hashOf = (...files) => {
 const stampIs = (file, value) => existsSync(file) && readFileSync(file, 'utf8') === value;
 
 function run(command, args, env = {}) {
-  // npm is a .cmd file on Windows, which needs a shell.
-  const shell = process.platform === 'win32';
+  // npm is a .cmd file on Windows, which needs a shell; node is none, and its path has a space that a shell would cut.
+  const shell = process.platform === 'win32' && command === 'npm';
   const { status, error } = spawnSync(command, args, {
     cwd: root,
     stdio: ['ignore', 2, 2], // standard output belongs to the command that is run in the end
