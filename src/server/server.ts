@@ -111,6 +111,7 @@ export async function startServer(
     const stats = context.recogniser?.engine.stats;
     for (const histogram of [metrics.chunk, metrics.final, stats?.step, stats?.run, stats?.wait])
       histogram?.rotate();
+    eventLoop.rotate();
   }
 
   const app = await createRoutes(context);
