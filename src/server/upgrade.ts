@@ -74,7 +74,8 @@ export function acceptUpgrades(
   const sockets = new WebSocketServer({
     noServer: true,
     clientTracking: true, // for closeSockets
-    maxPayload: LIMITS.maxFrameBytes,
+    // Twice the bound: ws closes without a word, so what is not far beyond it is left for the session to refuse.
+    maxPayload: 2 * LIMITS.maxFrameBytes,
     perMessageDeflate: context.config.deflate ? DEFLATE : false,
   });
   server.on('upgrade', (request, socket, head) => {

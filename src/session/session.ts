@@ -163,6 +163,9 @@ export class Session implements SlotOwner, RecordingListener {
   onBinary(frame: Uint8Array): void {
     this.lastHeardMs = performance.now();
     this.guarded(() => {
+      if (frame.length > LIMITS.maxFrameBytes) {
+        throw new ServerError('MESSAGE_TOO_LARGE', `A frame may have ${LIMITS.maxFrameBytes} bytes.`);
+      }
       const message = controlInBinary(frame);
       if (message !== null) this.control(message);
       else this.audio(frame);

@@ -90,9 +90,10 @@ test('what the model cannot do is a warning, not silence and not an end', async 
   await client.close();
 });
 
-test('an oversized frame closes that connection with 1009 and hurts nobody else', async () => {
+test('an oversized frame is answered, closes its connection with 1009 and hurts nobody else', async () => {
   const [victim, other] = [await TestClient.open(live.ws), await TestClient.open(live.ws)];
   victim.socket.send(new Uint8Array(2 << 20));
+  assert.equal((await victim.until('error')).code, 'MESSAGE_TOO_LARGE');
   assert.equal(await victim.closed(), 1009);
   const stopped = await other.transcribe(cut(bytesOf(speech), 3_200));
   assert.ok(stopped.total_duration > 1);

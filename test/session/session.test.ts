@@ -39,6 +39,13 @@ test('speech comes back as partials, then as a transcription with word times aft
   );
 });
 
+test('a frame that is too large is answered with its code before the connection ends', () => {
+  const { socket, session } = openFakeSession();
+  session.onBinary(new Uint8Array(LIMITS.maxFrameBytes + 1));
+  assert.equal(socket.last('error').code, 'MESSAGE_TOO_LARGE');
+  assert.equal(session.activity, 'closed');
+});
+
 test('messages are numbered 1, 2, 3 …', async () => {
   const { engine, socket, say, speak } = openFakeSession();
   say(START);
