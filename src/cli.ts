@@ -1,11 +1,18 @@
 /** The command line. Options come from config.ts; a bad value ends with a clear message and exit code 2. */
-import { Command, CommanderError, Option } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { MACHINE_FORMATS, MACHINE_NAMES } from '../machines/index.js';
 import { type Config, envOf, flagOf, loadConfig, OPTION_NAMES, OPTIONS, type OptionName } from './config.js';
 import { ServerError } from './errors.js';
 import { packageVersion } from './paths.js';
 
 const EXIT_USAGE = 2;
+
+/** A count or a time of the bench command, which has no options in the schema. */
+function positive(value: string): number {
+  const number = Number(value);
+  if (Number.isInteger(number) && number > 0) return number;
+  throw new InvalidArgumentError('A whole number above 0 is needed.');
+}
 
 /** Adds the given options of the schema to a command. */
 function withOptions(command: Command, names: readonly OptionName[]): Command {
@@ -60,8 +67,8 @@ function buildProgram(finish: (code: number) => void): Command {
     .command('bench')
     .description('Run a paced load of speech against a running server.')
     .option('--url <url>', 'its WebSocket', 'ws://localhost:8000/ws/transcribe')
-    .option('--connections <n>', 'streams at once', '16')
-    .option('--duration <s>', 'seconds', '30')
+    .option('--connections <n>', 'streams at once', positive, 16)
+    .option('--duration <s>', 'seconds', positive, 30)
     .option('--json', 'print JSON')
     .action(async (flags) => finish(await (await import('./commands/bench.js')).runBench(flags)));
   return program;

@@ -47,6 +47,7 @@ const bad: readonly (readonly [string[], Record<string, string>, RegExp])[] = [
   [['start', '--no-such-option'], {}, /--no-such-option/],
   [['frobnicate'], {}, /frobnicate|too many arguments/i],
   [['transcribe'], {}, /files/],
+  [['bench', '--connections', 'many'], {}, /--connections/],
 ];
 for (const [args, env, says] of bad) {
   test(`"${[...args, ...Object.keys(env)].join(' ')}" ends with exit code 2 and says what is wrong`, async () => {

@@ -3,16 +3,16 @@ import { generateLoad } from '../../benchmarks/load/generator.js';
 
 export interface BenchFlags {
   url: string;
-  connections: string;
-  duration: string;
+  connections: number;
+  duration: number;
   json?: boolean;
 }
 
 export async function runBench(flags: BenchFlags): Promise<number> {
   const report = await generateLoad({
     url: flags.url,
-    connections: Number(flags.connections),
-    seconds: Number(flags.duration),
+    connections: flags.connections,
+    seconds: flags.duration,
   });
   if (flags.json) process.stdout.write(`${JSON.stringify(report)}\n`);
   else {
