@@ -8,7 +8,9 @@
 
 import argparse
 import asyncio
+import contextlib
 import json
+import signal
 import sys
 import wave
 
@@ -93,7 +95,8 @@ async def transcribe(options: argparse.Namespace) -> str:
     async with websockets.connect(options.url) as socket:
         await socket.send(json.dumps({"type": "start_recording", "config": config}))
         sending = asyncio.create_task(send_audio(socket, chunks))
-        asyncio.get_running_loop().add_signal_handler(2, sending.cancel)
+        with contextlib.suppress(NotImplementedError):  # Windows has no signal handlers in its loop
+            asyncio.get_running_loop().add_signal_handler(signal.SIGINT, sending.cancel)
         async for text in socket:
             message = json.loads(text)
             show(message)

@@ -19,7 +19,7 @@ import { Connector } from './client/connector.js';
 import { Deferred, Emitter, RNNTClientError } from './client/emitter.js';
 import { LatencyWindow } from './client/latency.js';
 import { withDefaults } from './client/options.js';
-import { Recording } from './client/recording.js';
+import { Recording, statsOf } from './client/recording.js';
 
 export { RNNTClientError } from './client/emitter.js';
 
@@ -94,19 +94,10 @@ export class RNNTClient extends Emitter {
 
   /** @returns {import('./client/types.js').ClientStats} */
   get stats() {
-    const rec = this.#recording ?? this.#lastRecording;
-    const rate = rec?.rate ?? 1;
     return {
-      chunkMs: (rec?.chunkMs ?? new LatencyWindow()).summary(),
-      wordMs: (rec?.wordMs ?? new LatencyWindow()).summary(),
+      ...statsOf(this.#recording ?? this.#lastRecording),
       rttMs: this.#rttMs.summary(),
-      queuedSeconds: (rec?.log.unsentFrames ?? 0) / rate,
-      unacknowledgedSeconds: (rec?.log.unacknowledgedFrames ?? 0) / rate,
-      droppedSeconds: (rec?.droppedFrames ?? 0) / rate,
-      skippedSeconds: (rec?.skippedFrames ?? 0) / rate,
       reconnects: this.#reconnects,
-      lag: rec?.lag ?? 0,
-      droppedPartials: rec?.droppedPartials ?? 0,
     };
   }
 
@@ -150,9 +141,9 @@ export class RNNTClient extends Emitter {
   send(audio) {
     const recording = this.#recording;
     if (!recording || recording.stopping) return;
-    const seconds = recording.push(audio, this.#connector.ready);
-    if (seconds > 0)
-      this.emit('dropped', { seconds, totalSeconds: recording.droppedFrames / recording.rate });
+    const { outgoing } = recording;
+    const seconds = outgoing.push(audio, this.#connector.ready);
+    if (seconds > 0) this.emit('dropped', { seconds, totalSeconds: outgoing.droppedFrames / outgoing.rate });
     this.#pump();
   }
 
@@ -189,7 +180,7 @@ export class RNNTClient extends Emitter {
 
   /** Closes the current segment now, after all audio that was sent so far; it comes as a `transcription`. */
   finalize() {
-    this.#recording?.mark({ type: 'finalize' }, this.#connector.ready);
+    this.#recording?.outgoing.mark({ type: 'finalize' }, this.#connector.ready);
     this.#pump();
   }
 
@@ -220,7 +211,7 @@ export class RNNTClient extends Emitter {
     }
     if (!this.#stopping) {
       this.#stopping = new Deferred();
-      recording.mark({ type: 'stop_recording' }, this.#connector.ready);
+      recording.outgoing.mark({ type: 'stop_recording' }, this.#connector.ready);
       recording.stopping = true;
       this.#pump();
     }
@@ -259,10 +250,7 @@ export class RNNTClient extends Emitter {
     const recording = this.#recording;
     if (recording) {
       const started = message.state === 'recording';
-      recording.log.rewind(started || recording.confirmed ? Number(message.received_samples) : 0);
-      if (!started && !recording.confirmed) this.#beginRecording();
-      // Idle although it had started: our stop arrived, and its answer is among the replayed messages.
-      else if (!started) recording.log.skipAll();
+      if (recording.resume(started, Number(message.received_samples))) this.#beginRecording();
       this.#heartbeat(true);
     }
     this.#connector.setState('resumed', { fresh: false });
@@ -286,51 +274,16 @@ export class RNNTClient extends Emitter {
         this.emit('warning', { code: String(message.code), text: String(message.warning), ...detail });
         break;
       }
-      default:
-        if (this.#recording) this.#onRecordingMessage(this.#recording, message);
-    }
-  }
-
-  /**
-   * @param {Recording} recording
-   * @param {Message} message
-   */
-  #onRecordingMessage(recording, message) {
-    switch (message.type) {
-      case 'ack':
-        recording.log.acknowledge(Number(message.received_samples));
-        this.#releaseDrained();
-        break;
-      case 'partial': {
-        const { partial, latency } = recording.partial(message);
-        this.emit('partial', partial);
-        if (Object.keys(latency).length > 0) this.emit('latency', latency);
-        break;
-      }
-      case 'transcription': {
-        const { segment, latency } = recording.segment(message);
-        this.emit('transcription', segment);
-        if (Object.keys(latency).length > 0) this.emit('latency', latency);
-        break;
-      }
-      case 'speech_started':
-      case 'speech_ended':
-        this.emit(message.type, { audio_time: recording.appTime(Number(message.audio_time)) });
-        break;
-      case 'metrics':
-        recording.lag = Number(message.lag);
-        recording.droppedPartials = Number(message.dropped_partials);
-        this.emit('metrics', /** @type {import('./client/types.js').ServerMetrics} */ (message));
-        break;
       case 'recording_stopped':
-        this.#stopping?.resolve(recording.result());
+        if (this.#recording) this.#stopping?.resolve(this.#recording.result());
         this.#stopping = null;
         this.#recording = null;
         this.#heartbeat(false);
-        this.#releaseDrained();
         break;
-      default: // A later protocol's message: ours to ignore.
+      default:
+        for (const [type, detail] of this.#recording?.results.receive(message) ?? []) this.emit(type, detail);
     }
+    this.#releaseDrained();
   }
 
   /** @param {RNNTClientError} error */
@@ -343,7 +296,7 @@ export class RNNTClient extends Emitter {
 
   #beginRecording() {
     if (!this.#recording) return;
-    this.#recording.log.resumable = this.#connector.session?.token !== null;
+    this.#recording.outgoing.log.resumable = this.#connector.session?.token !== null;
     this.#heartbeat(true);
     this.#connector.link?.sendMessage(this.#recording.startMessage);
     this.#pump();
@@ -372,7 +325,7 @@ export class RNNTClient extends Emitter {
     const { link, ready } = this.#connector;
     const recording = this.#recording;
     if (!recording || !link || !ready || this.#pumpTimer !== null) return;
-    if (recording.pump(link)) {
+    if (recording.outgoing.pump(link)) {
       if (this.state === 'resumed') this.#connector.setState('live');
     } else {
       this.#pumpTimer = this.options.clock.setTimeout(() => {
@@ -391,7 +344,7 @@ export class RNNTClient extends Emitter {
   #roomy() {
     const recording = this.#recording;
     if (!recording) return true;
-    const { unsentFrames, unacknowledgedFrames } = recording.log;
+    const { unsentFrames, unacknowledgedFrames } = recording.outgoing.log;
     return (
       unsentFrames < DRAINED_SECONDS * recording.rate &&
       unacknowledgedFrames < (this.options.maxBacklogSeconds / 2) * recording.rate

@@ -5,6 +5,8 @@ import { describe, it } from 'node:test';
 import { inPackage } from '../../src/paths.js';
 import { documents, readDocument } from './blocks.js';
 
+const { scripts } = JSON.parse(readFileSync(inPackage('package.json'), 'utf8')) as { scripts: object };
+
 /** A heading as the fragment of a link, as GitHub makes it. */
 const fragment = (heading: string): string =>
   heading
@@ -15,6 +17,22 @@ const fragment = (heading: string): string =>
 
 const fragments = (markdown: string): string[] =>
   [...markdown.replace(/^```[\s\S]*?^```/gm, '').matchAll(/^#+ (.*)$/gm)].map((match) => fragment(match[1]!));
+
+describe('pages and source files that the documents name', () => {
+  for (const path of documents()) {
+    it(`in ${path} exist`, () => {
+      const text = readDocument(path);
+      for (const [, page = ''] of text.matchAll(/[`/](static\/[\w/-]+\.(?:html|js|wav))\b/g))
+        assert.ok(existsSync(inPackage(page)), page);
+      for (const [, file = ''] of text.matchAll(
+        /`((?:src|test|machines|workers|scripts|deploy|examples)\/[\w./-]+\.\w+)`/g,
+      ))
+        assert.ok(existsSync(inPackage(file)), file);
+      for (const [, script = ''] of text.matchAll(/npm run (?:--silent )?([a-z]+)/g))
+        assert.ok(script in scripts, `npm run ${script}`);
+    });
+  }
+});
 
 describe('links between the documents', () => {
   for (const path of documents()) {

@@ -3,8 +3,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { inPackage } from '../../src/paths.js';
 import { type LiveServer, startLiveServer } from '../helpers/live-server.js';
-import { runScript } from '../helpers/run-program.js';
+import { runProgram, runScript } from '../helpers/run-program.js';
 
 describe('the Node examples against the real server', { timeout: 120_000 }, () => {
   let server: LiveServer;
@@ -53,6 +54,26 @@ describe('the Node examples against the real server', { timeout: 120_000 }, () =
       .map((line) => JSON.parse(line) as { type: string });
     assert.equal(messages[0]?.type, 'recording_started');
     assert.equal(messages.at(-1)?.type, 'recording_stopped');
+  });
+
+  it('nodejs-client recognises what the recorder writes while it records', async () => {
+    const recorder = join(folder, 'sox');
+    const speech = inPackage('static', 'sample.wav');
+    await writeFile(recorder, `#!/bin/sh\n[ "$1" = --version ] || tail -c +45 '${speech}'\n`, {
+      mode: 0o755,
+    });
+    const args = ['examples/nodejs-client.js', '--url', server.ws];
+    const run = await runProgram(process.execPath, args, { PATH: `${folder}:${process.env.PATH}` });
+    assert.equal(run.code, 0, run.stderr);
+    assert.match(run.stdout, /^Speak\. Ctrl\+C ends\./);
+    assert.match(run.stdout, /segment\(s\) in 6\.96 s of audio/);
+  });
+
+  it('nodejs-client says how to get a recorder where there is none', async () => {
+    const args = ['examples/nodejs-client.js', '--url', server.ws];
+    const run = await runProgram(process.execPath, args, { PATH: '/nonexistent' });
+    assert.equal(run.code, 1);
+    assert.match(run.stderr, /Recording needs sox or arecord/);
   });
 
   it('nodejs-client says what to do where nobody listens', async () => {

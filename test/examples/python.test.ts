@@ -39,6 +39,16 @@ describe('python-client.py', { skip: missing('websockets'), timeout: 60_000 }, (
     assert.match(run.stdout, /^ {4}\d\.\d\d \w+ {2}\d\.\d\d \w+/m);
   });
 
+  it('streams the microphone for as long as it is told', async () => {
+    const run = await runProgram(
+      python,
+      ['examples/python-client.py', '--url', server.ws, '--duration', '4'],
+      { PYTHONPATH: inPackage('test', 'examples', 'fake-microphone'), PYTHONDONTWRITEBYTECODE: '1' },
+    );
+    assert.equal(run.code, 0, run.stderr);
+    assert.match(run.stdout, /^ {4}\d\.\d\d \w+ {2}\d\.\d\d \w+/m);
+  });
+
   it('says what to do where nobody listens', async () => {
     const run = await client('--url', 'ws://127.0.0.1:9/', '--file', 'static/sample.wav');
     assert.equal(run.code, 1);
