@@ -7,7 +7,7 @@ import { type ErrorCode, ServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { inPackage } from '../paths.js';
 import { renderError } from '../protocol/render.js';
-import { retryAfter } from './admission.js';
+import { admit, retryAfter } from './admission.js';
 import { type ServerContext, statusOf } from './context.js';
 import { openApi } from './openapi.js';
 import { createPrometheus } from './prometheus.js';
@@ -62,6 +62,11 @@ export async function createRoutes(context: ServerContext): Promise<FastifyInsta
   app.get('/health/ready', async (_request, reply) => reply.code(ready()).send(health(context)));
   app.get('/health/live', async () => health(context));
   app.get('/health/extended', async () => extendedHealth(context));
+  // A browser cannot see why its WebSocket was refused; asking by plain HTTP tells it, with Retry-After.
+  app.get('/ws/transcribe', async (request) => {
+    admit(context, request.raw, new URL(request.url, 'http://localhost'));
+    throw new ServerError('UPGRADE_REQUIRED');
+  });
   app.get('/ws/status', async () => liveStatus(context));
   const prometheus = createPrometheus(context);
   app.get('/metrics', async (_request, reply) =>

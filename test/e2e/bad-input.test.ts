@@ -122,6 +122,10 @@ test('the stream past the last slot is refused with 503, Retry-After and a reaso
   assert.equal(refused.body.code, 'AT_CAPACITY');
   assert.equal(refused.body.retryable, true);
   assert.ok(Number(refused.headers['retry-after']) > 0);
+  const asked = await fetch(live.ws.replace('ws:', 'http:'));
+  assert.equal(asked.status, 503, 'a browser can ask why by plain HTTP');
+  assert.ok(Number(asked.headers.get('retry-after')) > 0);
+  await asked.arrayBuffer();
   await Promise.all(clients.map((client) => client.close()));
 });
 
@@ -131,6 +135,12 @@ test('a second connection with the same client_id is closed with 4409', async ()
   assert.equal(await second.closed(), 4409);
   assert.equal(second.received[0]!.code, 'CLIENT_ID_IN_USE');
   await first.close();
+});
+
+test('plain HTTP on the WebSocket address is told to upgrade', async () => {
+  const response = await fetch(live.ws.replace('ws:', 'http:'));
+  assert.equal(response.status, 426);
+  assert.equal(((await response.json()) as { code: string }).code, 'UPGRADE_REQUIRED');
 });
 
 test('an unknown WebSocket path is refused with 404', async () => {
