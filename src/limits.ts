@@ -12,6 +12,8 @@ export const LIMITS = {
    * receiver has buffered, so one frame of the largest size may come on top of another.
    */
   maxWaitingAudioBytes: 2 << 20,
+  /** Samples beyond real time (1.5 s) from which a stream counts as a file and goes behind the live ones. */
+  aheadSamples: 24_000,
   /** Uploaded files that wait for the thread that decodes them. */
   maxQueuedFiles: 16,
   /** One control message; hotword lists are the longest. */
