@@ -36,7 +36,13 @@ interface Receiver {
   on(event: 'message', listener: () => void): void;
   write(bytes: Uint8Array): void;
 }
-const { Receiver: ReceiverClass } = ws as unknown as { Receiver: new (options: object) => Receiver };
+interface Sender {
+  send(text: string, options: object, done?: () => void): void;
+}
+const { Receiver: ReceiverClass, Sender: SenderClass } = ws as unknown as {
+  Receiver: new (options: object) => Receiver;
+  Sender: new (socket: object) => Sender;
+};
 const receiver = new ReceiverClass({ isServer: true, maxPayload: 1 << 20, allowSynchronousEvents: true });
 receiver.on('message', () => {});
 const masked = Buffer.concat([
@@ -46,6 +52,13 @@ const masked = Buffer.concat([
 parts.add(
   'ws: parse and unmask a frame of 3,200 bytes',
   times(100, () => receiver.write(masked)),
+);
+const sender = new SenderClass({ write: () => true, cork() {}, uncork() {} });
+const text = 'x'.repeat(700);
+const unmasked = { binary: false, mask: false, fin: true, compress: false };
+parts.add(
+  'ws: frame a partial of 700 characters',
+  times(100, () => sender.send(text, unmasked)),
 );
 await parts.run();
 report(parts, () => 100);

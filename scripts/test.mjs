@@ -16,6 +16,6 @@ const found = [];
 })(join(root, 'dist', 'test'));
 const files = found.filter((file) => filters.every((filter) => file.includes(filter))).sort();
 // Two files at a time: most of them own a server with inference threads.
-const args = ['--enable-source-maps', '--test', '--test-concurrency=2', '--test-timeout=180000', ...files];
+const args = ['--enable-source-maps', '--test', '--test-concurrency=2', '--test-timeout=600000', ...files];
 const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
 process.exitCode = status ?? 1;

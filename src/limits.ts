@@ -14,6 +14,8 @@ export const LIMITS = {
   maxWaitingAudioBytes: 2 << 20,
   /** A request, its body included, must have come within this: an upload that trickles in holds its place. */
   requestTimeoutMs: 600_000,
+  /** Samples beyond real time (1.5 s) from which a stream counts as a file and goes behind the live ones. */
+  aheadSamples: 24_000,
   /** Uploaded files that wait for the thread that decodes them. */
   maxQueuedFiles: 16,
   /** One control message; hotword lists are the longest. */

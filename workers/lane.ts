@@ -133,6 +133,7 @@ async function init(): Promise<LaneAnswer> {
     logSeverityLevel: 3,
   });
   checkNames(session);
+  checkOutputs(await session.run(feedsFor(1)));
   for (const size of probeSizes(maxBatch)) await session.run(feedsFor(size));
   const stepMs = performance.now() - started;
   return { runMs: stepMs, stepMs };
@@ -149,6 +150,19 @@ function checkNames(made: InferenceSession): void {
   ];
   if (missing.length > 0)
     throw new Error(`the graph and its manifest disagree: missing ${missing.join(', ')}`);
+}
+
+/** The types and sizes that scatter relies on: a wrong one would be read as garbage, not as an error. */
+function checkOutputs(answer: InferenceSession.OnnxValueMapType): void {
+  const check = (name: string, type: string, count: number): void => {
+    const output = answer[name]!;
+    if (output.type === type && output.size === count) return;
+    throw new Error(`output ${name} is ${output.type} × ${output.size}, the manifest says ${type} × ${count}`);
+  };
+  check(names.tokens, 'int32', resultTokens);
+  check(names.logp, 'float32', resultTokens);
+  if (names.vad !== null) check(names.vad, 'float32', frames);
+  for (const tensor of layout.state) check(tensor.output, tensor.type, tensor.elements);
 }
 
 async function probe(size: number, repeats: number): Promise<LaneAnswer> {

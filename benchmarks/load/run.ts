@@ -9,6 +9,7 @@ import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { loadModel } from '../../src/models/store.js';
 import { packageVersion } from '../../src/paths.js';
 import { generateLoad, type LoadReport } from './generator.js';
 
@@ -170,6 +171,7 @@ if (values.json) {
   const report = {
     made: new Date().toISOString(),
     version: packageVersion,
+    model: (await loadModel('default')).manifest.name,
     machine,
     bare_step_cpu_ms: bare,
     highest,

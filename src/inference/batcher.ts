@@ -53,6 +53,8 @@ export class Batcher {
   private readonly idle: BatchLane[] = [];
   /** The slots of the batch that is being told; read to its end before another lane can return. */
   private readonly returned: Int32Array;
+  /** By slot: since when it waits for a lane. */
+  private readonly queuedMs: Float64Array;
   private lanes = 0;
   /** Every lane is lost: streams are given up as soon as they have something to run. */
   private dead = false;
@@ -68,6 +70,7 @@ export class Batcher {
     this.options = { now: () => performance.now(), defer: (pump) => void setImmediate(pump), ...options };
     this.queues = new SlotQueues(table.slots.length, 3);
     this.returned = new Int32Array(options.maxBatch);
+    this.queuedMs = new Float64Array(table.slots.length);
   }
 
   addLane(lane: BatchLane): void {
@@ -95,7 +98,7 @@ export class Batcher {
     const queue = QUEUE[slot.priority];
     const stands = this.queues.queueOf(slot.index);
     if (stands === queue) return;
-    if (stands < 0) slot.readySinceMs = this.options.now();
+    if (stands < 0) this.queuedMs[slot.index] = this.options.now();
     this.queues.push(queue, slot.index);
     this.schedule();
   };
@@ -151,7 +154,7 @@ export class Batcher {
   }
 
   private async run(lane: BatchLane, count: number): Promise<void> {
-    const waitMs = this.options.now() - this.table.slots[lane.batch[0]!]!.readySinceMs;
+    const waitMs = this.options.now() - this.queuedMs[lane.batch[0]!]!;
     let answer: LaneAnswer;
     try {
       answer = await lane.step(count);

@@ -4,6 +4,8 @@
  * result can never reach the next tenant.
  */
 import type { SampleSink } from '../audio/sink.js';
+import { LIMITS } from '../limits.js';
+import { Arrivals } from './arrivals.js';
 import {
   BANK,
   FRESH,
@@ -25,7 +27,8 @@ export interface SlotOwner {
   onFault(slot: Slot): void;
 }
 
-/** How urgent a slot's work is: flushes before live audio before uploads. */
+/** How urgent a slot's work is: flushes before live audio before uploads and other audio that comes faster than
+ * anybody speaks. */
 export const PRIORITIES = ['flush', 'live', 'bulk'] as const;
 export type Priority = (typeof PRIORITIES)[number];
 
@@ -42,8 +45,8 @@ export class Slot implements SampleSink {
   /** Set by the batcher: a lane is working on this slot. */
   inFlight = false;
   failures = 0;
-  /** performance.now() when the chunk that is next became complete. */
-  readySinceMs = 0;
+  /** When the last sample of the chunk that was committed last had arrived, milliseconds of the clock. */
+  arrivedMs = 0;
 
   /** Absolute samples written, and taken by committed steps, since the start of the recording. */
   written = 0;
@@ -54,9 +57,16 @@ export class Slot implements SampleSink {
 
   private readonly header: Int32Array;
   private readonly chunkSamples: number;
+  private readonly arrivals: Arrivals;
   private readonly onReady: (slot: Slot) => void;
 
-  constructor(index: number, slab: SharedArrayBuffer, layout: SlabLayout, onReady: (slot: Slot) => void) {
+  constructor(
+    index: number,
+    slab: SharedArrayBuffer,
+    layout: SlabLayout,
+    onReady: (slot: Slot) => void,
+    now: () => number,
+  ) {
     this.index = index;
     this.buffer = slab;
     this.byteOffset = layout.ringAt + index * layout.ringSamples * 2;
@@ -64,6 +74,7 @@ export class Slot implements SampleSink {
     this.header = new Int32Array(slab, layout.headerAt + index * HEADER_INTS * 4, HEADER_INTS);
     this.result = resultViews(slab, layout, index);
     this.chunkSamples = layout.chunkSamples;
+    this.arrivals = new Arrivals(layout.ringSamples / layout.chunkSamples, layout.chunkSamples, now);
     this.onReady = onReady;
   }
 
@@ -72,6 +83,7 @@ export class Slot implements SampleSink {
   }
 
   commit(samples: number): void {
+    this.arrivals.note(this.written, samples);
     this.written += samples;
     if (this.ready()) this.onReady(this);
   }
@@ -89,8 +101,15 @@ export class Slot implements SampleSink {
     return this.flushAt >= 0;
   }
 
+  /** The sender is faster than a voice: its chunks wait by its own doing, and behind the others'. */
+  get ahead(): boolean {
+    return this.arrivals.aheadSamples(this.written) > LIMITS.aheadSamples;
+  }
+
   get priority(): Priority {
-    return this.flushing && !this.bulk ? 'flush' : this.bulk ? 'bulk' : 'live';
+    if (this.bulk) return 'bulk';
+    if (this.flushing) return 'flush';
+    return this.ahead ? 'bulk' : 'live';
   }
 
   /** Zeroes the stream: the next step begins with an all-zero state. Only while nothing is in flight. */
@@ -129,6 +148,7 @@ export class Slot implements SampleSink {
     this.header[BANK] = 1 - this.header[BANK]!;
     this.header[FRESH] = 0;
     this.read += valid;
+    this.arrivedMs = this.arrivals.at(this.read);
     this.failures = 0;
     // Counted before the tenant is told: it may ask for a flush now, to which this step does not belong.
     const flushed = this.flushSteps > 0 && --this.flushSteps === 0;
@@ -148,10 +168,10 @@ export class StreamTable {
   readonly slots: readonly Slot[];
   private readonly vacant: Slot[] = [];
 
-  constructor(layout: SlabLayout, onReady: (slot: Slot) => void) {
+  constructor(layout: SlabLayout, onReady: (slot: Slot) => void, now = () => performance.now()) {
     this.layout = layout;
     this.slab = new SharedArrayBuffer(layout.bytes);
-    this.slots = Array.from({ length: layout.slots }, (_, i) => new Slot(i, this.slab, layout, onReady));
+    this.slots = Array.from({ length: layout.slots }, (_, i) => new Slot(i, this.slab, layout, onReady, now));
     this.vacant.push(...[...this.slots].reverse());
   }
 

@@ -16,12 +16,19 @@ export interface Model {
   readonly tokens: readonly string[];
 }
 
+/** The embedded model's name. @throws ServerError MODEL_MISSING */
+function defaultModel(): string {
+  const path = inPackage('models', 'default');
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch (cause) {
+    throw new ServerError('MODEL_MISSING', path, { cause });
+  }
+}
+
 /** A name or folder as the user gave it, as the folder that should hold manifest.json. */
 export function modelFolder(reference: string): string {
-  if (reference === 'default') {
-    const named = readFileSync(inPackage('models', 'default'), 'utf8').trim();
-    return inPackage('models', named);
-  }
+  if (reference === 'default') return inPackage('models', defaultModel());
   const looksLikePath = isAbsolute(reference) || reference.includes(sep) || reference.includes('/');
   return looksLikePath ? resolve(reference) : inPackage('models', reference);
 }

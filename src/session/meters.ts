@@ -21,9 +21,12 @@ export class SessionMetrics {
   chunkHistogram: { observe(seconds: number): void } | null = null;
   finalHistogram: { observe(seconds: number): void } | null = null;
 
-  recordChunk(latencyMs: number, audioSamples: number): void {
-    this.chunk.record(latencyMs);
-    this.chunkHistogram?.observe(latencyMs / 1000);
+  /** @param latencyMs null for a chunk that came ahead of real time */
+  recordChunk(latencyMs: number | null, audioSamples: number): void {
+    if (latencyMs !== null) {
+      this.chunk.record(latencyMs);
+      this.chunkHistogram?.observe(latencyMs / 1000);
+    }
     this.audioSamples += audioSamples;
   }
 

@@ -376,8 +376,9 @@ export class Session implements SlotOwner, RecordingListener {
   // ---- from the batcher -----------------------------------------------------------------------------------
 
   onStep(slot: Slot, audioSamples: number): void {
-    this.lastLatencyMs = performance.now() - slot.readySinceMs;
-    this.context.metrics.recordChunk(this.lastLatencyMs, audioSamples);
+    this.lastLatencyMs = performance.now() - slot.arrivedMs;
+    // What a file's chunks wait for is the file before them: no latency of ours.
+    this.context.metrics.recordChunk(slot.ahead ? null : this.lastLatencyMs, audioSamples);
     this.level.add(slot.result.rms);
     this.recording?.onStep(audioSamples);
     if (this.paused) this.regulate();

@@ -63,7 +63,7 @@ export const CONFIG_MEANINGS: Record<string, string> = {
   sample_rate: 'Hz. Fixed while a recording runs.',
   encoding: 'Of the binary frames. Fixed while a recording runs.',
   channels: 'Two channels are mixed to one. Fixed while a recording runs.',
-  language: 'Echoed; a model knows one language, so it changes nothing yet.',
+  language: 'A model knows one language; another one is answered with the warning `NOT_SUPPORTED`.',
   partials: 'Whether `partial` messages come.',
   partial_interval_ms: 'Least time between two partials, in milliseconds of audio.',
   vad_threshold:
@@ -74,7 +74,7 @@ export const CONFIG_MEANINGS: Record<string, string> = {
   vad_events: 'Whether `speech_started` and `speech_ended` are sent.',
   metrics: 'Whether `metrics` is sent once a second while recording.',
   hotwords:
-    'Objects `{"phrase": string, "boost": number}`. Checked and kept; they do not change recognition yet.',
+    'Objects `{"phrase": string, "boost": number}`. This version ignores them, with the warning `NOT_SUPPORTED`.',
 };
 
 function configTable(): string {

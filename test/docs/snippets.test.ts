@@ -7,7 +7,7 @@ import { documents, readDocument } from './blocks.js';
 
 const FENCE = /^```(js|sh) run\n([\s\S]*?)^```$/gm;
 
-describe('code in the documents', { timeout: 180_000 }, () => {
+describe('code in the documents', { timeout: 300_000 }, () => {
   let live: LiveServer;
   before(async () => {
     live = await startLiveServer();

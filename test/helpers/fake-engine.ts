@@ -45,7 +45,11 @@ export class FakeEngine implements Engine {
     this.capacity = { streams: options.capacity ?? slots, batch: maxBatch, stepTimes: [{ batch: 1, ms: 1 }] };
     this.stats = newStats(maxBatch);
     const layout = slabLayout(this.model.manifest, slots, ringSeconds);
-    this.table = new StreamTable(layout, (slot) => this.batcher.onReady(slot));
+    this.table = new StreamTable(
+      layout,
+      (slot) => this.batcher.onReady(slot),
+      () => this.nowMs,
+    );
     let tellLost: (error: unknown) => void = () => {};
     this.lost = new Promise((resolve) => {
       tellLost = resolve;

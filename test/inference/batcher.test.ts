@@ -139,8 +139,9 @@ test('the next tenant of a slot that left while it waited is timed from its own 
   engine.nowMs = 1_000;
   const slot = engine.lease(new Tenant())!;
   write(slot, chunk());
-  assert.equal(slot.readySinceMs, 1_000);
+  engine.nowMs = 1_005;
   await engine.settle();
+  assert.equal(slot.arrivedMs, 1_000);
 });
 
 test('a step that fails has changed nothing: the same chunks run again', async () => {
@@ -239,7 +240,6 @@ test('a batch is told how long its first stream had waited for a lane', async ()
   const { engine, slots } = crowd(1);
   engine.nowMs = 50;
   write(slots[0]!, chunk());
-  assert.equal(slots[0]!.readySinceMs, 50);
   engine.nowMs = 58;
   const waits: number[] = [];
   const observer = Reflect.get(engine.batcher, 'observer') as { onBatch: (...args: unknown[]) => void };
@@ -257,4 +257,31 @@ test('slots are idle again after their step, whoever owns them', async () => {
   assert.deepEqual(inFlight(slots), [true, true]);
   await engine.settle();
   assert.deepEqual(inFlight(slots), [false, false]);
+});
+
+test('a stream that sends faster than anybody speaks goes behind the live ones', async () => {
+  const { engine, slots, lane } = crowd(3, { maxBatch: 2 });
+  const seconds = (count: number) => marked(16_000 * count, []);
+  write(slots[0]!, seconds(2)); // all at once: a file
+  write(slots[1]!, chunk());
+  write(slots[2]!, chunk());
+  engine.pump();
+  assert.deepEqual(lane.batches, [[1, 2]]);
+  assert.equal(slots[0]!.ahead, true);
+  engine.nowMs += 2_000;
+  assert.equal(slots[0]!.ahead, false, 'after two seconds it is live again');
+  await engine.settle();
+});
+
+test('a chunk that waited behind others is timed from its own arrival', async () => {
+  const { engine, slots } = crowd(1);
+  const arrived: number[] = [];
+  slots[0]!.owner!.onStep = (slot) => void arrived.push(slot.arrivedMs);
+  for (const nowMs of [100, 200, 300]) {
+    engine.nowMs = nowMs;
+    write(slots[0]!, chunk());
+  }
+  engine.nowMs = 900;
+  await engine.settle();
+  assert.deepEqual(arrived, [100, 200, 300]);
 });
