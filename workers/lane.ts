@@ -157,7 +157,9 @@ function checkOutputs(answer: InferenceSession.OnnxValueMapType): void {
   const check = (name: string, type: string, count: number): void => {
     const output = answer[name]!;
     if (output.type === type && output.size === count) return;
-    throw new Error(`output ${name} is ${output.type} × ${output.size}, the manifest says ${type} × ${count}`);
+    throw new Error(
+      `output ${name} is ${output.type} × ${output.size}, the manifest says ${type} × ${count}`,
+    );
   };
   check(names.tokens, 'int32', resultTokens);
   check(names.logp, 'float32', resultTokens);
