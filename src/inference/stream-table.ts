@@ -45,7 +45,7 @@ export class Slot implements SampleSink {
   /** Set by the batcher: a lane is working on this slot. */
   inFlight = false;
   failures = 0;
-  /** When the last sample of the chunk that was committed last had arrived, milliseconds of the clock. */
+  /** When the chunk that was committed last could run: its last sample had arrived, or its flush was asked for. */
   arrivedMs = 0;
 
   /** Absolute samples written, and taken by committed steps, since the start of the recording. */
@@ -54,10 +54,12 @@ export class Slot implements SampleSink {
   /** Where the audio before the flush ends; −1: no flush under way. */
   private flushAt = -1;
   private flushSteps = 0;
+  private flushAskedMs = 0;
 
   private readonly header: Int32Array;
   private readonly chunkSamples: number;
   private readonly arrivals: Arrivals;
+  private readonly now: () => number;
   private readonly onReady: (slot: Slot) => void;
 
   constructor(
@@ -75,6 +77,7 @@ export class Slot implements SampleSink {
     this.result = resultViews(slab, layout, index);
     this.chunkSamples = layout.chunkSamples;
     this.arrivals = new Arrivals(layout.ringSamples / layout.chunkSamples, layout.chunkSamples, now);
+    this.now = now;
     this.onReady = onReady;
   }
 
@@ -129,6 +132,7 @@ export class Slot implements SampleSink {
   flush(silenceSamples: number): void {
     if (this.flushing) return;
     this.flushAt = this.written;
+    this.flushAskedMs = this.now();
     this.flushSteps = Math.ceil((this.written - this.read + silenceSamples) / this.chunkSamples);
     if (this.flushSteps === 0) this.finishFlush();
     else this.onReady(this);
@@ -148,7 +152,9 @@ export class Slot implements SampleSink {
     this.header[BANK] = 1 - this.header[BANK]!;
     this.header[FRESH] = 0;
     this.read += valid;
-    this.arrivedMs = this.arrivals.at(this.read);
+    // A chunk that is not full runs because of the flush: until that was asked for it waited for the client.
+    const askedMs = valid < this.chunkSamples ? this.flushAskedMs : 0;
+    this.arrivedMs = Math.max(this.arrivals.at(this.read), askedMs);
     this.failures = 0;
     // Counted before the tenant is told: it may ask for a flush now, to which this step does not belong.
     const flushed = this.flushSteps > 0 && --this.flushSteps === 0;

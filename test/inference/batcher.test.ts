@@ -285,3 +285,12 @@ test('a chunk that waited behind others is timed from its own arrival', async ()
   await engine.settle();
   assert.deepEqual(arrived, [100, 200, 300]);
 });
+
+test('a rest that waited for its flush is timed from the flush, not from when the speaker fell silent', async () => {
+  const { engine, slots } = crowd(1);
+  write(slots[0]!, marked(CHUNK / 2, []));
+  engine.nowMs = 5_000;
+  slots[0]!.flush(CHUNK);
+  await engine.settle();
+  assert.equal(slots[0]!.arrivedMs, 5_000);
+});
