@@ -1,17 +1,20 @@
 // `npm test [-- filter…]`: installs and builds what is missing, then runs the compiled tests with node:test.
 import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { prepare, root } from './prepare.mjs';
 
 prepare();
 const filters = process.argv.slice(2);
 const found = [];
+/** A test whose source is gone may still lie in dist/. */
+const hasSource = (path) =>
+  existsSync(join(root, relative(join(root, 'dist'), path)).replace(/\.js$/, '.ts'));
 (function walk(folder) {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) walk(path);
-    else if (entry.name.endsWith('.test.js')) found.push(relative(root, path));
+    else if (entry.name.endsWith('.test.js') && hasSource(path)) found.push(relative(root, path));
   }
 })(join(root, 'dist', 'test'));
 const files = found.filter((file) => filters.every((filter) => file.includes(filter))).sort();

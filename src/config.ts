@@ -98,12 +98,6 @@ export const OPTIONS = {
     unit: 's',
     doc: 'Close a connection from which nothing came for this long.',
   },
-  resumeWindow: {
-    schema: real(0, 600),
-    initial: 0,
-    unit: 's',
-    doc: 'How long a dropped session waits for its client; 0 turns resuming off.',
-  },
   drainTimeout: {
     schema: real(0, 600),
     initial: 20,

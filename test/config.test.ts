@@ -57,7 +57,7 @@ test('every bad value is named, with where it came from', () => {
 
 test('an empty value for a number is a mistake, not 0', () => {
   assert.throws(() => loadConfig({ port: '' }, {}), /--port/);
-  assert.throws(() => loadConfig({ resumeWindow: ' ' }, {}), /--resume-window/);
+  assert.throws(() => loadConfig({ drainTimeout: ' ' }, {}), /--drain-timeout/);
 });
 
 test('flags and variables have the name of their option', () => {

@@ -56,7 +56,8 @@ function assemble(engine: Engine, context: ServerContext): Recogniser {
       codecPool,
       pieces,
       defaults,
-      resumeWindowMs: config.resumeWindow * 1000,
+      // Sessions cannot be resumed yet: one ends with its socket.
+      resumeWindowMs: 0,
       metrics: context.metrics,
       log: context.log,
       onClosed: (session: Session) => {
