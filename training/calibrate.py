@@ -1,0 +1,133 @@
+r"""Word times, emission delay and word confidence of an exported model, against align.py's reference.
+
+    python evaluate.py ... --split dev --keep heard.jsonl && python evaluate.py ... --split test --keep heard.jsonl
+    python calibrate.py --work $WORK_DIR/data --alignment alignment.jsonl --model ../models/en-tiny-streaming \
+        --heard heard.jsonl --out fit.json
+
+Fits on dev (time shifts: medians; confidence: logistic regression of a word's correctness on the logit of the mean token
+probability) and reports on test: share of word starts and ends within 100 ms, emission delay (end of the word in the
+audio -> end of the step that emits its last token), calibration error in ten bins. fit.json holds the fields for the
+manifest (`fields`) and the figures (`report`).
+"""
+import argparse
+import json
+import math
+
+import numpy as np
+
+from common import Corpus, FRAME_MS
+from streaming import read_pieces
+
+
+def match(reference, hypothesis):
+    """Pairs (i, j) of equal words on a Levenshtein path."""
+    rows, columns = len(reference) + 1, len(hypothesis) + 1
+    cost = np.zeros((rows, columns), int)
+    cost[:, 0], cost[0] = range(rows), range(columns)
+    for i in range(1, rows):
+        for j in range(1, columns):
+            cost[i, j] = min(cost[i - 1, j] + 1, cost[i, j - 1] + 1, cost[i - 1, j - 1] + (reference[i - 1] != hypothesis[j - 1]))
+    i, j, pairs = rows - 1, columns - 1, []
+    while i and j:
+        if cost[i, j] == cost[i - 1, j - 1] + (reference[i - 1] != hypothesis[j - 1]):
+            i, j = i - 1, j - 1
+            if reference[i] == hypothesis[j]:
+                pairs.append((i, j))
+        elif cost[i, j] == cost[i - 1, j] + 1:
+            i -= 1
+        else:
+            j -= 1
+    return pairs
+
+
+def words_of(pieces, result):
+    """A line of heard.jsonl -> [dict(text, first frame, last frame, last step, logp)], words opened by U+2581."""
+    words = []
+    for token, frame, logp, step in zip(*(result[key] for key in ("tokens", "frames", "logps", "steps"))):
+        piece = pieces[token]
+        if piece.startswith("\u2581") or not words:
+            words.append(dict(text="", first=frame, logps=[]))
+        words[-1]["text"] += piece.replace("\u2581", "")
+        words[-1].update(last=frame, step=step)
+        words[-1]["logps"].append(logp)
+    return words
+
+
+def fit_logistic(x, y, rounds=50):
+    """Newton's method for P(y) = sigmoid(a x + b)."""
+    weights, design = np.array([1., 0.]), np.stack([x, np.ones_like(x)], 1)
+    for _ in range(rounds):
+        p = 1 / (1 + np.exp(-design @ weights))
+        hessian = (design * (p * (1 - p))[:, None]).T @ design + 1e-6 * np.eye(2)
+        weights = weights - np.linalg.solve(hessian, design.T @ (p - y) + 1e-3 * (weights - [1, 0]))
+    return weights
+
+
+def calibration_error(p, y, bins=10):
+    """Expected calibration error: mean over bins of |accuracy - confidence|, weighted by count."""
+    which = np.minimum((p * bins).astype(int), bins - 1)
+    return sum(abs(y[which == b].mean() - p[which == b].mean()) * (which == b).mean() for b in range(bins) if (which == b).any())
+
+
+def confidence_points(rows, heard, pieces, split):
+    """Every recognised word of the split: (logit of mean token probability, correct)."""
+    x, y = [], []
+    for result in heard.values():
+        if result["split"] != split or result["id"] not in rows:
+            continue
+        words = words_of(pieces, result)
+        right = {j for _, j in match(rows[result["id"]]["text"].split(), [word["text"] for word in words])}
+        for j, word in enumerate(words):
+            p = min(max(math.exp(np.mean(word["logps"])), 1e-4), 1 - 1e-4)
+            x.append(math.log(p / (1 - p)))
+            y.append(j in right)
+    return np.array(x), np.array(y, float)
+
+
+def time_points(references, heard, pieces, split):
+    """Correct words: rows of (start error, end error, emission delay) in ms, before any shift."""
+    points = []
+    for reference in references:
+        if reference["split"] != split or reference["id"] not in heard:
+            continue
+        words = words_of(pieces, heard[reference["id"]])
+        for i, j in match([word for word, _, _ in reference["words"]], [word["text"] for word in words]):
+            _, start, end = reference["words"][i]
+            word = words[j]
+            points.append((word["first"] * FRAME_MS - start * 1000, (word["last"] + 1) * FRAME_MS - end * 1000,
+                           (word["step"] + 1) * 100 - end * 1000))
+    return np.array(points)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", required=True)
+    parser.add_argument("--alignment", required=True)
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--heard", required=True)
+    parser.add_argument("--out", required=True)
+    args = parser.parse_args()
+    rows = {row["id"]: row for row in Corpus(args.work).split("dev", "test")}
+    pieces = read_pieces(args.model)
+    references = [json.loads(line) for line in open(args.alignment)]
+    heard = {line["id"]: line for line in map(json.loads, open(args.heard))}
+    dev, test = (time_points(references, heard, pieces, split) for split in ("dev", "test"))
+    shifts = -np.median(dev[:, :2], 0)
+    starts, ends, delays = np.abs(test[:, 0] + shifts[0]), np.abs(test[:, 1] + shifts[1]), test[:, 2]
+    scale, bias = fit_logistic(*confidence_points(rows, heard, pieces, "dev"))
+    x, y = confidence_points(rows, heard, pieces, "test")
+    p = 1 / (1 + np.exp(-(scale * x + bias)))
+    report = dict(
+        words=len(test), startsWithin100Ms=round(float((starts <= 100).mean()), 3), endsWithin100Ms=round(float((ends <= 100).mean()), 3),
+        medianStartErrorMs=round(float(np.median(starts))), medianEndErrorMs=round(float(np.median(ends))),
+        emissionDelayMs=dict(mean=round(float(delays.mean())), median=round(float(np.median(delays))), p90=round(float(np.percentile(delays, 90)))),
+        confidence=dict(words=len(y), accuracy=round(float(y.mean()), 3), errorRaw=round(float(calibration_error(1 / (1 + np.exp(-x)), y)), 3),
+                        errorCalibrated=round(float(calibration_error(p, y)), 3)))
+    fields = dict(timing=dict(startShiftMs=round(float(shifts[0])), endShiftMs=round(float(shifts[1]))),
+                  confidence=dict(scale=round(float(scale), 3), bias=round(float(bias), 3)))
+    json.dump(dict(fields=fields, report=report), open(args.out, "w"), indent=1)
+    print(json.dumps(dict(fields=fields, report=report), indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,198 @@
+"""Checkpoint -> models/<name>: the fused 100 ms step as ONNX, tokens.txt and manifest.json.
+
+    python export.py --work $WORK_DIR/data --checkpoint leg2.pt --out ../models/en-tiny-streaming [--blank-penalty 0.5]
+
+Weights are stored in 16 bit with a Cast behind each (ONNX Runtime folds it when the session starts), arithmetic is
+fp32. The attention caches in the state are fp16. Before it writes the manifest it checks the graph: tokens equal to
+PyTorch's on dev clips, and identical alone and at batch 2, 16 and 64 among shuffled neighbours.
+"""
+import argparse
+import hashlib
+import json
+import os
+import warnings
+
+import numpy as np
+import onnx
+import sentencepiece
+import torch
+from onnx import TensorProto, helper, numpy_helper
+
+from common import BLANK_PIECE, CHUNK_SAMPLES, Corpus, FRAMES_PER_CHUNK, SYMBOLS_PER_FRAME
+from model import CACHE, GROUPS, LOOKAHEAD_CHUNKS, Model, SMALL_STATE
+from whisper import WIDTH
+
+STATES = ("small", "near", "far", "last")
+INPUTS = ("pcm",) + STATES
+OUTPUTS = ("tokens", "logp", "vad") + tuple(name + "_next" for name in STATES)
+
+
+class Step(torch.nn.Module):
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, pcm, small, near, far, last):
+        tokens, logps, vad, small, caches, last = self.model.step(pcm, small, [near, far], last)
+        return tokens.int(), logps, vad, small, caches[0], caches[1], last.int()
+
+
+def load_model(path, blank_penalty=0.):
+    """Checkpoint -> Model in eval mode, weights rounded to fp16, the penalty inside the joiner's bias."""
+    checkpoint = torch.load(path, map_location="cpu")
+    model = Model(checkpoint["pieces"])
+    model.load_state_dict({name: value.half().float() for name, value in checkpoint.get("mean", checkpoint["model"]).items()})
+    with torch.no_grad():
+        model.joiner_out.bias[0] -= blank_penalty
+    return model.eval()
+
+
+def trace(model, path):
+    small, caches, last = Model.empty_state(2, torch.float16)
+    example = (torch.randn(2, CHUNK_SAMPLES) * .1, small, *caches, last)
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(Step(model), example, path, opset_version=17, input_names=list(INPUTS), output_names=list(OUTPUTS),
+                          dynamic_axes={name: {0: "batch"} for name in INPUTS + OUTPUTS}, dynamo=False)
+    return onnx.load(path)
+
+
+def fold_transposes(graph):
+    """The exporter leaves Transpose(weight); do it here, so that no session has to."""
+    weights, kept = {weight.name: weight for weight in graph.initializer}, []
+    for node in graph.node:
+        if node.op_type == "Transpose" and node.input[0] in weights:
+            perm = next((list(a.ints) for a in node.attribute if a.name == "perm"), None)
+            value = numpy_helper.to_array(weights[node.input[0]]).transpose(perm)
+            folded = numpy_helper.from_array(np.ascontiguousarray(value), node.output[0])
+            graph.initializer.append(folded)
+            weights[folded.name] = folded
+        else:
+            kept.append(node)
+    del graph.node[:]
+    graph.node.extend(kept)
+
+
+def drop_duplicates(graph):
+    seen, renamed = {}, {}
+    for weight in graph.initializer:
+        key = (weight.raw_data, tuple(weight.dims), weight.data_type)
+        if len(weight.raw_data) > 64 and seen.setdefault(key, weight.name) != weight.name:
+            renamed[weight.name] = seen[key]
+    for node in graph.node:
+        for i, name in enumerate(node.input):
+            node.input[i] = renamed.get(name, name)
+    used = {name for node in graph.node for name in node.input}
+    kept = [weight for weight in graph.initializer if weight.name in used]
+    del graph.initializer[:]
+    graph.initializer.extend(kept)
+
+
+def halve_weights(graph, at_least=1024):
+    """fp32 initialisers -> fp16 and a Cast. The DFT and mel tables stay fp32: their rounding would be audible."""
+    casts, stored = [], []
+    for weight in graph.initializer:
+        value = numpy_helper.to_array(weight)
+        exact = value.dtype == np.float32 and value.size >= at_least and np.array_equal(value.astype(np.float16).astype(np.float32), value)
+        if exact:
+            stored.append(numpy_helper.from_array(value.astype(np.float16), weight.name + "_half"))
+            casts.append(helper.make_node("Cast", [weight.name + "_half"], [weight.name], to=TensorProto.FLOAT))
+        else:
+            stored.append(weight)
+    nodes = casts + list(graph.node)
+    del graph.initializer[:], graph.node[:]
+    graph.initializer.extend(stored)
+    graph.node.extend(nodes)
+
+
+def write_graph(model, path):
+    exported = trace(model, path)
+    fold_transposes(exported.graph)
+    drop_duplicates(exported.graph)
+    halve_weights(exported.graph)
+    onnx.checker.check_model(exported)
+    onnx.save(exported, path)
+    return len(exported.graph.node)
+
+
+def state_layout():
+    shapes = [[SMALL_STATE]] + [[len(group), 2, WIDTH * CACHE[group[0]]] for group in GROUPS] + [[3]]
+    types = ["float32", "float16", "float16", "int32"]
+    return [dict(input=name, output=name + "_next", type=kind, shape=shape) for name, kind, shape in zip(STATES, types, shapes)]
+
+
+def write_manifest(out, extra):
+    base = dict(
+        schema=1, name=os.path.basename(os.path.abspath(out)), version="1.0.0", language="en", description="", licence="",
+        provenance="", sampleRate=16000, chunkSamples=CHUNK_SAMPLES, framesPerChunk=FRAMES_PER_CHUNK,
+        symbolsPerFrame=SYMBOLS_PER_FRAME, lookaheadMs=100 * LOOKAHEAD_CHUNKS, flushMs=500, graph="model.onnx",
+        tokens="tokens.txt", blank=0, inputs=dict(audio="pcm"), outputs=dict(tokens="tokens", logp="logp", vad="vad"),
+        state=state_layout(), timing=dict(startShiftMs=-100, endShiftMs=-100), confidence=dict(scale=1.0, bias=0.0))
+    base.update(extra)
+    base["files"] = []
+    for name in sorted(os.listdir(out)):
+        if name != "manifest.json":
+            data = open(os.path.join(out, name), "rb").read()
+            base["files"].append(dict(path=name, bytes=len(data), sha256=hashlib.sha256(data).hexdigest()))
+    with open(os.path.join(out, "manifest.json"), "w") as file:
+        file.write(json.dumps(base, indent=2) + "\n")
+
+
+def check(model, out, corpus, clips=12):
+    """Raises when the graph's tokens differ from PyTorch's or change with the batch."""
+    from streaming import Recogniser
+    graph = Recogniser(out)
+    waves = [corpus.wave(row) for row in corpus.split("dev")[::max(1, len(corpus.split("dev")) // clips)][:clips]]
+    alone = [graph.transcribe([wave])[0].tokens for wave in waves]
+    order = np.random.default_rng(1)
+    for batch in (2, 16, 64):
+        shuffled = order.permutation(np.resize(np.arange(len(waves)), max(batch, len(waves))))
+        for i, result in zip(shuffled, graph.transcribe([waves[i] for i in shuffled], batch)):
+            if result.tokens != alone[i]:
+                raise SystemExit(f"clip {i} changes its tokens at batch {batch}")
+    same = sum(torch_tokens(model, wave, graph.flush_samples) == tokens for wave, tokens in zip(waves, alone))
+    print(f"batch 1, 2, 16, 64: tokens identical; {same} of {len(waves)} clips token-identical to PyTorch with fp32 caches")
+
+
+@torch.no_grad()
+def torch_tokens(model, wave, flush):
+    wave, state, tokens = torch.from_numpy(np.pad(wave, (0, flush))), Model.empty_state(1), []
+    for start in range(0, len(wave), CHUNK_SAMPLES):
+        chunk = wave[start:start + CHUNK_SAMPLES]
+        found, _, _, *state = model.step(torch.nn.functional.pad(chunk, (0, CHUNK_SAMPLES - len(chunk)))[None], *state)
+        tokens += [int(t) for t in found[0] if t >= 0]
+    return tokens
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", required=True)
+    parser.add_argument("--checkpoint", required=True)
+    parser.add_argument("--out", required=True)
+    parser.add_argument("--blank-penalty", type=float, default=0.)
+    parser.add_argument("--fields", nargs="*", default=["card.json"], help="JSON files whose fields override the manifest's defaults")
+    parser.add_argument("--manifest-only", action="store_true", help="keep the graph; rewrite manifest.json")
+    args = parser.parse_args()
+    os.makedirs(args.out, exist_ok=True)
+    fields = {}
+    for path in args.fields:
+        found = json.load(open(path))
+        fields.update(found.get("fields", found))
+    if args.manifest_only:
+        write_manifest(args.out, fields)
+        return
+    torch.set_num_threads(1)
+    model = load_model(args.checkpoint, args.blank_penalty)
+    nodes = write_graph(model, os.path.join(args.out, "model.onnx"))
+    pieces = sentencepiece.SentencePieceProcessor(model_file=f"{args.work}/bpe.model")
+    with open(os.path.join(args.out, "tokens.txt"), "w") as file:
+        for i in range(pieces.get_piece_size()):
+            file.write(f"{BLANK_PIECE if i == 0 else pieces.id_to_piece(i)} {i}\n")
+    write_manifest(args.out, fields)
+    size = os.path.getsize(os.path.join(args.out, "model.onnx")) / 1e6
+    print(f"{size:.1f} MB, {nodes} nodes, {sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters")
+    check(model, args.out, Corpus(args.work))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,261 @@
+"""The streaming transducer: Whisper tiny.en's encoder made causal, a stateless predictor and a joiner
+that adds to the CTC head's logits.
+
+One step is 100 ms (1600 samples). Two code paths share the weights: `Model.encode` sees whole utterances (training),
+`Model.step` sees one chunk and explicit state (export, serving); test_model.py holds them equal.
+
+    PCM 1600 ─ 8 log-mel frames, hop 12.5 ms ─ conv, conv/2 ─ 4 frames of 25 ms ─ block 1 ─ merge ─
+    2 frames of 50 ms ─ blocks 2, 3, 4 ─ norm ─ joiner ⟵ predictor(last two tokens)
+
+The hop is 12.5 ms where Whisper was trained with 10: it hears speech 1.25 times faster, which it takes well, and a
+100 ms step becomes a whole number of frames. Attention is full inside a chunk and reaches back a fixed number of
+cached frames. Block 2 alone also sees the next chunk (LOOKAHEAD_CHUNKS): in a stream it works on the residual of the
+previous chunk, so look-ahead costs 100 ms of delay and no extra arithmetic.
+Whisper's absolute positions cannot serve an endless stream: a constant (their mean) stays in the residual, and a
+learned bias for each head and distance takes over in the attention scores.
+"""
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from common import BLANK, CHUNK_SAMPLES, FRAMES_PER_CHUNK, SYMBOLS_PER_FRAME
+from whisper import Block, FFT, HEADS, MEL_BINS, WIDTH, heads, mel_filters
+
+HOP = 200
+TAIL = FFT - HOP                     # samples kept from the previous chunk
+FLOOR = -6.0                         # log10 of mel power: silence, in place of Whisper's per-clip maximum - 8
+FRAMES = (4, 2, 2, 2)                # frames a chunk, per block
+CACHE = (32, 40, 40, 40)             # frames of left context, per block: 0.8 s, then 2 s
+AHEAD = (0, 1, 0, 0)                 # chunks of look-ahead, per block
+LOOKAHEAD_CHUNKS = sum(AHEAD)
+MERGE_AFTER = 1
+GROUPS = (range(0, MERGE_AFTER), range(MERGE_AFTER, 4))   # blocks whose caches share one state tensor
+LATE = FRAMES[AHEAD.index(1)] * WIDTH                       # residual of the chunk that waits for its look-ahead
+HEAD_DIM = WIDTH // HEADS
+JOINT = 256
+SMALL_STATE = TAIL + 2 * MEL_BINS + WIDTH + LATE + 1
+
+
+class Frontend(nn.Module):
+    """Log-mel and Whisper's two convolutions, every tap inside the chunk or behind it."""
+
+    def __init__(self):
+        super().__init__()
+        window = torch.hann_window(FFT)
+        angle = 2 * math.pi * torch.arange(FFT // 2 + 1)[:, None] * torch.arange(FFT)[None] / FFT
+        self.register_buffer("window", window, persistent=False)
+        self.register_buffer("dft", torch.cat([torch.cos(angle), torch.sin(angle)]).mul(window).T.contiguous(), persistent=False)
+        self.register_buffer("filters", mel_filters().T.contiguous(), persistent=False)
+        self.conv1, self.conv2 = nn.Conv1d(MEL_BINS, WIDTH, 3), nn.Conv1d(WIDTH, WIDTH, 3, 2)
+        self.register_buffer("offset", torch.zeros(WIDTH))     # what was added to the residual: the mean position
+
+    def compress(self, power):
+        """Mel power -> Whisper's scale, shifted so that silence is 0, the value an empty state holds."""
+        return (torch.log10(torch.clamp(power @ self.filters, min=10 ** FLOOR)) - FLOOR) / 4
+
+    def log_mel(self, wave):
+        """(B, TAIL + 200 n) -> (B, n, 80)."""
+        spectrum = torch.fft.rfft(wave.unfold(-1, FFT, HOP) * self.window)
+        return self.compress(spectrum.real.square() + spectrum.imag.square())
+
+    def log_mel_step(self, wave):
+        """The same numbers by matrix products alone: (B, TAIL + 1600) -> (B, 8, 80)."""
+        halves = wave.unflatten(1, (-1, HOP))
+        spectrum = torch.cat([halves[:, :-1], halves[:, 1:]], -1) @ self.dft
+        real, imaginary = spectrum.split(FFT // 2 + 1, -1)
+        return self.compress(real * real + imaginary * imaginary)
+
+    def convolve_step(self, mel, last):
+        """mel (B, 10, 80), last (B, 1, 384) -> (B, 4, 384), (B, 1, 384). As matrix products: a Conv node over so few
+        frames is four times slower."""
+        taps = torch.cat([mel[:, :-2], mel[:, 1:-1], mel[:, 2:]], -1)
+        first = F.gelu(taps @ self.conv1.weight.permute(2, 1, 0).reshape(-1, WIDTH) + self.conv1.bias)
+        x = torch.cat([last, first], 1)
+        taps = torch.cat([x[:, 0:7:2], x[:, 1:8:2], x[:, 2:9:2]], -1)
+        return F.gelu(taps @ self.conv2.weight.permute(2, 1, 0).reshape(-1, WIDTH) + self.conv2.bias), first[:, -1:]
+
+    def forward(self, wave):
+        """(B, 1600 n) -> (B, 4 n, 384)."""
+        mel = self.log_mel(F.pad(wave, (TAIL, 0))).transpose(1, 2)
+        first = F.gelu(self.conv1(F.pad(mel, (2, 0))))
+        return F.gelu(self.conv2(F.pad(first, (1, 0)))).transpose(1, 2) + self.offset
+
+
+class StreamingBlock(Block):
+    def __init__(self, index):
+        super().__init__()
+        self.frames, self.cache, self.ahead = FRAMES[index], CACHE[index], AHEAD[index]
+        # distance key - query, from -(cache + frames - 1) to what the look-ahead allows
+        self.nearest = self.cache + self.frames * (1 - self.ahead) - 1
+        self.bias = nn.Parameter(torch.zeros(HEADS, self.cache + 2 * self.frames - 1))
+
+    def distance_index(self, queries, keys):
+        """queries (Q,), keys (K,) frame numbers -> (Q, K) columns of `bias`."""
+        return (keys[None] - queries[:, None] + self.nearest).clamp(0, self.bias.shape[1] - 1)
+
+    def scores_bias(self, length, device):
+        """(6, T, T): learned distance bias, -inf outside the chunk window."""
+        t = torch.arange(length, device=device)
+        chunk = t // self.frames
+        gap = chunk[None] - chunk[:, None]                      # key's chunk - query's chunk
+        seen = (gap <= self.ahead) & (gap >= self.ahead - self.cache // self.frames)
+        return self.bias[:, self.distance_index(t, t)].masked_fill(~seen, -1e4)
+
+    def forward(self, x):
+        q, k, v = (heads(part) for part in self.qkv(self.norm1(x)).chunk(3, -1))
+        scores = q @ k.transpose(-1, -2) * HEAD_DIM ** -.5 + self.scores_bias(x.shape[1], x.device)
+        return self.feed(x + self.out((scores.softmax(-1) @ v).transpose(1, 2).flatten(2)))
+
+    def step_bias(self):
+        """(6, frames, cache + frames): the same table for one step."""
+        queries = torch.arange(self.frames) + self.cache - self.frames * self.ahead
+        return self.bias[:, self.distance_index(queries, torch.arange(self.cache + self.frames))]
+
+    def step(self, x, late, keys, values, blocked):
+        """x (B, f, 384) this chunk; late (B, f, 384) the chunk to answer for (x itself without look-ahead); the cache:
+        keys (B, 6, 64, cache), values (B, 6, cache, 64), fp16 or fp32; blocked (B, 1, 1, cache + f) 0 or -1e4.
+        -> output (B, f, 384), next keys, next values. The cache moves on in its own type: half the bytes to copy."""
+        if self.ahead:
+            w, b = self.qkv.weight, self.qkv.bias
+            q = F.linear(self.norm1(late), w[:WIDTH], b[:WIDTH])
+            k, v = F.linear(self.norm1(x), w[WIDTH:], b[WIDTH:]).chunk(2, -1)
+        else:
+            q, k, v = self.qkv(self.norm1(x)).chunk(3, -1)
+        k, v = k.unflatten(-1, (HEADS, -1)).permute(0, 2, 3, 1), heads(v)
+        scores = (heads(q) * HEAD_DIM ** -.5) @ torch.cat([keys.float(), k], -1) + (self.step_bias() + blocked)
+        mixed = scores.softmax(-1) @ torch.cat([values.float(), v], 2)
+        late = late + self.out(mixed.transpose(1, 2).flatten(2))
+        return (self.feed(late), torch.cat([keys[..., self.frames:], k.to(keys.dtype)], -1),
+                torch.cat([values[:, :, self.frames:], v.to(values.dtype)], 2))
+
+
+class Model(nn.Module):
+    def __init__(self, pieces):
+        super().__init__()
+        self.pieces = pieces
+        self.frontend = Frontend()
+        self.blocks = nn.ModuleList(StreamingBlock(i) for i in range(len(FRAMES)))
+        self.merge = nn.Linear(2 * WIDTH, WIDTH)
+        self.norm = nn.LayerNorm(WIDTH)
+        self.ctc, self.vad = nn.Linear(WIDTH, pieces), nn.Linear(WIDTH, 1)
+        self.encoder_out = nn.Linear(WIDTH, JOINT)
+        self.embed = nn.ModuleList(nn.Embedding(pieces, JOINT) for _ in range(2))   # last token, the one before
+        self.predictor_out = nn.Linear(JOINT, JOINT)
+        self.joiner_out = nn.Linear(JOINT, pieces)
+        nn.init.zeros_(self.joiner_out.weight)        # at first the transducer is the CTC head
+        nn.init.zeros_(self.joiner_out.bias)
+
+    # ---- whole utterances
+
+    def encode(self, wave):
+        """(B, 1600 n) -> (B, 2 n, 384), frame k centred on 50 k ms of the audio."""
+        x = self.frontend(wave)
+        for i, block in enumerate(self.blocks):
+            if i == MERGE_AFTER:
+                x = self.merge(x.unflatten(1, (-1, 2)).flatten(2))
+            x = block(x)
+        return self.norm(x)
+
+    def predict(self, last, before):
+        """Token ids (...) each, BLANK where there is none yet -> (..., JOINT)."""
+        return self.predictor_out(F.relu(self.embed[0](last) + self.embed[1](before)))
+
+    def project(self, encoded):
+        """(..., 384) -> (..., JOINT + pieces): what the joiner takes from a frame, computed once for all its symbols."""
+        return torch.cat([self.encoder_out(encoded), self.ctc(encoded)], -1)
+
+    def join(self, projected, predicted):
+        """CTC logits plus what the history has to say about them. A joiner that starts from nothing learns for hours and
+        meanwhile harms the encoder; this one starts where CTC already is."""
+        hidden, logits = projected.split([JOINT, self.pieces], -1)
+        return logits + self.joiner_out(torch.tanh(hidden + predicted))
+
+    # ---- one chunk
+
+    def step(self, pcm, small, keys_values, last):
+        """pcm (B, 1600); small (B, SMALL_STATE) float32; keys_values: one (B, blocks, 2, 384 * cache) per
+        group of blocks, fp16 or fp32; last (B, 3) int. All zero at the start of a stream.
+        -> tokens (B, 6) with -1 = nothing, their log-probabilities, speech probability (B, 2), next state."""
+        tail, mel, first, late, age = small.split([TAIL, 2 * MEL_BINS, WIDTH, LATE, 1], 1)
+        wave = torch.cat([tail, pcm], 1)
+        mel = torch.cat([mel.unflatten(1, (2, MEL_BINS)), self.frontend.log_mel_step(wave)], 1)
+        x, first = self.frontend.convolve_step(mel, first[:, None])
+        x = x + self.frontend.offset
+        late, next_late, next_caches = late.unflatten(1, (-1, WIDTH)), None, []
+        for group, caches in enumerate(keys_values):
+            kept = []
+            for j, i in enumerate(GROUPS[group]):
+                block = self.blocks[i]
+                if i == MERGE_AFTER:
+                    x = self.merge(x.unflatten(1, (-1, 2)).flatten(2))
+                keys = caches[:, j, 0].unflatten(1, (HEADS, HEAD_DIM, block.cache))
+                values = caches[:, j, 1].unflatten(1, (HEADS, block.cache, HEAD_DIM))
+                if block.ahead:
+                    next_late = x
+                x, keys, values = block.step(x, late if block.ahead else x, keys, values, self.blocked(block, age, i))
+                kept += [keys.flatten(1), values.flatten(1)]
+            next_caches.append(torch.stack(kept, 1).unflatten(1, (-1, 2)))
+        x = self.norm(x)
+        tokens, logps, last = self.search(self.project(x), last, age)
+        vad = torch.sigmoid(self.vad(x))[..., 0]
+        small = torch.cat([wave[:, -TAIL:], mel[:, -2:].flatten(1), first[:, 0], next_late.flatten(1),
+                           torch.clamp(age + 1, max=1000.)], 1)
+        return tokens, logps, vad, small, next_caches, last
+
+    def blocked(self, block, age, index):
+        """(B, 1, 1, cache + frames): -1e4 on cache frames that no audio has filled. age (B, 1): steps done so far.
+        Blocks above the look-ahead are a step behind: their first chunk is empty."""
+        filled = torch.clamp(age - sum(AHEAD[:index]), min=0.) * block.frames
+        vacant = torch.arange(block.cache + block.frames, dtype=torch.float32) < block.cache - filled
+        return (vacant.float() * -1e4)[:, None, None]
+
+    def search(self, projected, last, age):
+        """Greedy, unrolled: up to SYMBOLS_PER_FRAME tokens a frame. The winner of a frame that already won the frame
+        before is held, not said again: the joiner stands on CTC logits, whose peaks can be two frames wide. `last` is
+        (last token, the one before, held token). The first LOOKAHEAD_CHUNKS steps answer for audio before the stream's
+        start: nothing may be emitted there."""
+        tokens, logps = [], []
+        one, two, held = (part[:, 0].long() for part in last.split(1, 1))
+        started = (age[:, 0] >= LOOKAHEAD_CHUNKS).long()
+        for frame in range(FRAMES_PER_CHUNK):
+            live = started
+            for symbol in range(SYMBOLS_PER_FRAME):
+                logits = self.join(projected[:, frame], self.predict(one, two))
+                best, choice = logits.max(-1)[0], logits.argmax(-1)
+                said = live * (choice != BLANK).long() * (choice != held).long()
+                tokens.append(said * choice - (1 - said))
+                logps.append((best - torch.logsumexp(logits, -1)) * said.float())
+                moved = said if symbol else live
+                held = moved * choice + (1 - moved) * held
+                two = said * one + (1 - said) * two
+                one = said * choice + (1 - said) * one
+                live = said
+        return torch.stack(tokens, 1), torch.stack(logps, 1), torch.stack([one, two, held], 1).to(last.dtype)
+
+    @staticmethod
+    def empty_state(batch, dtype=torch.float32):
+        caches = [torch.zeros(batch, len(group), 2, WIDTH * CACHE[group[0]], dtype=dtype) for group in GROUPS]
+        return torch.zeros(batch, SMALL_STATE), caches, torch.zeros(batch, 3, dtype=torch.int32)
+
+
+@torch.no_grad()
+def greedy(model, encoded, frames):
+    """encoded (B, T, 384), frames (B,) -> token lists, by the rule of Model.search."""
+    batch = encoded.shape[0]
+    projected = model.project(encoded)
+    one = torch.zeros(batch, dtype=torch.long, device=encoded.device)
+    two, held, out = one.clone(), one.clone(), [[] for _ in range(batch)]
+    for t in range(encoded.shape[1]):
+        live = frames > t
+        for symbol in range(SYMBOLS_PER_FRAME):
+            choice = model.join(projected[:, t], model.predict(one, two)).argmax(-1)
+            said = live & (choice != BLANK) & (choice != held)
+            held = torch.where(said if symbol else live, choice, held)
+            for b in said.nonzero()[:, 0].tolist():
+                out[b].append(int(choice[b]))
+            two, one, live = torch.where(said, one, two), torch.where(said, choice, one), said
+            if not live.any():
+                break
+    return out

@@ -1,0 +1,77 @@
+"""Runs an exported model exactly as the server does: 100 ms steps, state carried by hand, slots refilled as clips end."""
+import json
+import os
+from dataclasses import dataclass, field
+
+import numpy as np
+import onnxruntime
+
+
+@dataclass
+class Result:
+    tokens: list = field(default_factory=list)
+    frames: list = field(default_factory=list)       # output frame of each token, counted from the stream's start
+    logps: list = field(default_factory=list)
+    steps: list = field(default_factory=list)        # step that emitted each token
+    speech: list = field(default_factory=list)       # speech probability of each output frame
+
+
+def read_pieces(folder):
+    """tokens.txt -> pieces by id."""
+    return [line.rsplit(" ", 1)[0] for line in open(os.path.join(folder, "tokens.txt"))]
+
+
+class Recogniser:
+    def __init__(self, folder, threads=1):
+        self.manifest = json.load(open(os.path.join(folder, "manifest.json")))
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+        self.session = onnxruntime.InferenceSession(os.path.join(folder, self.manifest["graph"]), options)
+        self.pieces = read_pieces(folder)
+        self.chunk = self.manifest["chunkSamples"]
+        self.flush_samples = self.manifest["flushMs"] * self.manifest["sampleRate"] // 1000
+        self.symbols, self.per_chunk = self.manifest["symbolsPerFrame"], self.manifest["framesPerChunk"]
+
+    def empty_state(self, batch):
+        return {item["input"]: np.zeros([batch] + item["shape"], item["type"]) for item in self.manifest["state"]}
+
+    def step(self, audio, state):
+        """audio (B, chunk) float32 -> tokens (B, n), logp (B, n), vad (B, frames), next state."""
+        names = [self.manifest["outputs"][key] for key in ("tokens", "logp", "vad")]
+        outputs = [item["output"] for item in self.manifest["state"]]
+        values = self.session.run(names + outputs, {self.manifest["inputs"]["audio"]: audio, **state})
+        return *values[:3], {item["input"]: value for item, value in zip(self.manifest["state"], values[3:])}
+
+    def text(self, tokens):
+        return "".join(self.pieces[token] for token in tokens).replace("\u2581", " ").strip()
+
+    def transcribe(self, waves, batch=1):
+        """Waves of float32 -1..1, `batch` streams at a time, each followed by flushMs of zeros -> Results."""
+        results, state = [Result() for _ in waves], self.empty_state(batch)
+        slots, waiting = [None] * batch, list(range(len(waves)))[::-1]
+        while True:
+            audio = np.zeros((batch, self.chunk), np.float32)
+            for b in range(batch):
+                if slots[b] is None and waiting:
+                    slots[b] = (waiting.pop(), 0)
+                    for value in state.values():
+                        value[b] = 0
+                if slots[b]:
+                    clip, at = slots[b]
+                    part = waves[clip][at * self.chunk:(at + 1) * self.chunk]
+                    audio[b, :len(part)] = part
+            if not any(slots):
+                return results
+            tokens, logps, speech, state = self.step(audio, state)
+            for b in range(batch):
+                if slots[b]:
+                    clip, at = slots[b]
+                    result = results[clip]
+                    for j in np.nonzero(tokens[b] >= 0)[0]:
+                        result.tokens.append(int(tokens[b, j]))
+                        result.logps.append(float(logps[b, j]))
+                        result.frames.append(at * self.per_chunk + int(j) // self.symbols)
+                        result.steps.append(at)
+                    result.speech += speech[b].tolist()
+                    done = (at + 1) * self.chunk >= len(waves[clip]) + self.flush_samples
+                    slots[b] = None if done else (clip, at + 1)

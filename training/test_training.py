@@ -1,0 +1,131 @@
+"""Tests of the training code; needs no data and no pretrained weights. Under two minutes on two CPU cores.
+
+    python -m unittest -v test_training
+"""
+import json
+import os
+import tempfile
+import unittest
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+import losses
+from common import BLANK, CHUNK_SAMPLES, SAMPLE_RATE
+from export import write_graph, write_manifest
+from model import Model, greedy
+from streaming import Recogniser
+
+PIECES = 9
+
+
+def tone_words(seed, words=4):
+    """A clip in which token k is a 0.25 s chord of its own, with gaps, never twice in a row -> (wave, tokens)."""
+    rng = np.random.default_rng(seed)
+    t, parts, tokens = np.arange(SAMPLE_RATE // 4) / SAMPLE_RATE, [np.zeros(1600)], []
+    for _ in range(words):
+        token = int(rng.choice([k for k in range(1, PIECES) if k not in tokens[-1:]]))
+        parts += [.2 * (np.sin(2 * np.pi * 220 * token * t) + np.sin(2 * np.pi * 390 * token * t)), np.zeros(rng.integers(1600, 3200))]
+        tokens.append(token)
+    return np.concatenate(parts).astype(np.float32), tokens
+
+
+def lattice_loss(logp, targets, frames):
+    """-log P over the whole lattice, written the slow way. logp (T, U + 1, V)."""
+    alpha = {}
+    for t in range(frames):
+        for u in range(len(targets) + 1):
+            ways = [torch.zeros(())] if t == u == 0 else []
+            if t:
+                ways.append(alpha[t - 1, u] + logp[t - 1, u, BLANK])
+            if u:
+                ways.append(alpha[t, u - 1] + logp[t, u - 1, targets[u - 1]])
+            alpha[t, u] = torch.logsumexp(torch.stack(ways), 0)
+    return -(alpha[frames - 1, len(targets)] + logp[frames - 1, len(targets), BLANK])
+
+
+class Losses(unittest.TestCase):
+    def test_band_loss_equals_the_full_lattice_when_the_band_covers_it(self):
+        torch.manual_seed(0)
+        model = Model(PIECES)
+        torch.nn.init.normal_(model.joiner_out.weight)
+        encoded = torch.randn(2, 5, 384, requires_grad=True)
+        targets, lengths, frames = torch.tensor([[3, 3, 5], [1, 2, 0]]), torch.tensor([3, 2]), torch.tensor([5, 4])
+        first = torch.tensor([[1, 2, 3], [0, 1, 5]])
+        loss = losses.transducer_loss(model, encoded, frames, targets, lengths, first, fast_emit=0.)
+        history = torch.cat([targets.new_zeros(2, 2), targets], 1)
+        predicted = model.predict(history[:, 1:], history[:, :-1])
+        logp = model.join(model.project(encoded)[:, :, None], predicted[:, None]).log_softmax(-1)
+        slow = torch.stack([lattice_loss(logp[b], targets[b, :lengths[b]].tolist(), int(frames[b])) for b in range(2)])
+        torch.testing.assert_close(loss, slow)
+        gradient, = torch.autograd.grad(loss.sum(), encoded, retain_graph=True)
+        expected, = torch.autograd.grad(slow.sum(), encoded)
+        torch.testing.assert_close(gradient, expected, atol=1e-4, rtol=1e-3)
+
+    def test_alignment_finds_the_frames_of_a_peaked_posterior(self):
+        path = [0, 3, 3, 0, 3, 5, 0, 0]
+        logp = torch.full((1, 8, PIECES), -9.)
+        logp[0, torch.arange(8), torch.tensor(path)] = 0
+        first = losses.ctc_align(logp, torch.tensor([8]), torch.tensor([[3, 3, 5]]), torch.tensor([3]))
+        self.assertEqual(first.tolist(), [[1, 4, 5]])
+
+
+class Streaming(unittest.TestCase):
+    def test_steps_give_what_the_whole_utterance_gives(self):
+        torch.manual_seed(0)
+        model, chunks = Model(40).eval(), 40
+        with torch.no_grad():
+            for block in model.blocks:
+                block.bias.normal_()
+            model.joiner_out.weight.normal_()
+            wave = torch.randn(2, CHUNK_SAMPLES * chunks) * .1
+            encoded = model.encode(wave)
+            whole = greedy(model, encoded, torch.full((2,), 2 * (chunks - 1)))
+            state, tokens, speech = model.empty_state(2), [[], []], []
+            for part in wave.split(CHUNK_SAMPLES, 1):
+                found, _, vad, *state = model.step(part, *state)
+                speech.append(vad)
+                for b in range(2):
+                    tokens[b] += [int(t) for t in found[b] if t >= 0]
+            torch.testing.assert_close(torch.cat(speech, 1)[:, 2:], torch.sigmoid(model.vad(encoded))[:, :-2, 0], atol=1e-5, rtol=1e-4)
+        self.assertEqual(tokens, whole)
+
+
+class Overfit(unittest.TestCase):
+    def test_learns_four_clips_by_heart_and_the_exported_graph_recites_them_in_any_batch(self):
+        torch.manual_seed(1)
+        torch.set_num_threads(2)
+        clips = [tone_words(seed) for seed in range(4)]
+        longest = -(-(max(len(wave) for wave, _ in clips) + 6400) // CHUNK_SAMPLES) * CHUNK_SAMPLES
+        wave = torch.stack([F.pad(torch.from_numpy(w), (0, longest - len(w))) for w, _ in clips])
+        targets, lengths = torch.tensor([tokens for _, tokens in clips]), torch.full((4,), 4)
+        frames = torch.full((4,), longest // 800)
+        model = Model(PIECES)
+        optimiser = torch.optim.AdamW(model.parameters(), 7e-4)
+        for step in range(170):
+            encoded = model.encode(wave)
+            logp = model.ctc(encoded).log_softmax(-1)
+            loss = F.ctc_loss(logp.transpose(0, 1), targets, frames, lengths, BLANK, "sum") / targets.numel()
+            if step >= 50:
+                first = losses.ctc_align(logp.detach(), frames, targets, lengths)
+                loss = loss + losses.transducer_loss(model, encoded, frames, targets, lengths, first).sum() / targets.numel()
+            optimiser.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.)
+            optimiser.step()
+        self.assertLess(float(loss.detach()), .5)
+        with tempfile.TemporaryDirectory() as folder:
+            write_graph(model.eval(), os.path.join(folder, "model.onnx"))
+            with open(os.path.join(folder, "tokens.txt"), "w") as file:
+                file.writelines(f"\u2581w{i} {i}\n" for i in range(PIECES))
+            write_manifest(folder, {})
+            self.assertTrue(json.load(open(os.path.join(folder, "manifest.json")))["files"])
+            graph = Recogniser(folder)
+            for batch in (1, 3):
+                found = [result.tokens for result in graph.transcribe([w for w, _ in clips], batch)]
+                self.assertEqual(found, [tokens for _, tokens in clips])
+
+
+if __name__ == "__main__":
+    unittest.main()
