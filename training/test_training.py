@@ -100,10 +100,10 @@ class Overfit(unittest.TestCase):
         longest = -(-(max(len(wave) for wave, _ in clips) + 6400) // CHUNK_SAMPLES) * CHUNK_SAMPLES
         wave = torch.stack([F.pad(torch.from_numpy(w), (0, longest - len(w))) for w, _ in clips])
         targets, lengths = torch.tensor([tokens for _, tokens in clips]), torch.full((4,), 4)
-        frames = torch.full((4,), longest // 800)
+        frames = torch.tensor([(len(w) + 4800) // CHUNK_SAMPLES * 2 for w, _ in clips])     # no token later than the flush
         model = Model(PIECES)
         optimiser = torch.optim.AdamW(model.parameters(), 7e-4)
-        for step in range(170):
+        for step in range(190):
             encoded = model.encode(wave)
             logp = model.ctc(encoded).log_softmax(-1)
             loss = F.ctc_loss(logp.transpose(0, 1), targets, frames, lengths, BLANK, "sum") / targets.numel()
@@ -114,7 +114,7 @@ class Overfit(unittest.TestCase):
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.)
             optimiser.step()
-        self.assertLess(float(loss.detach()), .5)
+        self.assertLess(float(loss.detach()), .3)
         with tempfile.TemporaryDirectory() as folder:
             write_graph(model.eval(), os.path.join(folder, "model.onnx"))
             with open(os.path.join(folder, "tokens.txt"), "w") as file:
