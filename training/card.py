@@ -92,7 +92,7 @@ def main():
              f"Calibration error of word confidence on test ({confidence['words']} words, {100 * confidence['accuracy']:.0f} % right): {confidence['errorRaw']} raw, "
              f"{confidence['errorCalibrated']} after the manifest's scale and bias (fitted on dev)."]
     if args.peers:
-        text += ["\n## Beside other recognisers\n", "The same held-out clips, one run (`benchmarks/accuracy`); the others see the whole clip before they answer.\n", open(args.peers).read().strip()]
+        text += ["\n## Beside other recognisers\n", "The same held-out clips (`benchmarks/accuracy`; the peers' texts were made about an hour before this model's, on the same clips); the others see the whole clip before they answer.\n", open(args.peers).read().strip()]
     if args.vad:
         vad = json.load(open(args.vad))
         names = [name for name in vad if isinstance(vad[name], dict)]
