@@ -1,7 +1,7 @@
 /** `npm run bench`: every *.bench.ts in a process of its own, after a line about the machine. */
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { cpus, loadavg, release, totalmem } from 'node:os';
+import { cpus, loadavg, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { inPackage, packageVersion } from '../src/paths.js';
@@ -22,7 +22,7 @@ const [cpu] = cpus();
 console.log(
   [
     `rnnt-server ${packageVersion}, Node ${process.version}, ${['ws', 'piscina', 'xstate', 'tinybench'].map(versionOf).join(', ')}`,
-    `${cpu?.model ?? 'unknown CPU'} × ${cpus().length}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform} ${release()}`,
+    `${cpu?.model ?? 'unknown CPU'} × ${cpus().length}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform}`,
     `${new Date().toISOString()}, load average ${loadavg()[0]?.toFixed(2)} before the run (other work on the machine makes every figure worse)`,
   ].join('\n'),
 );
