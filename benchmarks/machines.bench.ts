@@ -5,7 +5,7 @@
 import { Bench } from 'tinybench';
 import { createActor } from 'xstate';
 import { type SessionEffects, sessionMachine } from '../machines/session.js';
-import type { RecordingConfig } from '../src/protocol/types.js';
+import { recordingConfig } from '../test/helpers/recording-config.js';
 
 const effects: SessionEffects = {
   beginRecording() {},
@@ -19,21 +19,7 @@ const effects: SessionEffects = {
   effectFailed() {},
 };
 const input = { effects, resumeWindowMs: 30_000 };
-const config: RecordingConfig = {
-  sample_rate: 16_000,
-  encoding: 'pcm16',
-  channels: 1,
-  language: 'en',
-  partials: true,
-  partial_interval_ms: 0,
-  vad_threshold: null,
-  silence_duration: 0.5,
-  max_segment_duration: 30,
-  words: true,
-  vad_events: false,
-  metrics: false,
-  hotwords: [],
-};
+const config = recordingConfig();
 const START = { type: 'START', config } as const;
 const STOP = { type: 'STOP' } as const;
 const FLUSHED = { type: 'FLUSHED' } as const;

@@ -29,8 +29,6 @@ export const LIMITS = {
   outboxSoftBytes: 64 * 1024,
   /** Bytes waiting in a socket before the session is suspended (SLOW_READER). */
   outboxHardBytes: 1 << 20,
-  /** Messages kept for a client that is gone and may resume. */
-  outboxReplayMessages: 1_000,
   /** The length of client_id. */
   maxClientIdChars: 128,
   /** Words in one segment; at 6 words a second this is longer than the longest max_segment_duration. */

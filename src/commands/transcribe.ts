@@ -7,7 +7,7 @@ import { startEngine } from '../inference/engine.js';
 import { createLogger } from '../log.js';
 import { loadModel } from '../models/store.js';
 import { renderFile } from '../protocol/render.js';
-import { UploadQueue } from '../server/upload-queue.js';
+import { NO_PROGRESS, UploadQueue } from '../server/upload-queue.js';
 import { recordingDefaults } from '../session/defaults.js';
 import { pieceTable } from '../transcript/words.js';
 
@@ -31,8 +31,7 @@ export async function transcribeFiles(
   for (const file of files) {
     try {
       const bytes = await readFile(file);
-      const nothing = { onSegment: () => {}, onProgress: () => {} };
-      const result = await uploads.transcribe(bytes, nothing, new AbortController().signal);
+      const result = await uploads.transcribe(bytes, NO_PROGRESS, new AbortController().signal);
       const report = { file, ...renderFile(result, model.manifest.confidence) };
       process.stdout.write(
         flags.json ? `${JSON.stringify(report)}\n` : `${files.length > 1 ? `${file}: ` : ''}${result.text}\n`,

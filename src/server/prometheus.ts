@@ -42,7 +42,7 @@ export function createPrometheus(context: ServerContext): Registry {
   counter('connections_refused', 'Refused upgrades', () => metrics.refused);
   counter('recordings', 'Recordings started', () => metrics.recordings);
   counter('segments', 'Final segments sent', () => metrics.segments);
-  counter('audio_seconds', 'Audio recognised', () => metrics.audioSamples / 16_000);
+  counter('audio_seconds', 'Audio recognised', () => metrics.audioSeconds);
   counter('ignored_frames', 'Audio frames outside a recording', () => metrics.ignoredFrames);
   counter('dropped_partials', 'Partials that a newer one replaced', () => metrics.droppedPartials);
   counter('steps', 'Model steps', () => engine()?.stats.steps ?? 0);

@@ -150,7 +150,7 @@ export function liveStatus(context: ServerContext) {
       run: stats?.run.percentiles() ?? none,
       final: metrics.final.percentiles(),
     },
-    audio_seconds_processed: Math.round((metrics.audioSamples / 16_000) * 10) / 10,
+    audio_seconds_processed: Math.round(metrics.audioSeconds * 10) / 10,
     dropped_partials: metrics.droppedPartials + waitingPartials,
     lanes: lanes(context),
     memory: memory(context),

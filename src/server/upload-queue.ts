@@ -18,6 +18,9 @@ export interface UploadProgress {
   onProgress(samples: number, total: number): void;
 }
 
+/** For callers who only want the result. */
+export const NO_PROGRESS: UploadProgress = { onSegment: () => {}, onProgress: () => {} };
+
 export interface UploadResult {
   readonly segments: readonly Segment[];
   readonly text: string;

@@ -9,7 +9,7 @@ import { ServerError, toServerError } from '../errors.js';
 import { renderError, renderFile, renderTranscription, round, toSeconds } from '../protocol/render.js';
 import { checkToken, requireReady } from './admission.js';
 import type { Recogniser, ServerContext } from './context.js';
-import type { UploadProgress } from './upload-queue.js';
+import { NO_PROGRESS, type UploadProgress } from './upload-queue.js';
 
 /** Progress is told at most this often. */
 const PROGRESS_MS = 250;
@@ -73,7 +73,7 @@ async function transcribeFile(context: ServerContext, request: FastifyRequest, r
     if (!reply.raw.writableFinished) aborter.abort(new ServerError('BAD_REQUEST', 'the client went away'));
   });
   const style = progressStyle(request.headers.accept ?? '');
-  if (style === null) return transcribe(recogniser, bytes, startedMs, quiet, aborter.signal);
+  if (style === null) return transcribe(recogniser, bytes, startedMs, NO_PROGRESS, aborter.signal);
 
   reply.hijack();
   const { raw } = reply;
@@ -100,8 +100,6 @@ async function transcribeFile(context: ServerContext, request: FastifyRequest, r
   raw.end();
   return reply;
 }
-
-const quiet: UploadProgress = { onSegment: () => {}, onProgress: () => {} };
 
 /** Recognises the bytes and renders the answer; the same fields as the WebSocket's, plus timings. */
 async function transcribe(

@@ -1,6 +1,7 @@
 /** Figures that sessions keep: counters and latency histograms of the whole server, the level of one stream. */
 import type { ErrorCode } from '../errors.js';
 import { RollingHistogram } from '../histogram.js';
+import { LIMITS } from '../limits.js';
 
 /** Sums over all sessions since the server started; latencies of the last minutes. */
 export class SessionMetrics {
@@ -37,6 +38,10 @@ export class SessionMetrics {
 
   countError(code: ErrorCode): void {
     this.errors.set(code, (this.errors.get(code) ?? 0) + 1);
+  }
+
+  get audioSeconds(): number {
+    return this.audioSamples / LIMITS.sampleRateHz;
   }
 
   get errorCount(): number {

@@ -125,10 +125,6 @@ export class Session implements SlotOwner, RecordingListener {
     return toSeconds(this.slot.written);
   }
 
-  get isPaused(): boolean {
-    return this.paused;
-  }
-
   /** Figures for the inspector; never a word of the transcript. */
   summary(): { audioSeconds: number; segments: number; lagMs: number; droppedPartials: number } {
     const { audioSeconds, segments, droppedPartials } = this;

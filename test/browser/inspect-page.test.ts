@@ -7,7 +7,7 @@ import { InspectHub } from '../../src/server/inspect-hub.js';
 import { launchChromium, skipWithoutChromium, violations } from '../helpers/browser.js';
 import { FakeDirectory } from '../helpers/fake-directory.js';
 import { type InspectServer, startInspectServer } from '../helpers/inspect-server.js';
-import { recordingConfig } from '../machines/session-harness.js';
+import { recordingConfig } from '../helpers/recording-config.js';
 
 const MARKUP = '<img src=x onerror="globalThis.hurt=1">';
 const LOOKS = [

@@ -7,24 +7,11 @@ import { Session, type SessionContext } from '../../src/session/session.js';
 import { FakeEngine, type FakeEngineOptions } from './fake-engine.js';
 import { bytesOf, pieces, spoken } from './fake-model.js';
 import { FakeTransport } from './fake-transport.js';
+import { recordingConfig } from './recording-config.js';
 
 export const silentLog = createLogger({ logLevel: 'silent', devMode: false });
 
-export const DEFAULTS: RecordingConfig = {
-  sample_rate: 16_000,
-  encoding: 'pcm16',
-  channels: 1,
-  language: 'en',
-  partials: true,
-  partial_interval_ms: 0,
-  vad_threshold: null,
-  silence_duration: 0.5,
-  max_segment_duration: 30,
-  words: true,
-  vad_events: false,
-  metrics: false,
-  hotwords: [],
-};
+export const DEFAULTS = recordingConfig();
 
 export interface FakeSessionOptions extends FakeEngineOptions {
   defaults?: Partial<RecordingConfig>;

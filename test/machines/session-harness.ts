@@ -8,27 +8,9 @@ import {
   type SessionEvent,
   sessionMachine,
 } from '../../machines/session.js';
-import type { RecordingConfig } from '../../src/protocol/types.js';
+import { recordingConfig } from '../helpers/recording-config.js';
 
 export const RESUME_WINDOW_MS = 30_000;
-
-export function recordingConfig(language = 'en'): RecordingConfig {
-  return {
-    sample_rate: 16_000,
-    encoding: 'pcm16',
-    channels: 1,
-    language,
-    partials: true,
-    partial_interval_ms: 0,
-    vad_threshold: null,
-    silence_duration: 0.5,
-    max_segment_duration: 30,
-    words: true,
-    vad_events: false,
-    metrics: false,
-    hotwords: [],
-  };
-}
 
 /** `TICK` is not an event of the machine: it lets the resume window pass. */
 export type Step = SessionEvent | { type: 'TICK' };

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ServerError } from '../../src/errors.js';
-import { RESUME_WINDOW_MS, recordingConfig, SessionHarness } from './session-harness.js';
+import { recordingConfig } from '../helpers/recording-config.js';
+import { RESUME_WINDOW_MS, SessionHarness } from './session-harness.js';
 
 const start = (language: string) => ({ type: 'START', config: recordingConfig(language) }) as const;
 

@@ -6,7 +6,7 @@ import { LIMITS } from '../../src/limits.js';
 import { InspectHub, type InspectHubOptions, SERVER_ID } from '../../src/server/inspect-hub.js';
 import type { InspectMessage } from '../../src/server/inspect-messages.js';
 import { FakeDirectory } from '../helpers/fake-directory.js';
-import { recordingConfig } from '../machines/session-harness.js';
+import { recordingConfig } from '../helpers/recording-config.js';
 
 type Sent<T extends InspectMessage['type']> = Extract<InspectMessage, { type: T }>;
 
