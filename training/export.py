@@ -19,7 +19,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from common import BLANK_PIECE, CHUNK_SAMPLES, Corpus, FRAMES_PER_CHUNK, SYMBOLS_PER_FRAME
-from model import CACHE, GROUPS, LOOKAHEAD_CHUNKS, Model, SMALL_STATE
+from model import BEAM, CACHE, DELAY, FIELDS, GROUPS, LOOKAHEAD_CHUNKS, Language, Model, SMALL_STATE
 from whisper import WIDTH
 
 STATES = ("small", "near", "far", "last")
@@ -37,13 +37,15 @@ class Step(torch.nn.Module):
         return tokens.int(), logps, vad, small, caches[0], caches[1], last.int()
 
 
-def load_model(path, blank_penalty=0.):
-    """Checkpoint -> Model in eval mode, weights rounded to fp16, the penalty inside the joiner's bias."""
+def load_model(path, blank_penalty=0., language=0., bonus=0.):
+    """Checkpoint -> Model in eval mode, weights rounded to fp16, the penalty inside the joiner's bias, the n-gram (if the
+    checkpoint has one) with its weight and the bonus of a token."""
     checkpoint = torch.load(path, map_location="cpu")
     model = Model(checkpoint["pieces"])
     model.load_state_dict({name: value.half().float() for name, value in checkpoint.get("mean", checkpoint["model"]).items()})
     with torch.no_grad():
         model.joiner_out.bias[0] -= blank_penalty
+    model.language = Language(checkpoint["pieces"], **checkpoint.get("language", {}), weight=language, bonus=bonus)
     return model.eval()
 
 
@@ -116,7 +118,7 @@ def write_graph(model, path):
 
 
 def state_layout():
-    shapes = [[SMALL_STATE]] + [[len(group), 2, WIDTH * CACHE[group[0]]] for group in GROUPS] + [[3]]
+    shapes = [[SMALL_STATE]] + [[len(group), 2, WIDTH * CACHE[group[0]]] for group in GROUPS] + [[BEAM * (FIELDS + DELAY)]]
     types = ["float32", "float16", "float16", "int32"]
     return [dict(input=name, output=name + "_next", type=kind, shape=shape) for name, kind, shape in zip(STATES, types, shapes)]
 
@@ -170,6 +172,8 @@ def main():
     parser.add_argument("--checkpoint", required=True)
     parser.add_argument("--out", required=True)
     parser.add_argument("--blank-penalty", type=float, default=0.)
+    parser.add_argument("--language", type=float, default=0.3, help="weight of the n-gram, where the checkpoint has one")
+    parser.add_argument("--bonus", type=float, default=1.5, help="what a token earns in the search")
     parser.add_argument("--fields", nargs="*", default=["card.json"], help="JSON files whose fields override the manifest's defaults")
     parser.add_argument("--manifest-only", action="store_true", help="keep the graph; rewrite manifest.json")
     args = parser.parse_args()
@@ -182,7 +186,7 @@ def main():
         write_manifest(args.out, fields)
         return
     torch.set_num_threads(1)
-    model = load_model(args.checkpoint, args.blank_penalty)
+    model = load_model(args.checkpoint, args.blank_penalty, args.language, args.bonus)
     nodes = write_graph(model, os.path.join(args.out, "model.onnx"))
     pieces = sentencepiece.SentencePieceProcessor(model_file=f"{args.work}/bpe.model")
     with open(os.path.join(args.out, "tokens.txt"), "w") as file:

@@ -20,7 +20,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from common import BLANK, CHUNK_SAMPLES, FRAMES_PER_CHUNK, SYMBOLS_PER_FRAME
+from common import BLANK, CHUNK_SAMPLES, FRAMES_PER_CHUNK
+from language import SCALE
 from whisper import Block, FFT, HEADS, MEL_BINS, WIDTH, heads, mel_filters
 
 HOP = 200
@@ -35,7 +36,11 @@ GROUPS = (range(0, MERGE_AFTER), range(MERGE_AFTER, 4))   # blocks whose caches 
 LATE = FRAMES[AHEAD.index(1)] * WIDTH                       # residual of the chunk that waits for its look-ahead
 HEAD_DIM = WIDTH // HEADS
 JOINT = 256
-SMALL_STATE = TAIL + 2 * MEL_BINS + WIDTH + LATE + 1
+BEAM, DELAY = 4, 4                   # hypotheses; frames until the best one's token is said and the others must agree
+FIELDS = 5                           # of a hypothesis, before its unsaid tokens: last token, the one before, held token, n-gram state, hash
+SMALL_STATE = TAIL + 2 * MEL_BINS + WIDTH + LATE + 1 + BEAM * (1 + DELAY)
+HASH, HASH_MODULUS = 1_000_003, 2 ** 31 - 1
+NEVER = -1e30
 
 
 class Frontend(nn.Module):
@@ -131,10 +136,21 @@ class StreamingBlock(Block):
                 torch.cat([values[:, :, self.frames:], v.to(values.dtype)], 2))
 
 
+class Language:
+    """The n-gram of language.py with its weight in the search, and what a token more earns (deletions cost nothing otherwise)."""
+
+    def __init__(self, pieces, scores=None, following=None, weight=0., bonus=0.):
+        self.scores = torch.zeros(1, pieces, dtype=torch.int8) if scores is None else scores
+        self.following = torch.zeros(1, pieces, dtype=torch.int16) if following is None else following
+        self.scale = weight * SCALE
+        self.bonus = torch.full((pieces,), float(bonus)) * (torch.arange(pieces) != BLANK)
+
+
 class Model(nn.Module):
     def __init__(self, pieces):
         super().__init__()
         self.pieces = pieces
+        self.language = Language(pieces)
         self.frontend = Frontend()
         self.blocks = nn.ModuleList(StreamingBlock(i) for i in range(len(FRAMES)))
         self.merge = nn.Linear(2 * WIDTH, WIDTH)
@@ -176,9 +192,9 @@ class Model(nn.Module):
 
     def step(self, pcm, small, keys_values, last):
         """pcm (B, 1600); small (B, SMALL_STATE) float32; keys_values: one (B, blocks, 2, 384 * cache) per
-        group of blocks, fp16 or fp32; last (B, 3) int. All zero at the start of a stream.
-        -> tokens (B, 6) with -1 = nothing, their log-probabilities, speech probability (B, 2), next state."""
-        tail, mel, first, late, age = small.split([TAIL, 2 * MEL_BINS, WIDTH, LATE, 1], 1)
+        group of blocks, fp16 or fp32; last (B, BEAM * (FIELDS + DELAY)) int. All zero at the start of a stream.
+        -> tokens (B, 2) with -1 = nothing, their log-probabilities, speech probability (B, 2), next state."""
+        tail, mel, first, late, age, beam = small.split([TAIL, 2 * MEL_BINS, WIDTH, LATE, 1, BEAM * (1 + DELAY)], 1)
         wave = torch.cat([tail, pcm], 1)
         mel = torch.cat([mel.unflatten(1, (2, MEL_BINS)), self.frontend.log_mel_step(wave)], 1)
         x, first = self.frontend.convolve_step(mel, first[:, None])
@@ -198,10 +214,10 @@ class Model(nn.Module):
                 kept += [keys.flatten(1), values.flatten(1)]
             next_caches.append(torch.stack(kept, 1).unflatten(1, (-1, 2)))
         x = self.norm(x)
-        tokens, logps, last = self.search(self.project(x), last, age)
+        tokens, logps, beam, last = self.search(self.project(x), beam, last, age)
         vad = torch.sigmoid(self.vad(x))[..., 0]
         small = torch.cat([wave[:, -TAIL:], mel[:, -2:].flatten(1), first[:, 0], next_late.flatten(1),
-                           torch.clamp(age + 1, max=1000.)], 1)
+                           torch.clamp(age + 1, max=1000.), beam], 1)
         return tokens, logps, vad, small, next_caches, last
 
     def blocked(self, block, age, index):
@@ -211,51 +227,83 @@ class Model(nn.Module):
         vacant = torch.arange(block.cache + block.frames, dtype=torch.float32) < block.cache - filled
         return (vacant.float() * -1e4)[:, None, None]
 
-    def search(self, projected, last, age):
-        """Greedy, unrolled: up to SYMBOLS_PER_FRAME tokens a frame. The winner of a frame that already won the frame
-        before is held, not said again: the joiner stands on CTC logits, whose peaks can be two frames wide. `last` is
-        (last token, the one before, held token). The first LOOKAHEAD_CHUNKS steps answer for audio before the stream's
-        start: nothing may be emitted there."""
+    def search(self, projected, beam, last, age):
+        """Beam search with the n-gram, one token a frame at most. projected (B, 2, JOINT + pieces); beam (B, BEAM * (1 + DELAY)):
+        scores and the log-probabilities of unsaid tokens; last: the hypotheses' fields and unsaid tokens.
+
+        What a server says it cannot take back, so a token waits DELAY frames: then the best hypothesis' token of that
+        frame is said, and hypotheses that disagree are dropped. The winner of a frame that already won the frame before is
+        held, not said again: the joiner stands on CTC logits, whose peaks can be two frames wide. Hypotheses with the same
+        text are merged by a hash of it."""
+        scores, unsaid_logps = beam.split([BEAM, BEAM * DELAY], 1)
+        unsaid_logps = unsaid_logps.unflatten(1, (BEAM, DELAY))
+        hypotheses = last.long().unflatten(1, (BEAM, FIELDS + DELAY))
+        others = (torch.arange(BEAM) > 0).float() * NEVER
+        scores = scores + (age == 0).float() * others                          # an empty state holds one hypothesis, not four
+        # the first LOOKAHEAD_CHUNKS steps answer for audio before the stream's start: nothing may be said there
+        silent = (age < LOOKAHEAD_CHUNKS).float()[..., None] * (torch.arange(self.pieces) != BLANK) * NEVER
         tokens, logps = [], []
-        one, two, held = (part[:, 0].long() for part in last.split(1, 1))
-        started = (age[:, 0] >= LOOKAHEAD_CHUNKS).long()
         for frame in range(FRAMES_PER_CHUNK):
-            live = started
-            for symbol in range(SYMBOLS_PER_FRAME):
-                logits = self.join(projected[:, frame], self.predict(one, two))
-                best, choice = logits.max(-1)[0], logits.argmax(-1)
-                said = live * (choice != BLANK).long() * (choice != held).long()
-                tokens.append(said * choice - (1 - said))
-                logps.append((best - torch.logsumexp(logits, -1)) * said.float())
-                moved = said if symbol else live
-                held = moved * choice + (1 - moved) * held
-                two = said * one + (1 - said) * two
-                one = said * choice + (1 - said) * one
-                live = said
-        return torch.stack(tokens, 1), torch.stack(logps, 1), torch.stack([one, two, held], 1).to(last.dtype)
+            scores, unsaid_logps, hypotheses = self.advance(projected[:, frame, None], scores, unsaid_logps, hypotheses, silent)
+            said = hypotheses[..., FIELDS]
+            tokens.append(said[:, 0])
+            logps.append(unsaid_logps[:, 0, 0])
+            scores = torch.where(said == said[:, :1], scores - scores[:, :1], torch.tensor(NEVER))
+            hypotheses = torch.cat([hypotheses[..., :FIELDS], hypotheses[..., FIELDS + 1:]], -1)
+            unsaid_logps = unsaid_logps[..., 1:]
+        tokens = torch.stack(tokens, 1)
+        beam = torch.cat([scores, unsaid_logps.flatten(1)], 1)
+        return torch.where(tokens == BLANK, torch.tensor(-1), tokens), torch.stack(logps, 1), beam, hypotheses.flatten(1).to(last.dtype)
+
+    def advance(self, frame, scores, unsaid_logps, hypotheses, silent):
+        """One frame: every hypothesis by every piece, the 2 BEAM best, merged, the BEAM best of those -> the same three, best
+        first, one unsaid token (BLANK: none) longer."""
+        one, two, held, state = (hypotheses[..., i] for i in range(4))
+        heard = self.join(frame, self.predict(one, two)).log_softmax(-1)                          # (B, BEAM, pieces)
+        text = self.language.scores[state].float() * self.language.scale + self.language.bonus
+        text = torch.where(torch.arange(self.pieces) == held[..., None], torch.tensor(0.), text)
+        scores, index = (scores[..., None] + heard + text + silent).flatten(1).topk(2 * BEAM)
+        parent, token = index // self.pieces, index % self.pieces
+        hypotheses = pick(hypotheses, parent)
+        one, two, held, state, key = (hypotheses[..., i] for i in range(FIELDS))
+        said = (token != BLANK) & (token != held)
+        key = torch.where(said, (key * HASH + token) % HASH_MODULUS, key)
+        state = torch.where(said, self.language.following.flatten()[state * self.pieces + token].long(), state)
+        fields = torch.stack([torch.where(said, token, one), torch.where(said, one, two), token, state, key], -1)
+        hypotheses = torch.cat([fields, hypotheses[..., FIELDS:], torch.where(said, token, torch.tensor(BLANK))[..., None]], -1)
+        logps = heard.flatten(1).gather(1, index) * said.float()
+        unsaid_logps = torch.cat([pick(unsaid_logps, parent), logps[..., None]], -1)
+        key = key * self.pieces + token
+        same = key[:, :, None] == key[:, None]
+        twin = (same & torch.ones(2 * BEAM, 2 * BEAM).tril(-1).bool()).any(-1)                    # of a better one
+        merged = torch.logsumexp(torch.where(same, scores[:, None], torch.tensor(NEVER)), -1)
+        scores, best = torch.where(twin, torch.tensor(NEVER), merged).topk(BEAM)
+        return scores, pick(unsaid_logps, best), pick(hypotheses, best)
 
     @staticmethod
     def empty_state(batch, dtype=torch.float32):
         caches = [torch.zeros(batch, len(group), 2, WIDTH * CACHE[group[0]], dtype=dtype) for group in GROUPS]
-        return torch.zeros(batch, SMALL_STATE), caches, torch.zeros(batch, 3, dtype=torch.int32)
+        return torch.zeros(batch, SMALL_STATE), caches, torch.zeros(batch, BEAM * (FIELDS + DELAY), dtype=torch.int32)
+
+
+def pick(values, rows):
+    """values (B, N, F), rows (B, M) -> (B, M, F)."""
+    return values.gather(1, rows[..., None].expand(-1, -1, values.shape[-1]))
 
 
 @torch.no_grad()
 def greedy(model, encoded, frames):
-    """encoded (B, T, 384), frames (B,) -> token lists, by the rule of Model.search."""
+    """encoded (B, T, 384), frames (B,) -> token lists: the best token a frame, held ones once. For a look while training."""
     batch = encoded.shape[0]
     projected = model.project(encoded)
     one = torch.zeros(batch, dtype=torch.long, device=encoded.device)
     two, held, out = one.clone(), one.clone(), [[] for _ in range(batch)]
     for t in range(encoded.shape[1]):
         live = frames > t
-        for symbol in range(SYMBOLS_PER_FRAME):
-            choice = model.join(projected[:, t], model.predict(one, two)).argmax(-1)
-            said = live & (choice != BLANK) & (choice != held)
-            held = torch.where(said if symbol else live, choice, held)
-            for b in said.nonzero()[:, 0].tolist():
-                out[b].append(int(choice[b]))
-            two, one, live = torch.where(said, one, two), torch.where(said, choice, one), said
-            if not live.any():
-                break
+        choice = model.join(projected[:, t], model.predict(one, two)).argmax(-1)
+        said = live & (choice != BLANK) & (choice != held)
+        held = torch.where(live, choice, held)
+        for b in said.nonzero()[:, 0].tolist():
+            out[b].append(int(choice[b]))
+        two, one = torch.where(said, one, two), torch.where(said, choice, one)
     return out

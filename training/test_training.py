@@ -12,9 +12,10 @@ import torch
 import torch.nn.functional as F
 
 import losses
-from common import BLANK, CHUNK_SAMPLES, SAMPLE_RATE
+from common import BLANK, CHUNK_SAMPLES, FRAMES_PER_CHUNK, SAMPLE_RATE
 from export import write_graph, write_manifest
-from model import Model, greedy
+from language import SCALE, build
+from model import BEAM, DELAY, JOINT, LOOKAHEAD_CHUNKS, Language, Model
 from streaming import Recogniser
 
 PIECES = 9
@@ -43,6 +44,33 @@ def lattice_loss(logp, targets, frames):
                 ways.append(alpha[t, u - 1] + logp[t, u - 1, targets[u - 1]])
             alpha[t, u] = torch.logsumexp(torch.stack(ways), 0)
     return -(alpha[frames - 1, len(targets)] + logp[frames - 1, len(targets), BLANK])
+
+
+@torch.no_grad()
+def search_slowly(model, projected):
+    """Model.search by dictionary, for one utterance (T, JOINT + pieces) -> tokens said."""
+    hypotheses, out = {((BLANK, BLANK), BLANK, 0): (0., ())}, []          # (text, held token, n-gram state) -> score, unsaid tokens
+    for frame in projected:
+        options = []
+        for (text, held, state), (score, unsaid) in hypotheses.items():
+            heard = model.join(frame, model.predict(torch.tensor(text[-1]), torch.tensor(text[-2]))).log_softmax(-1)
+            for token in range(model.pieces):
+                said = token not in (BLANK, held)
+                bonus = float(model.language.scores[state, token] * model.language.scale + model.language.bonus[token]) if said else 0.
+                key = (text + (token,) if said else text, token, int(model.language.following[state, token]) if said else state)
+                options.append((score + float(heard[token]) + bonus, key, unsaid + (token if said else BLANK,)))
+        merged = {}
+        for score, key, unsaid in sorted(options, key=lambda option: -option[0])[:2 * BEAM]:
+            if key in merged:
+                merged[key] = (float(np.logaddexp(merged[key][0], score)), merged[key][1])
+            else:
+                merged[key] = (score, unsaid)
+        best = sorted(merged.items(), key=lambda item: -item[1][0])[:BEAM]
+        agreed = best[0][1][1][0] if len(best[0][1][1]) > DELAY else None
+        hypotheses = {key: (score, unsaid[1:] if agreed is not None else unsaid) for key, (score, unsaid) in best if agreed is None or unsaid[0] == agreed}
+        if agreed:
+            out.append(agreed)
+    return out
 
 
 class Losses(unittest.TestCase):
@@ -78,18 +106,40 @@ class Streaming(unittest.TestCase):
         with torch.no_grad():
             for block in model.blocks:
                 block.bias.normal_()
-            model.joiner_out.weight.normal_()
             wave = torch.randn(2, CHUNK_SAMPLES * chunks) * .1
             encoded = model.encode(wave)
-            whole = greedy(model, encoded, torch.full((2,), 2 * (chunks - 1)))
-            state, tokens, speech = model.empty_state(2), [[], []], []
+            state, speech = model.empty_state(2), []
             for part in wave.split(CHUNK_SAMPLES, 1):
-                found, _, vad, *state = model.step(part, *state)
+                _, _, vad, *state = model.step(part, *state)
                 speech.append(vad)
+            torch.testing.assert_close(torch.cat(speech, 1)[:, 2:], torch.sigmoid(model.vad(encoded))[:, :-2, 0], atol=1e-5, rtol=1e-4)
+
+    def test_the_batched_search_finds_what_the_plain_one_finds(self):
+        torch.manual_seed(0)
+        model, rng, steps = Model(40).eval(), np.random.default_rng(0), 60
+        scores, following = build([rng.integers(1, 40, 12).tolist() for _ in range(30)], 40, 200)
+        model.language = Language(40, torch.from_numpy(scores), torch.from_numpy(following), weight=.3, bonus=2.)
+        with torch.no_grad():
+            model.joiner_out.weight.normal_(std=.2)
+            projected = torch.randn(2, steps * FRAMES_PER_CHUNK, JOINT + 40) * 2
+            projected[..., JOINT] += 4                                                     # mostly blank, as speech is
+            _, _, last = model.empty_state(2)
+            beam, tokens = torch.zeros(2, BEAM * (1 + DELAY)), [[], []]
+            for step, part in enumerate(projected.split(FRAMES_PER_CHUNK, 1)):
+                found, _, beam, last = model.search(part, beam, last, torch.full((2, 1), float(step + LOOKAHEAD_CHUNKS)) if step else torch.full((2, 1), 0.))
                 for b in range(2):
                     tokens[b] += [int(t) for t in found[b] if t >= 0]
-            torch.testing.assert_close(torch.cat(speech, 1)[:, 2:], torch.sigmoid(model.vad(encoded))[:, :-2, 0], atol=1e-5, rtol=1e-4)
+            whole = [search_slowly(model, frames[FRAMES_PER_CHUNK:]) for frames in projected]
+        self.assertGreater(len(tokens[0]), 20)
         self.assertEqual(tokens, whole)
+
+    def test_the_n_gram_prefers_what_it_has_read_and_knows_its_next_state(self):
+        scores, following = build([[1, 2, 3], [1, 2, 4], [1, 2, 3]], 6, 100)
+        after = following[following[0, 1], 2]
+        self.assertEqual(scores[after].argsort()[-3:][::-1].tolist()[1:], [3, 4])          # first stands BLANK, which costs nothing
+        self.assertLess(scores[after, 5], scores[after, 4])
+        total = np.exp(scores[after, 1:] * SCALE).sum()
+        self.assertAlmostEqual(float(total), 1, delta=.1)
 
 
 class Overfit(unittest.TestCase):

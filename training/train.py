@@ -130,7 +130,10 @@ def dev_errors(model, corpus, pieces, count, device):
 
 def average(model, progress):
     """Gradients and progress, averaged over the processes in place -> progress."""
-    weights = [weight for weight in model.parameters() if weight.grad is not None]
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    for weight in weights:
+        if weight.grad is None:
+            weight.grad = torch.zeros_like(weight)      # a batch without teacher frames, say: the other process may have some
     flat = torch.cat([weight.grad.flatten() for weight in weights] + [torch.tensor([progress], device=weights[0].device)])
     distributed.all_reduce(flat)
     flat /= distributed.get_world_size()

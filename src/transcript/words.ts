@@ -53,7 +53,7 @@ export function pieceTable(tokens: readonly string[]): Piece[] {
   });
 }
 
-/** The words of one segment, growing token by token. Greedy search never takes a token back. */
+/** The words of one segment, growing token by token. A step's tokens are final: the search in the graph never takes one back. */
 export class WordList {
   readonly words: Word[] = [];
   /** A word has begun with a bare ▁ and has no letters yet. */

@@ -1,0 +1,107 @@
+"""A token n-gram of the training transcripts as a dense automaton, for the search inside the step (`Model.search`).
+
+    python language.py --work $WORK_DIR/data --pseudo $WORK_DIR/data/pseudo.jsonl --checkpoint leg.pt [--states 8000]
+
+A state is a context of up to four tokens; of all contexts seen, the most frequent are kept. Each has a row of
+log-probabilities, one for every piece (Witten-Bell, interpolated with its shorter contexts), and a row of next states.
+So a hypothesis carries one number, and a lookup is one Gather whatever the order: in a batch, hashing would cost ten
+nodes an order. State 0 is the start of a stream; BLANK as a context token means "before the sentence".
+"""
+import argparse
+from collections import Counter, defaultdict
+
+import numpy as np
+import sentencepiece
+import torch
+
+from common import BLANK, Corpus
+
+CONTEXT = 4
+SCALE = 1 / 16                      # nats a step of the stored int8
+
+
+def count(sentences):
+    """Token lists -> [{context of n tokens: Counter of the next} for n in 0..4]."""
+    follow = [defaultdict(Counter) for _ in range(CONTEXT + 1)]
+    for tokens in sentences:
+        history = (BLANK,) * CONTEXT + tuple(tokens)
+        for i in range(CONTEXT, len(history)):
+            for n in range(CONTEXT + 1):
+                follow[n][history[i - n:i]][history[i]] += 1
+    return follow
+
+
+def distributions(follow, contexts, pieces):
+    """{context: (pieces,) probabilities} for the chosen contexts; a context's suffixes must be chosen too."""
+    rows = {}
+    for context in sorted(contexts, key=len):
+        seen = follow[len(context)][context]
+        lower = rows[context[1:]] if context else np.full(pieces, 1 / (pieces - 1)) * (np.arange(pieces) != BLANK)
+        kinds, total = len(seen), sum(seen.values())
+        row = lower * kinds
+        for token, times in seen.items():
+            row[token] += times
+        rows[context] = row / (total + kinds)
+    return rows
+
+
+def choose(follow, states):
+    """The most frequent contexts, every suffix of a chosen one among them, start of stream first."""
+    start = (BLANK,) * CONTEXT
+    kept = {start[:n]: None for n in range(CONTEXT, -1, -1)}
+    kept.update({context: None for context in follow[1]})
+    ranked = sorted(((sum(seen.values()), context) for n in range(2, CONTEXT + 1) for context, seen in follow[n].items()), reverse=True)
+    for _, context in ranked:
+        if len(kept) >= states:
+            break
+        if context[1:] in kept:
+            kept[context] = None
+    return list(kept)
+
+
+def build(sentences, pieces, states):
+    """-> scores (S, pieces) int8 in units of SCALE, following (S, pieces) int16. Column BLANK: 0, the state itself."""
+    follow = count(sentences)
+    contexts = choose(follow, states)
+    number, rows = {context: i for i, context in enumerate(contexts)}, distributions(follow, contexts, pieces)
+    scores, following = np.zeros((len(contexts), pieces), np.int8), np.zeros((len(contexts), pieces), np.int16)
+    for context, i in number.items():
+        scores[i] = np.clip(np.round(np.log(np.maximum(rows[context], 1e-9)) / SCALE), -127, 0)
+        for token in range(pieces):
+            longer = (*context, token)[-CONTEXT:]
+            while longer not in number:
+                longer = longer[1:]
+            following[i, token] = number[longer]
+        scores[i, BLANK], following[i, BLANK] = 0, i
+    return scores, following
+
+
+def perplexity(scores, following, sentences):
+    total = tokens = 0
+    for sentence in sentences:
+        state = 0
+        for token in sentence:
+            total, tokens = total - scores[state, token] * SCALE, tokens + 1
+            state = following[state, token]
+    return float(np.exp(total / tokens))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", required=True)
+    parser.add_argument("--pseudo", default="")
+    parser.add_argument("--checkpoint", required=True)
+    parser.add_argument("--states", type=int, default=8000)
+    args = parser.parse_args()
+    from data import load_rows
+    corpus, pieces = Corpus(args.work), sentencepiece.SentencePieceProcessor(model_file=f"{args.work}/bpe.model")
+    scores, following = build([row["tokens"] for row in load_rows(corpus, pieces, args.pseudo)], pieces.get_piece_size(), args.states)
+    dev = [pieces.encode(row["text"]) for row in corpus.split("dev")]
+    print(f"{len(scores)} states, dev perplexity {perplexity(scores, following, dev):.1f} a token")
+    checkpoint = torch.load(args.checkpoint, map_location="cpu")
+    checkpoint["language"] = dict(scores=torch.from_numpy(scores), following=torch.from_numpy(following))
+    torch.save(checkpoint, args.checkpoint)
+
+
+if __name__ == "__main__":
+    main()
