@@ -4,20 +4,27 @@
 """
 import argparse
 import json
+import math
 import os
+
+from common import FRAME_MS
+from model import BEAM, DELAY
 
 INTRO = """# {name}
 
 A streaming English transducer (RNN-T) for 100 ms steps on CPU or CUDA. {parameters}.
 Version {version}. Licence MIT (see LICENSE), data attributions below.
 
-- **In**: 16 kHz mono PCM, 1600 samples a step. **Out**, per step: up to 6 tokens (2 frames of 50 ms, 3 symbols each), their log-probabilities,
+- **In**: 16 kHz mono PCM, 1600 samples a step. **Out**, per step: up to 2 tokens (2 frames of 50 ms, one each), their log-probabilities,
   speech probability of 2 frames, next state.
 - **Network**: 80 log-mels (25 ms window, 12.5 ms hop) - two convolutions (stride 2) - block at 25 ms - pairs merged - three blocks at 50 ms; 384 wide, 6 heads,
   attention inside the 100 ms chunk and over 0.8 s (first block) or 2 s (others) of cache, distance biases in place of positions; block 2 also sees
   the next chunk: **look-ahead 100 ms**. Predictor: last two tokens, no recurrence; the joiner adds to CTC logits; {pieces} sentencepiece pieces.
+- **Search**, inside the step: {beam} hypotheses, a token 5-gram of the training transcripts ({contexts} contexts), tokens said {delay} ms after they
+  were found, once, never taken back.
 - **State**: {state} bytes a stream in {tensors} tensors, all zero at the start. Results do not depend on batch-mates (tested at 1, 2, 16, 64).
-- **Arithmetic** fp32; weights stored in fp16, attention cache fp16. No int8 graph.
+- **Arithmetic**: matrix products in int8 with fixed scales, calibrated on train clips ({quantised} of them; weights per channel); the rest fp32, attention
+  cache fp16.
 """
 
 DATA = """## Where it comes from
@@ -43,9 +50,10 @@ Share-alike audio (0.7 h) is among it; whether share-alike reaches weights is un
 
 LIMITS = """## What it is bad at
 
-It is **under-trained**: about {hours} h of audio went through the network on two shared CPU cores, repeats counted, and its errors were still falling.
+It is **under-trained**: about {hours} h of audio went through the network on two CPU cores, repeats counted, and its errors were still falling.
 Rare words and names come out as sound-alikes; short words are dropped; accented and children's speech, noise below 10 dB and isolated words are far
-worse than clean reading. No punctuation, no capitals, numbers as words. No hotwords, no language model. For good accuracy use a larger model.
+worse than clean reading. Its n-gram has read the training transcripts only (about 170,000 words: prompts, stories, Common Voice sentences), so speech of
+quite another kind gains less from it. No punctuation, no capitals, numbers as words. No hotwords. For good accuracy use a larger model.
 """
 
 
@@ -58,12 +66,24 @@ def wer_table(results):
     return "\n".join(lines)
 
 
+def graph_facts(path, pieces):
+    """What the card says of the graph: contexts of the n-gram (its table of next states is the one in int16), products in int8."""
+    import onnx
+    graph = onnx.load(path).graph
+    tensors = list(graph.initializer) + [node.attribute[0].t for node in graph.node if node.op_type == "Constant"]
+    contexts = max(math.prod(tensor.dims) // pieces for tensor in tensors if tensor.data_type == onnx.TensorProto.INT16)
+    rounded = {node.output[0] for node in graph.node if node.op_type == "DequantizeLinear"}
+    products = sum(node.op_type == "MatMul" and set(node.input) <= rounded for node in graph.node)
+    return dict(contexts=contexts, quantised=products, parameters=f"8.7 million parameters, {os.path.getsize(path) / 1e6:.0f} MB on disk")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", required=True)
     parser.add_argument("--test", required=True)
     parser.add_argument("--fit", required=True)
     parser.add_argument("--hours", required=True)
+    parser.add_argument("--full", help="test.json of the fp32 graph, to set beside")
     parser.add_argument("--vad")
     parser.add_argument("--speed")
     parser.add_argument("--peers")
@@ -80,8 +100,8 @@ def main():
     report = json.load(open(args.fit))["report"]
     delay, confidence = report["emissionDelayMs"], report["confidence"]
     text = [INTRO.format(name=manifest["name"], version=manifest["version"], state=f"{state:,}", tensors=len(manifest["state"]), pieces=pieces,
-                         parameters="8.7 million parameters, 18 MB on disk")]
-    text += ["## Word error rate on held-out speech\n", "Through the exported graph, step by step, greedy, as served. Noise: pink or babble, mixed at the given "
+                         beam=BEAM, delay=DELAY * FRAME_MS, **graph_facts(os.path.join(args.model, manifest["graph"]), pieces))]
+    text += ["## Word error rate on held-out speech\n", "Through the exported graph, step by step, as served. Noise: pink or babble, mixed at the given "
              "ratio; noisy columns are on a fixed part of the clips. Intervals: bootstrap over clips. ps_librivox: the five clips of Debian's "
              "pocketsphinx-testdata.\n", wer_table(json.load(open(args.test)))]
     text += ["\n## Times, delay, confidence\n",
@@ -91,6 +111,9 @@ def main():
              f"the step that emits its last token, look-ahead included: mean {delay['mean']} ms, median {delay['median']}, 90th percentile {delay['p90']}. "
              f"Calibration error of word confidence on test ({confidence['words']} words, {100 * confidence['accuracy']:.0f} % right): {confidence['errorRaw']} raw, "
              f"{confidence['errorCalibrated']} after the manifest's scale and bias (fitted on dev)."]
+    if args.full:
+        full, served = (json.load(open(path))["clean"]["all"] for path in (args.full, args.test))
+        text += ["\n## int8 against fp32\n", f"All clean test clips: {served['wer']} % as served (int8), {full['wer']} % with the same weights in fp32."]
     if args.peers:
         text += ["\n## Beside other recognisers\n", "The same held-out clips (`benchmarks/accuracy`; the peers' texts were made about an hour before this model's, on the same clips); the others see the whole clip before they answer.\n", open(args.peers).read().strip()]
     if args.vad:

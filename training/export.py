@@ -140,8 +140,8 @@ def write_manifest(out, extra):
         file.write(json.dumps(base, indent=2) + "\n")
 
 
-def check(model, out, corpus, clips=12):
-    """Raises when the graph's tokens differ from PyTorch's or change with the batch."""
+def check(out, corpus, model=None, clips=12):
+    """Raises when the graph's tokens change with the batch; counts those equal to PyTorch's."""
     from streaming import Recogniser
     graph = Recogniser(out)
     waves = [corpus.wave(row) for row in corpus.split("dev")[::max(1, len(corpus.split("dev")) // clips)][:clips]]
@@ -152,8 +152,10 @@ def check(model, out, corpus, clips=12):
         for i, result in zip(shuffled, graph.transcribe([waves[i] for i in shuffled], batch)):
             if result.tokens != alone[i]:
                 raise SystemExit(f"clip {i} changes its tokens at batch {batch}")
-    same = sum(torch_tokens(model, wave, graph.flush_samples) == tokens for wave, tokens in zip(waves, alone))
-    print(f"batch 1, 2, 16, 64: tokens identical; {same} of {len(waves)} clips token-identical to PyTorch with fp32 caches")
+    print("batch 1, 2, 16, 64: tokens identical")
+    if model:
+        same = sum(torch_tokens(model, wave, graph.flush_samples) == tokens for wave, tokens in zip(waves, alone))
+        print(f"{same} of {len(waves)} clips token-identical to PyTorch with fp32 caches")
 
 
 @torch.no_grad()
@@ -195,7 +197,7 @@ def main():
     write_manifest(args.out, fields)
     size = os.path.getsize(os.path.join(args.out, "model.onnx")) / 1e6
     print(f"{size:.1f} MB, {nodes} nodes, {sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters")
-    check(model, args.out, Corpus(args.work))
+    check(args.out, Corpus(args.work), model)
 
 
 if __name__ == "__main__":
