@@ -23,7 +23,8 @@ from model import BEAM, CACHE, DELAY, FIELDS, GROUPS, LOOKAHEAD_CHUNKS, Language
 from whisper import WIDTH
 
 STATES = ("small", "near", "far", "last")
-INPUTS = ("pcm",) + STATES
+INPUTS = ("pcm",) + STATES + ("hotwords",)
+HOTWORD_EDGES = 128
 OUTPUTS = ("tokens", "logp", "vad") + tuple(name + "_next" for name in STATES)
 
 
@@ -32,8 +33,8 @@ class Step(torch.nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, pcm, small, near, far, last):
-        tokens, logps, vad, small, caches, last = self.model.step(pcm, small, [near, far], last)
+    def forward(self, pcm, small, near, far, last, hotwords):
+        tokens, logps, vad, small, caches, last = self.model.step(pcm, small, [near, far], last, hotwords)
         return tokens.int(), logps, vad, small, caches[0], caches[1], last.int()
 
 
@@ -51,10 +52,10 @@ def load_model(path, blank_penalty=0., language=0., bonus=0.):
 
 def trace(model, path):
     small, caches, last = Model.empty_state(2, torch.float16)
-    example = (torch.randn(2, CHUNK_SAMPLES) * .1, small, *caches, last)
+    example = (torch.randn(2, CHUNK_SAMPLES) * .1, small, *caches, last, torch.zeros(2, HOTWORD_EDGES, 5, dtype=torch.int32))
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.onnx.export(Step(model), example, path, opset_version=17, input_names=list(INPUTS), output_names=list(OUTPUTS),
+        torch.onnx.export(Step(model), example, path, opset_version=18, input_names=list(INPUTS), output_names=list(OUTPUTS),
                           dynamic_axes={name: {0: "batch"} for name in INPUTS + OUTPUTS}, dynamo=False)
     return onnx.load(path)
 
@@ -112,6 +113,7 @@ def write_graph(model, path):
     fold_transposes(exported.graph)
     drop_duplicates(exported.graph)
     halve_weights(exported.graph)
+    del exported.graph.value_info[:]        # the exporter's guesses, some of them wrong
     onnx.checker.check_model(exported)
     onnx.save(exported, path)
     return len(exported.graph.node)
@@ -128,8 +130,8 @@ def write_manifest(out, extra):
         schema=1, name=os.path.basename(os.path.abspath(out)), version="1.0.0", language="en", description="", licence="",
         provenance="", sampleRate=16000, chunkSamples=CHUNK_SAMPLES, framesPerChunk=FRAMES_PER_CHUNK,
         symbolsPerFrame=SYMBOLS_PER_FRAME, lookaheadMs=100 * LOOKAHEAD_CHUNKS, flushMs=500, graph="model.onnx",
-        tokens="tokens.txt", blank=0, inputs=dict(audio="pcm"), outputs=dict(tokens="tokens", logp="logp", vad="vad"),
-        state=state_layout(), timing=dict(startShiftMs=-100, endShiftMs=-100), confidence=dict(scale=1.0, bias=0.0))
+        tokens="tokens.txt", blank=0, inputs=dict(audio="pcm", hotwords="hotwords"), outputs=dict(tokens="tokens", logp="logp", vad="vad"),
+        hotwordEdges=HOTWORD_EDGES, state=state_layout(), timing=dict(startShiftMs=-100, endShiftMs=-100), confidence=dict(scale=1.0, bias=0.0))
     base.update(extra)
     base["files"] = []
     for name in sorted(os.listdir(out)):

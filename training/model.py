@@ -37,7 +37,8 @@ LATE = FRAMES[AHEAD.index(1)] * WIDTH                       # residual of the ch
 HEAD_DIM = WIDTH // HEADS
 JOINT = 256
 BEAM, DELAY = 4, 4                   # hypotheses; frames until the best one's token is said and the others must agree
-FIELDS = 5                           # of a hypothesis, before its unsaid tokens: last token, the one before, held token, n-gram state, hash
+FIELDS = 6                           # of a hypothesis, before its unsaid tokens: last token, the one before, held token, n-gram state, hash,
+                                     # and how far it is in a hotword
 SMALL_STATE = TAIL + 2 * MEL_BINS + WIDTH + LATE + 1 + BEAM * (1 + DELAY)
 HASH, HASH_MODULUS = 1_000_003, 2 ** 31 - 1
 NEVER = -1e30
@@ -146,6 +147,42 @@ class Language:
         self.bonus = torch.full((pieces,), float(bonus)) * (torch.arange(pieces) != BLANK)
 
 
+class Hotwords:
+    """Phrases that a stream wants heard, as edges of a trie over pieces: (B, edges, 5) int of from node, piece, to node, gain of
+    taking the edge, debt at its end; gain and debt in thousandths of a nat. Node 0 is the root; unused edges are all zero.
+
+    A hypothesis gains on its way through a phrase and pays the debt where it leaves the trie before a phrase's end, so
+    nothing is won by almost saying one. Where a phrase ends there is no debt.
+    """
+
+    def __init__(self, edges, pieces):
+        self.source, self.piece, self.target = (edges[..., i].long()[:, None] for i in range(3))        # (B, 1, edges)
+        self.gain, self.debt = (edges[..., i].float()[:, None] / 1000 for i in (3, 4))
+        self.starts = (self.source == 0) & (self.piece > 0)
+        self.pieces = pieces
+
+    def owed(self, node):
+        """node (B, N) -> (B, N, 1)."""
+        return (self.debt * ((self.target == node[..., None]) & (node > 0)[..., None]).float()).amax(-1, keepdim=True)
+
+    def worth(self, node):
+        """(B, N) -> (B, N, edges): what taking an edge changes, NEVER where it cannot be taken. Every phrase may start anywhere."""
+        fresh = torch.where(self.starts, self.gain - self.owed(node), torch.tensor(NEVER))
+        return torch.where((self.source == node[..., None]) & (self.piece > 0), self.gain, fresh)
+
+    def changes(self, node):
+        """(B, N) -> (B, N, pieces): what each next piece changes, BLANK nothing."""
+        nothing = (-self.owed(node)).expand(-1, -1, self.pieces)
+        found = nothing.scatter_reduce(2, self.piece.expand(-1, node.shape[1], -1), self.worth(node), "amax")
+        return found * (torch.arange(self.pieces) != BLANK)
+
+    def follow(self, node, piece):
+        """(B, N), (B, N) -> the node that follows, the root where no edge does."""
+        worth, edge = torch.where(self.piece == piece[..., None], self.worth(node), torch.tensor(NEVER)).max(-1)
+        target = torch.gather(self.target.expand(-1, node.shape[1], -1), 2, edge[..., None])[..., 0]
+        return torch.where(worth > NEVER / 2, target, torch.zeros_like(target))
+
+
 class Model(nn.Module):
     def __init__(self, pieces):
         super().__init__()
@@ -190,9 +227,10 @@ class Model(nn.Module):
 
     # ---- one chunk
 
-    def step(self, pcm, small, keys_values, last):
+    def step(self, pcm, small, keys_values, last, hotwords=None):
         """pcm (B, 1600); small (B, SMALL_STATE) float32; keys_values: one (B, blocks, 2, 384 * cache) per
-        group of blocks, fp16 or fp32; last (B, BEAM * (FIELDS + DELAY)) int. All zero at the start of a stream.
+        group of blocks, fp16 or fp32; last (B, BEAM * (FIELDS + DELAY)) int; hotwords (B, edges, 5) int, see `Hotwords`, is no
+        state and may differ from stream to stream. All zero at the start of a stream.
         -> tokens (B, 2) with -1 = nothing, their log-probabilities, speech probability (B, 2), next state."""
         tail, mel, first, late, age, beam = small.split([TAIL, 2 * MEL_BINS, WIDTH, LATE, 1, BEAM * (1 + DELAY)], 1)
         wave = torch.cat([tail, pcm], 1)
@@ -214,7 +252,7 @@ class Model(nn.Module):
                 kept += [keys.flatten(1), values.flatten(1)]
             next_caches.append(torch.stack(kept, 1).unflatten(1, (-1, 2)))
         x = self.norm(x)
-        tokens, logps, beam, last = self.search(self.project(x), beam, last, age)
+        tokens, logps, beam, last = self.search(self.project(x), beam, last, age, hotwords)
         vad = torch.sigmoid(self.vad(x))[..., 0]
         small = torch.cat([wave[:, -TAIL:], mel[:, -2:].flatten(1), first[:, 0], next_late.flatten(1),
                            torch.clamp(age + 1, max=1000.), beam], 1)
@@ -227,7 +265,7 @@ class Model(nn.Module):
         vacant = torch.arange(block.cache + block.frames, dtype=torch.float32) < block.cache - filled
         return (vacant.float() * -1e4)[:, None, None]
 
-    def search(self, projected, beam, last, age):
+    def search(self, projected, beam, last, age, hotwords=None):
         """Beam search with the n-gram, one token a frame at most. projected (B, 2, JOINT + pieces); beam (B, BEAM * (1 + DELAY)):
         scores and the log-probabilities of unsaid tokens; last: the hypotheses' fields and unsaid tokens.
 
@@ -238,13 +276,14 @@ class Model(nn.Module):
         scores, unsaid_logps = beam.split([BEAM, BEAM * DELAY], 1)
         unsaid_logps = unsaid_logps.unflatten(1, (BEAM, DELAY))
         hypotheses = last.long().unflatten(1, (BEAM, FIELDS + DELAY))
+        hotwords = Hotwords(hotwords, self.pieces) if hotwords is not None else None
         others = (torch.arange(BEAM) > 0).float() * NEVER
         scores = scores + (age == 0).float() * others                          # an empty state holds one hypothesis, not four
         # the first LOOKAHEAD_CHUNKS steps answer for audio before the stream's start: nothing may be said there
         silent = (age < LOOKAHEAD_CHUNKS).float()[..., None] * (torch.arange(self.pieces) != BLANK) * NEVER
         tokens, logps = [], []
         for frame in range(FRAMES_PER_CHUNK):
-            scores, unsaid_logps, hypotheses = self.advance(projected[:, frame, None], scores, unsaid_logps, hypotheses, silent)
+            scores, unsaid_logps, hypotheses = self.advance(projected[:, frame, None], scores, unsaid_logps, hypotheses, silent, hotwords)
             said = hypotheses[..., FIELDS]
             tokens.append(said[:, 0])
             logps.append(unsaid_logps[:, 0, 0])
@@ -255,21 +294,24 @@ class Model(nn.Module):
         beam = torch.cat([scores, unsaid_logps.flatten(1)], 1)
         return torch.where(tokens == BLANK, torch.tensor(-1), tokens), torch.stack(logps, 1), beam, hypotheses.flatten(1).to(last.dtype)
 
-    def advance(self, frame, scores, unsaid_logps, hypotheses, silent):
+    def advance(self, frame, scores, unsaid_logps, hypotheses, silent, hotwords=None):
         """One frame: every hypothesis by every piece, the 2 BEAM best, merged, the BEAM best of those -> the same three, best
         first, one unsaid token (BLANK: none) longer."""
         one, two, held, state = (hypotheses[..., i] for i in range(4))
         heard = self.join(frame, self.predict(one, two)).log_softmax(-1)                          # (B, BEAM, pieces)
         text = self.language.scores[state].float() * self.language.scale + self.language.bonus
+        if hotwords:
+            text = text + hotwords.changes(hypotheses[..., 5])
         text = torch.where(torch.arange(self.pieces) == held[..., None], torch.tensor(0.), text)
         scores, index = (scores[..., None] + heard + text + silent).flatten(1).topk(2 * BEAM)
         parent, token = index // self.pieces, index % self.pieces
         hypotheses = pick(hypotheses, parent)
-        one, two, held, state, key = (hypotheses[..., i] for i in range(FIELDS))
+        one, two, held, state, key, node = (hypotheses[..., i] for i in range(FIELDS))
         said = (token != BLANK) & (token != held)
         key = torch.where(said, (key * HASH + token) % HASH_MODULUS, key)
         state = torch.where(said, self.language.following.flatten()[state * self.pieces + token].long(), state)
-        fields = torch.stack([torch.where(said, token, one), torch.where(said, one, two), token, state, key], -1)
+        node = torch.where(said, hotwords.follow(node, token), node) if hotwords else node
+        fields = torch.stack([torch.where(said, token, one), torch.where(said, one, two), token, state, key, node], -1)
         hypotheses = torch.cat([fields, hypotheses[..., FIELDS:], torch.where(said, token, torch.tensor(BLANK))[..., None]], -1)
         logps = heard.flatten(1).gather(1, index) * said.float()
         unsaid_logps = torch.cat([pick(unsaid_logps, parent), logps[..., None]], -1)

@@ -40,6 +40,8 @@ class Steps(CalibrationDataReader):
             audio = np.stack([wave[k * graph.chunk:(k + 1) * graph.chunk] for wave in streams]).astype(np.float32)
             if k % EVERY == 0:
                 self.feeds.append({graph.manifest["inputs"]["audio"]: audio, **state})
+            if "hotwordEdges" in graph.manifest:
+                self.feeds[-1][graph.manifest["inputs"]["hotwords"]] = graph.no_hotwords(STREAMS)
             *_, state = graph.step(audio, state)
         self.rest = iter(self.feeds)
 

@@ -25,7 +25,7 @@ class Recogniser:
     def __init__(self, folder, threads=1):
         self.manifest = json.load(open(os.path.join(folder, "manifest.json")))
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+        options.intra_op_num_threads, options.inter_op_num_threads, options.log_severity_level = threads, 1, 3
         self.session = onnxruntime.InferenceSession(os.path.join(folder, self.manifest["graph"]), options)
         self.pieces = read_pieces(folder)
         self.chunk = self.manifest["chunkSamples"]
@@ -35,11 +35,17 @@ class Recogniser:
     def empty_state(self, batch):
         return {item["input"]: np.zeros([batch] + item["shape"], item["type"]) for item in self.manifest["state"]}
 
-    def step(self, audio, state):
-        """audio (B, chunk) float32 -> tokens (B, n), logp (B, n), vad (B, frames), next state."""
+    def no_hotwords(self, batch):
+        return np.zeros((batch, self.manifest["hotwordEdges"], 5), np.int32)
+
+    def step(self, audio, state, hotwords=None):
+        """audio (B, chunk) float32, hotwords (B, edges, 5) int32 or nothing -> tokens (B, n), logp (B, n), vad (B, frames), next state."""
         names = [self.manifest["outputs"][key] for key in ("tokens", "logp", "vad")]
         outputs = [item["output"] for item in self.manifest["state"]]
-        values = self.session.run(names + outputs, {self.manifest["inputs"]["audio"]: audio, **state})
+        feeds = {self.manifest["inputs"]["audio"]: audio, **state}
+        if "hotwordEdges" in self.manifest:
+            feeds[self.manifest["inputs"]["hotwords"]] = self.no_hotwords(len(audio)) if hotwords is None else hotwords
+        values = self.session.run(names + outputs, feeds)
         return *values[:3], {item["input"]: value for item, value in zip(self.manifest["state"], values[3:])}
 
     def text(self, tokens):

@@ -133,6 +133,28 @@ class Streaming(unittest.TestCase):
         self.assertGreater(len(tokens[0]), 20)
         self.assertEqual(tokens, whole)
 
+    def test_a_hotword_is_heard_where_it_fits_and_only_in_the_stream_that_asked_for_it(self):
+        model, edges = Model(10).eval(), torch.zeros(4, 6, 5, dtype=torch.int32)
+        edges[1, 0] = torch.tensor([0, 3, 1, 2500, 2500])                                 # the phrase 3 4
+        edges[1, 1] = torch.tensor([1, 4, 0, 2500, 0])
+        edges[2, 0] = torch.tensor([0, 3, 1, 2500, 2500])                                 # the phrase 3 6, which is not said
+        edges[2, 1] = torch.tensor([1, 6, 0, 2500, 0])
+        edges[3, 0] = torch.tensor([0, 3, 1, 2500, 0])                                    # the phrases 3 and 3 6
+        edges[3, 1] = torch.tensor([1, 6, 0, 2500, 0])
+        frames = torch.zeros(14, 10)
+        frames[:, BLANK] = 6
+        frames[2, [BLANK, 2, 3]] = torch.tensor([0., 8, 6])                               # 2 rather than 3
+        frames[4, [BLANK, 4, 5]] = torch.tensor([0., 6, 8])                               # 5 rather than 4
+        projected = torch.cat([torch.zeros(14, JOINT), frames], -1).expand(4, -1, -1)
+        beam, tokens = torch.zeros(4, BEAM * (1 + DELAY)), [[], [], [], []]
+        last = model.empty_state(4)[2]
+        with torch.no_grad():
+            for step, part in enumerate(projected.split(FRAMES_PER_CHUNK, 1)):
+                found, _, beam, last = model.search(part, beam, last, torch.full((4, 1), float(step)), edges)
+                for b in range(4):
+                    tokens[b] += [int(t) for t in found[b] if t >= 0]
+        self.assertEqual(tokens, [[2, 5], [3, 4], [2, 5], [3, 5]])
+
     def test_the_n_gram_prefers_what_it_has_read_and_knows_its_next_state(self):
         scores, following = build([[1, 2, 3], [1, 2, 4], [1, 2, 3]], 6, 100)
         after = following[following[0, 1], 2]
