@@ -6,6 +6,7 @@
 import { createRequire } from 'node:module';
 import { workerData } from 'node:worker_threads';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
+import { EDGE_INTS } from '../src/inference/hotwords.js';
 import { BANK, bankAt, FRESH, HEADER_INTS, READ, type TensorLayout, VALID } from '../src/inference/layout.js';
 import { type LaneAnswer, type LaneSetup, type LaneTask, probeSizes } from '../src/inference/messages.js';
 import { STATE_TYPES } from '../src/models/manifest.js';
@@ -34,6 +35,8 @@ const resultsFloat = new Float32Array(slab);
 const batch = new Int32Array(setup.batch);
 
 const audio = new Float32Array(maxBatch * chunkSamples);
+const hotwords = new Int32Array(maxBatch * layout.hotwordInts);
+const slabHotwords = new Int32Array(slab, layout.hotwordsAt, layout.slots * layout.hotwordInts);
 const state: Gathered[] = layout.state.map((tensor) => {
   const buffer = new ArrayBuffer(maxBatch * tensor.bytes);
   const array = STATE_TYPES[tensor.type].make(buffer, 0, maxBatch * tensor.elements);
@@ -56,6 +59,10 @@ function feedsFor(size: number): Record<string, Tensor> {
       size,
       ...tensor.shape,
     ]) as Tensor;
+  }
+  if (names.hotwords !== null) {
+    const rows = hotwords.subarray(0, size * layout.hotwordInts);
+    feeds[names.hotwords] = new ort.Tensor('int32', rows, [size, layout.hotwordInts / EDGE_INTS, EDGE_INTS]);
   }
   feedsBySize[size] = feeds;
   return feeds;
@@ -86,6 +93,10 @@ function gather(count: number): void {
   for (let row = 0; row < count; row++) {
     const slot = batch[row]!;
     gatherAudio(slot, row);
+    const { hotwordInts } = layout;
+    if (hotwordInts > 0) {
+      hotwords.set(slabHotwords.subarray(slot * hotwordInts, (slot + 1) * hotwordInts), row * hotwordInts);
+    }
     const fresh = header[slot * HEADER_INTS + FRESH] === 1;
     const from = bankAt(layout, slot, header[slot * HEADER_INTS + BANK]!);
     for (const { layout: tensor, bytes } of state) {
@@ -143,6 +154,7 @@ function checkNames(made: InferenceSession): void {
   const inputs = [names.audio, ...layout.state.map((tensor) => tensor.input)];
   const outputs = [names.tokens, names.logp, ...layout.state.map((tensor) => tensor.output)];
   if (names.vad !== null) outputs.push(names.vad);
+  if (names.hotwords !== null) inputs.push(names.hotwords);
   const missing = [
     ...inputs.filter((name) => !made.inputNames.includes(name)).map((name) => `input ${name}`),
     ...outputs.filter((name) => !made.outputNames.includes(name)).map((name) => `output ${name}`),

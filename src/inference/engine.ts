@@ -6,6 +6,7 @@ import type { Logger } from '../log.js';
 import type { Model } from '../models/store.js';
 import { BATCHER_DEFAULTS, Batcher, type BatchLane, type BatchObserver } from './batcher.js';
 import { type Capacity, estimateCapacity, type StepTime } from './capacity.js';
+import { EDGE_INTS, HotwordCompiler } from './hotwords.js';
 import { cudaProblem, Lane, type LaneState } from './lane.js';
 import { slabLayout } from './layout.js';
 import { type LaneAnswer, type Provider, probeSizes } from './messages.js';
@@ -49,6 +50,8 @@ export interface Engine {
   readonly table: StreamTable;
   readonly stats: EngineStats;
   readonly lanes: readonly LaneFigures[];
+  /** Turns phrases into what the graph takes; null: the model has no hotwords. */
+  readonly hotwords: HotwordCompiler | null;
   /** Resolves, with the last error, when every lane is lost: the engine recognises nothing any more. */
   readonly lost: Promise<unknown>;
   readonly waiting: number;
@@ -168,8 +171,10 @@ export async function startEngine(model: Model, config: Config, log: Logger): Pr
   for (const lane of lanes) batcher.addLane(lane);
   const running = batcher;
 
+  const edges = table.layout.hotwordInts / EDGE_INTS;
   return {
     model,
+    hotwords: edges > 0 ? new HotwordCompiler(model.tokens, edges) : null,
     provider,
     capacity,
     table,

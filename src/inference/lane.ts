@@ -43,7 +43,13 @@ export class Lane implements BatchLane {
       graphPath: model.graphPath,
       provider,
       maxBatch,
-      names: { audio: inputs.audio, tokens: outputs.tokens, logp: outputs.logp, vad: outputs.vad ?? null },
+      names: {
+        audio: inputs.audio,
+        tokens: outputs.tokens,
+        logp: outputs.logp,
+        vad: outputs.vad ?? null,
+        hotwords: table.layout.hotwordInts > 0 ? (inputs.hotwords ?? null) : null,
+      },
     };
     this.pool = new Piscina<LaneTask, LaneAnswer>({
       filename: workerUrl('lane'),

@@ -1,10 +1,10 @@
 /**
  * Where everything lies in the slab, the one SharedArrayBuffer that the main thread and the lanes share.
  *
- *   slab   ┌ header × slots ┬ ring × slots ┬ state × slots × 2 ┬ result × slots ┐
- *   slot   │ 4 × int32      │ int16 PCM    │ bank 0 │ bank 1   │ tokens, logp,  │
- *          │ READ VALID     │ 16 kHz mono  │ all of the model's│ vad, rms       │
- *          │ BANK FRESH     │ wraps around │ state tensors     │                │
+ *   slab   ┌ header × slots ┬ ring × slots ┬ state × slots × 2 ┬ result × slots ┬ hotwords × slots ┐
+ *   slot   │ 4 × int32      │ int16 PCM    │ bank 0 │ bank 1   │ tokens, logp,  │ edges × 5 int32  │
+ *          │ READ VALID     │ 16 kHz mono  │ all of the model's│ vad, rms       │ (a model that    │
+ *          │ BANK FRESH     │ wraps around │ state tensors     │                │ takes hotwords)  │
  *
  * A lane reads PCM and the state of bank BANK (zeros if FRESH), and writes the state of the other bank and the result.
  * The main thread commits by flipping BANK: a step that never returns has changed nothing.
@@ -17,6 +17,7 @@ import {
   type StateType,
   stateLayout,
 } from '../models/manifest.js';
+import { EDGE_INTS } from './hotwords.js';
 
 export const HEADER_INTS = 4;
 /** Ring offset of the chunk's first sample. */
@@ -54,6 +55,9 @@ export interface SlabLayout {
   readonly resultAt: number;
   /** Bytes of one slot's result: tokens int32, logp float32, vad float32, rms float32. */
   readonly resultBytes: number;
+  readonly hotwordsAt: number;
+  /** int32 of one slot's hotword edges; 0 where the model takes none. */
+  readonly hotwordInts: number;
   readonly bytes: number;
 }
 
@@ -80,10 +84,12 @@ export function slabLayout(manifest: Manifest, slots: number, ringSeconds: numbe
   const ringAt = align(slots * HEADER_INTS * 4);
   const stateAt = align(ringAt + slots * ringSamples * 2);
   const resultAt = stateAt + slots * 2 * stateBytes;
-  const bytes = resultAt + slots * resultBytes;
+  const hotwordInts = manifest.inputs.hotwords === undefined ? 0 : (manifest.hotwordEdges ?? 0) * EDGE_INTS;
+  const hotwordsAt = resultAt + slots * resultBytes;
+  const bytes = hotwordsAt + slots * hotwordInts * 4;
   return {
     slots, chunkSamples, frames, tokens, ringSamples, state, stateBytes,
-    headerAt, ringAt, stateAt, resultAt, resultBytes, bytes,
+    headerAt, ringAt, stateAt, resultAt, resultBytes, hotwordsAt, hotwordInts, bytes,
   }; // biome-ignore format: a plain list
 }
 

@@ -12,7 +12,13 @@ export interface LaneSetup {
   readonly graphPath: string;
   readonly provider: Provider;
   readonly maxBatch: number;
-  readonly names: { audio: string; tokens: string; logp: string; vad: string | null };
+  readonly names: {
+    audio: string;
+    tokens: string;
+    logp: string;
+    vad: string | null;
+    hotwords: string | null;
+  };
 }
 
 export type LaneTask =

@@ -32,6 +32,8 @@ export interface SlotOwner {
 export const PRIORITIES = ['flush', 'live', 'bulk'] as const;
 export type Priority = (typeof PRIORITIES)[number];
 
+const NO_HOTWORDS = new Int32Array(0);
+
 export class Slot implements SampleSink {
   readonly index: number;
   readonly result: ResultViews;
@@ -56,6 +58,9 @@ export class Slot implements SampleSink {
   private flushSteps = 0;
   private flushAskedMs = 0;
 
+  /** The hotwords that the lane reads, and those that the next step shall find there. */
+  private readonly hotwords: Int32Array;
+  private nextHotwords: Int32Array | null = null;
   private readonly header: Int32Array;
   private readonly chunkSamples: number;
   private readonly arrivals: Arrivals;
@@ -74,6 +79,11 @@ export class Slot implements SampleSink {
     this.byteOffset = layout.ringAt + index * layout.ringSamples * 2;
     this.ring = new Int16Array(slab, this.byteOffset, layout.ringSamples);
     this.header = new Int32Array(slab, layout.headerAt + index * HEADER_INTS * 4, HEADER_INTS);
+    this.hotwords = new Int32Array(
+      slab,
+      layout.hotwordsAt + index * layout.hotwordInts * 4,
+      layout.hotwordInts,
+    );
     this.result = resultViews(slab, layout, index);
     this.chunkSamples = layout.chunkSamples;
     this.arrivals = new Arrivals(layout.ringSamples / layout.chunkSamples, layout.chunkSamples, now);
@@ -123,6 +133,12 @@ export class Slot implements SampleSink {
     this.flushSteps = 0;
     this.failures = 0;
     this.header[FRESH] = 1;
+    this.setHotwords(null);
+  }
+
+  /** Phrases for the steps from the next one on, as `HotwordCompiler` makes them; null: none. */
+  setHotwords(edges: Int32Array | null): void {
+    this.nextHotwords = edges ?? NO_HOTWORDS;
   }
 
   /**
@@ -143,6 +159,12 @@ export class Slot implements SampleSink {
     const valid = Math.min(this.chunkSamples, this.available());
     this.header[READ] = this.read % this.ring.length;
     this.header[VALID] = valid;
+    // Only here: a lane may be reading them at any other time.
+    if (this.nextHotwords !== null) {
+      this.hotwords.fill(0);
+      this.hotwords.set(this.nextHotwords.subarray(0, this.hotwords.length));
+      this.nextHotwords = null;
+    }
   }
 
   /** Called by the batcher after a step: flips the bank and tells the tenant. */

@@ -50,7 +50,9 @@ export const manifestSchema = z.object({
   graph: name,
   tokens: name,
   blank: z.number().int().min(0),
-  inputs: z.object({ audio: name }),
+  inputs: z.object({ audio: name, hotwords: name.optional() }),
+  /** Edges of a stream's hotword trie that the graph takes, where `inputs.hotwords` names that input. */
+  hotwordEdges: positive.max(4096).optional(),
   outputs: z.object({ tokens: name, logp: name, vad: name.optional() }),
   state: z.array(stateTensor).max(64),
   /** Word start = first token's frame + startShiftMs; word end = end of the last token's frame + endShiftMs. */

@@ -65,6 +65,11 @@ export class Recording {
     });
   }
 
+  /** Phrases to listen for from the next step on; null: none. */
+  setHotwords(edges: Int32Array | null): void {
+    this.slot.setHotwords(edges);
+  }
+
   /** Sample frames received, at the client's own rate. */
   get receivedFrames(): number {
     return this.intake.receivedFrames;

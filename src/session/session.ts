@@ -27,7 +27,7 @@ import {
   writePartial,
 } from '../protocol/render.js';
 import {
-  type ClientMessage, COMMON_SAMPLE_RATES, ENCODINGS, PROTOCOL_VERSION, type RecordingConfig,
+  type ClientMessage, COMMON_SAMPLE_RATES, ENCODINGS, type Hotword, PROTOCOL_VERSION, type RecordingConfig,
 } from '../protocol/types.js'; // biome-ignore format: one line a source
 import type { Segment } from '../transcript/transcript.js';
 import type { Piece, Word } from '../transcript/words.js';
@@ -246,17 +246,33 @@ export class Session implements SlotOwner, RecordingListener {
     this.recording?.transcript.configure(this.config);
     this.outbox.send({ type: 'configured', config: this.config });
     this.warnOfUnsupported(changes);
+    if (changes.hotwords !== undefined) this.applyHotwords(changes.hotwords);
   }
 
   /** What a client asks for and this model cannot do is said, and the recording goes on without it. */
-  private warnOfUnsupported({ hotwords, language }: Partial<RecordingConfig>): void {
+  private warnOfUnsupported({ language }: Partial<RecordingConfig>): void {
     const spoken = this.context.engine.model.manifest.language;
     if (language !== undefined && language.split('-')[0] !== spoken.split('-')[0]) {
       this.outbox.send(renderWarning('NOT_SUPPORTED', `language: the model knows ${spoken} only`));
     }
-    if (hotwords !== undefined && hotwords.length > 0) {
-      this.outbox.send(renderWarning('NOT_SUPPORTED', 'hotwords: this version ignores them'));
+  }
+
+  private applyHotwords(hotwords: readonly Hotword[]): void {
+    const compiler = this.context.engine.hotwords;
+    if (compiler === null) {
+      if (hotwords.length > 0)
+        this.outbox.send(renderWarning('NOT_SUPPORTED', 'hotwords: the model takes none'));
+      return;
     }
+    const { edges, left } = compiler.compile(hotwords);
+    this.recording?.setHotwords(edges);
+    const first = left[0];
+    if (first === undefined) return;
+    const others = left.length > 1 ? `, and ${left.length - 1} more` : '';
+    // By its place, not its words: warnings are shown to whoever inspects the server.
+    this.outbox.send(
+      renderWarning('NOT_SUPPORTED', `hotwords.${first.index} is left out, ${first.reason}${others}`),
+    );
   }
 
   private audio(frame: Uint8Array): void {
@@ -328,6 +344,7 @@ export class Session implements SlotOwner, RecordingListener {
     );
     this.outbox.send({ type: 'recording_started', timestamp: timestamp(), config });
     this.warnOfUnsupported(config);
+    if (config.hotwords.length > 0) this.applyHotwords(config.hotwords);
     const frames = this.held;
     this.held = [];
     for (const frame of frames) this.recording.push(frame);

@@ -74,7 +74,7 @@ export const CONFIG_MEANINGS: Record<string, string> = {
   vad_events: 'Whether `speech_started` and `speech_ended` are sent.',
   metrics: 'Whether `metrics` is sent once a second while recording.',
   hotwords:
-    'Objects `{"phrase": string, "boost": number}`. This version ignores them, with the warning `NOT_SUPPORTED`.',
+    'Objects `{"phrase": string, "boost": number}`: phrases to listen for. `boost` is in nats a piece of a word, 2 if left out; 1 to 4 are of use. What the model cannot spell, and what there is no room for, is left out with the warning `NOT_SUPPORTED`.',
 };
 
 function configTable(): string {

@@ -208,3 +208,41 @@ test('a client that sends a file at once is slowed, not cut: all of it is recogn
   assert.ok(Math.abs(stopped.total_duration - long.length / 16_000) < 0.01);
   await client.close();
 });
+
+test('a hotword is heard by the stream that asked for it, and by nobody else', async () => {
+  const transcribe = async (config: object): Promise<string> => {
+    const client = await TestClient.open(live.ws);
+    const stopped = await client.transcribe(cut(bytesOf(speech), CHUNK_BYTES), config);
+    await client.close();
+    return stopped.final_transcript;
+  };
+  const alone = await transcribe({});
+  // So strong a boost that it is heard in anything at all.
+  const hotwords = [{ phrase: 'zanzibar', boost: 20 }];
+  const [without, wanting, again] = await Promise.all([
+    transcribe({}),
+    transcribe({ hotwords }),
+    transcribe({}),
+  ]);
+  assert.match(wanting, /zanzibar/);
+  assert.doesNotMatch(alone, /zanzibar/);
+  assert.deepEqual([without, again], [alone, alone]);
+});
+
+test('hotwords of one recording are gone in the next, and configure brings others while it runs', async () => {
+  const pieces = () => cut(bytesOf(speech), CHUNK_BYTES);
+  const client = await TestClient.open(live.ws);
+  const first = await client.transcribe(pieces(), { hotwords: [{ phrase: 'zanzibar', boost: 20 }] });
+  const second = await client.transcribe(pieces());
+  client.say({ type: 'start_recording' });
+  await client.until('recording_started');
+  client.say({ type: 'configure', hotwords: [{ phrase: 'rotterdam', boost: 20 }] });
+  await client.until('configured');
+  for (const piece of pieces()) await client.audio(piece);
+  client.say({ type: 'stop_recording' });
+  const third = await client.until('recording_stopped');
+  await client.close();
+  assert.match(first.final_transcript, /zanzibar/);
+  assert.doesNotMatch(second.final_transcript, /zanzibar|rotterdam/);
+  assert.match(third.final_transcript, /rotterdam/);
+});

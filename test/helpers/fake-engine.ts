@@ -4,6 +4,7 @@
  */
 import { BATCHER_DEFAULTS, Batcher, type BatcherOptions } from '../../src/inference/batcher.js';
 import { type Engine, newStats } from '../../src/inference/engine.js';
+import { HotwordCompiler } from '../../src/inference/hotwords.js';
 import { slabLayout } from '../../src/inference/layout.js';
 import { type Slot, StreamTable } from '../../src/inference/stream-table.js';
 import type { Manifest } from '../../src/models/manifest.js';
@@ -31,6 +32,7 @@ export class FakeEngine implements Engine {
   readonly table: StreamTable;
   readonly stats;
   readonly lanes: readonly FakeLane[];
+  readonly hotwords: HotwordCompiler | null;
   readonly batcher: Batcher;
   readonly lost: Promise<unknown>;
   /** What the observer was told: `failed 0`, `lost 1`. */
@@ -44,6 +46,8 @@ export class FakeEngine implements Engine {
     this.model = fakeModel(manifest);
     this.capacity = { streams: options.capacity ?? slots, batch: maxBatch, stepTimes: [{ batch: 1, ms: 1 }] };
     this.stats = newStats(maxBatch);
+    const { hotwordEdges } = this.model.manifest;
+    this.hotwords = hotwordEdges === undefined ? null : new HotwordCompiler(this.model.tokens, hotwordEdges);
     const layout = slabLayout(this.model.manifest, slots, ringSeconds);
     this.table = new StreamTable(
       layout,

@@ -158,3 +158,27 @@ test('flushes come before live audio, and live audio before uploads', () => {
   assert.deepEqual([live.priority, upload?.priority], ['flush', 'bulk']);
   assert.ok(engine.batcher instanceof Batcher);
 });
+
+test('hotwords reach the lane with the next step, never in the middle of one, and leave with their recording', async () => {
+  const engine = new FakeEngine({
+    slots: 1,
+    manifest: { inputs: { audio: 'pcm', hotwords: 'hotwords' }, hotwordEdges: 2 },
+  });
+  const { layout, slab } = engine.table;
+  const inSlab = () => [...new Int32Array(slab, layout.hotwordsAt, layout.hotwordInts)];
+  const none = new Array(10).fill(0);
+  const phrase = Int32Array.of(0, 7, 0, 2000, 0, 0, 0, 0, 0, 0);
+  const slot = leased(engine);
+  write(slot, new Int16Array(CHUNK));
+  engine.pump();
+  slot.setHotwords(phrase);
+  assert.deepEqual(inSlab(), none, 'a step is under way');
+  await engine.settle();
+  write(slot, new Int16Array(CHUNK));
+  await engine.settle();
+  assert.deepEqual(inSlab(), [...phrase]);
+  slot.restart();
+  write(slot, new Int16Array(CHUNK));
+  await engine.settle();
+  assert.deepEqual(inSlab(), none);
+});

@@ -1,0 +1,143 @@
+/**
+ * Hotwords: phrases that a recording wants heard. The search in the graph takes them as edges of a trie over the
+ * model's pieces, one small table for each stream, so that a batch may mix streams with different phrases.
+ *
+ *   "mira", "mirador"       ▁mi ──▶ 1 ──ra──▶ 2 ──dor──▶ root
+ *                                            a phrase ends here: nothing is owed
+ *
+ * An edge is five int32: from node, piece, to node, gain of taking it, debt at its end (both in thousandths of a nat).
+ * A hypothesis that leaves the trie in the middle of a phrase pays back what it gained since the last phrase's end.
+ */
+export const EDGE_INTS = 5;
+const WORD_START = '\u2581';
+/** Node numbers are never used twice in this many tables, so that a hypothesis from before a change leads nowhere. */
+const NODE_GENERATIONS = 1_000_000;
+
+interface Node {
+  readonly next: Map<number, Node>;
+  boost: number;
+  phraseEnds: boolean;
+}
+
+const newNode = (): Node => ({ next: new Map(), boost: 0, phraseEnds: false });
+
+export interface Phrase {
+  readonly phrase: string;
+  /** Nats a piece. */
+  readonly boost: number;
+}
+
+/** Splits words into the pieces of a BPE vocabulary, whose ids are in the order of the merges that made them. */
+export class PieceSpeller {
+  private readonly ids: Map<string, number>;
+
+  constructor(tokens: readonly string[]) {
+    this.ids = new Map(tokens.map((piece, id) => [piece, id] as const).filter(([piece]) => piece !== ''));
+  }
+
+  /** Ids of the pieces of `phrase`, lower-cased; null when it has a letter that the vocabulary has not. */
+  spell(phrase: string): number[] | null {
+    const words = phrase.normalize('NFC').toLowerCase().split(/\s+/).filter(Boolean);
+    const ids = words.flatMap((word) => this.spellWord(WORD_START + word));
+    return ids.length === 0 || ids.includes(undefined) ? null : (ids as number[]);
+  }
+
+  private spellWord(text: string): (number | undefined)[] {
+    const parts = [...text];
+    for (;;) {
+      let best = -1;
+      let bestId = Number.POSITIVE_INFINITY;
+      for (let i = 0; i + 1 < parts.length; i++) {
+        const id = this.ids.get(parts[i]! + parts[i + 1]!) ?? Number.POSITIVE_INFINITY;
+        if (id < bestId) [best, bestId] = [i, id];
+      }
+      if (best < 0) return parts.map((part) => this.ids.get(part));
+      parts.splice(best, 2, parts[best]! + parts[best + 1]!);
+    }
+  }
+}
+
+/** What became of a list of hotwords. */
+export interface CompiledHotwords {
+  /** (edges × 5) int32, zero where unused. */
+  readonly edges: Int32Array;
+  /** Places in the list of what cannot be spelled with the model's pieces, or for which there was no room, and why. */
+  readonly left: readonly { readonly index: number; readonly reason: string }[];
+}
+
+export class HotwordCompiler {
+  private readonly speller: PieceSpeller;
+  private readonly maxEdges: number;
+  private generation = 0;
+
+  /** @param maxEdges how many edges the graph takes for a stream */
+  constructor(tokens: readonly string[], maxEdges: number) {
+    this.speller = new PieceSpeller(tokens);
+    this.maxEdges = maxEdges;
+  }
+
+  /** Boosts are in nats a piece. A boost of 0 or less does nothing: the search has no way to make words rarer. */
+  compile(hotwords: readonly Phrase[]): CompiledHotwords {
+    const root = newNode();
+    const left: { index: number; reason: string }[] = [];
+    let edges = 0;
+    for (const [index, { phrase, boost }] of hotwords.entries()) {
+      const ids = this.speller.spell(phrase);
+      if (ids === null)
+        left.push({ index, reason: 'it cannot be spelled in the letters that the model knows' });
+      else if (boost <= 0) left.push({ index, reason: 'its boost is not above 0' });
+      else if (edges + missing(root, ids) > this.maxEdges) left.push({ index, reason: 'there are too many' });
+      else edges += insert(root, ids, boost);
+    }
+    return { edges: this.write(root), left };
+  }
+
+  private write(root: Node): Int32Array {
+    const table = new Int32Array(this.maxEdges * EDGE_INTS);
+    const base = (this.generation++ % NODE_GENERATIONS) * this.maxEdges;
+    let nodes = 0;
+    let at = 0;
+    const visit = (node: Node, number: number, debt: number): void => {
+      for (const [piece, child] of node.next) {
+        const gain = Math.round(child.boost * 1000);
+        const childDebt = child.phraseEnds ? 0 : debt + gain;
+        const childNumber = child.next.size === 0 ? 0 : base + ++nodes;
+        table.set([number, piece, childNumber, gain, childDebt], at);
+        at += EDGE_INTS;
+        visit(child, childNumber, childDebt);
+      }
+    };
+    visit(root, 0, 0);
+    return table;
+  }
+}
+
+/** Edges that `ids` would add. */
+function missing(root: Node, ids: readonly number[]): number {
+  let node: Node | undefined = root;
+  let known = 0;
+  for (const id of ids) {
+    node = node?.next.get(id);
+    if (node === undefined) break;
+    known++;
+  }
+  return ids.length - known;
+}
+
+/** Adds a phrase; the larger boost wins where phrases share a beginning. Returns how many edges are new. */
+function insert(root: Node, ids: readonly number[], boost: number): number {
+  let node = root;
+  let made = 0;
+  for (const id of ids) {
+    let child = node.next.get(id);
+    if (child === undefined) {
+      child = newNode();
+      node.next.set(id, child);
+      made++;
+    }
+    child.boost = Math.max(child.boost, boost);
+    node = child;
+  }
+  node.phraseEnds = true;
+  return made;
+}

@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { EDGE_INTS, HotwordCompiler, PieceSpeller } from '../../src/inference/hotwords.js';
+import { parseTokens } from '../../src/models/store.js';
+import { inPackage } from '../../src/paths.js';
+
+const path = inPackage('models', 'en-tiny-streaming', 'tokens.txt');
+const tokens = parseTokens(readFileSync(path, 'utf8'), path);
+
+/** Edges in use, as rows. */
+function rows(edges: Int32Array): number[][] {
+  const all = Array.from({ length: edges.length / EDGE_INTS }, (_, i) => [
+    ...edges.subarray(i * EDGE_INTS, (i + 1) * EDGE_INTS),
+  ]);
+  return all.filter((edge) => edge[1] !== 0);
+}
+
+test('phrases are spelled as the tokenizer that made the vocabulary spells them', () => {
+  const speller = new PieceSpeller(tokens);
+  // From sentencepiece 0.2.3 with this vocabulary.
+  const expected: [string, number[]][] = [
+    ['rotterdam', [67, 48, 100, 482, 81]],
+    ['Acetylsalicylic  acid', [3, 487, 58, 489, 483, 479, 63, 64, 489, 483, 64, 3, 487, 60]],
+    ["O'Brien", [10, 495, 492, 250, 23]],
+    ['kubernetes', [102, 365, 12, 478, 58, 34]],
+    ["zanzibar's", [206, 28, 498, 402, 35, 495, 479]],
+    ['a', [3]],
+    ['the quick brown fox', [4, 305, 376, 253, 343, 275, 496]],
+  ];
+  for (const [phrase, ids] of expected) assert.deepEqual(speller.spell(phrase), ids, phrase);
+});
+
+test('what has letters that the model does not know has no spelling', () => {
+  const speller = new PieceSpeller(tokens);
+  for (const phrase of ['mämmi', 'r2d2', '東京', '  ', 'a-b'])
+    assert.equal(speller.spell(phrase), null, phrase);
+});
+
+test('phrases share the beginning of their way, and where one ends nothing is owed', () => {
+  const { edges, left } = new HotwordCompiler(tokens, 16).compile([
+    { phrase: 'mira', boost: 1 },
+    { phrase: 'mirador', boost: 2 },
+  ]);
+  assert.deepEqual(left, []);
+  // mira: 14 88 475, mirador: 14 88 45 32
+  assert.deepEqual(rows(edges), [
+    [0, 14, 1, 2000, 2000],
+    [1, 88, 2, 2000, 4000],
+    [2, 475, 0, 1000, 0],
+    [2, 45, 3, 2000, 6000],
+    [3, 32, 0, 2000, 0],
+  ]);
+});
+
+test('a phrase that goes on as another keeps what it gained up to its own end', () => {
+  const { edges } = new HotwordCompiler(tokens, 16).compile([
+    { phrase: 'a', boost: 1 },
+    { phrase: 'a the', boost: 1 },
+  ]);
+  assert.deepEqual(rows(edges), [
+    [0, 3, 1, 1000, 0],
+    [1, 4, 0, 1000, 0],
+  ]);
+});
+
+test('phrases without room, without a spelling or without a boost are left out and told by their place', () => {
+  const compiler = new HotwordCompiler(tokens, 6);
+  const { edges, left } = compiler.compile([
+    { phrase: 'rotterdam', boost: 2 },
+    { phrase: 'kubernetes', boost: 2 },
+    { phrase: 'mämmi', boost: 2 },
+    { phrase: 'the', boost: -1 },
+    { phrase: 'a', boost: 2 },
+  ]);
+  assert.deepEqual(
+    left.map(({ index }) => index),
+    [1, 2, 3],
+  );
+  assert.equal(rows(edges).length, 6);
+});
+
+test('two lists never share a node, so that a search in the middle of the first finds no way on in the second', () => {
+  const compiler = new HotwordCompiler(tokens, 16);
+  const nodes = () =>
+    rows(compiler.compile([{ phrase: 'rotterdam', boost: 2 }]).edges).flatMap(([from, , to]) => [from!, to!]);
+  const first = new Set(nodes());
+  assert.deepEqual(
+    nodes().filter((node) => node !== 0 && first.has(node)),
+    [],
+  );
+});
