@@ -53,7 +53,7 @@ LIMITS = """## What it is bad at
 It is **under-trained**: about {hours} h of audio went through the network on two CPU cores, repeats counted, and its errors were still falling.
 Rare words and names come out as sound-alikes; short words are dropped; accented and children's speech, noise below 10 dB and isolated words are far
 worse than clean reading. Its n-gram has read the training transcripts only (about 170,000 words: prompts, stories, Common Voice sentences), so speech of
-quite another kind gains less from it. No punctuation, no capitals, numbers as words. No hotwords. For good accuracy use a larger model.
+quite another kind gains less from it. No punctuation, no capitals, numbers as words. For good accuracy use a larger model.
 """
 
 
@@ -84,6 +84,7 @@ def main():
     parser.add_argument("--fit", required=True)
     parser.add_argument("--hours", required=True)
     parser.add_argument("--full", help="test.json of the fp32 graph, to set beside")
+    parser.add_argument("--hotwords", help="output of hotwords.py")
     parser.add_argument("--vad")
     parser.add_argument("--speed")
     parser.add_argument("--peers")
@@ -114,6 +115,9 @@ def main():
     if args.full:
         full, served = (json.load(open(path))["clean"]["all"] for path in (args.full, args.test))
         text += ["\n## int8 against fp32\n", f"All clean test clips: {served['wer']} % as served (int8), {full['wer']} % with the same weights in fp32."]
+    if args.hotwords:
+        text += ["\n## Hotwords\n", "Dev clips with rare words (at most 8 times in the training texts); a clip's list holds its own rare words and more of other clips "
+                 "(`training/hotwords.py`).\n", "```", open(args.hotwords).read().strip(), "```"]
     if args.peers:
         text += ["\n## Beside other recognisers\n", "The same held-out clips (`benchmarks/accuracy`; the peers' texts were made about an hour before this model's, on the same clips); the others see the whole clip before they answer.\n", open(args.peers).read().strip()]
     if args.vad:

@@ -51,8 +51,9 @@ class Recogniser:
     def text(self, tokens):
         return "".join(self.pieces[token] for token in tokens).replace("\u2581", " ").strip()
 
-    def transcribe(self, waves, batch=1):
-        """Waves of float32 -1..1, `batch` streams at a time, each followed by flushMs of zeros -> Results."""
+    def transcribe(self, waves, batch=1, hotwords=None):
+        """Waves of float32 -1..1, `batch` streams at a time, each followed by flushMs of zeros -> Results. hotwords: for
+        each wave its (edges, 5) int32, or nothing."""
         results, state = [Result() for _ in waves], self.empty_state(batch)
         slots, waiting = [None] * batch, list(range(len(waves)))[::-1]
         while True:
@@ -68,7 +69,8 @@ class Recogniser:
                     audio[b, :len(part)] = part
             if not any(slots):
                 return results
-            tokens, logps, speech, state = self.step(audio, state)
+            wanted = None if hotwords is None else np.stack([hotwords[slot[0]] if slot else hotwords[0] * 0 for slot in slots])
+            tokens, logps, speech, state = self.step(audio, state, wanted)
             for b in range(batch):
                 if slots[b]:
                     clip, at = slots[b]
