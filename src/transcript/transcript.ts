@@ -50,6 +50,7 @@ export class Transcript {
   private tuning: Tuning;
   private changed = false;
   private lastPartialAt = Number.NEGATIVE_INFINITY;
+  /** Where the last token was spoken, which is some time before the model said it. */
   private lastTokenAt = 0;
 
   constructor(manifest: Manifest, pieces: readonly Piece[], tuning: Tuning, listener: TranscriptListener) {
@@ -102,7 +103,7 @@ export class Transcript {
     for (let i = frame * this.symbols; i < (frame + 1) * this.symbols; i++) {
       const token = result.tokens[i]!;
       if (token < 0) continue;
-      this.lastTokenAt = start + this.timing.frameSamples;
+      this.lastTokenAt = start + this.timing.frameSamples + this.timing.endShiftSamples;
       if (this.words.add(token, result.logp[i]!, start)) this.changed = true;
     }
   }
@@ -117,7 +118,9 @@ export class Transcript {
 
     const { silenceSamples } = this.rules;
     const sinceToken = end - this.lastTokenAt;
-    const quiet = !this.endpointer.speaking && this.endpointer.silence(end) >= silenceSamples;
+    // However short the silence asked for: what was said before it must have had the time to come out.
+    const settled = Math.max(silenceSamples, -this.timing.startShiftSamples);
+    const quiet = !this.endpointer.speaking && this.endpointer.silence(end) >= settled;
     if ((quiet && sinceToken >= silenceSamples) || sinceToken >= tokenlessSamples(silenceSamples)) {
       this.emit(this.words.takeAll(this.audioSamples), 'silence');
     } else if (

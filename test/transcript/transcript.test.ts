@@ -114,6 +114,23 @@ test('a token that comes after the voice has ended keeps the segment open for an
   assert.deepEqual(told.log.at(-1), 'silence 1 hellos');
 });
 
+test('the pause counts from where a late model heard the word, not from where it said it', () => {
+  const { told, steps } = transcribe({}, { startShiftMs: -300, endShiftMs: -200 });
+  steps(speech(), silence, result({ tokens: ['hello'] })); // said two chunks late
+  assert.deepEqual(told.segments, []);
+  steps(silence);
+  assert.deepEqual(told.log.at(-1), 'silence 1 hello');
+});
+
+test('however short the pause asked for, what was said before it has the time to come out', () => {
+  const { told, steps } = transcribe({ silence_duration: 0.1 }, { startShiftMs: -300, endShiftMs: -200 });
+  steps(speech('hello'), speech(), silence, silence);
+  assert.deepEqual(told.segments, []);
+  steps(result({ tokens: ['world'] }));
+  steps(silence);
+  assert.deepEqual(told.log.at(-1), 'silence 1 hello world');
+});
+
 test('silence without a word ends no segment', () => {
   const { told, steps } = transcribe();
   steps(...Array.from({ length: 50 }, () => silence));
