@@ -119,7 +119,7 @@ def main():
         text += ["\n## Hotwords\n", "Dev clips with rare words (at most 8 times in the training texts); a clip's list holds its own rare words and more of other clips "
                  "(`training/hotwords.py`).\n", "```", open(args.hotwords).read().strip(), "```"]
     if args.peers:
-        text += ["\n## Beside other recognisers\n", "The same held-out clips (`benchmarks/accuracy`; the peers' texts were made about an hour before this model's, on the same clips); the others see the whole clip before they answer.\n", open(args.peers).read().strip()]
+        text += ["\n## Beside other recognisers\n", "The same held-out clips (`benchmarks/accuracy`; the peers' texts were made in an earlier run, on the same clips); the others see the whole clip before they answer.\n", open(args.peers).read().strip()]
     if args.vad:
         vad = json.load(open(args.vad))
         names = [name for name in vad if isinstance(vad[name], dict)]
@@ -127,7 +127,7 @@ def main():
                  "| | " + " | ".join(vad[names[0]]) + " |", "|---" * (1 + len(vad[names[0]])) + "|"]
         text += [f"| {name} | " + " | ".join(str(value) for value in vad[name].values()) + " |" for name in names]
     if args.speed:
-        text += ["\n## Cost of a step\n", "ONNX Runtime, one thread, on a busy two-core virtual machine (AVX2); processor time of the best run.\n", "```", open(args.speed).read().strip(), "```"]
+        text += ["\n## Cost of a step\n", "ONNX Runtime, one thread, on a two-core virtual machine (AVX2, no VNNI); processor time of the best run.\n", "```", open(args.speed).read().strip(), "```"]
     text += ["", DATA, LIMITS.format(hours=args.hours)]
     with open(os.path.join(args.model, "MODEL_CARD.md"), "w") as file:
         file.write("\n".join(text))

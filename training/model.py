@@ -36,7 +36,7 @@ GROUPS = (range(0, MERGE_AFTER), range(MERGE_AFTER, 4))   # blocks whose caches 
 LATE = FRAMES[AHEAD.index(1)] * WIDTH                       # residual of the chunk that waits for its look-ahead
 HEAD_DIM = WIDTH // HEADS
 JOINT = 256
-BEAM, DELAY = 4, 4                   # hypotheses; frames until the best one's token is said and the others must agree
+BEAM, DELAY = 8, 3                   # hypotheses; frames until the best one's token is said and the others must agree
 FIELDS = 6                           # of a hypothesis, before its unsaid tokens: last token, the one before, held token, n-gram state, hash,
                                      # and how far it is in a hotword
 SMALL_STATE = TAIL + 2 * MEL_BINS + WIDTH + LATE + 1 + BEAM * (1 + DELAY)

@@ -3,6 +3,7 @@
  * sizes. What a server's CPU time is compared with. Prints JSON: {"1": ms, "2": ms, …}.
  */
 import ort from 'onnxruntime-node';
+import { EDGE_INTS } from '../../src/inference/hotwords.js';
 import { STATE_TYPES } from '../../src/models/manifest.js';
 import { loadModel } from '../../src/models/store.js';
 
@@ -15,6 +16,7 @@ const session = await ort.InferenceSession.create(graphPath, {
   intraOpNumThreads: 1,
   interOpNumThreads: 1,
   graphOptimizationLevel: 'all',
+  logSeverityLevel: 3,
 });
 
 function feedsFor(batch: number): Record<string, ort.Tensor> {
@@ -25,6 +27,12 @@ function feedsFor(batch: number): Record<string, ort.Tensor> {
   const feeds: Record<string, ort.Tensor> = {
     [manifest.inputs.audio]: new ort.Tensor('float32', audio, [batch, manifest.chunkSamples]),
   };
+  const { hotwords } = manifest.inputs;
+  if (hotwords !== undefined) {
+    const shape = [batch, manifest.hotwordEdges ?? 0, EDGE_INTS];
+    const none = new Int32Array(shape.reduce((n, d) => n * d, 1));
+    feeds[hotwords] = new ort.Tensor('int32', none, shape);
+  }
   for (const tensor of manifest.state) {
     const count = batch * tensor.shape.reduce((n, d) => n * d, 1);
     const array = STATE_TYPES[tensor.type].make(
