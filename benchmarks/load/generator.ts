@@ -116,6 +116,7 @@ function runStream(options: LoadOptions, speech: Int16Array, index: number, tota
       recording_started: () => send(0, performance.now()),
       partial: (message) => {
         totals.partials++;
+        if (stopAt > 0) return; // the flush brings it: it waited for the stop, not for the server
         const chunk = Math.round((message.audio_end as number) * (1000 / CHUNK_MS)) - 1;
         const sent = sentAt[chunk];
         if (sent) totals.chunkMs.push(performance.now() - sent);
