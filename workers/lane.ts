@@ -25,7 +25,7 @@ interface Gathered {
 
 const setup = (Array.isArray(workerData) ? workerData[1] : workerData) as LaneSetup;
 const { layout, slab, maxBatch, names } = setup;
-const { chunkSamples, frames, ringSamples, tokens: resultTokens } = layout;
+const { chunkSamples, frames, hotwordInts, ringSamples, tokens: resultTokens } = layout;
 
 const slabBytes = new Uint8Array(slab);
 const slabInt16 = new Int16Array(slab, layout.ringAt, layout.slots * ringSamples);
@@ -35,8 +35,8 @@ const resultsFloat = new Float32Array(slab);
 const batch = new Int32Array(setup.batch);
 
 const audio = new Float32Array(maxBatch * chunkSamples);
-const hotwords = new Int32Array(maxBatch * layout.hotwordInts);
-const slabHotwords = new Int32Array(slab, layout.hotwordsAt, layout.slots * layout.hotwordInts);
+const hotwords = new Int32Array(maxBatch * hotwordInts);
+const slabHotwords = new Int32Array(slab, layout.hotwordsAt, layout.slots * hotwordInts);
 const state: Gathered[] = layout.state.map((tensor) => {
   const buffer = new ArrayBuffer(maxBatch * tensor.bytes);
   const array = STATE_TYPES[tensor.type].make(buffer, 0, maxBatch * tensor.elements);
@@ -61,8 +61,8 @@ function feedsFor(size: number): Record<string, Tensor> {
     ]) as Tensor;
   }
   if (names.hotwords !== null) {
-    const rows = hotwords.subarray(0, size * layout.hotwordInts);
-    feeds[names.hotwords] = new ort.Tensor('int32', rows, [size, layout.hotwordInts / EDGE_INTS, EDGE_INTS]);
+    const rows = hotwords.subarray(0, size * hotwordInts);
+    feeds[names.hotwords] = new ort.Tensor('int32', rows, [size, hotwordInts / EDGE_INTS, EDGE_INTS]);
   }
   feedsBySize[size] = feeds;
   return feeds;
@@ -93,10 +93,7 @@ function gather(count: number): void {
   for (let row = 0; row < count; row++) {
     const slot = batch[row]!;
     gatherAudio(slot, row);
-    const { hotwordInts } = layout;
-    if (hotwordInts > 0) {
-      hotwords.set(slabHotwords.subarray(slot * hotwordInts, (slot + 1) * hotwordInts), row * hotwordInts);
-    }
+    hotwords.set(slabHotwords.subarray(slot * hotwordInts, (slot + 1) * hotwordInts), row * hotwordInts);
     const fresh = header[slot * HEADER_INTS + FRESH] === 1;
     const from = bankAt(layout, slot, header[slot * HEADER_INTS + BANK]!);
     for (const { layout: tensor, bytes } of state) {

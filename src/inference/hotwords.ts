@@ -10,8 +10,9 @@
  */
 export const EDGE_INTS = 5;
 const WORD_START = '\u2581';
-/** Node numbers are never used twice in this many tables, so that a hypothesis from before a change leads nowhere. */
-const NODE_GENERATIONS = 1_000_000;
+/** Node numbers are never used twice in this many tables, so that a hypothesis from before a change leads nowhere. With the
+ * 4,096 edges that a manifest may ask for, all of them fit an int32. */
+const NODE_GENERATIONS = 500_000;
 
 interface Node {
   readonly next: Map<number, Node>;

@@ -133,12 +133,12 @@ export class Slot implements SampleSink {
     this.flushSteps = 0;
     this.failures = 0;
     this.header[FRESH] = 1;
-    this.setHotwords(null);
+    this.setHotwords(NO_HOTWORDS);
   }
 
-  /** Phrases for the steps from the next one on, as `HotwordCompiler` makes them; null: none. */
-  setHotwords(edges: Int32Array | null): void {
-    this.nextHotwords = edges ?? NO_HOTWORDS;
+  /** Phrases for the steps from the next one on, as `HotwordCompiler` makes them. */
+  setHotwords(edges: Int32Array): void {
+    this.nextHotwords = edges;
   }
 
   /**

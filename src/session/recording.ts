@@ -65,8 +65,8 @@ export class Recording {
     });
   }
 
-  /** Phrases to listen for from the next step on; null: none. */
-  setHotwords(edges: Int32Array | null): void {
+  /** Phrases to listen for from the next step on. */
+  setHotwords(edges: Int32Array): void {
     this.slot.setHotwords(edges);
   }
 
