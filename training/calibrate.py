@@ -4,10 +4,10 @@ r"""Word times, emission delay and word confidence of an exported model, against
     python calibrate.py --work $WORK_DIR/data --alignment alignment.jsonl --model ../models/en-tiny-streaming \
         --heard heard.jsonl --out fit.json
 
-Fits on dev (time shifts: medians; confidence: logistic regression of a word's correctness on the logit of the mean token
-probability) and reports on test: share of word starts and ends within 100 ms, emission delay (end of the word in the
-audio -> end of the step that emits its last token), calibration error in ten bins. fit.json holds the fields for the
-manifest (`fields`) and the figures (`report`).
+Fits on dev (time shifts: medians, for the end of speech the best of five; confidence: logistic regression of a word's
+correctness on the logit of the mean token probability) and reports on test, words timed as the server times them: share
+of word starts and ends within 100 ms, emission delay (end of the word in the audio -> end of the step that emits its
+last token), calibration error in ten bins. fit.json holds the fields for the manifest (`fields`) and the figures (`report`).
 """
 import argparse
 import json
@@ -17,6 +17,10 @@ import numpy as np
 
 from common import Corpus, FRAME_MS
 from streaming import read_pieces
+
+MAX_TAIL_MS = 300                    # as src/transcript/words.ts
+SPEECH = .5                          # as the manifest's vadThreshold
+SPEECH_END_SHIFTS = (-50, -25, 0, 25, 50)
 
 
 def match(reference, hypothesis):
@@ -85,18 +89,40 @@ def confidence_points(rows, heard, pieces, split):
 
 
 def time_points(references, heard, pieces, split):
-    """Correct words: rows of (start error, end error, emission delay) in ms, before any shift."""
+    """Correct words: dicts of start, end (ms, reference), first, last (start of the first and end of the last token's frame),
+    next (start of the next word's first frame, None after the last), said (end of the step that said it), and speech, the clip's frames."""
     points = []
     for reference in references:
         if reference["split"] != split or reference["id"] not in heard:
             continue
-        words = words_of(pieces, heard[reference["id"]])
+        line = heard[reference["id"]]
+        words = words_of(pieces, line)
         for i, j in match([word for word, _, _ in reference["words"]], [word["text"] for word in words]):
             _, start, end = reference["words"][i]
             word = words[j]
-            points.append((word["first"] * FRAME_MS - start * 1000, (word["last"] + 1) * FRAME_MS - end * 1000,
-                           (word["step"] + 1) * 100 - end * 1000))
-    return np.array(points)
+            following = words[j + 1]["first"] * FRAME_MS if j + 1 < len(words) else None
+            points.append(dict(start=start * 1000, end=end * 1000, first=word["first"] * FRAME_MS, last=(word["last"] + 1) * FRAME_MS,
+                               next=following, said=(word["step"] + 1) * 100, speech=line["speech"]))
+    return points
+
+
+def word_end(point, start_shift, end_shift, speech_end_shift):
+    """As `WordList` in src/transcript/words.ts: the shifted end of the last token's frame, moved on while the frames from there
+    on are speech, by MAX_TAIL_MS at most, and never into the next word."""
+    end = shifted = point["last"] + end_shift
+    frame = math.ceil(max(shifted, 0) / FRAME_MS)
+    while frame < len(point["speech"]) and point["speech"][frame] >= SPEECH and end < shifted + MAX_TAIL_MS:
+        frame += 1
+        end = min(max(end, frame * FRAME_MS + speech_end_shift), shifted + MAX_TAIL_MS)
+    return end if point["next"] is None else min(end, point["next"] + start_shift)
+
+
+def end_errors(points, *shifts):
+    return np.array([word_end(point, *shifts) - point["end"] for point in points])
+
+
+def column(points, minuend, subtrahend):
+    return np.array([point[minuend] - point[subtrahend] for point in points])
 
 
 def main():
@@ -112,8 +138,9 @@ def main():
     references = [json.loads(line) for line in open(args.alignment)]
     heard = {line["id"]: line for line in map(json.loads, open(args.heard))}
     dev, test = (time_points(references, heard, pieces, split) for split in ("dev", "test"))
-    shifts = -np.median(dev[:, :2], 0)
-    starts, ends, delays = np.abs(test[:, 0] + shifts[0]), np.abs(test[:, 1] + shifts[1]), test[:, 2]
+    shifts = [-float(np.median(column(dev, token, word))) for token, word in (("first", "start"), ("last", "end"))]
+    shifts.append(max(SPEECH_END_SHIFTS, key=lambda shift: (np.abs(end_errors(dev, *shifts, shift)) <= 100).mean()))
+    starts, ends, delays = np.abs(column(test, "first", "start") + shifts[0]), np.abs(end_errors(test, *shifts)), column(test, "said", "end")
     scale, bias = fit_logistic(*confidence_points(rows, heard, pieces, "dev"))
     x, y = confidence_points(rows, heard, pieces, "test")
     p = 1 / (1 + np.exp(-(scale * x + bias)))
@@ -123,7 +150,7 @@ def main():
         emissionDelayMs=dict(mean=round(float(delays.mean())), median=round(float(np.median(delays))), p90=round(float(np.percentile(delays, 90)))),
         confidence=dict(words=len(y), accuracy=round(float(y.mean()), 3), errorRaw=round(float(calibration_error(1 / (1 + np.exp(-x)), y)), 3),
                         errorCalibrated=round(float(calibration_error(p, y)), 3)))
-    fields = dict(timing=dict(startShiftMs=round(float(shifts[0])), endShiftMs=round(float(shifts[1]))),
+    fields = dict(timing=dict(zip(("startShiftMs", "endShiftMs", "speechEndShiftMs"), map(round, shifts))),
                   confidence=dict(scale=round(float(scale), 3), bias=round(float(bias), 3)))
     json.dump(dict(fields=fields, report=report), open(args.out, "w"), indent=1)
     print(json.dumps(dict(fields=fields, report=report), indent=1))

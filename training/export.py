@@ -131,7 +131,7 @@ def write_manifest(out, extra):
         provenance="", sampleRate=16000, chunkSamples=CHUNK_SAMPLES, framesPerChunk=FRAMES_PER_CHUNK,
         symbolsPerFrame=SYMBOLS_PER_FRAME, lookaheadMs=100 * LOOKAHEAD_CHUNKS, flushMs=500, graph="model.onnx",
         tokens="tokens.txt", blank=0, inputs=dict(audio="pcm", hotwords="hotwords"), outputs=dict(tokens="tokens", logp="logp", vad="vad"),
-        hotwordEdges=HOTWORD_EDGES, state=state_layout(), timing=dict(startShiftMs=-100, endShiftMs=-100), confidence=dict(scale=1.0, bias=0.0))
+        hotwordEdges=HOTWORD_EDGES, state=state_layout(), timing=dict(startShiftMs=-100, endShiftMs=-100, speechEndShiftMs=0), confidence=dict(scale=1.0, bias=0.0))
     base.update(extra)
     base["files"] = []
     for name in sorted(os.listdir(out)):

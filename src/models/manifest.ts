@@ -55,8 +55,13 @@ export const manifestSchema = z.object({
   hotwordEdges: positive.max(4096).optional(),
   outputs: z.object({ tokens: name, logp: name, vad: name.optional() }),
   state: z.array(stateTensor).max(64),
-  /** Word start = first token's frame + startShiftMs; word end = end of the last token's frame + endShiftMs. */
-  timing: z.object({ startShiftMs: z.number(), endShiftMs: z.number() }),
+  /** Word start = first token's frame + startShiftMs; word end = end of the last token's frame + endShiftMs, or, with
+   * speechEndShiftMs, the end of the speech from there on plus that. */
+  timing: z.object({
+    startShiftMs: z.number(),
+    endShiftMs: z.number(),
+    speechEndShiftMs: z.number().optional(),
+  }),
   /** p = sigmoid(scale · logit(exp(mean token log-probability)) + bias), fitted on held-out speech. */
   confidence: z.object({ scale: z.number(), bias: z.number() }),
   /** Model voice activity above which a frame counts as speech. */

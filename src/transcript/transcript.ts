@@ -45,6 +45,7 @@ export class Transcript {
   private readonly rules = { vadThreshold: null as number | null, silenceSamples: 0 };
   private readonly timing: TokenTiming;
   private readonly symbols: number;
+  private readonly modelThreshold: number;
   private readonly chunkSamples: number;
   private readonly listener: TranscriptListener;
   private tuning: Tuning;
@@ -56,6 +57,7 @@ export class Transcript {
   constructor(manifest: Manifest, pieces: readonly Piece[], tuning: Tuning, listener: TranscriptListener) {
     this.timing = tokenTiming(manifest);
     this.symbols = manifest.symbolsPerFrame;
+    this.modelThreshold = manifest.vadThreshold;
     this.chunkSamples = manifest.chunkSamples;
     this.words = new WordList(pieces, this.timing);
     this.endpointer = new Endpointer(this.rules, manifest.vadThreshold);
@@ -93,6 +95,7 @@ export class Transcript {
     for (let frame = 0; frame < frames; frame++) {
       const start = base + frame * frameSamples;
       this.takeTokens(result, frame, start);
+      this.words.hear(result.vad[frame]! >= this.modelThreshold, start);
       // Silence that a flush put in is no pause of the speaker's.
       if (this.padSamples === 0) this.takeActivity(result, frame, start);
     }
@@ -146,6 +149,7 @@ export class Transcript {
   /** The flush is over: audio goes on where it stopped, as if no silence had been put in. */
   flushed(): void {
     this.padSamples = 0;
+    this.words.forgetSpeech();
     this.lastTokenAt = Math.min(this.lastTokenAt, this.audioSamples);
     this.endpointer.speechEnd = Math.min(this.endpointer.speechEnd, this.audioSamples);
     this.lastPartialAt = Math.min(this.lastPartialAt, this.audioSamples);

@@ -3,7 +3,10 @@
  *
  * Times. A transducer emits a token in some frame; the word's start is the start of its first token's frame plus
  * `startShiftMs`, its end the end of its last token's frame plus `endShiftMs`. Both shifts were fitted on an
- * alignment when the model was trained, and stand in its manifest: they undo the model's emission delay.
+ * alignment when the model was trained, and stand in its manifest: they undo the model's emission delay. A token says little
+ * about where its word ends, so the model's voice activity has the last word there: while the frames from the end on are
+ * speech the end moves on, to the end of that speech plus `speechEndShiftMs`, by `MAX_TAIL_MS` at most and never into the
+ * next word.
  *
  * Confidence. The mean log-probability of a word's tokens, as a probability p, calibrated on held-out speech:
  * sigmoid(scale · logit(p) + bias).
@@ -22,18 +25,25 @@ export interface Word {
 
 const WORD_START = '\u2581';
 const SAMPLES_PER_MS = LIMITS.sampleRateHz / 1000;
+/** Longer speech behind a word's last token is not that word. */
+const MAX_TAIL_MS = 300;
+const REMEMBERED_FRAMES = 32;
 
 export interface TokenTiming {
   readonly frameSamples: number;
   readonly startShiftSamples: number;
   readonly endShiftSamples: number;
+  /** Null: tokens alone say where words end. */
+  readonly speechEndShiftSamples: number | null;
 }
 
 export function tokenTiming(manifest: Manifest): TokenTiming {
+  const { startShiftMs, endShiftMs, speechEndShiftMs } = manifest.timing;
   return {
     frameSamples: manifest.chunkSamples / manifest.framesPerChunk,
-    startShiftSamples: manifest.timing.startShiftMs * SAMPLES_PER_MS,
-    endShiftSamples: manifest.timing.endShiftMs * SAMPLES_PER_MS,
+    startShiftSamples: startShiftMs * SAMPLES_PER_MS,
+    endShiftSamples: endShiftMs * SAMPLES_PER_MS,
+    speechEndShiftSamples: speechEndShiftMs === undefined ? null : speechEndShiftMs * SAMPLES_PER_MS,
   };
 }
 
@@ -60,6 +70,11 @@ export class WordList {
   private opening = false;
   /** Where the last word that was taken ends: none begins before it. */
   private takenUntil = 0;
+  /** Where the last word ends as its tokens have it. */
+  private tokenEnd = 0;
+  /** The latest frames, one bit each, the newest lowest: was it speech? And where the newest ends. */
+  private heard = 0;
+  private heardUntil = 0;
   private readonly pieces: readonly Piece[];
   private readonly timing: TokenTiming;
 
@@ -90,8 +105,31 @@ export class WordList {
       last.tokens++;
       last.logpSum += logp;
     }
+    this.tokenEnd = frameEnd;
     this.opening = false;
     return true;
+  }
+
+  /** Takes the voice activity of the frame that starts at `frameStart`, after its tokens; frames come one after the other. */
+  hear(speech: boolean, frameStart: number): void {
+    const { frameSamples, speechEndShiftSamples: shift } = this.timing;
+    this.heard = (this.heard << 1) | (speech ? 1 : 0);
+    this.heardUntil = frameStart + frameSamples;
+    const last = this.words.at(-1);
+    if (last === undefined || shift === null) return;
+    const latest = this.tokenEnd + MAX_TAIL_MS * SAMPLES_PER_MS;
+    let frames = Math.floor((this.heardUntil - this.tokenEnd) / frameSamples);
+    if (frames > REMEMBERED_FRAMES) return;
+    while (frames > 0 && (this.heard >>> (frames - 1)) & 1) {
+      frames--;
+      const speechEnd = this.heardUntil - frames * frameSamples + shift;
+      last.endSamples = Math.max(last.endSamples, Math.min(speechEnd, latest));
+    }
+  }
+
+  /** The flush is over: the frames that come next do not follow the ones before. */
+  forgetSpeech(): void {
+    this.heard = 0;
   }
 
   private begin(text: string, logp: number, start: number, end: number): void {

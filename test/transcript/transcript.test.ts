@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { ResultViews } from '../../src/inference/layout.js';
+import type { Manifest } from '../../src/models/manifest.js';
 import {
   type Segment,
   Transcript,
@@ -74,7 +75,10 @@ const speech = (...tokens: string[]): ResultViews =>
   result({ tokens, vad: 1, rms: 0.1 }, { vad: 1, rms: 0.1 });
 const silence = result();
 
-function transcribe(tuning: Partial<Tuning> = {}, shifts = { startShiftMs: 0, endShiftMs: 0 }) {
+function transcribe(
+  tuning: Partial<Tuning> = {},
+  shifts: Manifest['timing'] = { startShiftMs: 0, endShiftMs: 0 },
+) {
   const told = new Told();
   const manifest = fakeManifest({ timing: shifts });
   const transcript = new Transcript(manifest, pieces, { ...TUNING, ...tuning }, told);
@@ -129,6 +133,22 @@ test('however short the pause asked for, what was said before it has the time to
   steps(result({ tokens: ['world'] }));
   steps(silence);
   assert.deepEqual(told.log.at(-1), 'silence 1 hello world');
+});
+
+test("a word's end follows the voice, also through the steps of a flush", () => {
+  const { told, transcript, steps } = transcribe(
+    {},
+    { startShiftMs: -200, endShiftMs: -100, speechEndShiftMs: 0 },
+  );
+  steps(speech(), speech('hello'), speech());
+  transcript.step(result({ vad: 1 }), 0); // answers for audio before the stop
+  transcript.close('stop');
+  assert.equal(told.segments[0]?.words[0]?.endSamples, 3 * CHUNK, 'the end of the audio');
+  transcript.flushed();
+  steps(speech(), speech('world'), result({ vad: 1 }), silence);
+  transcript.close('stop');
+  const { endSamples } = told.segments[1]!.words[0]!;
+  assert.equal(endSamples, 5 * CHUNK + FRAME);
 });
 
 test('silence without a word ends no segment', () => {

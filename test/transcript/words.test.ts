@@ -64,6 +64,43 @@ test('a word that reaches into the next one ends where that begins', () => {
   assert.deepEqual([list.words[0]?.endSamples, list.words[1]?.startSamples], [7_200, 7_200]);
 });
 
+/** Frames of 50 ms, `#` speech: a token in frame `token`, the list at the end. Ends are shifted by -100 ms, those of speech by -25. */
+function heard(frames: string, ...tokens: number[]): WordList {
+  const timing = { startShiftMs: -100, endShiftMs: -100, speechEndShiftMs: -25 };
+  const list = new WordList(pieces, tokenTiming(fakeManifest({ timing })));
+  [...frames].forEach((frame, i) => {
+    if (tokens.includes(i)) list.add(tokenOf('one'), -0.1, i * FRAME);
+    list.hear(frame === '#', i * FRAME);
+  });
+  return list;
+}
+
+test('a word goes on while there is speech from the end that its token gives', () => {
+  // Frame 5 ends at 300 ms, the token gives 200: frames 4 and 5, and more.
+  assert.equal(heard('######....', 5).words[0]?.endSamples, 275 * 16);
+  assert.equal(heard('#########.', 5).words[0]?.endSamples, 425 * 16);
+  assert.equal(heard('####.###..', 5).words[0]?.endSamples, 200 * 16, 'it was quiet there');
+  assert.equal(heard('####.#....', 5).words[0]?.endSamples, 200 * 16);
+});
+
+test('however long the speech behind a word, the word is at most 300 ms longer for it', () => {
+  assert.equal(heard('#'.repeat(40), 5).words[0]?.endSamples, 500 * 16);
+  assert.equal(heard('#'.repeat(100), 5).words[0]?.endSamples, 500 * 16);
+});
+
+test('a word that goes on ends where the next one begins', () => {
+  const { words } = heard('################', 5, 9);
+  assert.deepEqual([words[0]?.endSamples, words[1]?.startSamples], [350 * 16, 350 * 16]);
+});
+
+test('speech from before a flush says nothing about the words after it', () => {
+  const list = heard('########');
+  list.forgetSpeech();
+  list.add(tokenOf('one'), -0.1, 5 * FRAME);
+  list.hear(true, 5 * FRAME);
+  assert.equal(list.words[0]?.endSamples, 200 * 16);
+});
+
 test('no word of a segment begins before the last word of the segment before it ended', () => {
   const early = tokenTiming(fakeManifest({ timing: { startShiftMs: -200, endShiftMs: 0 } }));
   const list = new WordList(pieces, early);
@@ -124,18 +161,21 @@ test('a token table knows where words begin, and gives specials no letters', () 
 
 test('the text is that of the tokens, and times never go back, whatever the tokens and the shifts', () => {
   const run = fc.record({
-    tokens: fc.array(fc.tuple(fc.nat(TOKENS.length - 1), fc.nat(3)), { maxLength: 60 }),
-    startShiftMs: fc.integer({ min: -300, max: 100 }),
-    endShiftMs: fc.integer({ min: -300, max: 100 }),
+    tokens: fc.array(fc.tuple(fc.nat(TOKENS.length - 1), fc.nat(3), fc.boolean()), { maxLength: 60 }),
+    shifts: fc.record({
+      startShiftMs: fc.integer({ min: -300, max: 100 }),
+      endShiftMs: fc.integer({ min: -300, max: 100 }),
+      speechEndShiftMs: fc.option(fc.integer({ min: -100, max: 100 }), { nil: undefined }),
+    }),
     cuts: fc.infiniteStream(fc.constantFrom('none', 'none', 'none', 'all', 'complete')),
   });
   fc.assert(
-    fc.property(run, ({ tokens, startShiftMs, endShiftMs, cuts }) => {
-      const list = new WordList(pieces, tokenTiming(fakeManifest({ timing: { startShiftMs, endShiftMs } })));
+    fc.property(run, ({ tokens, shifts, cuts }) => {
+      const list = new WordList(pieces, tokenTiming(fakeManifest({ timing: shifts })));
       const taken: Word[] = [];
       let frame = 0;
-      for (const [token, pause] of tokens) {
-        frame += pause;
+      for (const [token, pause, speech] of tokens) {
+        for (let i = 0; i < pause; i++) list.hear(speech, frame++ * FRAME);
         list.add(token, -0.5, frame * FRAME);
         const cut = cuts.next().value;
         if (cut === 'all') taken.push(...list.takeAll((frame + 1) * FRAME));
