@@ -14,6 +14,8 @@ function positive(value: string): number {
   throw new InvalidArgumentError('A whole number above 0 is needed.');
 }
 
+const collect = (value: string, earlier: readonly string[] = []): string[] => [...earlier, value];
+
 /** Adds the given options of the schema to a command. */
 function withOptions(command: Command, names: readonly OptionName[]): Command {
   for (const name of names) {
@@ -46,7 +48,12 @@ function buildProgram(finish: (code: number) => void): Command {
     .command('transcribe')
     .description('Transcribe audio files without a server; prints the text, or JSON with --json.')
     .argument('<files...>', 'audio files: WAV, FLAC, MP3, Ogg Opus, …')
-    .option('--json', 'print one JSON object a file, with words and times');
+    .option('--json', 'print one JSON object a file, with words and times')
+    .option(
+      '--hotword <phrase>',
+      'a phrase to listen for, "Kubernetes" or "Kubernetes:3" (boost); may be repeated',
+      collect,
+    );
   withOptions(transcribe, ['model', 'provider', 'maxUploadSeconds', 'logLevel']).action(
     async (files, flags) =>
       finish(await (await import('./commands/transcribe.js')).transcribeFiles(files, flags, configOf(flags))),

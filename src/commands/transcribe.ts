@@ -6,6 +6,7 @@ import { toServerError } from '../errors.js';
 import { startEngine } from '../inference/engine.js';
 import { createLogger } from '../log.js';
 import { loadModel } from '../models/store.js';
+import { parseConfig, parseHotword } from '../protocol/parse.js';
 import { renderFile } from '../protocol/render.js';
 import { NO_PROGRESS, UploadQueue } from '../server/upload-queue.js';
 import { recordingDefaults } from '../session/defaults.js';
@@ -13,9 +14,10 @@ import { pieceTable } from '../transcript/words.js';
 
 export async function transcribeFiles(
   files: readonly string[],
-  flags: { json?: boolean },
+  flags: { json?: boolean; hotword?: string[] },
   config: Config,
 ): Promise<number> {
+  const wanted = parseConfig({ hotwords: flags.hotword?.map(parseHotword) }, 'CONFIG_INVALID');
   const quiet = {
     ...config,
     lanes: 1,
@@ -31,7 +33,8 @@ export async function transcribeFiles(
   for (const file of files) {
     try {
       const bytes = await readFile(file);
-      const result = await uploads.transcribe(bytes, NO_PROGRESS, new AbortController().signal);
+      const result = await uploads.transcribe(bytes, NO_PROGRESS, new AbortController().signal, wanted);
+      for (const warning of result.warnings) process.stderr.write(`${warning}\n`);
       const report = { file, ...renderFile(result, model.manifest.confidence) };
       process.stdout.write(
         flags.json ? `${JSON.stringify(report)}\n` : `${files.length > 1 ? `${file}: ` : ''}${result.text}\n`,

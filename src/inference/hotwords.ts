@@ -113,6 +113,22 @@ export class HotwordCompiler {
   }
 }
 
+/** The table of a recording's hotwords, null if the model takes none, and what its client should know of those left out. */
+export function compileHotwords(
+  compiler: HotwordCompiler | null,
+  hotwords: readonly Phrase[],
+): { edges: Int32Array | null; warning: string | null } {
+  if (compiler === null) {
+    return { edges: null, warning: hotwords.length > 0 ? 'hotwords: the model takes none' : null };
+  }
+  const { edges, left } = compiler.compile(hotwords);
+  const first = left[0];
+  if (first === undefined) return { edges, warning: null };
+  const others = left.length > 1 ? `, and ${left.length - 1} more` : '';
+  // By its place, not its words: warnings are shown to whoever inspects the server.
+  return { edges, warning: `hotwords.${first.index} is left out, ${first.reason}${others}` };
+}
+
 /** Edges that `ids` would add. */
 function missing(root: Node, ids: readonly number[]): number {
   let node: Node | undefined = root;

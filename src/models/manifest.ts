@@ -31,7 +31,7 @@ const stateTensor = z.object({
 });
 export type StateTensor = z.output<typeof stateTensor>;
 
-export const manifestSchema = z.object({
+const fields = z.object({
   schema: z.literal(1),
   name,
   version: name,
@@ -70,6 +70,10 @@ export const manifestSchema = z.object({
     z.object({ path: name, bytes: z.number().int().min(0), sha256: z.string().regex(/^[0-9a-f]{64}$/) }),
   ),
 });
+export const manifestSchema = fields.refine(
+  ({ inputs, hotwordEdges }) => (inputs.hotwords === undefined) === (hotwordEdges === undefined),
+  { path: ['hotwordEdges'], message: 'inputs.hotwords and hotwordEdges go together' },
+);
 export type Manifest = z.output<typeof manifestSchema>;
 
 export const elements = (tensor: StateTensor): number => tensor.shape.reduce((n, d) => n * d, 1);

@@ -44,19 +44,49 @@ const FIELD_CODES: Record<string, ErrorCode> = {
   channels: 'UNSUPPORTED_CHANNELS',
 };
 
-/** @throws ServerError INVALID_MESSAGE, UNSUPPORTED_SAMPLE_RATE, UNSUPPORTED_ENCODING, UNSUPPORTED_CHANNELS */
-export function parseConfig(value: unknown): Partial<RecordingConfig> {
+/** @throws ServerError `invalid`, UNSUPPORTED_SAMPLE_RATE, UNSUPPORTED_ENCODING, UNSUPPORTED_CHANNELS */
+export function parseConfig(
+  value: unknown,
+  invalid: ErrorCode = 'INVALID_MESSAGE',
+): Partial<RecordingConfig> {
   const result = configSchema.safeParse(value ?? {});
   if (!result.success) {
     const issue = result.error.issues[0];
     const field = String(issue?.path[0] ?? '');
     const where = issue?.path.join('.') || 'config';
-    throw new ServerError(
-      FIELD_CODES[field] ?? 'INVALID_MESSAGE',
-      `${where}: ${issue?.message ?? 'invalid'}`,
-    );
+    throw new ServerError(FIELD_CODES[field] ?? invalid, `${where}: ${issue?.message ?? 'invalid'}`);
   }
   return dropUndefined(result.data);
+}
+
+/** `Kubernetes`, or `Kubernetes:3` with its boost. */
+export function parseHotword(text: string): { phrase: string; boost?: number } {
+  const [, phrase, boost] = /^(.*):(-?\d+(?:\.\d+)?)$/.exec(text) ?? [];
+  return phrase === undefined ? { phrase: text } : { phrase, boost: Number(boost) };
+}
+
+/** What an upload may set of a recording: the fields that are not about live audio. */
+export const UPLOAD_FIELDS = [
+  'vad_threshold',
+  'silence_duration',
+  'max_segment_duration',
+  'hotwords',
+] as const;
+export type UploadConfig = Partial<Pick<RecordingConfig, (typeof UPLOAD_FIELDS)[number]>>;
+
+/**
+ * An upload's query, `?silence_duration=0.5&hotwords=Kubernetes&hotwords=etcd:3`; fields that are not known are ignored.
+ * @throws ServerError BAD_REQUEST
+ */
+export function parseUploadQuery(query: URLSearchParams): UploadConfig {
+  const fields: Record<string, unknown> = {};
+  for (const field of UPLOAD_FIELDS) {
+    const values = query.getAll(field);
+    const last = values.at(-1);
+    if (last === undefined) continue;
+    fields[field] = field === 'hotwords' ? values.map(parseHotword) : Number(last.trim() || Number.NaN);
+  }
+  return parseConfig(fields, 'BAD_REQUEST');
 }
 
 function dropUndefined(config: z.output<typeof configSchema>): Partial<RecordingConfig> {

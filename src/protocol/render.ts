@@ -104,7 +104,7 @@ export function renderTranscription(
 
 /** A whole file's transcript: what the upload answers and what the command prints. */
 export function renderFile(
-  result: { text: string; segments: readonly Segment[]; samples: number },
+  result: { text: string; segments: readonly Segment[]; samples: number; warnings: readonly string[] },
   calibration: Manifest['confidence'],
 ) {
   const segments = result.segments.map((segment) => renderTranscription(segment, 0, true, calibration));
@@ -121,6 +121,7 @@ export function renderFile(
       confidence,
     })),
     audio_duration_s: toSeconds(result.samples),
+    warnings: result.warnings.map((detail) => ({ code: 'NOT_SUPPORTED' as const, detail })),
   };
 }
 

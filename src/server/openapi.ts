@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { ERRORS } from '../errors.js';
 import { packageVersion } from '../paths.js';
+import { configSchema, UPLOAD_FIELDS } from '../protocol/parse.js';
 
 const word = z.object({ word: z.string(), start: z.number(), end: z.number(), confidence: z.number() });
 const segment = z.object({
@@ -23,6 +24,7 @@ export const uploadResultSchema = z.object({
   processing_time_ms: z.number(),
   audio_duration_s: z.number(),
   real_time_factor: z.number(),
+  warnings: z.array(z.object({ code: z.literal('NOT_SUPPORTED'), detail: z.string() })),
 });
 
 const errorSchema = z.object({
@@ -45,6 +47,17 @@ const text = (description: string, type: string) => ({
 const get = (summary: string, responses: object) => ({ get: { summary, responses } });
 const binary = { schema: { type: 'string', format: 'binary' } };
 
+/** An upload's query; a list of hotwords is the parameter repeated, each a phrase or `phrase:boost`. */
+const uploadParameters = UPLOAD_FIELDS.map((name) => ({
+  name,
+  in: 'query',
+  required: false,
+  schema:
+    name === 'hotwords'
+      ? { type: 'array', items: { type: 'string' } }
+      : z.toJSONSchema(configSchema.shape[name]),
+}));
+
 export function openApi() {
   const failed = json('An error of the table in docs/WEBSOCKET_API.md', errorSchema);
   return {
@@ -66,6 +79,7 @@ export function openApi() {
       '/transcribe/file': {
         post: {
           summary: 'Transcribe a whole audio file',
+          parameters: uploadParameters,
           requestBody: {
             required: true,
             content: {

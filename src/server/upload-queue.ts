@@ -6,7 +6,9 @@ import type { CodecPool } from '../audio/codec-pool.js';
 import type { Config } from '../config.js';
 import { ServerError } from '../errors.js';
 import type { Engine } from '../inference/engine.js';
+import { compileHotwords } from '../inference/hotwords.js';
 import type { Slot, SlotOwner } from '../inference/stream-table.js';
+import type { UploadConfig } from '../protocol/parse.js';
 import type { RecordingConfig } from '../protocol/types.js';
 import { Recording, type RecordingListener } from '../session/recording.js';
 import type { Segment } from '../transcript/transcript.js';
@@ -25,6 +27,8 @@ export interface UploadResult {
   readonly segments: readonly Segment[];
   readonly text: string;
   readonly samples: number;
+  /** What was asked for and left out. */
+  readonly warnings: readonly string[];
 }
 
 /** 100 ms a push: what a live client would send. */
@@ -73,12 +77,17 @@ export class UploadQueue {
    * Decodes and recognises a whole file.
    * @throws ServerError UNSUPPORTED_MEDIA, CORRUPT_AUDIO, UPLOAD_TOO_LONG, AT_CAPACITY, ENGINE_FAILED; `signal` aborted: its reason
    */
-  async transcribe(bytes: Uint8Array, progress: UploadProgress, signal: AbortSignal): Promise<UploadResult> {
+  async transcribe(
+    bytes: Uint8Array,
+    progress: UploadProgress,
+    signal: AbortSignal,
+    wanted: UploadConfig = {},
+  ): Promise<UploadResult> {
     const { codecPool, config } = this.parts;
     const samples = await codecPool.decodeFile(bytes, { maxSeconds: config.maxUploadSeconds });
     signal.throwIfAborted();
     return new Promise(
-      (resolve, reject) => new UploadJob(this.parts, samples, progress, signal, resolve, reject),
+      (resolve, reject) => new UploadJob(this.parts, samples, wanted, progress, signal, resolve, reject),
     );
   }
 }
@@ -88,6 +97,7 @@ class UploadJob implements SlotOwner, RecordingListener {
   private readonly slot: Slot;
   private readonly recording: Recording;
   private readonly segments: Segment[] = [];
+  private readonly warnings: string[] = [];
   private pushed = 0;
   private over = false;
   private readonly onAbort = () => this.fail(this.signal.reason);
@@ -95,6 +105,7 @@ class UploadJob implements SlotOwner, RecordingListener {
   constructor(
     private readonly parts: UploadQueueParts,
     private readonly samples: Int16Array,
+    wanted: UploadConfig,
     private readonly progress: UploadProgress,
     private readonly signal: AbortSignal,
     private readonly resolve: (result: UploadResult) => void,
@@ -106,6 +117,7 @@ class UploadJob implements SlotOwner, RecordingListener {
     this.slot = slot;
     const config: RecordingConfig = {
       ...defaults,
+      ...wanted,
       sample_rate: 16_000,
       encoding: 'pcm16',
       channels: 1,
@@ -115,6 +127,9 @@ class UploadJob implements SlotOwner, RecordingListener {
       { slot, manifest: engine.model.manifest, pieces, codecPool, config },
       this,
     );
+    const { edges, warning } = compileHotwords(engine.hotwords, config.hotwords);
+    if (edges !== null) this.recording.setHotwords(edges);
+    if (warning !== null) this.warnings.push(warning);
     signal.addEventListener('abort', this.onAbort, { once: true });
     this.feed();
   }
@@ -154,9 +169,9 @@ class UploadJob implements SlotOwner, RecordingListener {
   onSpeech(): void {}
 
   onStopped(): void {
-    const { segments, samples } = this;
+    const { segments, samples, warnings } = this;
     this.finish();
-    this.resolve({ segments, text: this.recording.transcript.text, samples: samples.length });
+    this.resolve({ segments, text: this.recording.transcript.text, samples: samples.length, warnings });
   }
 
   onFault(): void {

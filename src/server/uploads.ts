@@ -1,11 +1,13 @@
 /**
  * `POST /transcribe/file`: a whole file, as multipart/form-data (first file field) or as the raw body. Answers with
- * JSON; with `Accept: text/event-stream` or `application/x-ndjson` it tells its progress as it goes.
+ * JSON; with `Accept: text/event-stream` or `application/x-ndjson` it tells its progress as it goes. The query may set
+ * what the recognition goes by (`UPLOAD_FIELDS`).
  */
 import type { ServerResponse } from 'node:http';
 import multipart from '@fastify/multipart';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ServerError, toServerError } from '../errors.js';
+import { parseUploadQuery, type UploadConfig } from '../protocol/parse.js';
 import { renderError, renderFile, renderTranscription, round, toSeconds } from '../protocol/render.js';
 import { checkToken, requireReady } from './admission.js';
 import type { Recogniser, ServerContext } from './context.js';
@@ -66,14 +68,15 @@ async function readBody(request: FastifyRequest): Promise<Uint8Array> {
 async function transcribeFile(context: ServerContext, request: FastifyRequest, reply: FastifyReply) {
   const recogniser = requireReady(context);
   const startedMs = performance.now();
-  const bytes = await readBody(request);
+  const wanted = parseUploadQuery(new URL(request.url, 'http://localhost').searchParams);
+  const job = { bytes: await readBody(request), wanted };
   const aborter = new AbortController();
   // The response's close: the request's own comes as soon as its body is read.
   reply.raw.once('close', () => {
     if (!reply.raw.writableFinished) aborter.abort(new ServerError('BAD_REQUEST', 'the client went away'));
   });
   const style = progressStyle(request.headers.accept ?? '');
-  if (style === null) return transcribe(recogniser, bytes, startedMs, NO_PROGRESS, aborter.signal);
+  if (style === null) return transcribe(recogniser, job, startedMs, NO_PROGRESS, aborter.signal);
 
   reply.hijack();
   const { raw } = reply;
@@ -85,7 +88,7 @@ async function transcribeFile(context: ServerContext, request: FastifyRequest, r
   try {
     const result = await transcribe(
       recogniser,
-      bytes,
+      job,
       startedMs,
       streaming(raw, style, recogniser, startedMs),
       aborter.signal,
@@ -104,13 +107,13 @@ async function transcribeFile(context: ServerContext, request: FastifyRequest, r
 /** Recognises the bytes and renders the answer; the same fields as the WebSocket's, plus timings. */
 async function transcribe(
   recogniser: Recogniser,
-  bytes: Uint8Array,
+  job: { bytes: Uint8Array; wanted: UploadConfig },
   startedMs: number,
   progress: UploadProgress,
   signal: AbortSignal,
 ) {
   const { manifest } = recogniser.engine.model;
-  const result = await recogniser.uploads.transcribe(bytes, progress, signal);
+  const result = await recogniser.uploads.transcribe(job.bytes, progress, signal, job.wanted);
   const file = renderFile(result, manifest.confidence);
   const processingMs = performance.now() - startedMs;
   const seconds = file.audio_duration_s;

@@ -14,6 +14,7 @@ import {
 import type { CodecPool } from '../audio/codec-pool.js';
 import { ERRORS, type ErrorCode, ServerError, toServerError } from '../errors.js';
 import type { Engine } from '../inference/engine.js';
+import { compileHotwords } from '../inference/hotwords.js';
 import type { Slot, SlotOwner } from '../inference/stream-table.js';
 import { LIMITS } from '../limits.js';
 import type { Logger } from '../log.js';
@@ -258,21 +259,9 @@ export class Session implements SlotOwner, RecordingListener {
   }
 
   private applyHotwords(hotwords: readonly Hotword[]): void {
-    const compiler = this.context.engine.hotwords;
-    if (compiler === null) {
-      if (hotwords.length > 0)
-        this.outbox.send(renderWarning('NOT_SUPPORTED', 'hotwords: the model takes none'));
-      return;
-    }
-    const { edges, left } = compiler.compile(hotwords);
-    this.recording?.setHotwords(edges);
-    const first = left[0];
-    if (first === undefined) return;
-    const others = left.length > 1 ? `, and ${left.length - 1} more` : '';
-    // By its place, not its words: warnings are shown to whoever inspects the server.
-    this.outbox.send(
-      renderWarning('NOT_SUPPORTED', `hotwords.${first.index} is left out, ${first.reason}${others}`),
-    );
+    const { edges, warning } = compileHotwords(this.context.engine.hotwords, hotwords);
+    if (edges !== null) this.recording?.setHotwords(edges);
+    if (warning !== null) this.outbox.send(renderWarning('NOT_SUPPORTED', warning));
   }
 
   private audio(frame: Uint8Array): void {

@@ -157,6 +157,10 @@ export class Transcript {
 
   /** Ends the open segment. `finalize` is always answered, with an empty segment if there were no words. */
   close(reason: SegmentReason): void {
+    if (reason === 'stop' && this.endpointer.speaking) {
+      this.endpointer.speaking = false;
+      this.listener.onSpeech('ended', this.endpointer.speechEnd);
+    }
     if (this.words.isEmpty && reason !== 'finalize') return;
     this.emit(this.words.takeAll(this.audioSamples), reason);
   }

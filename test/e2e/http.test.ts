@@ -123,6 +123,21 @@ test('a raw FLAC body gives what the same audio gives over the WebSocket', async
   await client.close();
 });
 
+test('an upload listens for hotwords, and says which of them it cannot', async () => {
+  const wav = await readFile(sampleWavPath);
+  const post = async (query: string) => {
+    const response = await fetch(`${live.http}/transcribe/file${query}`, { method: 'POST', body: wav });
+    return { status: response.status, body: (await response.json()) as Record<string, never> };
+  };
+  const { body } = await post('?hotwords=zanzibar:20&hotwords=%C3%A9t%C3%A9&silence_duration=1');
+  assert.match(body.text!, /zanzibar/);
+  assert.deepEqual(uploadResultSchema.parse(body).warnings.length, 1);
+  assert.match(JSON.stringify(body.warnings), /NOT_SUPPORTED.*hotwords\.1 is left out/);
+  const refused = await post('?silence_duration=soon');
+  assert.deepEqual([refused.status, refused.body.code], [400, 'BAD_REQUEST']);
+  assert.match(refused.body.detail!, /^silence_duration: /);
+});
+
 test('progress comes as server-sent events when asked for', async () => {
   const response = await upload(await readFile(sampleWavPath), {
     accept: 'text/event-stream',

@@ -25,6 +25,13 @@ test('other rates, unknown schemas, no files list, chunks of nothing and bad che
   assert.ok(refuses({ state: [{ input: 'a', output: 'b', type: 'int8', shape: [0] }] }));
 });
 
+test('a graph that takes hotwords says how many edges, and one that does not says nothing', () => {
+  const inputs = { audio: 'pcm', hotwords: 'phrases' };
+  assert.ok(refuses({ inputs }));
+  assert.ok(refuses({ hotwordEdges: 8 }));
+  assert.equal(refuses({ inputs, hotwordEdges: 8 }), false);
+});
+
 test('a model says from which voice activity on it hears speech; 0.5 if it does not say', () => {
   assert.equal(fakeManifest().vadThreshold, 0.5);
   assert.equal(fakeManifest({ vadThreshold: 0.3 }).vadThreshold, 0.3);

@@ -3,7 +3,13 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { ServerError } from '../../src/errors.js';
 import { LIMITS } from '../../src/limits.js';
-import { controlInBinary, parseConfig, parseControl } from '../../src/protocol/parse.js';
+import {
+  controlInBinary,
+  parseConfig,
+  parseControl,
+  parseHotword,
+  parseUploadQuery,
+} from '../../src/protocol/parse.js';
 import { CLIENT_MESSAGE_TYPES } from '../../src/protocol/types.js';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -140,4 +146,31 @@ test('whatever the bytes, a binary frame is audio, a message, or an error of the
     }),
     { seed: 15, numRuns: 1_000 },
   );
+});
+
+test('a hotword may end with its boost', () => {
+  assert.deepEqual(parseHotword('Kubernetes'), { phrase: 'Kubernetes' });
+  assert.deepEqual(parseHotword('kube ctl:2.5'), { phrase: 'kube ctl', boost: 2.5 });
+  assert.deepEqual(parseHotword('ratio 3:2'), { phrase: 'ratio 3', boost: 2 });
+  assert.deepEqual(parseHotword('note:'), { phrase: 'note:' });
+});
+
+test("an upload's query is checked like any configuration", () => {
+  const parse = (query: string) => parseUploadQuery(new URLSearchParams(query));
+  assert.deepEqual(parse(''), {});
+  assert.deepEqual(parse('silence_duration=0.5&hotwords=one&hotwords=two:3&other=x'), {
+    silence_duration: 0.5,
+    hotwords: [
+      { phrase: 'one', boost: 2 },
+      { phrase: 'two', boost: 3 },
+    ],
+  });
+  for (const query of [
+    'silence_duration=',
+    'vad_threshold=2',
+    'max_segment_duration=x',
+    'hotwords=',
+    'hotwords=a:99',
+  ])
+    assert.throws(() => parse(query), { code: 'BAD_REQUEST' }, query);
 });

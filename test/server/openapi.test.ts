@@ -25,6 +25,6 @@ test('every answer is described, and the whole is plain JSON', () => {
 
 test('the upload answer has the fields that are promised', () => {
   assert.deepEqual(Object.keys(uploadResultSchema.shape), [
-    'text', 'confidence', 'words', 'segments', 'language', 'model', 'processing_time_ms', 'audio_duration_s', 'real_time_factor',
+    'text', 'confidence', 'words', 'segments', 'language', 'model', 'processing_time_ms', 'audio_duration_s', 'real_time_factor', 'warnings',
   ]); // biome-ignore format: a list
 });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CodecPool } from '../../src/audio/codec-pool.js';
 import { ServerError } from '../../src/errors.js';
+import type { UploadConfig } from '../../src/protocol/parse.js';
 import { UploadQueue } from '../../src/server/upload-queue.js';
 import { FakeEngine, type FakeEngineOptions } from '../helpers/fake-engine.js';
 import { CHUNK, marked, pieces, spoken } from '../helpers/fake-model.js';
@@ -33,7 +34,13 @@ function queueOf(audio: Int16Array | ServerError, options: FakeEngineOptions = {
       void told.push(segment.words.map((word) => word.text).join(' ')),
     onProgress: (samples: number, total: number) => void told.push(`${samples} of ${total}`),
   };
-  return { engine, queue, aborter, told, transcribe: () => queue.transcribe(FILE, progress, aborter.signal) };
+  return {
+    engine,
+    queue,
+    aborter,
+    told,
+    transcribe: (wanted?: UploadConfig) => queue.transcribe(FILE, progress, aborter.signal, wanted),
+  };
 }
 
 test('a file gives its text, its segments and its length, and its slot is free again', async () => {
@@ -50,6 +57,17 @@ test('a file gives its text, its segments and its length, and its slot is free a
   assert.equal(engine.table.leased, 0);
 });
 
+test('what an upload asks for holds for it, and what the model cannot do is said', async () => {
+  const { engine, transcribe } = queueOf(marked(48_000, [[100, 'one'], [40_000, 'two']])); // biome-ignore format: pairs
+  const cut = transcribe({ silence_duration: 0.5, hotwords: [{ phrase: 'three', boost: 2 }] });
+  const whole = transcribe({ silence_duration: 5 });
+  await engine.settle();
+  assert.equal((await cut).segments.length, 2);
+  assert.deepEqual((await cut).warnings, ['hotwords: the model takes none']);
+  assert.equal((await whole).segments.length, 1);
+  assert.deepEqual((await whole).warnings, []);
+});
+
 test('a file longer than the ring is fed as room is made', async () => {
   const audio = marked(5 * 16_000 + 7, [[79_000, 'nine']]);
   const { engine, transcribe } = queueOf(audio, { ringSeconds: 1 });
@@ -62,7 +80,7 @@ test('a file without a sample has no text', async () => {
   const { engine, transcribe } = queueOf(new Int16Array(0));
   const result = transcribe();
   await engine.settle();
-  assert.deepEqual(await result, { segments: [], text: '', samples: 0 });
+  assert.deepEqual(await result, { segments: [], text: '', samples: 0, warnings: [] });
 });
 
 test('what the decoder says is passed on, and no slot is taken', async () => {

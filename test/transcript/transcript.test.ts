@@ -202,6 +202,17 @@ test('a partial says how much audio it covers', () => {
   assert.equal(told.partials[0]?.end, 2 * CHUNK);
 });
 
+test('speech that goes on at the stop ends with it, once', () => {
+  const { told, steps, transcript } = transcribe();
+  steps(speech('one'), speech());
+  transcript.flushed();
+  transcript.close('finalize');
+  assert.deepEqual(told.speech, ['started 0'], 'a finalize is no end of speech');
+  transcript.close('stop');
+  assert.deepEqual(told.speech, ['started 0', `ended ${2 * CHUNK}`]);
+  assert.equal(transcript.speaking, false);
+});
+
 test('speech is told with the place where it began and ended', () => {
   const { told, steps } = transcribe();
   steps(silence, speech(), speech(), silence, silence, silence);
