@@ -2,8 +2,9 @@
 
     python language.py --work $WORK_DIR/data --pseudo $WORK_DIR/data/pseudo.jsonl --checkpoint leg.pt [--states 8000]
 
-A state is a context of up to four tokens; of all contexts seen, the most frequent are kept. Each has a row of
-log-probabilities, one for every piece (Witten-Bell, interpolated with its shorter contexts), and a row of next states.
+A state is a context of up to four tokens; of all contexts seen, those are kept that say most which the context one token
+shorter does not say already. Each has a row of log-probabilities, one for every piece (Witten-Bell, interpolated with
+its shorter contexts), and a row of next states.
 So a hypothesis carries one number, and a lookup is one Gather whatever the order: in a batch, hashing would cost ten
 nodes an order. State 0 is the start of a stream; BLANK as a context token means "before the sentence".
 """
@@ -45,24 +46,38 @@ def distributions(follow, contexts, pieces):
     return rows
 
 
-def choose(follow, states):
-    """The most frequent contexts, every suffix of a chosen one among them, start of stream first."""
+def worth(follow, contexts, pieces):
+    """{context of two tokens or more: what it is worth}: its count times the divergence, in nats, from the context one token shorter."""
+    rows = distributions(follow, contexts, pieces)
+    return {context: sum(follow[len(context)][context].values()) * float(np.sum(rows[context] * np.log((rows[context] + 1e-12) / (rows[context[1:]] + 1e-12))))
+            for context in contexts if len(context) > 1}
+
+
+def choose(follow, pieces, states):
+    """The contexts worth most, start of stream first. A context comes with those that begin and end it: it is reached through
+    the former, and stands on the latter."""
     start = (BLANK,) * CONTEXT
     kept = {start[:n]: None for n in range(CONTEXT, -1, -1)}
     kept.update({context: None for context in follow[1]})
-    ranked = sorted(((sum(seen.values()), context) for n in range(2, CONTEXT + 1) for context, seen in follow[n].items()), reverse=True)
-    for _, context in ranked:
-        if len(kept) >= states:
-            break
-        if context[1:] in kept:
-            kept[context] = None
+    seen = set(kept) | {context for n in range(2, CONTEXT + 1) for context, after in follow[n].items() if sum(after.values()) > 1}
+    value = worth(follow, seen, pieces)
+    for context in sorted(value, key=lambda context: (-value[context], context)):
+        missing = []
+        needed = [context]
+        while needed:
+            part = needed.pop()
+            if part not in kept and part not in missing:
+                missing.append(part)
+                needed += [part[1:], part[:-1]]
+        if len(kept) + len(missing) <= states:
+            kept.update(dict.fromkeys(missing))
     return list(kept)
 
 
 def build(sentences, pieces, states):
     """-> scores (S, pieces) int8 in units of SCALE, following (S, pieces) int16. Column BLANK: 0, the state itself."""
     follow = count(sentences)
-    contexts = choose(follow, states)
+    contexts = choose(follow, pieces, states)
     number, rows = {context: i for i, context in enumerate(contexts)}, distributions(follow, contexts, pieces)
     scores, following = np.zeros((len(contexts), pieces), np.int8), np.zeros((len(contexts), pieces), np.int16)
     for context, i in number.items():

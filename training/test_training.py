@@ -14,7 +14,7 @@ import torch.nn.functional as F
 import losses
 from common import BLANK, CHUNK_SAMPLES, FRAMES_PER_CHUNK, SAMPLE_RATE
 from export import write_graph, write_manifest
-from language import SCALE, build
+from language import SCALE, build, choose, count
 from model import BEAM, DELAY, JOINT, LOOKAHEAD_CHUNKS, Language, Model
 from streaming import Recogniser
 
@@ -162,6 +162,25 @@ class Streaming(unittest.TestCase):
         self.assertLess(scores[after, 5], scores[after, 4])
         total = np.exp(scores[after, 1:] * SCALE).sum()
         self.assertAlmostEqual(float(total), 1, delta=.1)
+
+
+    def test_a_small_n_gram_keeps_the_contexts_that_say_something_and_can_reach_them(self):
+        rng = np.random.default_rng(6)
+        noise = [[int(t) for t in rng.integers(1, PIECES, 12)] for _ in range(200)]
+        telling = [[1, 2, 3, 4]] * 20                       # after 1 2 3 always 4: rare beside the noise, and worth a state
+        follow = count(noise + telling)
+        kept = choose(follow, PIECES, 60)
+        self.assertEqual(len(kept), 60)
+        self.assertIn((1, 2, 3), kept)
+        for context in kept:
+            self.assertTrue(not context or {context[1:], context[:-1]} <= set(kept), context)
+        scores, following = build(noise + telling, PIECES, 60)
+        state = 0
+        for token in (5, 1, 2, 3):
+            state = following[state, token]
+        self.assertEqual(int(scores[state, 1:].argmax()) + 1, 4)
+        totals = np.exp(scores[:, 1:] * SCALE).sum(1)
+        self.assertTrue(np.all(np.abs(totals - 1) < .05), totals)
 
 
 class Overfit(unittest.TestCase):
