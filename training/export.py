@@ -19,10 +19,11 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from common import BLANK_PIECE, CHUNK_SAMPLES, Corpus, FRAMES_PER_CHUNK, SYMBOLS_PER_FRAME
-from model import BEAM, CACHE, DELAY, FIELDS, GROUPS, LOOKAHEAD_CHUNKS, Language, Model, SMALL_STATE
-from whisper import WIDTH
+from model import BEAM, CACHE, DELAY, FIELDS, HEAD_DIM, LOOKAHEAD_CHUNKS, Language, Model, SMALL_STATE
+from whisper import HEADS
 
-STATES = ("small", "near", "far", "last")
+CACHES = tuple(f"{kind}{block}" for block in range(1, 1 + len(CACHE)) for kind in ("keys", "values"))
+STATES = ("small", *CACHES, "last")
 INPUTS = ("pcm",) + STATES + ("hotwords",)
 HOTWORD_EDGES = 128
 OUTPUTS = ("tokens", "logp", "vad") + tuple(name + "_next" for name in STATES)
@@ -33,9 +34,10 @@ class Step(torch.nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, pcm, small, near, far, last, hotwords):
-        tokens, logps, vad, small, caches, last = self.model.step(pcm, small, [near, far], last, hotwords)
-        return tokens.int(), logps, vad, small, caches[0], caches[1], last.int()
+    def forward(self, pcm, small, *rest):
+        *caches, last, hotwords = rest
+        tokens, logps, vad, small, caches, last = self.model.step(pcm, small, caches, last, hotwords)
+        return tokens.int(), logps, vad, small, *caches, last.int()
 
 
 def load_model(path, blank_penalty=0., language=0., bonus=0.):
@@ -120,8 +122,8 @@ def write_graph(model, path):
 
 
 def state_layout():
-    shapes = [[SMALL_STATE]] + [[len(group), 2, WIDTH * CACHE[group[0]]] for group in GROUPS] + [[BEAM * (FIELDS + DELAY)]]
-    types = ["float32", "float16", "float16", "int32"]
+    shapes = [[SMALL_STATE]] + [[HEADS, cache, HEAD_DIM] for cache in CACHE for _ in ("keys", "values")] + [[BEAM * (FIELDS + DELAY)]]
+    types = ["float32"] + ["float16"] * len(CACHES) + ["int32"]
     return [dict(input=name, output=name + "_next", type=kind, shape=shape) for name, kind, shape in zip(STATES, types, shapes)]
 
 
@@ -129,7 +131,7 @@ def write_manifest(out, extra):
     base = dict(
         schema=1, name=os.path.basename(os.path.abspath(out)), version="1.0.0", language="en", description="", licence="",
         provenance="", sampleRate=16000, chunkSamples=CHUNK_SAMPLES, framesPerChunk=FRAMES_PER_CHUNK,
-        symbolsPerFrame=SYMBOLS_PER_FRAME, lookaheadMs=100 * LOOKAHEAD_CHUNKS, flushMs=500, graph="model.onnx",
+        symbolsPerFrame=SYMBOLS_PER_FRAME, lookaheadMs=100 * LOOKAHEAD_CHUNKS, flushMs=300, graph="model.onnx",
         tokens="tokens.txt", blank=0, inputs=dict(audio="pcm", hotwords="hotwords"), outputs=dict(tokens="tokens", logp="logp", vad="vad"),
         hotwordEdges=HOTWORD_EDGES, state=state_layout(), timing=dict(startShiftMs=-100, endShiftMs=-100, speechEndShiftMs=0), confidence=dict(scale=1.0, bias=0.0))
     base.update(extra)

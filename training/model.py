@@ -32,7 +32,6 @@ CACHE = (32, 40, 40, 40)             # frames of left context, per block: 0.8 s,
 AHEAD = (0, 1, 0, 0)                 # chunks of look-ahead, per block
 LOOKAHEAD_CHUNKS = sum(AHEAD)
 MERGE_AFTER = 1
-GROUPS = (range(0, MERGE_AFTER), range(MERGE_AFTER, 4))   # blocks whose caches share one state tensor
 LATE = FRAMES[AHEAD.index(1)] * WIDTH                       # residual of the chunk that waits for its look-ahead
 HEAD_DIM = WIDTH // HEADS
 JOINT = 256
@@ -121,19 +120,21 @@ class StreamingBlock(Block):
 
     def step(self, x, late, keys, values, blocked):
         """x (B, f, 384) this chunk; late (B, f, 384) the chunk to answer for (x itself without look-ahead); the cache:
-        keys (B, 6, 64, cache), values (B, 6, cache, 64), fp16 or fp32; blocked (B, 1, 1, cache + f) 0 or -1e4.
-        -> output (B, f, 384), next keys, next values. The cache moves on in its own type: half the bytes to copy."""
+        keys and values (B, 6, cache, 64), fp16 or fp32; blocked (B, 1, 1, cache + f) 0 or -1e4.
+        -> output (B, f, 384), next keys, next values. The cache moves on in its own type, half the bytes to copy, and is
+        never joined with the new frames in fp32: scores and mixtures of the two are."""
         if self.ahead:
             w, b = self.qkv.weight, self.qkv.bias
             q = F.linear(self.norm1(late), w[:WIDTH], b[:WIDTH])
             k, v = F.linear(self.norm1(x), w[WIDTH:], b[WIDTH:]).chunk(2, -1)
         else:
             q, k, v = self.qkv(self.norm1(x)).chunk(3, -1)
-        k, v = k.unflatten(-1, (HEADS, -1)).permute(0, 2, 3, 1), heads(v)
-        scores = (heads(q) * HEAD_DIM ** -.5) @ torch.cat([keys.float(), k], -1) + (self.step_bias() + blocked)
-        mixed = scores.softmax(-1) @ torch.cat([values.float(), v], 2)
+        q, k, v = heads(q) * HEAD_DIM ** -.5, heads(k), heads(v)
+        scores = torch.cat([q @ keys.float().transpose(2, 3), q @ k.transpose(2, 3)], -1) + (self.step_bias() + blocked)
+        old, new = scores.softmax(-1).split([self.cache, self.frames], -1)
+        mixed = old @ values.float() + new @ v
         late = late + self.out(mixed.transpose(1, 2).flatten(2))
-        return (self.feed(late), torch.cat([keys[..., self.frames:], k.to(keys.dtype)], -1),
+        return (self.feed(late), torch.cat([keys[:, :, self.frames:], k.to(keys.dtype)], 2),
                 torch.cat([values[:, :, self.frames:], v.to(values.dtype)], 2))
 
 
@@ -227,9 +228,9 @@ class Model(nn.Module):
 
     # ---- one chunk
 
-    def step(self, pcm, small, keys_values, last, hotwords=None):
-        """pcm (B, 1600); small (B, SMALL_STATE) float32; keys_values: one (B, blocks, 2, 384 * cache) per
-        group of blocks, fp16 or fp32; last (B, BEAM * (FIELDS + DELAY)) int; hotwords (B, edges, 5) int, see `Hotwords`, is no
+    def step(self, pcm, small, caches, last, hotwords=None):
+        """pcm (B, 1600); small (B, SMALL_STATE) float32; caches: keys and values (B, 6, cache, 64) of each block in turn, fp16
+        or fp32 (tensors of their own: taking them out of one and putting them back costs a tenth of the step); last (B, BEAM * (FIELDS + DELAY)) int; hotwords (B, edges, 5) int, see `Hotwords`, is no
         state and may differ from stream to stream. All zero at the start of a stream.
         -> tokens (B, 2) with -1 = nothing, their log-probabilities, speech probability (B, 2), next state."""
         tail, mel, first, late, age, beam = small.split([TAIL, 2 * MEL_BINS, WIDTH, LATE, 1, BEAM * (1 + DELAY)], 1)
@@ -238,19 +239,14 @@ class Model(nn.Module):
         x, first = self.frontend.convolve_step(mel, first[:, None])
         x = x + self.frontend.offset
         late, next_late, next_caches = late.unflatten(1, (-1, WIDTH)), None, []
-        for group, caches in enumerate(keys_values):
-            kept = []
-            for j, i in enumerate(GROUPS[group]):
-                block = self.blocks[i]
-                if i == MERGE_AFTER:
-                    x = self.merge(x.unflatten(1, (-1, 2)).flatten(2))
-                keys = caches[:, j, 0].unflatten(1, (HEADS, HEAD_DIM, block.cache))
-                values = caches[:, j, 1].unflatten(1, (HEADS, block.cache, HEAD_DIM))
-                if block.ahead:
-                    next_late = x
-                x, keys, values = block.step(x, late if block.ahead else x, keys, values, self.blocked(block, age, i))
-                kept += [keys.flatten(1), values.flatten(1)]
-            next_caches.append(torch.stack(kept, 1).unflatten(1, (-1, 2)))
+        for i, block in enumerate(self.blocks):
+            if i == MERGE_AFTER:
+                x = self.merge(x.unflatten(1, (-1, 2)).flatten(2))
+            if block.ahead:
+                next_late = x
+            keys, values = caches[2 * i:2 * i + 2]
+            x, keys, values = block.step(x, late if block.ahead else x, keys, values, self.blocked(block, age, i))
+            next_caches += [keys, values]
         x = self.norm(x)
         tokens, logps, beam, last = self.search(self.project(x), beam, last, age, hotwords)
         vad = torch.sigmoid(self.vad(x))[..., 0]
@@ -324,7 +320,7 @@ class Model(nn.Module):
 
     @staticmethod
     def empty_state(batch, dtype=torch.float32):
-        caches = [torch.zeros(batch, len(group), 2, WIDTH * CACHE[group[0]], dtype=dtype) for group in GROUPS]
+        caches = [torch.zeros(batch, HEADS, cache, HEAD_DIM, dtype=dtype) for cache in CACHE for _ in ("keys", "values")]
         return torch.zeros(batch, SMALL_STATE), caches, torch.zeros(batch, BEAM * (FIELDS + DELAY), dtype=torch.int32)
 
 
