@@ -12,6 +12,7 @@ const effects: SessionEffects = {
   beginFlush() {},
   finishRecording() {},
   finalizeSegment() {},
+  holdFinalize() {},
   refuse() {},
   detach() {},
   attach() {},

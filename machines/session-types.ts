@@ -14,6 +14,8 @@ export interface SessionEffects {
   finishRecording(): void;
   /** FINALIZE while recording: close the current segment now. */
   finalizeSegment(): void;
+  /** FINALIZE behind a remembered START: keep it among the frames that are held back, in order. */
+  holdFinalize(): void;
   /** A control message came in the wrong state; the connection survives. */
   refuse(code: ErrorCode): void;
   /** The socket is gone, the session waits for another. */

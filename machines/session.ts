@@ -5,7 +5,7 @@
  * ring while the snapshot carries the tag `accepting-audio`; only the events below come here. Everything that
  * happens in the world goes through `SessionEffects`, called in the order that a client may rely on:
  *
- *     ( beginRecording finalizeSegment* beginFlush finishRecording )*  close
+ *     ( beginRecording finalizeSegment* beginFlush holdFinalize* finishRecording )*  close
  *
  * with `close` exactly once and last, and `detach` / `attach` in turns anywhere before it.
  *
@@ -53,6 +53,8 @@ const machine = setup({
       attempt(context, 'finishRecording', faulting(self), (effects) => effects.finishRecording()),
     finalizeSegment: ({ context, self }) =>
       attempt(context, 'finalizeSegment', faulting(self), (effects) => effects.finalizeSegment()),
+    holdFinalize: ({ context, self }) =>
+      attempt(context, 'holdFinalize', faulting(self), (effects) => effects.holdFinalize()),
     refuse: ({ context, self }, params: { code: ErrorCode }) =>
       attempt(context, 'refuse', faulting(self), (effects) => effects.refuse(params.code)),
     detach: ({ context, self }) => attempt(context, 'detach', faulting(self), (effects) => effects.detach()),
@@ -175,6 +177,10 @@ export const sessionMachine = machine.createMachine({
                   tags: 'holding-audio',
                   on: {
                     START: { actions: refuse('ALREADY_RECORDING'), description: 'One START is remembered.' },
+                    FINALIZE: {
+                      actions: 'holdFinalize',
+                      description: 'It belongs to the remembered recording.',
+                    },
                     STOP: {
                       target: 'startStopQueued',
                       description: 'The remembered recording ends here; it is answered like any other.',

@@ -33,7 +33,7 @@ export interface RecordingListener extends TranscriptListener {
 }
 
 /** Stands for a finalize among the frames that wait. */
-const FINALIZE = Symbol('finalize');
+export const FINALIZE = Symbol('finalize');
 
 export class Recording {
   readonly transcript: Transcript;

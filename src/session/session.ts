@@ -35,7 +35,7 @@ import type { Piece, Word } from '../transcript/words.js';
 import { LevelMeter, type SessionMetrics } from './meters.js';
 import { Outbox, type Transport } from './outbox.js';
 import { RateLimiter } from './rate-limiter.js';
-import { Recording, type RecordingListener } from './recording.js';
+import { FINALIZE, Recording, type RecordingListener } from './recording.js';
 
 /** What all sessions of a server share. */
 export interface SessionContext {
@@ -75,8 +75,8 @@ export class Session implements SlotOwner, RecordingListener {
   private recordings = 0;
   private warnedIdleAudio = false;
   private paused = false;
-  /** Frames that follow a remembered START, in order; the socket is paused meanwhile. */
-  private held: Uint8Array[] = [];
+  /** Frames and finalizes that follow a remembered START, in order; the socket is paused meanwhile. */
+  private held: (Uint8Array | typeof FINALIZE)[] = [];
   /** What `configure` changed while a START is remembered: its recording begins with it. */
   private configuredMeanwhile: Partial<RecordingConfig> = {};
   private flushBeganMs = 0;
@@ -309,6 +309,7 @@ export class Session implements SlotOwner, RecordingListener {
       },
       finishRecording: () => this.finishRecording(),
       finalizeSegment: () => this.recording?.finalize(),
+      holdFinalize: () => void this.held.push(FINALIZE),
       refuse: (code) => this.refuse(code),
       detach: () => this.outbox.detach(),
       attach: () => {},
@@ -334,9 +335,12 @@ export class Session implements SlotOwner, RecordingListener {
     this.outbox.send({ type: 'recording_started', timestamp: timestamp(), config });
     this.warnOfUnsupported(config);
     if (config.hotwords.length > 0) this.applyHotwords(config.hotwords);
-    const frames = this.held;
+    const { held } = this;
     this.held = [];
-    for (const frame of frames) this.recording.push(frame);
+    for (const item of held) {
+      if (item === FINALIZE) this.recording.finalize();
+      else this.recording.push(item);
+    }
     this.regulate();
   }
 

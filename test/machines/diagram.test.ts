@@ -41,7 +41,7 @@ describe('machine diagrams', () => {
   it('draws what stays inside the state, and what a composite does on the children that let it', () => {
     const mermaid = renderMachine('session');
     assert.match(mermaid, /activity_idle : STOP \/ refuse\(NOT_RECORDING\)/);
-    assert.match(mermaid, /flushing_startQueued : FINALIZE \/ refuse\(NOT_RECORDING\)/);
+    assert.match(mermaid, /flushing_startStopQueued : FINALIZE \/ refuse\(NOT_RECORDING\)/);
     assert.doesNotMatch(mermaid, /flushing_startQueued : STOP/);
     assert.match(mermaid, /flushing_finishing --> session_open_activity_flushing_draining : DRAIN\n/);
   });

@@ -56,6 +56,7 @@ export class SessionHarness {
       beginFlush: (reason) => note('beginFlush', reason),
       finishRecording: () => note('finishRecording'),
       finalizeSegment: () => note('finalizeSegment'),
+      holdFinalize: () => note('holdFinalize'),
       refuse: (code) => note('refuse', code),
       detach: () => note('detach'),
       attach: () => note('attach'),
@@ -99,10 +100,11 @@ export class SessionHarness {
         beginRecording: 'b',
         finalizeSegment: 'z',
         beginFlush: 'f',
+        holdFinalize: 'h',
         finishRecording: 'e',
         close: 'c',
       }),
-      /^(bz*fe)*(bz*f?)?c?$/,
+      /^(bz*fh*e)*(bz*(fh*)?)?c?$/,
       `the recordings are out of order: ${trace}`,
     );
     assert.match(

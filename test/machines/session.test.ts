@@ -106,6 +106,17 @@ describe('session machine: START before the last flush is done', () => {
     assert.equal(session.state, 'idle');
   });
 
+  it('keeps a FINALIZE for the remembered recording, in its order', () => {
+    const session = new SessionHarness();
+    session.send('START', 'STOP', 'START');
+    assert.deepEqual(session.send('FINALIZE'), ['holdFinalize']);
+    assert.deepEqual(
+      session.send('STOP', 'FINALIZE'),
+      ['refuse(NOT_RECORDING)'],
+      'behind its stop there is none',
+    );
+  });
+
   it('refuses the remembered START with DRAINING when the server drains first', () => {
     const session = new SessionHarness();
     session.send('START', 'STOP', 'START');

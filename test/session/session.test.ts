@@ -107,6 +107,25 @@ test('a second recording that is stopped before it could begin is answered like 
   assert.deepEqual(socket.of('recording_stopped').map((stopped) => stopped.final_transcript), ['one', 'two']); // biome-ignore format: short
 });
 
+test('a finalize behind a remembered start cuts the second recording where it came', async () => {
+  const { engine, socket, say, speak } = openFakeSession();
+  say(START);
+  speak(2_000, [[0, 'one']]);
+  say(STOP);
+  say(START);
+  speak(2_000, [[0, 'two']]);
+  say(FINALIZE);
+  speak(2_000, [[0, 'three']]);
+  await engine.settle();
+  say(STOP);
+  await engine.settle();
+  assert.deepEqual(socket.of('error'), []);
+  assert.deepEqual(
+    socket.of('transcription').map(({ text, reason }) => [text, reason]),
+    [['one', 'stop'], ['two', 'finalize'], ['three', 'stop']],
+  ); // biome-ignore format: pairs
+});
+
 test('configure between stop and start, and after the remembered start, holds for the second recording', async () => {
   const { engine, socket, say } = openFakeSession();
   say(START);
