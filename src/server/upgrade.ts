@@ -65,6 +65,23 @@ export function inspectOver(socket: WebSocket, hub: InspectHub): void {
   socket.on('error', () => socket.terminate());
 }
 
+const OF_THE_OFFER = new Set(['upgrade', 'connection', 'http2-settings']);
+
+/**
+ * An offer to speak another protocol (Java's HTTP client and `curl --http2` offer h2c with every request) may be ignored,
+ * and then the request is answered as if it had none. Node hands every offer to `upgrade` all the same, so the request goes
+ * back in at the front without it.
+ */
+function ignoreOffer(server: Server, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  const { method, url, httpVersion, rawHeaders } = request;
+  const lines = [`${method} ${url} HTTP/${httpVersion}`];
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    if (!OF_THE_OFFER.has(rawHeaders[i]!.toLowerCase())) lines.push(`${rawHeaders[i]}: ${rawHeaders[i + 1]}`);
+  }
+  socket.unshift(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), head]));
+  server.emit('connection', socket);
+}
+
 /** Takes over the upgrades of an HTTP server. Returns the WebSocket server, to be closed with it. */
 export function acceptUpgrades(
   server: Server,
@@ -79,6 +96,10 @@ export function acceptUpgrades(
     perMessageDeflate: context.config.deflate ? DEFLATE : false,
   });
   server.on('upgrade', (request, socket, head) => {
+    if (request.headers.upgrade?.toLowerCase() !== 'websocket') {
+      ignoreOffer(server, request, socket, head);
+      return;
+    }
     socket.on('error', () => socket.destroy());
     try {
       const url = urlOf(request);

@@ -1,6 +1,7 @@
 /** The HTTP face, with the real model. */
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
+import { createConnection } from 'node:net';
 import { after, before, test } from 'node:test';
 import { uploadResultSchema } from '../../src/server/openapi.js';
 import { clips, fixturesDir, loadClip, sampleWavPath } from '../helpers/fixtures.js';
@@ -136,6 +137,30 @@ test('an upload listens for hotwords, and says which of them it cannot', async (
   const refused = await post('?silence_duration=soon');
   assert.deepEqual([refused.status, refused.body.code], [400, 'BAD_REQUEST']);
   assert.match(refused.body.detail!, /^silence_duration: /);
+});
+
+/** A request that offers to go on in HTTP/2, as Java's client makes it. */
+function offering(request: string, body: Uint8Array = new Uint8Array(0)): Promise<string> {
+  const { port } = new URL(live.http);
+  return new Promise((resolve, reject) => {
+    const socket = createConnection(Number(port), '127.0.0.1');
+    const answer: Buffer[] = [];
+    socket.on('data', (data) => void answer.push(data));
+    socket.on('end', () => resolve(Buffer.concat(answer).toString()));
+    socket.on('error', reject);
+    const offer = 'Upgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAAA\r\nConnection: Upgrade, HTTP2-Settings';
+    socket.write(`${request} HTTP/1.1\r\nHost: x\r\n${offer}\r\nContent-Length: ${body.length}\r\n\r\n`);
+    socket.write(body);
+    socket.write('GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+  });
+}
+
+test('an offer to speak HTTP/2 is ignored, and the request answered', async () => {
+  const health = await offering('GET /health');
+  assert.equal(health.match(/HTTP\/1\.1 200/g)?.length, 2, 'this one, and the next on the same connection');
+  assert.match(health, /"status":"ready"/);
+  const uploaded = await offering('POST /transcribe/file', await readFile(sampleWavPath));
+  assert.match(uploaded, /^HTTP\/1\.1 200[\s\S]*"audio_duration_s"/);
 });
 
 test('progress comes as server-sent events when asked for', async () => {
