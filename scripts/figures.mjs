@@ -101,7 +101,8 @@ function cardBlock(load, accuracy) {
   const { machine, rows, highest } = load;
   const held = rows.filter((row) => row.connections === highest).at(-1) ?? rows[0];
   const lone = rows[0];
-  const { all, ljspeech, fsdd, commonvoice13 } = accuracy.clean;
+  const { all, ljspeech, fsdd, ...others } = accuracy.clean;
+  const worst = Object.entries(others).sort(([, a], [, b]) => b.wer - a.wer)[0];
   return [
     '| | measured |',
     '|---|---|',
@@ -109,9 +110,9 @@ function cardBlock(load, accuracy) {
     `| streams held with chunk latency p95 ≤ 100 ms | ${highest} (p50 ${held.chunk_ms.p50}, p95 ${held.chunk_ms.p95}, p99 ${held.chunk_ms.p99} ms) |`,
     `| one stream | chunk latency p50 ${lone.chunk_ms.p50} ms, p95 ${lone.chunk_ms.p95} ms; stop to final ${lone.final_ms.p50} ms |`,
     `| server CPU at ${held.connections} streams | ${held.cpu_ms_per_stream_second} ms per stream-second, ${held.cpu_over_bare} × the bare ONNX step |`,
-    `| word errors of the embedded model, ${all.clips} held-out clips | **${percent(all)}**: from ${fsdd.wer} % (digits) over ${ljspeech.wer} % (read prose) to ${commonvoice13.wer} % (Common Voice) |`,
+    `| word errors of the embedded model, ${all.clips} held-out clips | **${percent(all)}**: from ${fsdd.wer} % (digits) over ${ljspeech.wer} % (read prose) to ${worst[1].wer} % (${worst[0]}) |`,
     '',
-    'The embedded model is under-trained: four to five of ten words come out wrong. It shows that everything works; for accuracy',
+    'The embedded model is under-trained: four of ten words come out wrong. It shows that everything works; for accuracy',
     'bring a larger model ([MODELS](docs/MODELS.md)). What it is bad at is in its',
     '[card](models/en-tiny-streaming/MODEL_CARD.md). More figures: [PERFORMANCE_TUNING](docs/PERFORMANCE_TUNING.md).',
   ].join('\n');
