@@ -112,7 +112,7 @@ function cardBlock(load, accuracy) {
     `| server CPU at ${held.connections} streams | ${held.cpu_ms_per_stream_second} ms per stream-second, ${held.cpu_over_bare} × the bare ONNX step |`,
     `| word errors of the embedded model, ${all.clips} held-out clips | **${percent(all)}**: from ${fsdd.wer} % (digits) over ${ljspeech.wer} % (read prose) to ${worst[1].wer} % (${worst[0]}) |`,
     '',
-    'The embedded model is under-trained: four of ten words come out wrong. It shows that everything works; for accuracy',
+    `The embedded model is under-trained: about ${Math.round(all.wer)} of 100 words come out wrong. It shows that everything works; for accuracy`,
     'bring a larger model ([MODELS](docs/MODELS.md)). What it is bad at is in its',
     '[card](models/en-tiny-streaming/MODEL_CARD.md). More figures: [PERFORMANCE_TUNING](docs/PERFORMANCE_TUNING.md).',
   ].join('\n');

@@ -17,7 +17,7 @@ from common import Corpus, edit_counts
 from streaming import Recogniser
 
 
-def edges(phrases, boost, pieces, room):
+def edges(phrases, boost, room):
     """Piece ids of each phrase -> (room, 5) int32, as src/inference/hotwords.ts makes them."""
     tree, table, nodes = {}, [], 0
     for ids in phrases:
@@ -60,7 +60,7 @@ def main():
     others = [chooser.sample([word for word in every if word not in row["text"].split()], len(words) + 5) for row, words in zip(rows, wanted)]
     waves = [corpus.wave(row) for row in rows]
     for boost in args.boosts:
-        lists = [edges([pieces.encode(word) for word in words + false], boost, pieces, graph.manifest["hotwordEdges"]) if boost
+        lists = [edges([pieces.encode(word) for word in words + false], boost, graph.manifest["hotwordEdges"]) if boost
                  else graph.no_hotwords(1)[0] for words, false in zip(wanted, others)]
         found = heard = wrong = errors = words = 0
         for row, mine, false, result in zip(rows, wanted, others, graph.transcribe(waves, 32, lists)):

@@ -230,8 +230,8 @@ class Model(nn.Module):
 
     def step(self, pcm, small, caches, last, hotwords=None):
         """pcm (B, 1600); small (B, SMALL_STATE) float32; caches: keys and values (B, 6, cache, 64) of each block in turn, fp16
-        or fp32 (tensors of their own: taking them out of one and putting them back costs a tenth of the step); last (B, BEAM * (FIELDS + DELAY)) int; hotwords (B, edges, 5) int, see `Hotwords`, is no
-        state and may differ from stream to stream. All zero at the start of a stream.
+        or fp32, tensors of their own: stacking them costs copies; last (B, BEAM * (FIELDS + DELAY)) int; hotwords (B, edges, 5)
+        int, see `Hotwords`, is no state and may differ from stream to stream. All zero at the start of a stream.
         -> tokens (B, 2) with -1 = nothing, their log-probabilities, speech probability (B, 2), next state."""
         tail, mel, first, late, age, beam = small.split([TAIL, 2 * MEL_BINS, WIDTH, LATE, 1, BEAM * (1 + DELAY)], 1)
         wave = torch.cat([tail, pcm], 1)

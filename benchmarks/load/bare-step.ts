@@ -4,7 +4,7 @@
  */
 import ort from 'onnxruntime-node';
 import { EDGE_INTS } from '../../src/inference/hotwords.js';
-import { STATE_TYPES } from '../../src/models/manifest.js';
+import { elements, STATE_TYPES } from '../../src/models/manifest.js';
 import { loadModel } from '../../src/models/store.js';
 
 const SIZES = [1, 2, 4, 8, 16, 32, 64];
@@ -34,7 +34,7 @@ function feedsFor(batch: number): Record<string, ort.Tensor> {
     feeds[hotwords] = new ort.Tensor('int32', none, shape);
   }
   for (const tensor of manifest.state) {
-    const count = batch * tensor.shape.reduce((n, d) => n * d, 1);
+    const count = batch * elements(tensor);
     const array = STATE_TYPES[tensor.type].make(
       new ArrayBuffer(count * STATE_TYPES[tensor.type].bytes),
       0,

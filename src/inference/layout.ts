@@ -84,7 +84,7 @@ export function slabLayout(manifest: Manifest, slots: number, ringSeconds: numbe
   const ringAt = align(slots * HEADER_INTS * 4);
   const stateAt = align(ringAt + slots * ringSamples * 2);
   const resultAt = stateAt + slots * 2 * stateBytes;
-  const hotwordInts = manifest.inputs.hotwords === undefined ? 0 : (manifest.hotwordEdges ?? 0) * EDGE_INTS;
+  const hotwordInts = (manifest.hotwordEdges ?? 0) * EDGE_INTS;
   const hotwordsAt = resultAt + slots * resultBytes;
   const bytes = hotwordsAt + slots * hotwordInts * 4;
   return {

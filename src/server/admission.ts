@@ -22,6 +22,15 @@ const RETRY_AFTER_S: Partial<Record<ErrorCode, number>> = {
 
 export const retryAfter = (code: ErrorCode): number | undefined => RETRY_AFTER_S[code];
 
+/** @throws ServerError BAD_REQUEST */
+export function urlOf(request: { readonly url?: string | undefined }): URL {
+  try {
+    return new URL(request.url ?? '/', 'http://localhost');
+  } catch (cause) {
+    throw new ServerError('BAD_REQUEST', 'the address cannot be read', { cause });
+  }
+}
+
 function sameText(a: string, b: string): boolean {
   const [left, right] = [Buffer.from(a), Buffer.from(b)];
   return left.length === right.length && timingSafeEqual(left, right);

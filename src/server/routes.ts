@@ -7,7 +7,7 @@ import { type ErrorCode, ServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { inPackage } from '../paths.js';
 import { renderError } from '../protocol/render.js';
-import { admit, retryAfter } from './admission.js';
+import { admit, retryAfter, urlOf } from './admission.js';
 import { type ServerContext, statusOf } from './context.js';
 import { openApi } from './openapi.js';
 import { createPrometheus } from './prometheus.js';
@@ -68,7 +68,7 @@ export async function createRoutes(context: ServerContext): Promise<FastifyInsta
   app.get('/health/extended', async () => extendedHealth(context));
   // A browser cannot see why its WebSocket was refused; asking by plain HTTP tells it, with Retry-After.
   app.get('/ws/transcribe', async (request) => {
-    admit(context, request.raw, new URL(request.url, 'http://localhost'));
+    admit(context, request.raw, urlOf(request));
     throw new ServerError('UPGRADE_REQUIRED');
   });
   app.get('/ws/status', async () => liveStatus(context));

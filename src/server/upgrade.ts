@@ -5,7 +5,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import { ERRORS, ServerError, toServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { renderError } from '../protocol/render.js';
-import { admit, checkOrigin, checkToken, retryAfter } from './admission.js';
+import { admit, checkOrigin, checkToken, retryAfter, urlOf } from './admission.js';
 import { CLOSE_TIMEOUT_MS, openSession } from './connection.js';
 import type { ServerContext } from './context.js';
 import type { InspectHub } from './inspect-hub.js';
@@ -38,15 +38,6 @@ export function refuseUpgrade(socket: Duplex, thrown: unknown): void {
 }
 
 export type InspectHandler = (socket: WebSocket) => void;
-
-/** @throws ServerError BAD_REQUEST */
-function urlOf(request: IncomingMessage): URL {
-  try {
-    return new URL(request.url ?? '/', 'http://localhost');
-  } catch (cause) {
-    throw new ServerError('BAD_REQUEST', 'the address cannot be read', { cause });
-  }
-}
 
 /** A socket without a listener for its errors ends the process when its client breaks a rule of WebSockets. */
 const ignoreErrors = (ws: WebSocket): WebSocket => ws.on('error', () => {});

@@ -9,7 +9,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ServerError, toServerError } from '../errors.js';
 import { parseUploadQuery, type UploadConfig } from '../protocol/parse.js';
 import { renderError, renderFile, renderTranscription, round, toSeconds } from '../protocol/render.js';
-import { checkToken, requireReady } from './admission.js';
+import { checkToken, requireReady, urlOf } from './admission.js';
 import type { Recogniser, ServerContext } from './context.js';
 import { NO_PROGRESS, type UploadProgress } from './upload-queue.js';
 
@@ -37,7 +37,7 @@ export async function uploadRoutes(app: FastifyInstance, context: ServerContext)
     bodyLimit: maxBytes,
     // Before the body is read: who may not stay need not send it.
     onRequest: async (request) => {
-      checkToken(context.config.authToken, request.raw, new URL(request.url, 'http://localhost'));
+      checkToken(context.config.authToken, request.raw, urlOf(request));
       request.leaveUploads = requireReady(context).uploads.enter();
     },
     onResponse: async (request) => request.leaveUploads?.(),
@@ -68,7 +68,7 @@ async function readBody(request: FastifyRequest): Promise<Uint8Array> {
 async function transcribeFile(context: ServerContext, request: FastifyRequest, reply: FastifyReply) {
   const recogniser = requireReady(context);
   const startedMs = performance.now();
-  const wanted = parseUploadQuery(new URL(request.url, 'http://localhost').searchParams);
+  const wanted = parseUploadQuery(urlOf(request).searchParams);
   const job = { bytes: await readBody(request), wanted };
   const aborter = new AbortController();
   // The response's close: the request's own comes as soon as its body is read.

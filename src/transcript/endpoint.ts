@@ -29,10 +29,15 @@ export class Endpointer {
     this.modelThreshold = modelThreshold;
   }
 
+  /** What the model's own voice activity says, whatever the rules; false of a model that has none. */
+  modelHears(vad: number): boolean {
+    return vad >= this.modelThreshold;
+  }
+
   private isSpeech(vad: number, rms: number): boolean {
     const { vadThreshold } = this.rules;
     if (vadThreshold !== null) return rms >= vadThreshold;
-    return vad < 0 ? rms >= DEFAULT_RMS : vad >= this.modelThreshold;
+    return vad < 0 ? rms >= DEFAULT_RMS : this.modelHears(vad);
   }
 
   /** Takes one frame; says whether speech began or ended with it. */

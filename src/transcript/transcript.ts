@@ -45,7 +45,6 @@ export class Transcript {
   private readonly rules = { vadThreshold: null as number | null, silenceSamples: 0 };
   private readonly timing: TokenTiming;
   private readonly symbols: number;
-  private readonly modelThreshold: number;
   private readonly chunkSamples: number;
   private readonly listener: TranscriptListener;
   private tuning: Tuning;
@@ -57,7 +56,6 @@ export class Transcript {
   constructor(manifest: Manifest, pieces: readonly Piece[], tuning: Tuning, listener: TranscriptListener) {
     this.timing = tokenTiming(manifest);
     this.symbols = manifest.symbolsPerFrame;
-    this.modelThreshold = manifest.vadThreshold;
     this.chunkSamples = manifest.chunkSamples;
     this.words = new WordList(pieces, this.timing);
     this.endpointer = new Endpointer(this.rules, manifest.vadThreshold);
@@ -95,7 +93,7 @@ export class Transcript {
     for (let frame = 0; frame < frames; frame++) {
       const start = base + frame * frameSamples;
       this.takeTokens(result, frame, start);
-      this.words.hear(result.vad[frame]! >= this.modelThreshold, start);
+      this.words.hear(this.endpointer.modelHears(result.vad[frame]!), start);
       // Silence that a flush put in is no pause of the speaker's.
       if (this.padSamples === 0) this.takeActivity(result, frame, start);
     }

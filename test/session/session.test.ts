@@ -95,25 +95,27 @@ test('stop and start back to back: the frames that follow belong to the second r
   assert.equal(session.activity, 'idle');
 });
 
-test('a second recording that is stopped before it could begin is answered like any other', async () => {
-  const { engine, socket, say, speak } = openFakeSession();
+/** `one` is said and its flush under way, a second start is remembered, and `two` is said behind it. */
+function stoppedAndStarted() {
+  const opened = openFakeSession();
+  const { say, speak } = opened;
   say(START);
   speak(2_000, [[0, 'one']]);
   say(STOP);
   say(START);
   speak(2_000, [[0, 'two']]);
+  return opened;
+}
+
+test('a second recording that is stopped before it could begin is answered like any other', async () => {
+  const { engine, socket, say } = stoppedAndStarted();
   say(STOP);
   await engine.settle();
   assert.deepEqual(socket.of('recording_stopped').map((stopped) => stopped.final_transcript), ['one', 'two']); // biome-ignore format: short
 });
 
 test('a finalize behind a remembered start cuts the second recording where it came', async () => {
-  const { engine, socket, say, speak } = openFakeSession();
-  say(START);
-  speak(2_000, [[0, 'one']]);
-  say(STOP);
-  say(START);
-  speak(2_000, [[0, 'two']]);
+  const { engine, socket, say, speak } = stoppedAndStarted();
   say(FINALIZE);
   speak(2_000, [[0, 'three']]);
   await engine.settle();
