@@ -48,6 +48,7 @@ export class CountingTransport implements Transport {
   resume(): void {}
   close(): void {}
   heartbeat(): void {}
+  probe(): void {}
 }
 
 /** What the model hears in a step; `step` counts from the start of the recording. */

@@ -25,6 +25,8 @@ export const LIMITS = {
   controlBurst: 60,
   /** How often a socket is asked for a sign of life; one that has not answered by the next time is gone. */
   heartbeatMs: 20_000,
+  /** How long a socket whose client_id a second one asks for has to give a sign of life. */
+  probeMs: 2_000,
   /** Bytes waiting in a socket before partials are held back and coalesced. */
   outboxSoftBytes: 64 * 1024,
   /** Bytes waiting in a socket before the session is suspended (SLOW_READER). */

@@ -1,17 +1,21 @@
 /** One WebSocket and the session behind it: frames in, text out, heartbeats to find sockets that died silently. */
 import type { IncomingMessage } from 'node:http';
 import type { RawData, WebSocket } from 'ws';
+import { LIMITS } from '../limits.js';
 import type { Transport } from '../session/outbox.js';
 import { Session, type SessionContext } from '../session/session.js';
 
 /** A closing handshake that the client does not answer is cut short. */
 export const CLOSE_TIMEOUT_MS = 5_000;
 
-function transportOf(socket: WebSocket): Transport {
+export function transportOf(socket: WebSocket): Transport {
   let answered = true;
+  let signs = 0;
+  let probing = false;
   // Audio counts too: the pong of a client that sends a whole file at once stands behind all of it.
   const alive = () => {
     answered = true;
+    signs++;
   };
   socket.on('pong', alive);
   socket.on('message', alive);
@@ -22,6 +26,16 @@ function transportOf(socket: WebSocket): Transport {
         answered = false;
         socket.ping();
       }
+    },
+    probe: () => {
+      if (probing || socket.readyState !== socket.OPEN) return;
+      probing = true;
+      const before = signs;
+      socket.ping();
+      setTimeout(() => {
+        probing = false;
+        if (signs === before) socket.terminate();
+      }, LIMITS.probeMs).unref();
     },
     get bufferedAmount() {
       return socket.bufferedAmount;

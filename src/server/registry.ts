@@ -6,7 +6,7 @@ const SWEEP_MS = 1_000;
 
 export class SessionRegistry {
   private readonly sessions = new Map<string, Session>();
-  private readonly clientIds = new Set<string>();
+  private readonly byClientId = new Map<string, Session>();
   private readonly opened = new Set<(session: Session) => void>();
   private readonly closed = new Set<(session: Session) => void>();
   private readonly timer: NodeJS.Timeout;
@@ -25,8 +25,9 @@ export class SessionRegistry {
     return this.sessions.size;
   }
 
-  has(clientId: string): boolean {
-    return this.clientIds.has(clientId);
+  /** The session that goes by this client_id. */
+  holder(clientId: string): Session | undefined {
+    return this.byClientId.get(clientId);
   }
 
   list(): Iterable<Session> {
@@ -35,13 +36,13 @@ export class SessionRegistry {
 
   add(session: Session): void {
     this.sessions.set(session.id, session);
-    this.clientIds.add(session.clientId);
+    this.byClientId.set(session.clientId, session);
     for (const tell of this.opened) tell(session);
   }
 
   remove(session: Session): void {
     if (!this.sessions.delete(session.id)) return;
-    this.clientIds.delete(session.clientId);
+    this.byClientId.delete(session.clientId);
     for (const tell of this.closed) tell(session);
     if (this.sessions.size === 0) this.whenEmpty?.();
   }

@@ -130,7 +130,9 @@ function upgradeStream(
 ): void {
   const { clientId, recogniser } = admit(context, request, url);
   sockets.handleUpgrade(request, socket, head, (ws) => {
-    if (context.registry.has(clientId)) {
+    const holder = context.registry.holder(clientId);
+    if (holder !== undefined) {
+      holder.probe(); // its client may be the same one, back from a network that died: then a second try succeeds
       ignoreErrors(ws);
       ws.send(JSON.stringify(renderError('CLIENT_ID_IN_USE')));
       ws.close(ERRORS.CLIENT_ID_IN_USE.closeCode ?? 1008, 'CLIENT_ID_IN_USE');

@@ -15,6 +15,8 @@ export interface Transport {
   close(code: number, reason: string): void;
   /** Asks for a sign of life; if the last one was not answered, the socket is ended as gone. */
   heartbeat(): void;
+  /** Asks for a sign of life now: a socket that gives none within LIMITS.probeMs is ended as gone. */
+  probe(): void;
 }
 
 export class Outbox {

@@ -451,6 +451,11 @@ export class Session implements SlotOwner, RecordingListener {
     if (!this.paused && nowMs - this.lastHeardMs > idleTimeoutMs) this.actor.send({ type: 'IDLE_TIMEOUT' });
   }
 
+  /** Somebody else asks for this session's client_id: is its own client still there? */
+  probe(): void {
+    if (!this.paused) this.transport.probe();
+  }
+
   private sendMetrics(nowMs: number): void {
     const step = this.context.engine.stats.step.recent(nowMs);
     this.outbox.send({

@@ -138,6 +138,15 @@ test('a second connection with the same client_id is closed with 4409', async ()
   await first.close();
 });
 
+test('a client_id is free again soon after its client went silent', async () => {
+  const silent = await TestClient.open(`${live.ws}?client_id=phone`, { autoPong: false });
+  const early = new TestClient(`${live.ws}?client_id=phone`);
+  assert.equal(await early.closed(), 4409);
+  await silent.closed();
+  const back = await TestClient.open(`${live.ws}?client_id=phone`);
+  await back.close();
+});
+
 test('plain HTTP on the WebSocket address is told to upgrade', async () => {
   const response = await fetch(live.ws.replace('ws:', 'http:'));
   assert.equal(response.status, 426);

@@ -9,6 +9,7 @@ export class FakeTransport implements Transport {
   paused = false;
   readonly closings: { code: number; reason: string }[] = [];
   heartbeats = 0;
+  probes = 0;
   /** pause and resume, in order. */
   readonly flow: ('pause' | 'resume')[] = [];
   readonly messages: (ServerMessage & { seq: number })[] = [];
@@ -16,6 +17,10 @@ export class FakeTransport implements Transport {
   send(text: string): void {
     this.messages.push(JSON.parse(text));
   }
+  probe(): void {
+    this.probes++;
+  }
+
   heartbeat(): void {
     this.heartbeats++;
   }

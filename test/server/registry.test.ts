@@ -23,9 +23,12 @@ function registryOf(idleTimeoutMs = 60_000) {
 test('a session is listed from its opening to its close, by its client_id too', () => {
   const { registry, open } = registryOf();
   const { session } = open();
-  assert.deepEqual([registry.size, registry.has('someone'), [...registry.list()]], [1, true, [session]]);
+  assert.deepEqual(
+    [registry.size, registry.holder('someone'), [...registry.list()]],
+    [1, session, [session]],
+  );
   session.onSocketClosed();
-  assert.deepEqual([registry.size, registry.has('someone')], [0, false]);
+  assert.deepEqual([registry.size, registry.holder('someone')], [0, undefined]);
 });
 
 test('once a second every session is swept: who is idle is closed', () => {
