@@ -94,17 +94,41 @@ def noise_bank(corpus, rows, rng, seconds=240):
 
 
 def resample(wave, rate):
-    """Play `rate` times faster (pitch moves too), linear interpolation: fine for 0.9-1.1."""
+    """Play `rate` times faster (pitch moves too), linear interpolation: fine for 0.85-1.2."""
     return np.interp(np.arange(0, len(wave) - 1, rate), np.arange(len(wave)), wave).astype(np.float32)
 
 
-class Batches:
-    """Endless batches of about `seconds` of audio, made one ahead on a thread."""
+def other_microphone(wave, rng, random):
+    """A smooth random frequency response, one in four cut to a telephone's band."""
+    size = len(wave) + 1600
+    octaves = np.log2(np.fft.rfftfreq(size, 1 / SAMPLE_RATE) + 30)
+    gain_db = np.interp(octaves, np.linspace(5, 13, 9), rng.normal(0, 5, 9))
+    if random.random() < .25:
+        low, high = np.log2(random.uniform(150, 400)), np.log2(random.uniform(3000, 4500))
+        gain_db -= 40 * np.clip(low - octaves, 0, 1) + 60 * np.clip(octaves - high, 0, 1)
+    return np.fft.irfft(np.fft.rfft(wave, size) * 10 ** (gain_db / 20), size)[:len(wave)].astype(np.float32)
 
-    def __init__(self, corpus, rows, teacher, seconds, seed, noise_share=.3, speed_share=0., augment=True):
+
+def other_room(wave, rng, random):
+    """The direct sound and a decaying noise of its own behind it."""
+    decay = random.uniform(.15, .7)
+    t = np.arange(int(decay * SAMPLE_RATE)) / SAMPLE_RATE
+    tail = rng.standard_normal(len(t)) * 10 ** (-3 * t / decay)
+    tail *= 10 ** (-random.uniform(0, 14) / 20) / np.sqrt(np.square(tail).sum())
+    tail[0] += 1
+    size = len(wave) + len(t)
+    return np.fft.irfft(np.fft.rfft(wave, size) * np.fft.rfft(tail, size), size)[:len(wave)].astype(np.float32)
+
+
+class Batches:
+    """Endless batches of about `seconds` of audio, made one ahead on a thread. The shares are those of clips played at another speed,
+    through another microphone, in another room, in noise."""
+
+    def __init__(self, corpus, rows, teacher, seconds, seed, noise_share=.3, speed_share=0., microphone_share=0., room_share=0., augment=True):
         self.corpus, self.rows, self.teacher, self.seconds = corpus, rows, teacher, seconds
         self.rng, self.random = np.random.default_rng(seed), random.Random(seed)
         self.noise_share, self.speed_share, self.augment = noise_share, speed_share, augment
+        self.microphone_share, self.room_share = microphone_share, room_share
         self.noise = noise_bank(corpus, rows, self.rng) if augment else None
         self.queue = Queue(2)
         threading.Thread(target=self._fill, daemon=True).start()
@@ -165,7 +189,11 @@ class Batches:
         if not self.augment:
             return wave, 1600, features
         if self.random.random() < self.speed_share:
-            wave, features = resample(wave, self.random.uniform(.9, 1.12)), None
+            wave, features = resample(wave, self.random.uniform(.85, 1.18)), None
+        if self.random.random() < self.microphone_share:
+            wave = other_microphone(wave, self.rng, self.random)
+        if self.random.random() < self.room_share:
+            wave = other_room(wave, self.rng, self.random)
         level = float(np.sqrt(np.mean(wave ** 2))) + 1e-5
         wanted = 10 ** (self.random.gauss(-24, 5) / 20)
         gain = (wanted / level) ** .7                                                    # most of the way

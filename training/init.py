@@ -1,6 +1,7 @@
 """Turn Whisper tiny.en's encoder into the first checkpoint of the streaming model.
 
     python init.py --work $WORK_DIR/data --whisper model.bin --out $WORK_DIR/init.pt
+    python init.py --ear final.mdl --start leg6.pt --out $WORK_DIR/eared.pt      # or: give a trained one its second ear (acoustic.py)
 
 Convolutions, blocks and final norm are copied. The distance biases start from the difference, per head and distance,
 between the original's mean attention score (positions in) and the position-free student's, measured on train clips.
@@ -11,7 +12,9 @@ import random
 import torch
 import torch.nn.functional as F
 
+import acoustic
 from common import Corpus, SAMPLE_RATE
+from kaldi import read_components
 from model import MERGE_AFTER, Model
 from whisper import HEADS, Teacher, WIDTH, heads, read_ct2
 
@@ -72,13 +75,27 @@ def convert(teacher, pieces, seed=1):
     return student
 
 
+def give_ear(checkpoint, path):
+    """A checkpoint without the second ear -> the same with Vosk's untrained-on one, which nothing listens to yet."""
+    model = Model(checkpoint["pieces"])
+    weights = {**model.state_dict(), **checkpoint.get("mean", checkpoint["model"])}
+    weights.update({f"ear.{name}": value for name, value in acoustic.convert(read_components(path)).state_dict().items()})
+    model.load_state_dict({name: value.float() for name, value in weights.items()})
+    return dict(model=model.state_dict(), pieces=checkpoint["pieces"], step=0, hours=checkpoint["hours"])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--work", required=True)
-    parser.add_argument("--whisper", required=True)
+    parser.add_argument("--work")
+    parser.add_argument("--whisper")
+    parser.add_argument("--ear", help="Vosk's final.mdl")
+    parser.add_argument("--start", help="checkpoint that gets it")
     parser.add_argument("--out", required=True)
     parser.add_argument("--pieces", type=int, default=500)
     args = parser.parse_args()
+    if args.ear:
+        torch.save(give_ear(torch.load(args.start, map_location="cpu"), args.ear), args.out)
+        return
     corpus, teacher = Corpus(args.work), Teacher(read_ct2(args.whisper)).eval()
     student = convert(teacher, args.pieces).eval()
     rows = [row for row in corpus.split("train") if 6 * SAMPLE_RATE < row["samples"] < 9 * SAMPLE_RATE]

@@ -19,16 +19,17 @@ from common import BLANK, Corpus
 
 CONTEXT = 4
 SCALE = 1 / 16                      # nats a step of the stored int8
+CANDIDATES = 60_000                 # contexts looked at, the most frequent
 
 
-def count(sentences):
-    """Token lists -> [{context of n tokens: Counter of the next} for n in 0..4]."""
-    follow = [defaultdict(Counter) for _ in range(CONTEXT + 1)]
+def count(sentences, weight=1, follow=None):
+    """Token lists -> [{context of n tokens: Counter of the next} for n in 0..4], added to `follow` where there is one."""
+    follow = follow or [defaultdict(Counter) for _ in range(CONTEXT + 1)]
     for tokens in sentences:
         history = (BLANK,) * CONTEXT + tuple(tokens)
         for i in range(CONTEXT, len(history)):
             for n in range(CONTEXT + 1):
-                follow[n][history[i - n:i]][history[i]] += 1
+                follow[n][history[i - n:i]][history[i]] += weight
     return follow
 
 
@@ -59,7 +60,10 @@ def choose(follow, pieces, states):
     start = (BLANK,) * CONTEXT
     kept = {start[:n]: None for n in range(CONTEXT, -1, -1)}
     kept.update({context: None for context in follow[1]})
-    seen = set(kept) | {context for n in range(2, CONTEXT + 1) for context, after in follow[n].items() if sum(after.values()) > 1}
+    often = {context: total for n in range(2, CONTEXT + 1) for context, after in follow[n].items() if (total := sum(after.values())) > 1}
+    seen = set(kept)
+    for context in sorted(often, key=lambda context: (-often[context], context))[:CANDIDATES]:
+        seen |= {context[i:] for i in range(len(context))}
     value = worth(follow, seen, pieces)
     for context in sorted(value, key=lambda context: (-value[context], context)):
         missing = []
@@ -74,9 +78,10 @@ def choose(follow, pieces, states):
     return list(kept)
 
 
-def build(sentences, pieces, states):
-    """-> scores (S, pieces) int8 in units of SCALE, following (S, pieces) int16. Column BLANK: 0, the state itself."""
-    follow = count(sentences)
+def build(sentences, pieces, states, follow=None):
+    """-> scores (S, pieces) int8 in units of SCALE, following (S, pieces) int16. Column BLANK: 0, the state itself. What was counted
+    before may be given."""
+    follow = count(sentences, follow=follow)
     contexts = choose(follow, pieces, states)
     number, rows = {context: i for i, context in enumerate(contexts)}, distributions(follow, contexts, pieces)
     scores, following = np.zeros((len(contexts), pieces), np.int8), np.zeros((len(contexts), pieces), np.int16)
@@ -107,10 +112,16 @@ def main():
     parser.add_argument("--pseudo", default="")
     parser.add_argument("--checkpoint", required=True)
     parser.add_argument("--states", type=int, default=8000)
+    parser.add_argument("--text", help="more text, a sentence a line (graph_text.py)")
+    parser.add_argument("--text-weight", type=float, default=.2, help="what a sentence of it counts")
+    parser.add_argument("--text-lines", type=int, default=120_000)
     args = parser.parse_args()
     from data import load_rows
     corpus, pieces = Corpus(args.work), sentencepiece.SentencePieceProcessor(model_file=f"{args.work}/bpe.model")
-    scores, following = build([row["tokens"] for row in load_rows(corpus, pieces, args.pseudo)], pieces.get_piece_size(), args.states)
+    follow = None
+    if args.text:
+        follow = count(pieces.encode([line.strip() for line, _ in zip(open(args.text), range(args.text_lines))]), args.text_weight)
+    scores, following = build([row["tokens"] for row in load_rows(corpus, pieces, args.pseudo)], pieces.get_piece_size(), args.states, follow)
     dev = [pieces.encode(row["text"]) for row in corpus.split("dev")]
     print(f"{len(scores)} states, dev perplexity {perplexity(scores, following, dev):.1f} a token")
     checkpoint = torch.load(args.checkpoint, map_location="cpu")

@@ -11,6 +11,7 @@ The hop is 12.5 ms where Whisper was trained with 10: it hears speech 1.25 times
 100 ms step becomes a whole number of frames. Attention is full inside a chunk and reaches back a fixed number of
 cached frames. Block 2 alone also sees the next chunk (LOOKAHEAD_CHUNKS): in a stream it works on the residual of the
 previous chunk, so look-ahead costs 100 ms of delay and no extra arithmetic.
+Behind block 2 a second ear (acoustic.py) adds what it heard of the same chunk; the shipped weights (1.2.0) are from before it.
 Whisper's absolute positions cannot serve an endless stream: a constant (their mean) stays in the residual, and a
 learned bias for each head and distance takes over in the attention scores.
 """
@@ -20,6 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+import acoustic
 from common import BLANK, CHUNK_SAMPLES, FRAMES_PER_CHUNK
 from language import SCALE
 from whisper import Block, FFT, HEADS, MEL_BINS, WIDTH, heads, mel_filters
@@ -38,7 +40,7 @@ JOINT = 256
 BEAM, DELAY = 8, 3                   # hypotheses; frames until the best one's token is said and the others must agree
 FIELDS = 6                           # of a hypothesis, before its unsaid tokens: last token, the one before, held token, n-gram state, hash,
                                      # and how far it is in a hotword
-SMALL_STATE = TAIL + 2 * MEL_BINS + WIDTH + LATE + 1 + BEAM * (1 + DELAY)
+SMALL_STATE = TAIL + 2 * MEL_BINS + WIDTH + LATE + 1 + BEAM * (1 + DELAY) + acoustic.STATE
 HASH, HASH_MODULUS = 1_000_003, 2 ** 31 - 1
 NEVER = -1e30
 
@@ -192,6 +194,10 @@ class Model(nn.Module):
         self.frontend = Frontend()
         self.blocks = nn.ModuleList(StreamingBlock(i) for i in range(len(FRAMES)))
         self.merge = nn.Linear(2 * WIDTH, WIDTH)
+        self.ear = acoustic.Acoustic()
+        self.join_ear = nn.Linear(acoustic.FRAMES * acoustic.FEATURES, FRAMES_PER_CHUNK * WIDTH)
+        nn.init.zeros_(self.join_ear.weight)          # at first the model is what it was without its second ear
+        nn.init.zeros_(self.join_ear.bias)
         self.norm = nn.LayerNorm(WIDTH)
         self.ctc, self.vad = nn.Linear(WIDTH, pieces), nn.Linear(WIDTH, 1)
         self.encoder_out = nn.Linear(WIDTH, JOINT)
@@ -203,14 +209,22 @@ class Model(nn.Module):
 
     # ---- whole utterances
 
-    def encode(self, wave):
-        """(B, 1600 n) -> (B, 2 n, 384), frame k centred on 50 k ms of the audio."""
+    def encode(self, wave, deaf=None, mask=None):
+        """(B, 1600 n) -> (B, 2 n, 384), frame k centred on 50 k ms of the audio. Training alone: deaf (B, 1, 1), 0 where all that the
+        first ear found is to be hidden, 1 elsewhere; mask, see Acoustic."""
         x = self.frontend(wave)
         for i, block in enumerate(self.blocks):
             if i == MERGE_AFTER:
                 x = self.merge(x.unflatten(1, (-1, 2)).flatten(2))
             x = block(x)
+            if block.ahead:
+                x = x if deaf is None else x * deaf
+                x = x + self.second(self.ear(F.pad(wave, (0, CHUNK_SAMPLES)), mask)[:, acoustic.FRAMES:])
         return self.norm(x)
+
+    def second(self, heard):
+        """(B, 3 n, 192) -> (B, 2 n, 384): what the second ear adds behind the block that looks ahead, where both speak of one chunk."""
+        return self.join_ear(heard.unflatten(1, (-1, acoustic.FRAMES)).flatten(2)).unflatten(2, (FRAMES_PER_CHUNK, WIDTH)).flatten(1, 2)
 
     def predict(self, last, before):
         """Token ids (...) each, BLANK where there is none yet -> (..., JOINT)."""
@@ -233,11 +247,12 @@ class Model(nn.Module):
         or fp32, tensors of their own: stacking them costs copies; last (B, BEAM * (FIELDS + DELAY)) int; hotwords (B, edges, 5)
         int, see `Hotwords`, is no state and may differ from stream to stream. All zero at the start of a stream.
         -> tokens (B, 2) with -1 = nothing, their log-probabilities, speech probability (B, 2), next state."""
-        tail, mel, first, late, age, beam = small.split([TAIL, 2 * MEL_BINS, WIDTH, LATE, 1, BEAM * (1 + DELAY)], 1)
+        tail, mel, first, late, age, beam, heard = small.split([TAIL, 2 * MEL_BINS, WIDTH, LATE, 1, BEAM * (1 + DELAY), acoustic.STATE], 1)
         wave = torch.cat([tail, pcm], 1)
         mel = torch.cat([mel.unflatten(1, (2, MEL_BINS)), self.frontend.log_mel_step(wave)], 1)
         x, first = self.frontend.convolve_step(mel, first[:, None])
         x = x + self.frontend.offset
+        found, heard = self.ear.step(pcm, heard)
         late, next_late, next_caches = late.unflatten(1, (-1, WIDTH)), None, []
         for i, block in enumerate(self.blocks):
             if i == MERGE_AFTER:
@@ -247,11 +262,13 @@ class Model(nn.Module):
             keys, values = caches[2 * i:2 * i + 2]
             x, keys, values = block.step(x, late if block.ahead else x, keys, values, self.blocked(block, age, i))
             next_caches += [keys, values]
+            if block.ahead:
+                x = x + self.second(found)
         x = self.norm(x)
         tokens, logps, beam, last = self.search(self.project(x), beam, last, age, hotwords)
         vad = torch.sigmoid(self.vad(x))[..., 0]
         small = torch.cat([wave[:, -TAIL:], mel[:, -2:].flatten(1), first[:, 0], next_late.flatten(1),
-                           torch.clamp(age + 1, max=1000.), beam], 1)
+                           torch.clamp(age + 1, max=1000.), beam, heard], 1)
         return tokens, logps, vad, small, next_caches, last
 
     def blocked(self, block, age, index):

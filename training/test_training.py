@@ -4,6 +4,7 @@
 """
 import json
 import os
+import struct
 import tempfile
 import unittest
 
@@ -11,9 +12,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+import acoustic
 import losses
 from common import BLANK, CHUNK_SAMPLES, FRAMES_PER_CHUNK, SAMPLE_RATE
 from export import write_graph, write_manifest
+from graph_text import draw, read
+from kaldi import batch_norm
 from language import SCALE, build, choose, count
 from model import BEAM, DELAY, JOINT, LOOKAHEAD_CHUNKS, Language, Model
 from streaming import Recogniser
@@ -106,6 +110,7 @@ class Streaming(unittest.TestCase):
         with torch.no_grad():
             for block in model.blocks:
                 block.bias.normal_()
+            model.join_ear.weight.normal_(std=.05)
             wave = torch.randn(2, CHUNK_SAMPLES * chunks) * .1
             encoded = model.encode(wave)
             state, speech = model.empty_state(2), []
@@ -164,6 +169,10 @@ class Streaming(unittest.TestCase):
         self.assertAlmostEqual(float(total), 1, delta=.1)
 
 
+    def test_more_text_counts_what_it_is_told_to(self):
+        follow = count([[1, 3]], follow=count([[1, 2]] * 4, .25))
+        self.assertEqual(dict(follow[1][1,]), {2: 1., 3: 1})
+
     def test_a_small_n_gram_keeps_the_contexts_that_say_something_and_can_reach_them(self):
         rng = np.random.default_rng(6)
         noise = [[int(t) for t in rng.integers(1, PIECES, 12)] for _ in range(200)]
@@ -183,9 +192,76 @@ class Streaming(unittest.TestCase):
         self.assertTrue(np.all(np.abs(totals - 1) < .05), totals)
 
 
+def random_parts(rng):
+    """An nnet3 model of Vosk's shapes with random numbers in it."""
+    def norm(size):
+        return dict(Epsilon=struct.pack("<f", .001), TargetRms=struct.pack("<f", 1.), StatsMean=rng.normal(0, .3, size), StatsVar=rng.uniform(.5, 2, size))
+
+    def affine(outputs, inputs):
+        return dict(LinearParams=rng.normal(0, inputs ** -.5, (outputs, inputs)), BiasParams=rng.normal(0, .3, outputs))
+
+    parts = {"delta": norm(120), "tdnn1.affine": affine(640, 150), "tdnn1.batchnorm": norm(640)}
+    for number, ahead in enumerate(acoustic.VOSK_AHEAD, 2):
+        parts[f"tdnnf{number}.linear"] = affine(96, 640 * (1 + (number != 5)))
+        parts[f"tdnnf{number}.affine"] = affine(640, 96 * (1 + ahead))
+        parts[f"tdnnf{number}.batchnorm"] = norm(640)
+    parts["prefinal-l"], parts["prefinal-chain.affine"] = dict(Params=rng.normal(0, .04, (192, 640))), affine(640, 192)
+    parts["prefinal-chain.linear"] = dict(Params=rng.normal(0, .04, (192, 640)))
+    parts["prefinal-chain.batchnorm1"], parts["prefinal-chain.batchnorm2"] = norm(640), norm(192)
+    return parts
+
+
+def as_kaldi_does(parts, mel):
+    """The network of random_parts as Kaldi computes it, at every frame: natural log-mel (T, 40) -> (T, 192)."""
+    def at(x, offset):
+        return x[np.clip(np.arange(len(x)) + offset, 0, len(x) - 1)]
+
+    def norm(x, name):
+        scale, offset = batch_norm(parts[name])
+        return x * scale + offset
+
+    def affine(x, name):
+        return x @ parts[name]["LinearParams"].T + parts[name]["BiasParams"]
+
+    x = mel @ acoustic.cepstra().T
+    x = norm(np.concatenate([x, at(x, 1) - at(x, -1), at(x, -2) + at(x, 2) - 2 * x], 1), "delta")
+    x = norm(np.maximum(affine(np.concatenate([x, np.zeros((len(x), 30))], 1), "tdnn1.affine"), 0), "tdnn1.batchnorm")
+    for number, ahead in enumerate(acoustic.VOSK_AHEAD, 2):
+        stride = 1 if number < 5 else 3
+        heard = x if number == 5 else np.concatenate([at(x, -stride), x], 1)
+        waist = heard @ parts[f"tdnnf{number}.linear"]["LinearParams"].T
+        waist = np.concatenate([waist, at(waist, stride)], 1) if ahead else waist
+        x = .75 * x + norm(np.maximum(affine(waist, f"tdnnf{number}.affine"), 0), f"tdnnf{number}.batchnorm")
+    x = norm(np.maximum(affine(x @ parts["prefinal-l"]["Params"].T, "prefinal-chain.affine"), 0), "prefinal-chain.batchnorm1")
+    return norm(x @ parts["prefinal-chain.linear"]["Params"].T, "prefinal-chain.batchnorm2")
+
+
+class Preparing(unittest.TestCase):
+    def test_the_folded_network_computes_what_kaldi_computes(self):
+        parts = random_parts(np.random.default_rng(3))
+        model = acoustic.convert(parts, acoustic.VOSK_AHEAD)
+        mel = torch.rand(1, 270, 40, generator=torch.Generator().manual_seed(1)) * 6
+        with torch.no_grad():
+            found, _ = model.layered(F.pad(mel, (0, 0, acoustic.CONTEXT, 0)), [mel.new_zeros(1, size) for size in model.state_sizes()])
+        expected = as_kaldi_does(parts, (mel[0] + model.frontend.floor.log()).double().numpy())[::3]
+        late = 4                                              # frames; the ends differ, where Kaldi repeats its first and last frame
+        np.testing.assert_allclose(found[0, 30:-10], expected[30 - late:-10 - late], atol=1e-3)
+
+    def test_sentences_are_drawn_as_the_n_gram_weighs_them(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "gr.txt")
+            with open(path, "w") as file:                     # after the start: a 3/4, else back off to b; then the end
+                file.write(f"1 2 a a {-np.log(.75)}\n1 0 <eps> <eps> 0\n0 2 b b 0\n2 0\n")
+            graph, start = read(path)
+        rng = np.random.default_rng(0)
+        drawn = [draw(graph, start, rng) for _ in range(400)]
+        self.assertEqual({tuple(sentence) for sentence in drawn}, {("a",), ("b",)})
+        self.assertAlmostEqual(drawn.count(["a"]) / 400, .75, delta=.06)
+
+
 class Overfit(unittest.TestCase):
     def test_learns_four_clips_by_heart_and_the_exported_graph_recites_them_in_any_batch(self):
-        torch.manual_seed(1)
+        torch.manual_seed(2)
         torch.set_num_threads(2)
         clips = [tone_words(seed) for seed in range(4)]
         longest = -(-(max(len(wave) for wave, _ in clips) + 6400) // CHUNK_SAMPLES) * CHUNK_SAMPLES

@@ -25,13 +25,14 @@ import torch
 import torch.nn.functional as F
 from torch import distributed
 
+import acoustic
 from common import BLANK, Corpus, SAMPLE_RATE, edit_counts
 from data import Batches, TeacherFrames, load_rows
 from losses import ctc_align, transducer_loss
 from model import Model, greedy
 
 WARMUP_STEPS = 40
-FRESH = ("bias", "merge.", "ctc.", "vad.", "encoder_out.", "embed.", "predictor_out.", "joiner_out.")
+FRESH = ("bias", "merge.", "join_ear.", "ctc.", "vad.", "encoder_out.", "embed.", "predictor_out.", "joiner_out.")
 
 
 def parse():
@@ -53,13 +54,19 @@ def parse():
     parser.add_argument("--rnnt-joins", type=float, default=0., help="share of the leg before its gradient reaches the encoder")
     parser.add_argument("--fast-emit", type=float, default=.01)
     parser.add_argument("--noise", type=float, default=.3, help="share of clips at 3-30 dB")
-    parser.add_argument("--speed", type=float, default=0., help="share of clips played 0.9-1.12 times as fast (no teacher)")
+    parser.add_argument("--speed", type=float, default=0., help="share of clips played 0.85-1.18 times as fast (no teacher)")
+    parser.add_argument("--microphone", type=float, default=0., help="share of clips with another frequency response")
+    parser.add_argument("--room", type=float, default=0., help="share of clips with reverberation")
+    parser.add_argument("--deaf", type=float, default=0., help="share of clips that only the second ear hears")
+    parser.add_argument("--bands", type=int, default=0, help="bands masked in each clip's log-mel of the second ear, up to 8 of 40 wide")
+    parser.add_argument("--gaps", type=float, default=0., help="gaps masked there a second, up to 120 ms long")
     parser.add_argument("--pseudo", default="", help="pseudo.jsonl")
     parser.add_argument("--heads-first", type=int, default=0, help="steps before the heads' gradients reach the encoder")
     parser.add_argument("--taught-only", action="store_true", help="only clips that have teacher frames")
     parser.add_argument("--only", help="file of clip ids, one a line: train on these alone")
     parser.add_argument("--freeze-front", action="store_true", help="keep the convolutions as they are (saves a tenth)")
     parser.add_argument("--freeze-first", action="store_true", help="keep block 1 as it is too (saves a quarter)")
+    parser.add_argument("--freeze-ahead", action="store_true", help="and block 2")
     parser.add_argument("--ema", type=float, default=.99, help="share of the running mean of the weights kept each step")
     parser.add_argument("--rnnt-every", type=int, default=1, help="transducer loss on every n-th step only")
     parser.add_argument("--every", type=float, default=8, help="minutes between checkpoints")
@@ -83,9 +90,26 @@ def groups(model, args):
             for (fresh, matrix), weights in parts.items()]
 
 
-def losses(model, batch, args, progress, step, teacher_scale, heads_only=False):
+def mask(clips, frames, args, generator):
+    """(B, frames, 40) of ones, zeros where SpecAugment hides the log-mel."""
+    kept = torch.ones(clips, frames, acoustic.MEL_BINS)
+    for clip in kept:
+        for _ in range(args.bands):
+            width = int(generator.integers(0, 9))
+            start = int(generator.integers(0, acoustic.MEL_BINS - width))
+            clip[:, start:start + width] = 0
+        for _ in range(generator.poisson(args.gaps * frames / 90)):
+            start = int(generator.integers(0, frames))
+            clip[start:start + int(generator.integers(1, 12))] = 0
+    return kept
+
+
+def losses(model, batch, args, progress, step, teacher_scale, generator, heads_only=False):
+    clips, device = len(batch["wave"]), batch["wave"].device
+    deaf = torch.from_numpy((generator.random((clips, 1, 1)) >= args.deaf).astype(np.float32)).to(device)
+    hidden = mask(clips, batch["wave"].shape[1] // 1600 * 9 + 9, args, generator).to(device)
     with torch.autocast(args.device, torch.bfloat16, enabled=args.bf16):
-        encoded = model.encode(batch["wave"])
+        encoded = model.encode(batch["wave"], deaf, hidden)
     encoded = encoded.float()
     frames, lengths, out = batch["frames"], batch["lengths"], {}
     total_tokens = lengths.sum().clamp(min=1)
@@ -188,6 +212,9 @@ def main():
     model.load_state_dict(checkpoint["model"])
     model.frontend.requires_grad_(not args.freeze_front)
     model.blocks[0].requires_grad_(not args.freeze_first)
+    if args.freeze_ahead:
+        for part in (model.merge, model.blocks[1]):
+            part.requires_grad_(False)
     running = Mean(model, args.ema)
     optimiser = torch.optim.AdamW(groups(model, args), betas=(.9, .98), fused=True)
     state = dict(step=0, hours=checkpoint.get("hours", 0.), minutes=0.)
@@ -197,7 +224,9 @@ def main():
     scale = torch.ones((), device=args.device)
     if teacher and teacher.index:
         scale = torch.from_numpy(teacher.scale).to(args.device)
-    batches = Batches(corpus, rows, teacher, args.batch_seconds, args.seed + state["step"] + 1000 * rank, args.noise, args.speed)
+    seed = args.seed + state["step"] + 1000 * rank
+    generator = np.random.default_rng(seed)
+    batches = Batches(corpus, rows, teacher, args.batch_seconds, seed, args.noise, args.speed, args.microphone, args.room)
     began, earlier, shown, saved, mean = time.time(), state["minutes"], time.time(), time.time(), {}
     log = open(args.out + ".jsonl", "a") if rank == 0 else None
     progress = state["step"] / args.steps if args.steps else earlier / args.minutes
@@ -206,7 +235,7 @@ def main():
         for group in optimiser.param_groups:
             group["lr"] = group["peak"] * factor
         batch = {key: value.to(args.device) for key, value in next(batches).items()}
-        parts = losses(model, batch, args, progress, state["step"], scale, state["step"] < args.heads_first)
+        parts = losses(model, batch, args, progress, state["step"], scale, generator, state["step"] < args.heads_first)
         loss = sum(getattr(args, key) * value for key, value in parts.items())
         optimiser.zero_grad(set_to_none=True)
         loss.backward()

@@ -1,0 +1,44 @@
+"""Reads the components of a Kaldi nnet3 model (binary `final.mdl`): enough of them for Vosk's small English model."""
+import re
+import struct
+
+import numpy as np
+
+_FIELD = re.compile(rb"<(\w+)> ")
+
+
+def _value(data, at):
+    """What stands behind a field's name -> (array, list, raw four bytes or None, where it ends)."""
+    kind = data[at:at + 3]
+    if kind == b"FM ":
+        rows, columns = struct.unpack_from("<xixi", data, at + 3)
+        return np.frombuffer(data, "<f4", rows * columns, at + 13).reshape(rows, columns), at + 13 + 4 * rows * columns
+    if kind == b"FV ":
+        count, = struct.unpack_from("<xi", data, at + 3)
+        return np.frombuffer(data, "<f4", count, at + 8), at + 8 + 4 * count
+    if data[at:at + 1] == b"\4":
+        return data[at + 1:at + 5], at + 5
+    return None, at
+
+
+def read_components(path):
+    """-> {component: {field: array, or the four bytes of a number}}."""
+    data = open(path, "rb").read()
+    data = data[data.index(b"<NumComponents>"):]
+    found = list(re.finditer(rb"<ComponentName> (\S+) <\w+> ", data))
+    components = {}
+    for match, following in zip(found, found[1:] + [None]):
+        body = data[match.end():following.start() if following else len(data)]
+        fields, at = {}, 0
+        while field := _FIELD.search(body, at):
+            fields[field[1].decode()], at = _value(body, field.end())
+        components[match[1].decode()] = fields
+    return components
+
+
+def batch_norm(fields):
+    """-> (scale, offset) of a BatchNormComponent that is done with training."""
+    epsilon, = struct.unpack("<f", fields["Epsilon"])
+    target, = struct.unpack("<f", fields["TargetRms"])
+    scale = target / np.sqrt(fields["StatsVar"] + epsilon)
+    return scale, -fields["StatsMean"] * scale
