@@ -113,7 +113,7 @@ def main():
     parser.add_argument("--checkpoint", required=True)
     parser.add_argument("--states", type=int, default=8000)
     parser.add_argument("--text", help="more text, a sentence a line (graph_text.py)")
-    parser.add_argument("--text-weight", type=float, default=.2, help="what a sentence of it counts")
+    parser.add_argument("--text-weight", type=float, default=.1, help="what a sentence of it counts")
     parser.add_argument("--text-lines", type=int, default=120_000)
     args = parser.parse_args()
     from data import load_rows
