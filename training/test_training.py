@@ -168,7 +168,6 @@ class Streaming(unittest.TestCase):
         total = np.exp(scores[after, 1:] * SCALE).sum()
         self.assertAlmostEqual(float(total), 1, delta=.1)
 
-
     def test_more_text_counts_what_it_is_told_to(self):
         follow = count([[1, 3]], follow=count([[1, 2]] * 4, .25))
         self.assertEqual(dict(follow[1][1,]), {2: 1., 3: 1})

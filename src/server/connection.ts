@@ -9,21 +9,20 @@ import { Session, type SessionContext } from '../session/session.js';
 export const CLOSE_TIMEOUT_MS = 5_000;
 
 export function transportOf(socket: WebSocket): Transport {
-  let answered = true;
-  let signs = 0;
+  let signs = 0; // of life
+  let signsAtHeartbeat = -1;
   let probing = false;
   // Audio counts too: the pong of a client that sends a whole file at once stands behind all of it.
   const alive = () => {
-    answered = true;
     signs++;
   };
   socket.on('pong', alive);
   socket.on('message', alive);
   return {
     heartbeat: () => {
-      if (!answered) socket.terminate();
+      if (signs === signsAtHeartbeat) socket.terminate();
       else if (socket.readyState === socket.OPEN) {
-        answered = false;
+        signsAtHeartbeat = signs;
         socket.ping();
       }
     },
