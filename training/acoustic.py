@@ -1,4 +1,4 @@
-"""The acoustic network of Vosk's small English model (Kaldi, factored TDNN), made to stream in 100 ms chunks: a second ear.
+"""The acoustic network of Vosk's small English model (Kaldi, factored TDNN), made to stream in 100 ms chunks: the ear.
 
     PCM 1600 ─ 9 log-mel frames, hop 11.1 ms ─ layer over 5 ─ factored layers 2, 3 ─ layer 4 takes every third frame ─
     3 frames of 33.3 ms ─ factored layers 5-12 ─ waist of 192 before Vosk's own output

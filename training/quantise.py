@@ -3,7 +3,7 @@
     python quantise.py --work $WORK_DIR/data --model fp32-folder --out ../models/en-tiny-streaming
 
 Weights: int8 per output channel, 7 bits used (AVX2 adds pairs of products in 16 bits). Activations: uint8 with scales fixed
-here, from train clips through the streaming graph, clean and noisy. No scale is computed while serving, so a stream's
+here, from train clips through the streaming graph, clean and noisy. The ear's first layer stays in fp32: it reads log-mels. No scale is computed while serving, so a stream's
 tokens cannot depend on its neighbours', as they do with dynamic quantisation.
 """
 import argparse
@@ -74,7 +74,7 @@ def main():
     parser.add_argument("--model", required=True)
     parser.add_argument("--out", required=True)
     parser.add_argument("--method", choices=["MinMax", "Percentile", "Entropy"], default="MinMax")
-    parser.add_argument("--keep", nargs="*", default=[], help="leave products whose weight's name contains one of these in fp32")
+    parser.add_argument("--keep", nargs="*", default=["/first/"], help="leave products whose name contains one of these in fp32")
     args = parser.parse_args()
     os.makedirs(args.out, exist_ok=True)
     manifest = json.load(open(f"{args.model}/manifest.json"))

@@ -29,7 +29,7 @@ class Recogniser:
         self.session = onnxruntime.InferenceSession(os.path.join(folder, self.manifest["graph"]), options)
         self.pieces = read_pieces(folder)
         self.chunk = self.manifest["chunkSamples"]
-        self.flush_samples = self.manifest["flushMs"] * self.manifest["sampleRate"] // 1000
+        self.flush_samples = (self.manifest["flushMs"] + self.manifest["lookaheadMs"]) * self.manifest["sampleRate"] // 1000
         self.symbols, self.per_chunk = self.manifest["symbolsPerFrame"], self.manifest["framesPerChunk"]
 
     def empty_state(self, batch):
@@ -52,7 +52,7 @@ class Recogniser:
         return "".join(self.pieces[token] for token in tokens).replace("\u2581", " ").strip()
 
     def transcribe(self, waves, batch=1, hotwords=None):
-        """Waves of float32 -1..1, `batch` streams at a time, each followed by flushMs of zeros -> Results. hotwords: for
+        """Waves of float32 -1..1, `batch` streams at a time, each followed by flushMs and lookaheadMs of zeros -> Results. hotwords: for
         each wave its (edges, 5) int32, or nothing."""
         results, state = [Result() for _ in waves], self.empty_state(batch)
         slots, waiting = [None] * batch, list(range(len(waves)))[::-1]

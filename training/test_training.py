@@ -2,6 +2,7 @@
 
     python -m unittest -v test_training
 """
+import itertools
 import json
 import os
 import struct
@@ -17,6 +18,7 @@ import losses
 from common import BLANK, CHUNK_SAMPLES, FRAMES_PER_CHUNK, SAMPLE_RATE
 from export import write_graph, write_manifest
 from graph_text import draw, read
+from init import one_ear
 from kaldi import batch_norm
 from language import SCALE, build, choose, count
 from model import BEAM, DELAY, JOINT, LOOKAHEAD_CHUNKS, Language, Model
@@ -94,6 +96,22 @@ class Losses(unittest.TestCase):
         gradient, = torch.autograd.grad(loss.sum(), encoded, retain_graph=True)
         expected, = torch.autograd.grad(slow.sum(), encoded)
         torch.testing.assert_close(gradient, expected, atol=1e-4, rtol=1e-3)
+
+    def test_a_penalty_on_delay_is_what_the_paths_say_and_so_is_its_gradient(self):
+        torch.manual_seed(3)
+        frames, target, early = 5, [2, 1], .3
+        logits = torch.randn(1, 7, 4, requires_grad=True)
+        logp = logits.log_softmax(-1)
+        found = losses.ctc_loss(logp, torch.tensor([frames]), torch.tensor([target]), torch.tensor([2]), early)
+        paths = []
+        for path in itertools.product(range(4), repeat=frames):
+            if [k for k, _ in itertools.groupby(path) if k != BLANK] == target:
+                paths.append(sum(logp[0, t, k] + (early * ((frames - 1) / 2 - t) if k != BLANK else 0) for t, k in enumerate(path)))
+        expected = -torch.logsumexp(torch.stack(paths), 0)
+        torch.testing.assert_close(found[0], expected)
+        mine, = torch.autograd.grad(found.sum(), logits, retain_graph=True)
+        theirs, = torch.autograd.grad(expected, logits)
+        torch.testing.assert_close(mine, theirs)
 
     def test_alignment_finds_the_frames_of_a_peaked_posterior(self):
         path = [0, 3, 3, 0, 3, 5, 0, 0]
@@ -246,6 +264,29 @@ class Preparing(unittest.TestCase):
         late = 4                                              # frames; the ends differ, where Kaldi repeats its first and last frame
         np.testing.assert_allclose(found[0, 30:-10], expected[30 - late:-10 - late], atol=1e-3)
 
+    def test_an_earlier_models_upper_blocks_are_taken_over_and_the_lowest_says_nothing_yet(self):
+        rng, mine = np.random.default_rng(0), Model(40).state_dict()
+        earlier = {"frontend.conv1.bias": torch.zeros(384), "merge.bias": torch.zeros(384)}
+        for name, value in mine.items():
+            if not name.startswith(("ear.", "join_ear.", "blocks.")):
+                earlier[name] = torch.from_numpy(rng.normal(size=value.shape)).float()
+        for name, value in mine.items():
+            if name.startswith("blocks.0."):
+                for number in range(4):
+                    earlier[f"blocks.{number}{name[8:]}"] = torch.from_numpy(rng.normal(size=value.shape)).float()
+        ear = acoustic.convert(random_parts(rng))
+        model = Model(40)
+        model.load_state_dict(one_ear(earlier, ear.state_dict()))
+        x = torch.randn(1, 8, 384)
+        with torch.no_grad():
+            torch.testing.assert_close(model.blocks[0](x), x)
+        torch.testing.assert_close(model.blocks[2].up.weight, earlier["blocks.3.up.weight"])
+        torch.testing.assert_close(model.ctc.weight, earlier["ctc.weight"])
+        torch.testing.assert_close(model.ear.first.weight, ear.first.weight)
+        torch.testing.assert_close(model.blocks[0].bias[:, 2:], earlier["blocks.1.bias"][:, :-2])
+        with self.assertRaises(SystemExit):
+            one_ear({name: value for name, value in earlier.items() if not name.startswith("blocks.3.")}, ear.state_dict())
+
     def test_sentences_are_drawn_as_the_n_gram_weighs_them(self):
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "gr.txt")
@@ -266,7 +307,7 @@ class Overfit(unittest.TestCase):
         longest = -(-(max(len(wave) for wave, _ in clips) + 6400) // CHUNK_SAMPLES) * CHUNK_SAMPLES
         wave = torch.stack([F.pad(torch.from_numpy(w), (0, longest - len(w))) for w, _ in clips])
         targets, lengths = torch.tensor([tokens for _, tokens in clips]), torch.full((4,), 4)
-        frames = torch.tensor([(len(w) + 4800) // CHUNK_SAMPLES * 2 - DELAY for w, _ in clips])     # no token said later than the flush
+        frames = torch.tensor([(len(w) + 6400) // CHUNK_SAMPLES * 2 - DELAY for w, _ in clips])     # no token said later than the flush
         model = Model(PIECES)
         optimiser = torch.optim.AdamW(model.parameters(), 7e-4)
         for step in range(190):

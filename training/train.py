@@ -1,7 +1,7 @@
 """Train the streaming transducer by wall clock: the learning rate falls to zero at --minutes, so each leg ends annealed.
 
     python train.py --work $WORK_DIR/data --start init.pt --out leg1.pt --minutes 40
-    python train.py --work $WORK_DIR/data --start leg1.pt --out leg2.pt --minutes 50 --distil 0      # next leg
+    python train.py --work $WORK_DIR/data --start leg1.pt --out leg2.pt --minutes 50                 # next leg
     python train.py ... --resume                       # go on from --out after an interruption, optimiser and clock too
     RANK=0 WORLD_SIZE=2 MASTER_ADDR=127.0.0.1 MASTER_PORT=29511 python train.py ... --threads 1 &   # and RANK=1: README
     python train.py ... --device cuda --bf16 --batch-seconds 600
@@ -9,8 +9,8 @@
 On a busy machine one single-threaded process a core, gradients averaged once a step, goes much faster than one process
 of two threads: those meet at hundreds of barriers a step, and each waits until the scheduler has let the other run.
 
-Loss = distil * feature distance to the offline teacher + ctc * CTC + rnnt * band transducer + speech * VAD, each per
-frame or per token. The transducer joins at --rnnt-from of the leg (its band needs a CTC head that can align).
+Loss = ctc * CTC + rnnt * band transducer + speech * VAD, each per frame or per token. The transducer joins at --rnnt-from of
+the leg (its band needs a CTC head that can align).
 """
 import argparse
 import json
@@ -27,12 +27,12 @@ from torch import distributed
 
 import acoustic
 from common import BLANK, Corpus, SAMPLE_RATE, edit_counts
-from data import Batches, TeacherFrames, load_rows
-from losses import ctc_align, transducer_loss
+from data import Batches, load_rows
+from losses import ctc_align, ctc_loss, transducer_loss
 from model import Model, greedy
 
 WARMUP_STEPS = 40
-FRESH = ("bias", "merge.", "join_ear.", "ctc.", "vad.", "encoder_out.", "embed.", "predictor_out.", "joiner_out.")
+FRESH = ("join_ear.", "ctc.", "vad.", "encoder_out.", "embed.", "predictor_out.", "joiner_out.")
 
 
 def parse():
@@ -44,29 +44,25 @@ def parse():
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--steps", type=int, default=0, help="end after so many steps, the schedule counted in steps")
     parser.add_argument("--batch-seconds", type=float, default=60)
-    parser.add_argument("--lr", type=float, default=4e-4, help="weights that came from Whisper")
+    parser.add_argument("--lr", type=float, default=4e-4, help="weights that came trained")
     parser.add_argument("--fresh-lr", type=float, default=1.5e-3, help="weights that started at random, and biases")
-    parser.add_argument("--distil", type=float, default=1.)
     parser.add_argument("--ctc", type=float, default=.3)
     parser.add_argument("--rnnt", type=float, default=.5)
     parser.add_argument("--speech", type=float, default=.1)
     parser.add_argument("--rnnt-from", type=float, default=0., help="share of the leg before the transducer joins")
     parser.add_argument("--rnnt-joins", type=float, default=0., help="share of the leg before its gradient reaches the encoder")
     parser.add_argument("--fast-emit", type=float, default=.01)
+    parser.add_argument("--early", type=float, default=0., help="what a frame of delay costs a token in CTC, nats")
     parser.add_argument("--noise", type=float, default=.3, help="share of clips at 3-30 dB")
-    parser.add_argument("--speed", type=float, default=0., help="share of clips played 0.85-1.18 times as fast (no teacher)")
+    parser.add_argument("--speed", type=float, default=0., help="share of clips played 0.85-1.18 times as fast")
     parser.add_argument("--microphone", type=float, default=0., help="share of clips with another frequency response")
     parser.add_argument("--room", type=float, default=0., help="share of clips with reverberation")
-    parser.add_argument("--deaf", type=float, default=0., help="share of clips that only the second ear hears")
-    parser.add_argument("--bands", type=int, default=0, help="bands masked in each clip's log-mel of the second ear, up to 8 of 40 wide")
+    parser.add_argument("--bands", type=int, default=0, help="bands masked in each clip's log-mel, up to 8 of 40 wide")
     parser.add_argument("--gaps", type=float, default=0., help="gaps masked there a second, up to 120 ms long")
     parser.add_argument("--pseudo", default="", help="pseudo.jsonl")
     parser.add_argument("--heads-first", type=int, default=0, help="steps before the heads' gradients reach the encoder")
-    parser.add_argument("--taught-only", action="store_true", help="only clips that have teacher frames")
     parser.add_argument("--only", help="file of clip ids, one a line: train on these alone")
-    parser.add_argument("--freeze-front", action="store_true", help="keep the convolutions as they are (saves a tenth)")
-    parser.add_argument("--freeze-first", action="store_true", help="keep block 1 as it is too (saves a quarter)")
-    parser.add_argument("--freeze-ahead", action="store_true", help="and block 2")
+    parser.add_argument("--fixed-layers", type=int, default=0, help="keep so many of the ear's 12 layers as they are")
     parser.add_argument("--ema", type=float, default=.99, help="share of the running mean of the weights kept each step")
     parser.add_argument("--rnnt-every", type=int, default=1, help="transducer loss on every n-th step only")
     parser.add_argument("--every", type=float, default=8, help="minutes between checkpoints")
@@ -104,21 +100,16 @@ def mask(clips, frames, args, generator):
     return kept
 
 
-def losses(model, batch, args, progress, step, teacher_scale, generator, heads_only=False):
-    clips, device = len(batch["wave"]), batch["wave"].device
-    deaf = torch.from_numpy((generator.random((clips, 1, 1)) >= args.deaf).astype(np.float32)).to(device)
-    hidden = mask(clips, batch["wave"].shape[1] // 1600 * 9 + 9, args, generator).to(device)
-    with torch.autocast(args.device, torch.bfloat16, enabled=args.bf16):
-        encoded = model.encode(batch["wave"], deaf, hidden)
-    encoded = encoded.float()
+def losses(model, batch, args, progress, step, generator, heads_only=False):
     frames, lengths, out = batch["frames"], batch["lengths"], {}
-    total_tokens = lengths.sum().clamp(min=1)
-    if args.distil and batch["known"].any():
-        distance = (encoded / teacher_scale - batch["teacher"]).square().mean(-1)
-        out["distil"] = (distance * batch["known"]).sum() / batch["known"].sum()
+    hidden = mask(len(frames), batch["wave"].shape[1] // 1600 * 9 + 9, args, generator).to(frames.device)
+    with torch.autocast(args.device, torch.bfloat16, enabled=args.bf16):
+        encoded = model.encode(batch["wave"], hidden)
+    encoded = encoded.float()
     encoded = encoded.detach() if heads_only else encoded
+    total_tokens = lengths.sum().clamp(min=1)
     logp = model.ctc(encoded).log_softmax(-1)
-    out["ctc"] = F.ctc_loss(logp.transpose(0, 1), batch["tokens"], frames, lengths, BLANK, "sum", zero_infinity=True) / total_tokens
+    out["ctc"] = ctc_loss(logp, frames, batch["tokens"], lengths, args.early).sum() / total_tokens
     if progress >= args.rnnt_from and step % args.rnnt_every == 0:
         first = ctc_align(logp.detach(), frames, batch["tokens"], lengths)
         heard = encoded if progress >= args.rnnt_joins else encoded.detach()     # a weak encoder is harmed by a raw joiner
@@ -157,7 +148,7 @@ def average(model, progress):
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     for weight in weights:
         if weight.grad is None:
-            weight.grad = torch.zeros_like(weight)      # a batch without teacher frames, say: the other process may have some
+            weight.grad = torch.zeros_like(weight)      # a step without the transducer, say
     flat = torch.cat([weight.grad.flatten() for weight in weights] + [torch.tensor([progress], device=weights[0].device)])
     distributed.all_reduce(flat)
     flat /= distributed.get_world_size()
@@ -197,36 +188,26 @@ def main():
     torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
     corpus, pieces = Corpus(args.work), sentencepiece.SentencePieceProcessor(model_file=f"{args.work}/bpe.model")
-    teacher = TeacherFrames(args.work) if args.distil else None
     rows = load_rows(corpus, pieces, args.pseudo)
-    if args.taught_only:
-        rows = [row for row in rows if row["id"] in teacher.index]
     if args.only:
         wanted = set(open(args.only).read().split())
         rows = [row for row in rows if row["id"] in wanted]
-    print(f"{len(rows)} clips, {sum(row['samples'] for row in rows) / SAMPLE_RATE / 3600:.2f} h; "
-          f"teacher frames for {len(teacher.index) if teacher else 0}", flush=True)
+    print(f"{len(rows)} clips, {sum(row['samples'] for row in rows) / SAMPLE_RATE / 3600:.2f} h", flush=True)
     model = Model(pieces.get_piece_size()).to(args.device)
     resume = args.resume and os.path.exists(args.out)
     checkpoint = torch.load(args.out if resume else args.start, map_location=args.device)
     model.load_state_dict(checkpoint["model"])
-    model.frontend.requires_grad_(not args.freeze_front)
-    model.blocks[0].requires_grad_(not args.freeze_first)
-    if args.freeze_ahead:
-        for part in (model.merge, model.blocks[1]):
-            part.requires_grad_(False)
+    for layer in (model.ear.first, *model.ear.layers)[:args.fixed_layers]:
+        layer.requires_grad_(False)
     running = Mean(model, args.ema)
     optimiser = torch.optim.AdamW(groups(model, args), betas=(.9, .98), fused=True)
     state = dict(step=0, hours=checkpoint.get("hours", 0.), minutes=0.)
     if resume:
         optimiser.load_state_dict(checkpoint["optimiser"])
         state = {key: checkpoint[key] for key in state}
-    scale = torch.ones((), device=args.device)
-    if teacher and teacher.index:
-        scale = torch.from_numpy(teacher.scale).to(args.device)
     seed = args.seed + state["step"] + 1000 * rank
     generator = np.random.default_rng(seed)
-    batches = Batches(corpus, rows, teacher, args.batch_seconds, seed, args.noise, args.speed, args.microphone, args.room)
+    batches = Batches(corpus, rows, args.batch_seconds, seed, args.noise, args.speed, args.microphone, args.room)
     began, earlier, shown, saved, mean = time.time(), state["minutes"], time.time(), time.time(), {}
     log = open(args.out + ".jsonl", "a") if rank == 0 else None
     progress = state["step"] / args.steps if args.steps else earlier / args.minutes
@@ -235,7 +216,7 @@ def main():
         for group in optimiser.param_groups:
             group["lr"] = group["peak"] * factor
         batch = {key: value.to(args.device) for key, value in next(batches).items()}
-        parts = losses(model, batch, args, progress, state["step"], scale, generator, state["step"] < args.heads_first)
+        parts = losses(model, batch, args, progress, state["step"], generator, state["step"] < args.heads_first)
         loss = sum(getattr(args, key) * value for key, value in parts.items())
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -261,7 +242,10 @@ def main():
             save(args.out, model, optimiser, state, running)
             if not args.dev:
                 continue
+            trained = {name: value.clone() for name, value in model.state_dict().items()}
+            model.load_state_dict(running.state_dict(model))
             rnnt, ctc = dev_errors(model, corpus, pieces, args.dev, args.device)
+            model.load_state_dict(trained)
             print(f"dev word errors: transducer {rnnt:.1f} %, CTC {ctc:.1f} %", flush=True)
             log.write(json.dumps(dict(state, rnnt=rnnt, ctc=ctc)) + "\n")
             log.flush()

@@ -3,7 +3,7 @@
     python compare.py --work $WORK_DIR/data --model ../../models/en-tiny-streaming \
         --whisper DIR --moonshine DIR --librivox DIR --out results [--per-set 40]
 
-  this model    the exported graph in 100 ms steps, as the server runs it (nothing after the clip but flushMs of zeros)
+  this model    the exported graph in 100 ms steps, as the server runs it (nothing after the clip but flushMs and lookaheadMs of zeros)
   Whisper       tiny.en through CTranslate2, fp32, greedy, no time stamps; sees the whole clip
   Moonshine     tiny-en through ONNX Runtime, greedy; sees the whole clip
   pocketsphinx  5.1.1 with its own US English model, dictionary and trigram; sees the whole clip
