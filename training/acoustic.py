@@ -23,7 +23,6 @@ TAIL = STARTS[-1] + WINDOW - CHUNK_SAMPLES                              # sample
 CONTEXT = 4                                                             # log-mel frames kept: the first layer spans 5
 STREAM, NARROW = 640, 96                                                # widths of the factored layers and of their waists
 KEEP = .75                                                              # share of its input that a factored layer passes on
-LOWER = 5                                                               # factored layers that training leaves as Vosk trained them, see units.py
 THIRD = 2                                                               # the factored layer that takes every third frame: layer 4
 AHEAD = (True, True, True, False, True, False, False, False, False, False, False)       # which of layers 2-12 look one frame ahead
 VOSK_AHEAD = (True, True, True, False, True, True, True, False, False, False, False)    # the same as Vosk trained them
@@ -134,39 +133,15 @@ class Acoustic(nn.Module):
 
     def layered(self, mel, states):
         """mel (B, CONTEXT + 9 n, 40) -> (B, 3 n, 192), next states in pieces, in order."""
-        states = iter(states)
-        x, nexts = self.lower(mel, states)
-        x, more = self.upper(x, states)
-        return x, nexts + more
-
-    def lower(self, mel, states):
-        """mel (B, CONTEXT + 9 n, 40), states of all layers as an iterator -> (B, 3 n, 640), next states of these."""
-        length, nexts = mel.shape[1] - CONTEXT, []
+        length, states, nexts = mel.shape[1] - CONTEXT, iter(states), []
         x = F.relu(self.first(torch.cat([mel[:, i:i + length] for i in range(CONTEXT + 1)], -1)))
-        for i, layer in enumerate(self.layers[:LOWER]):
+        for i, layer in enumerate(self.layers):
             if i == THIRD:
                 x = layer.every_third(x)
             else:
                 x, after = layer.run(x, next(states))
                 nexts += after
-        return x, nexts
-
-    def upper(self, x, states):
-        """The rest: (B, 3 n, 640) -> (B, 3 n, 192), next states."""
-        nexts = []
-        for layer in self.layers[LOWER:]:
-            x, after = layer.run(x, next(states))
-            nexts += after
         return self.senone(x), nexts
-
-    def hear_below(self, wave):
-        """(B, 1600 n) -> (B, 3 n, 640): what the lower layers say, which `hear_above` (training) takes up again."""
-        mel = F.pad(self.frontend(F.pad(wave, (TAIL, 0))), (0, 0, CONTEXT, 0))
-        return self.lower(mel, iter([mel.new_zeros(len(mel), size) for size in self.state_sizes()]))[0]
-
-    def hear_above(self, x):
-        """(B, 3 n, 640) -> (B, 3 n, 192)."""
-        return self.upper(x, iter([x.new_zeros(len(x), layer.state_size) for layer in self.layers[LOWER:]]))[0]
 
     def forward(self, wave, mask=None):
         """(B, 1600 n) -> (B, 3 n, 192). mask (B, 9 n, 40): 0 where the log-mel is to be replaced by its mean."""

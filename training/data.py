@@ -1,4 +1,4 @@
-"""Batches for training: clips of similar length, padded with quiet, made noisy; targets beside them; and sentences put together from phones."""
+"""Batches for training: clips of similar length, padded with quiet, made noisy; targets of every kind beside them."""
 import json
 import os
 import random
@@ -8,8 +8,7 @@ from queue import Queue
 import numpy as np
 import torch
 
-import acoustic
-from common import CHUNK_SAMPLES, FRAMES_PER_CHUNK, SAMPLE_RATE
+from common import CHUNK_SAMPLES, SAMPLE_RATE
 
 FRAME = 800                          # samples a 50 ms frame
 MIN_PSEUDO_LOGP = -0.30              # pseudo-labels below this mean token log-probability are dropped
@@ -159,83 +158,3 @@ class Batches:
             level = energy[i][energy[i] > energy[i].max() * .06].mean()
             ratio_db = self.random.uniform(3, 30) if self.random.random() < self.noise_share else self.random.uniform(35, 75)
             wave[i] += torch.from_numpy(self.noise[start:start + n]) * (level * 10 ** (-ratio_db / 20))
-
-
-class Drawn:
-    """Endless batches of sentences put together from units.py's phones, made one ahead on a thread: frames, tokens and lengths as in
-    `Batches`, and `heard` (B, 3 n, 640), what the ear's lower layers say, in place of waves. A sentence is said with one phone after the other, each
-    out of the same neighbours where there are such, at the sentence's own pace."""
-
-    def __init__(self, units, sentences, pieces, pronunciations, seconds, seed):
-        self.frames, self.units = np.load(units.replace(".npz", ".f16.npy"), mmap_mode="r"), np.load(units)["units"]
-        self.pieces, self.pronunciations, self.wanted = pieces, pronunciations, seconds * 10 * acoustic.FRAMES
-        with open(sentences) as file:
-            self.sentences = [line.split() for line in file]
-        self.rng, self.random, self.places = np.random.default_rng(seed), random.Random(seed), {}
-        for i, (before, phone, after) in enumerate(self.units[:, :3].tolist()):
-            for key in ((before, phone, after), (None, phone, after), (before, phone, None), (None, phone, None)):
-                self.places.setdefault(key, []).append(i)
-        self.queue = Queue(2)
-        threading.Thread(target=self._fill, daemon=True).start()
-
-    def __next__(self):
-        return self.queue.get()
-
-    def _fill(self):
-        while True:
-            self.queue.put(self.make())
-
-    def sentence(self):
-        """-> a span of a drawn sentence whose words all have a pronunciation."""
-        while True:
-            words = self.random.choice(self.sentences)
-            start = self.random.randrange(len(words))
-            words = words[start:start + self.random.randint(2, 12)] if self.random.random() < .5 else words[:12]
-            if all(word in self.pronunciations for word in words):
-                return words
-
-    def quiet(self, least, most):
-        unit = self.units[self.random.choice(self.places[None, 0, None])]
-        return np.resize(np.arange(unit[3], unit[4]), self.random.randint(least, most))
-
-    def say(self, words):
-        """-> frame numbers, one for each 33 ms."""
-        phones = [0]
-        for word in words:
-            phones += self.pronunciations[word]
-            if self.random.random() < .08:
-                phones.append(0)
-        phones.append(0)
-        parts, pace = [self.quiet(4, 15)], self.random.uniform(.8, 1.25)
-        for before, phone, after in zip(phones, phones[1:], phones[2:]):
-            if phone == 0:
-                parts.append(self.quiet(2, 10))
-                continue
-            for key in ((before, phone, after), (None, phone, after), (before, phone, None), (None, phone, None)):
-                if len(self.places.get(key, ())) > 2 or key[0] is None and key in self.places:
-                    first, last = self.units[self.random.choice(self.places[key])][3:5]
-                    length = max(1, int((last - first) * pace + self.random.random()))
-                    parts.append(first + np.arange(length) * (last - first) // length)
-                    break
-        return np.concatenate(parts + [self.quiet(9, 14)])
-
-    def make(self):
-        said, longest = [], 0
-        while longest * (len(said) + 1) < self.wanted:
-            words = self.sentence()
-            numbers, ids = self.say(words), self.pieces.encode(" ".join(words))
-            if len(numbers) < 420 and len(numbers) > 1.5 * (len(ids) + 2):
-                said.append((numbers, ids))
-                longest = max(longest, len(numbers))
-        total = -(-longest // acoustic.FRAMES) * acoustic.FRAMES
-        heard = torch.zeros(len(said), total, acoustic.STREAM)
-        tokens = torch.zeros(len(said), max(len(ids) for _, ids in said), dtype=torch.long)
-        lengths = torch.zeros(len(said), dtype=torch.long)
-        for i, (numbers, ids) in enumerate(said):
-            numbers = np.concatenate([numbers, np.resize(numbers[-3:], total - len(numbers))])
-            frames = self.frames[numbers].astype(np.float32)
-            for _ in range(self.rng.poisson(.3 * total / 30)):
-                at = int(self.rng.integers(0, total))
-                frames[at:at + int(self.rng.integers(1, 4))] = frames[at]
-            heard[i], tokens[i, :len(ids)], lengths[i] = torch.from_numpy(frames), torch.tensor(ids), len(ids)
-        return dict(heard=heard, frames=torch.full((len(said),), total // acoustic.FRAMES * FRAMES_PER_CHUNK), tokens=tokens, lengths=lengths)

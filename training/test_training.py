@@ -15,9 +15,7 @@ import torch.nn.functional as F
 
 import acoustic
 import losses
-import units
 from common import BLANK, CHUNK_SAMPLES, FRAMES_PER_CHUNK, SAMPLE_RATE
-from data import Drawn
 from export import write_graph, write_manifest
 from graph_text import draw, read
 from init import one_ear
@@ -288,47 +286,6 @@ class Preparing(unittest.TestCase):
         torch.testing.assert_close(model.blocks[0].bias[:, 2:], earlier["blocks.1.bias"][:, :-2])
         with self.assertRaises(SystemExit):
             one_ear({name: value for name, value in earlier.items() if not name.startswith("blocks.3.")}, ear.state_dict())
-
-    def test_the_ear_goes_on_from_its_lower_layers_as_from_the_wave(self):
-        ear = acoustic.Acoustic()
-        wave = torch.randn(1, 8 * CHUNK_SAMPLES) * .1
-        with torch.no_grad():
-            torch.testing.assert_close(ear.hear_above(ear.hear_below(wave)), ear(wave))
-
-    def test_a_clip_is_cut_into_its_phones(self):
-        phones = [0, 0, 5, 5, 5, 7, 9, 9, 0, 0, 5, 7, 7, 0]                         # silence between the words may be there or not
-        logp = np.full((len(phones), 12), -5.)
-        logp[np.arange(len(phones)), phones] = -.1
-        path, parts, score = units.align(logp, [[5, 7], [9], [5, 7]])
-        self.assertEqual(parts[path].tolist(), phones)
-        self.assertAlmostEqual(score, -.1)
-        cuts = units.cut(path, parts, 100)
-        self.assertEqual(cuts[:4], [(0, 0, 5, 100, 102), (0, 5, 7, 102, 105), (5, 7, 9, 105, 106), (7, 9, 0, 106, 108)])
-        self.assertEqual(cuts[-1], (7, 0, 0, 113, 114))
-
-    def test_a_drawn_sentence_is_said_with_the_phones_of_its_words_from_the_right_neighbours(self):
-        class Pieces:
-            @staticmethod
-            def encode(text):
-                return [len(word) for word in text.split()]
-
-        with tempfile.TemporaryDirectory() as folder:
-            kinds = [(0, 0, 5), (0, 5, 7), (5, 7, 0), (7, 0, 0), (7, 5, 7), (9, 7, 0)] * 4      # before, phone, after
-            bank = [(*kind, 4 * i, 4 * i + 4) for i, kind in enumerate(kinds)]
-            frames = np.repeat(np.arange(len(kinds)), 4)[:, None] * np.ones((1, acoustic.STREAM))
-            np.save(os.path.join(folder, "units.f16.npy"), frames.astype(np.float16))
-            np.savez(os.path.join(folder, "units.npz"), units=np.array(bank, np.int32))
-            with open(os.path.join(folder, "text.txt"), "w") as file:
-                file.write("ab unknown\nab ab ab\n")
-            drawn = Drawn(os.path.join(folder, "units.npz"), os.path.join(folder, "text.txt"), Pieces, {"ab": [5, 7]}, 4., 1)
-            for _ in range(5):
-                said = [kinds[number // 4] for number in drawn.say(["ab"])]
-                self.assertEqual({kind for kind in said if kind[1] == 5}, {(0, 5, 7)})
-                self.assertEqual({kind for kind in said if kind[1] == 7}, {(5, 7, 0)})
-            batch = next(drawn)
-        self.assertEqual(batch["heard"].shape[2], acoustic.STREAM)
-        self.assertEqual(batch["frames"].tolist(), [batch["heard"].shape[1] // 3 * 2] * len(batch["tokens"]))
-        self.assertTrue(all(row[:length].tolist() == [2] * length for row, length in zip(batch["tokens"], batch["lengths"])))
 
     def test_sentences_are_drawn_as_the_n_gram_weighs_them(self):
         with tempfile.TemporaryDirectory() as folder:

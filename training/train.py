@@ -10,8 +10,7 @@ On a busy machine one single-threaded process a core, gradients averaged once a 
 of two threads: those meet at hundreds of barriers a step, and each waits until the scheduler has let the other run.
 
 Loss = ctc * CTC + rnnt * band transducer + speech * VAD, each per frame or per token. The transducer joins at --rnnt-from of
-the leg (its band needs a CTC head that can align). With --drawn, that share of the batches is drawn sentences said with units.py's phones, CTC
-alone: they teach spelling to what is behind the ear's lower layers, but the predictor should learn from real text.
+the leg (its band needs a CTC head that can align).
 """
 import argparse
 import json
@@ -28,10 +27,9 @@ from torch import distributed
 
 import acoustic
 from common import BLANK, Corpus, SAMPLE_RATE, edit_counts
-from data import Batches, Drawn, load_rows
+from data import Batches, load_rows
 from losses import ctc_align, ctc_loss, transducer_loss
 from model import Model, greedy
-from units import pronunciations
 
 WARMUP_STEPS = 40
 FRESH = ("join_ear.", "ctc.", "vad.", "encoder_out.", "embed.", "predictor_out.", "joiner_out.")
@@ -65,9 +63,6 @@ def parse():
     parser.add_argument("--heads-first", type=int, default=0, help="steps before the heads' gradients reach the encoder")
     parser.add_argument("--only", help="file of clip ids, one a line: train on these alone")
     parser.add_argument("--fixed-layers", type=int, default=0, help="keep so many of the ear's 12 layers as they are")
-    parser.add_argument("--drawn", type=float, default=0., help="share of batches that are drawn sentences")
-    parser.add_argument("--sentences", help="graph_text.py's")
-    parser.add_argument("--units", help="units.py's")
     parser.add_argument("--ema", type=float, default=.99, help="share of the running mean of the weights kept each step")
     parser.add_argument("--rnnt-every", type=int, default=1, help="transducer loss on every n-th step only")
     parser.add_argument("--every", type=float, default=8, help="minutes between checkpoints")
@@ -107,19 +102,14 @@ def mask(clips, frames, args, generator):
 
 def losses(model, batch, args, progress, step, generator, heads_only=False):
     frames, lengths, out = batch["frames"], batch["lengths"], {}
-    said = "heard" in batch
+    hidden = mask(len(frames), batch["wave"].shape[1] // 1600 * 9 + 9, args, generator).to(frames.device)
     with torch.autocast(args.device, torch.bfloat16, enabled=args.bf16):
-        if said:
-            encoded = model.attend(model.ear.hear_above(batch["heard"]))
-        else:
-            encoded = model.encode(batch["wave"], mask(len(frames), batch["wave"].shape[1] // 1600 * 9 + 9, args, generator).to(frames.device))
+        encoded = model.encode(batch["wave"], hidden)
     encoded = encoded.float()
     encoded = encoded.detach() if heads_only else encoded
     total_tokens = lengths.sum().clamp(min=1)
     logp = model.ctc(encoded).log_softmax(-1)
-    out["drawn ctc" if said else "ctc"] = ctc_loss(logp, frames, batch["tokens"], lengths, args.early).sum() / total_tokens
-    if said:
-        return out
+    out["ctc"] = ctc_loss(logp, frames, batch["tokens"], lengths, args.early).sum() / total_tokens
     if progress >= args.rnnt_from and step % args.rnnt_every == 0:
         first = ctc_align(logp.detach(), frames, batch["tokens"], lengths)
         heard = encoded if progress >= args.rnnt_joins else encoded.detach()     # a weak encoder is harmed by a raw joiner
@@ -218,7 +208,6 @@ def main():
     seed = args.seed + state["step"] + 1000 * rank
     generator = np.random.default_rng(seed)
     batches = Batches(corpus, rows, args.batch_seconds, seed, args.noise, args.speed, args.microphone, args.room)
-    drawn = Drawn(args.units, args.sentences, pieces, pronunciations(), args.batch_seconds, seed) if args.drawn else None
     began, earlier, shown, saved, mean = time.time(), state["minutes"], time.time(), time.time(), {}
     log = open(args.out + ".jsonl", "a") if rank == 0 else None
     progress = state["step"] / args.steps if args.steps else earlier / args.minutes
@@ -226,10 +215,9 @@ def main():
         factor = min(1, (state["step"] + 1) / WARMUP_STEPS) * (.5 + .5 * math.cos(math.pi * progress))
         for group in optimiser.param_groups:
             group["lr"] = group["peak"] * factor
-        source = drawn if generator.random() < args.drawn else batches
-        batch = {key: value.to(args.device) for key, value in next(source).items()}
+        batch = {key: value.to(args.device) for key, value in next(batches).items()}
         parts = losses(model, batch, args, progress, state["step"], generator, state["step"] < args.heads_first)
-        loss = sum(getattr(args, key.split()[-1]) * value for key, value in parts.items())
+        loss = sum(getattr(args, key) * value for key, value in parts.items())
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         state["minutes"] = earlier + (time.time() - began) / 60
@@ -241,7 +229,7 @@ def main():
             optimiser.step()
             running.update()
         state["step"] += 1
-        state["hours"] += batch["wave"].numel() / SAMPLE_RATE / 3600 * world if source is batches else 0
+        state["hours"] += batch["wave"].numel() / SAMPLE_RATE / 3600 * world
         for key, value in dict(parts, norm=norm).items():
             mean.setdefault(key, []).append(float(value.detach()))
         if rank == 0 and time.time() - shown > 30:
