@@ -8,7 +8,7 @@ import math
 import os
 
 from common import FRAME_MS
-from model import BEAM, BLOCKS, DELAY, LOOKAHEAD_CHUNKS, Model
+from model import BEAM, BLOCKS, DELAY, Model
 
 INTRO = """# {name}
 
@@ -102,7 +102,7 @@ def main():
     report = json.load(open(args.fit))["report"]
     delay, confidence = report["emissionDelayMs"], report["confidence"]
     text = [INTRO.format(name=manifest["name"], version=manifest["version"], state=f"{state:,}", tensors=len(manifest["state"]), pieces=pieces,
-                         beam=BEAM, delay=DELAY * FRAME_MS, lookahead=100 * LOOKAHEAD_CHUNKS, blocks=BLOCKS, **graph_facts(os.path.join(args.model, manifest["graph"]), pieces))]
+                         beam=BEAM, delay=DELAY * FRAME_MS, lookahead=manifest["lookaheadMs"], blocks=BLOCKS, **graph_facts(os.path.join(args.model, manifest["graph"]), pieces))]
     text += ["## Word error rate on held-out speech\n", "Through the exported graph, step by step, as served. Noise: pink or babble, mixed at the given "
              "ratio; noisy columns are on a fixed part of the clips. Intervals: bootstrap over clips. ps_librivox: the five clips of Debian's "
              "pocketsphinx-testdata.\n", wer_table(json.load(open(args.test)))]

@@ -8,7 +8,7 @@ _FIELD = re.compile(rb"<(\w+)> ")
 
 
 def _value(data, at):
-    """What stands behind a field's name -> (array, list, raw four bytes or None, where it ends)."""
+    """What stands behind a field's name -> (array, raw four bytes or None), where it ends."""
     kind = data[at:at + 3]
     if kind == b"FM ":
         rows, columns = struct.unpack_from("<xixi", data, at + 3)

@@ -152,14 +152,8 @@ class Model(nn.Module):
 
     def encode(self, wave, mask=None):
         """(B, 1600 n) -> (B, 2 n, 384), frame k centred on 50 k ms of the audio. mask: training alone, see Acoustic."""
-        return self.attend(self.hear(wave, mask))
-
-    def hear(self, wave, mask=None):
-        """(B, 1600 n) -> (B, 3 n, 192), each chunk's answer in its own place."""
-        return self.ear(F.pad(wave, (0, CHUNK_SAMPLES)), mask)[:, acoustic.FRAMES:]
-
-    def attend(self, heard):
-        x = self.joined(heard)
+        # the ear answers a chunk late; here each answer is put in its own place
+        x = self.joined(self.ear(F.pad(wave, (0, CHUNK_SAMPLES)), mask)[:, acoustic.FRAMES:])
         for block in self.blocks:
             x = block(x)
         return self.norm(x)

@@ -26,7 +26,7 @@ import torch.nn.functional as F
 from torch import distributed
 
 import acoustic
-from common import BLANK, Corpus, SAMPLE_RATE, edit_counts
+from common import BLANK, CHUNK_SAMPLES, Corpus, SAMPLE_RATE, edit_counts
 from data import Batches, load_rows
 from losses import ctc_align, ctc_loss, transducer_loss
 from model import Model, greedy
@@ -86,9 +86,12 @@ def groups(model, args):
             for (fresh, matrix), weights in parts.items()]
 
 
-def mask(clips, frames, args, generator):
-    """(B, frames, 40) of ones, zeros where SpecAugment hides the log-mel."""
-    kept = torch.ones(clips, frames, acoustic.MEL_BINS)
+def mask(wave, args, generator):
+    """wave (B, n) -> (B, frames, 40) of ones, zeros where SpecAugment hides the log-mel; None where it hides nothing."""
+    if not args.bands and not args.gaps:
+        return None
+    frames = (wave.shape[1] // CHUNK_SAMPLES + 1) * len(acoustic.STARTS)          # `Model.encode` lets the ear hear a chunk more
+    kept = torch.ones(len(wave), frames, acoustic.MEL_BINS)
     for clip in kept:
         for _ in range(args.bands):
             width = int(generator.integers(0, 9))
@@ -97,14 +100,13 @@ def mask(clips, frames, args, generator):
         for _ in range(generator.poisson(args.gaps * frames / 90)):
             start = int(generator.integers(0, frames))
             clip[start:start + int(generator.integers(1, 12))] = 0
-    return kept
+    return kept.to(wave.device)
 
 
 def losses(model, batch, args, progress, step, generator, heads_only=False):
     frames, lengths, out = batch["frames"], batch["lengths"], {}
-    hidden = mask(len(frames), batch["wave"].shape[1] // 1600 * 9 + 9, args, generator).to(frames.device)
     with torch.autocast(args.device, torch.bfloat16, enabled=args.bf16):
-        encoded = model.encode(batch["wave"], hidden)
+        encoded = model.encode(batch["wave"], mask(batch["wave"], args, generator))
     encoded = encoded.float()
     encoded = encoded.detach() if heads_only else encoded
     total_tokens = lengths.sum().clamp(min=1)

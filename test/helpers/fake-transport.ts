@@ -17,6 +17,7 @@ export class FakeTransport implements Transport {
   send(text: string): void {
     this.messages.push(JSON.parse(text));
   }
+
   probe(): void {
     this.probes++;
   }
