@@ -28,15 +28,16 @@ export interface Phrase {
   readonly boost: number;
 }
 
-/** Splits words into the pieces of a BPE vocabulary, whose ids are in the order of the merges that made them. */
+/** Splits words into the pieces of a vocabulary: whole words, or those of BPE, whose ids are in the order of the merges that
+ * made them. */
 export class PieceSpeller {
-  private readonly ids: Map<string, number>;
+  private readonly ids = new Map<string, number>();
 
   constructor(tokens: readonly string[]) {
-    this.ids = new Map(tokens.map((piece, id) => [piece, id] as const).filter(([piece]) => piece !== ''));
+    for (const [id, piece] of tokens.entries()) if (piece !== '') this.ids.set(piece, id);
   }
 
-  /** Ids of the pieces of `phrase`, lower-cased; null when it has a letter that the vocabulary has not. */
+  /** Ids of the pieces of `phrase`, lower-cased; null when the vocabulary has neither a word nor its letters. */
   spell(phrase: string): number[] | null {
     const words = phrase.normalize('NFC').toLowerCase().split(/\s+/).filter(Boolean);
     const ids = words.flatMap((word) => this.spellWord(WORD_START + word));
@@ -44,6 +45,8 @@ export class PieceSpeller {
   }
 
   private spellWord(text: string): (number | undefined)[] {
+    const whole = this.ids.get(text);
+    if (whole !== undefined) return [whole];
     const parts = [...text];
     for (;;) {
       let best = -1;
@@ -84,8 +87,7 @@ export class HotwordCompiler {
     let edges = 0;
     for (const [index, { phrase, boost }] of hotwords.entries()) {
       const ids = this.speller.spell(phrase);
-      if (ids === null)
-        left.push({ index, reason: 'it cannot be spelled in the letters that the model knows' });
+      if (ids === null) left.push({ index, reason: "it cannot be spelled with the model's pieces" });
       else if (boost <= 0) left.push({ index, reason: 'its boost is not above 0' });
       else if (edges + missing(root, ids) > this.maxEdges) left.push({ index, reason: 'there are too many' });
       else edges += insert(root, ids, boost);

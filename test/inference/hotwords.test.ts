@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { EDGE_INTS, HotwordCompiler, PieceSpeller } from '../../src/inference/hotwords.js';
+import { compileHotwords, EDGE_INTS, HotwordCompiler, PieceSpeller } from '../../src/inference/hotwords.js';
 import { parseTokens } from '../../src/models/store.js';
 import { inPackage } from '../../src/paths.js';
 
@@ -89,4 +89,19 @@ test('two lists never share a node, so that a search in the middle of the first 
     nodes().filter((node) => node !== 0 && first.has(node)),
     [],
   );
+});
+
+test('a word that is a piece is spelled with it, and one that is none has no spelling where pieces are words', () => {
+  const speller = new PieceSpeller(['<blk>', '▁a', '▁new', '▁york', '▁newer', 'r', 'k', '▁o’clock']);
+  assert.deepEqual(speller.spell('New York'), [2, 3]);
+  assert.deepEqual(speller.spell('newer'), [4]);
+  assert.equal(speller.spell('new yorker'), null);
+});
+
+test('what is left out is told with its place and the reason', () => {
+  const { warning } = compileHotwords(new HotwordCompiler(['<blk>', '▁one'], 8), [
+    { phrase: 'one', boost: 1 },
+    { phrase: 'two', boost: 1 },
+  ]);
+  assert.equal(warning, "hotwords.1 is left out, it cannot be spelled with the model's pieces");
 });
