@@ -7,7 +7,9 @@ import { createRequire } from 'node:module';
 import { workerData } from 'node:worker_threads';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { EDGE_INTS } from '../src/inference/hotwords.js';
-import { BANK, bankAt, FRESH, HEADER_INTS, READ, type TensorLayout, VALID } from '../src/inference/layout.js';
+import {
+  BANK, bankAt, FRESH, HEADER_INTS, PREVIEW_INTS, READ, type ResultPart, type TensorLayout, TIME_INTS, VALID,
+} from '../src/inference/layout.js'; // biome-ignore format: one source
 import { type LaneAnswer, type LaneSetup, type LaneTask, probeSizes } from '../src/inference/messages.js';
 import { STATE_TYPES } from '../src/models/manifest.js';
 
@@ -25,7 +27,7 @@ interface Gathered {
 
 const setup = (Array.isArray(workerData) ? workerData[1] : workerData) as LaneSetup;
 const { layout, slab, maxBatch, names } = setup;
-const { chunkSamples, frames, hotwordInts, ringSamples, tokens: resultTokens } = layout;
+const { chunkSamples, frames, hotwordInts, result, ringSamples } = layout;
 
 const slabBytes = new Uint8Array(slab);
 const slabInt16 = new Int16Array(slab, layout.ringAt, layout.slots * ringSamples);
@@ -42,6 +44,25 @@ const state: Gathered[] = layout.state.map((tensor) => {
   const array = STATE_TYPES[tensor.type].make(buffer, 0, maxBatch * tensor.elements);
   return { layout: tensor, array, bytes: new Uint8Array(buffer) };
 });
+
+/** An output of the graph that goes into the slots' results. */
+interface Told {
+  readonly name: string;
+  readonly type: 'int32' | 'float32';
+  /** Without the batch axis. */
+  readonly shape: readonly number[];
+  readonly part: ResultPart;
+}
+const toldAs = (name: string | null, type: Told['type'], part: ResultPart, shape = [part.count]): Told[] =>
+  name === null ? [] : [{ name, type, shape, part }];
+const told = [
+  ...toldAs(names.tokens, 'int32', result.tokens),
+  ...toldAs(names.logp, 'float32', result.logp),
+  ...toldAs(names.vad, 'float32', result.vad),
+  ...toldAs(names.times, 'int32', result.times, [result.tokens.count, TIME_INTS]),
+  ...toldAs(names.preview, 'int32', result.preview, [result.previewLogp.count, PREVIEW_INTS]),
+  ...toldAs(names.previewLogp, 'float32', result.previewLogp),
+];
 
 let session: InferenceSession | null = null;
 /** Feeds by batch size: tensors over the first rows of the gathered arrays. Bounded by maxBatch. */
@@ -68,6 +89,9 @@ function feedsFor(size: number): Record<string, Tensor> {
   return feeds;
 }
 
+/** Where a slot's result begins, in elements of four bytes. */
+const resultAt = (slot: number): number => (layout.resultAt + slot * layout.resultBytes) / 4;
+
 /** One slot's chunk as float32 −1…1, silence where the chunk is cut short, and its level frame by frame. */
 function gatherAudio(slot: number, row: number): void {
   const read = header[slot * HEADER_INTS + READ]!;
@@ -80,7 +104,7 @@ function gatherAudio(slot: number, row: number): void {
   audio.fill(0, to + valid, to + chunkSamples);
 
   const frameSamples = chunkSamples / frames;
-  const rmsAt = (layout.resultAt + slot * layout.resultBytes) / 4 + 2 * resultTokens + frames;
+  const rmsAt = resultAt(slot) + result.rms.at;
   for (let frame = 0; frame < frames; frame++) {
     let energy = 0;
     const end = to + Math.round((frame + 1) * frameSamples);
@@ -105,17 +129,18 @@ function gather(count: number): void {
 }
 
 function scatter(count: number, answer: InferenceSession.OnnxValueMapType): void {
-  const tokens = answer[names.tokens]!.data as Int32Array;
-  const logp = answer[names.logp]!.data as Float32Array;
-  const vad = names.vad === null ? null : (answer[names.vad]!.data as Float32Array);
-  for (let row = 0; row < count; row++) {
-    const at = (layout.resultAt + batch[row]! * layout.resultBytes) / 4;
-    for (let i = 0; i < resultTokens; i++) {
-      results[at + i] = tokens[row * resultTokens + i]!;
-      resultsFloat[at + resultTokens + i] = logp[row * resultTokens + i]!;
+  for (const { name, type, part } of told) {
+    const data = answer[name]!.data as Int32Array | Float32Array;
+    const to = type === 'int32' ? results : resultsFloat;
+    for (let row = 0; row < count; row++) {
+      const at = resultAt(batch[row]!) + part.at;
+      for (let i = 0; i < part.count; i++) to[at + i] = data[row * part.count + i]!;
     }
-    for (let i = 0; i < frames; i++) {
-      resultsFloat[at + 2 * resultTokens + i] = vad === null ? -1 : vad[row * frames + i]!;
+  }
+  if (names.vad === null) {
+    for (let row = 0; row < count; row++) {
+      const at = resultAt(batch[row]!) + result.vad.at;
+      resultsFloat.fill(-1, at, at + frames);
     }
   }
   for (const { layout: tensor } of state) {
@@ -149,8 +174,7 @@ async function init(): Promise<LaneAnswer> {
 
 function checkNames(made: InferenceSession): void {
   const inputs = [names.audio, ...layout.state.map((tensor) => tensor.input)];
-  const outputs = [names.tokens, names.logp, ...layout.state.map((tensor) => tensor.output)];
-  if (names.vad !== null) outputs.push(names.vad);
+  const outputs = [...told.map(({ name }) => name), ...layout.state.map((tensor) => tensor.output)];
   if (names.hotwords !== null) inputs.push(names.hotwords);
   const missing = [
     ...inputs.filter((name) => !made.inputNames.includes(name)).map((name) => `input ${name}`),
@@ -163,17 +187,21 @@ function checkNames(made: InferenceSession): void {
 
 /** The types and sizes that scatter relies on: a wrong one would be read as garbage, not as an error. */
 function checkOutputs(answer: InferenceSession.OnnxValueMapType): void {
-  const check = (name: string, type: string, count: number): void => {
+  const check = (name: string, type: string, shape: readonly number[]): void => {
     const output = answer[name]!;
+    const count = shape.reduce((n, d) => n * d, 1);
     if (output.type === type && output.size === count) return;
     throw new Error(
       `output ${name} is ${output.type} × ${output.size}, the manifest says ${type} × ${count}`,
     );
   };
-  check(names.tokens, 'int32', resultTokens);
-  check(names.logp, 'float32', resultTokens);
-  if (names.vad !== null) check(names.vad, 'float32', frames);
-  for (const tensor of layout.state) check(tensor.output, tensor.type, tensor.elements);
+  for (const { name, type, shape } of told) {
+    check(name, type, shape);
+    const dims = answer[name]!.dims;
+    if (shape.length < 2 || dims.join() === [1, ...shape].join()) continue;
+    throw new Error(`output ${name} is (${dims.join(', ')}), the manifest says (1, ${shape.join(', ')})`);
+  }
+  for (const tensor of layout.state) check(tensor.output, tensor.type, tensor.shape);
 }
 
 async function probe(size: number, repeats: number): Promise<LaneAnswer> {

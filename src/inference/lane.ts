@@ -48,6 +48,9 @@ export class Lane implements BatchLane {
         tokens: outputs.tokens,
         logp: outputs.logp,
         vad: outputs.vad ?? null,
+        times: outputs.times ?? null,
+        preview: outputs.preview ?? null,
+        previewLogp: outputs.previewLogp ?? null,
         hotwords: table.layout.hotwordInts > 0 ? (inputs.hotwords ?? null) : null,
       },
     };

@@ -3,8 +3,8 @@
  *
  *   slab   ┌ header × slots ┬ ring × slots ┬ state × slots × 2 ┬ result × slots ┬ hotwords × slots ┐
  *   slot   │ 4 × int32      │ int16 PCM    │ bank 0 │ bank 1   │ tokens, logp,  │ edges × 5 int32  │
- *          │ READ VALID     │ 16 kHz mono  │ all of the model's│ vad, rms       │ (a model that    │
- *          │ BANK FRESH     │ wraps around │ state tensors     │                │ takes hotwords)  │
+ *          │ READ VALID     │ 16 kHz mono  │ all of the model's│ vad, rms,      │ (a model that    │
+ *          │ BANK FRESH     │ wraps around │ state tensors     │ times, preview │ takes hotwords)  │
  *
  * A lane reads PCM and the state of bank BANK (zeros if FRESH), and writes the state of the other bank and the result.
  * The main thread commits by flipping BANK: a step that never returns has changed nothing.
@@ -29,6 +29,11 @@ export const BANK = 2;
 /** 1: the stream begins, its current state is all zeros. */
 export const FRESH = 3;
 
+/** int32 of a token's times: age, span. */
+export const TIME_INTS = 2;
+/** int32 of a token in a preview: token, age, span. */
+export const PREVIEW_INTS = 3;
+
 export interface TensorLayout {
   readonly input: string;
   readonly output: string;
@@ -40,12 +45,18 @@ export interface TensorLayout {
   readonly offset: number;
 }
 
+/** A part of a slot's result: where it begins, and how many elements of four bytes it has. */
+export interface ResultPart {
+  readonly at: number;
+  readonly count: number;
+}
+
 export interface SlabLayout {
   readonly slots: number;
   readonly chunkSamples: number;
   readonly frames: number;
-  /** Token positions in a result. */
-  readonly tokens: number;
+  /** Where the parts of a slot's result lie, in elements; those that the model does not give have none. */
+  readonly result: { readonly [part in keyof ResultViews]: ResultPart };
   readonly ringSamples: number;
   readonly state: readonly TensorLayout[];
   readonly stateBytes: number;
@@ -53,7 +64,7 @@ export interface SlabLayout {
   readonly ringAt: number;
   readonly stateAt: number;
   readonly resultAt: number;
-  /** Bytes of one slot's result: tokens int32, logp float32, vad float32, rms float32. */
+  /** Bytes of one slot's result. */
   readonly resultBytes: number;
   readonly hotwordsAt: number;
   /** int32 of one slot's hotword edges; 0 where the model takes none. */
@@ -66,7 +77,6 @@ const align = (bytes: number, to = 64): number => Math.ceil(bytes / to) * to;
 /** Lays the slab out for `slots` streams; the ring is rounded up to whole chunks. */
 export function slabLayout(manifest: Manifest, slots: number, ringSeconds: number): SlabLayout {
   const { chunkSamples, framesPerChunk: frames, sampleRate } = manifest;
-  const tokens = resultTokens(manifest);
   const ringSamples = Math.ceil((ringSeconds * sampleRate) / chunkSamples) * chunkSamples;
   const { offsets, bytes: rawStateBytes } = stateLayout(manifest);
   const stateBytes = align(rawStateBytes);
@@ -79,7 +89,8 @@ export function slabLayout(manifest: Manifest, slots: number, ringSeconds: numbe
     bytes: elements(tensor) * STATE_TYPES[tensor.type].bytes,
     offset: offsets[i] ?? 0,
   }));
-  const resultBytes = align(4 * (2 * tokens + 2 * frames));
+  const { parts: result, bytes: rawResultBytes } = resultLayout(manifest);
+  const resultBytes = align(rawResultBytes);
   const headerAt = 0;
   const ringAt = align(slots * HEADER_INTS * 4);
   const stateAt = align(ringAt + slots * ringSamples * 2);
@@ -88,9 +99,29 @@ export function slabLayout(manifest: Manifest, slots: number, ringSeconds: numbe
   const hotwordsAt = resultAt + slots * resultBytes;
   const bytes = hotwordsAt + slots * hotwordInts * 4;
   return {
-    slots, chunkSamples, frames, tokens, ringSamples, state, stateBytes,
+    slots, chunkSamples, frames, result, ringSamples, state, stateBytes,
     headerAt, ringAt, stateAt, resultAt, resultBytes, hotwordsAt, hotwordInts, bytes,
   }; // biome-ignore format: a plain list
+}
+
+function resultLayout(manifest: Manifest): { parts: SlabLayout['result']; bytes: number } {
+  const { framesPerChunk: frames, previewTokens = 0 } = manifest;
+  const tokens = resultTokens(manifest);
+  let elements = 0;
+  const part = (count: number): ResultPart => {
+    elements += count;
+    return { at: elements - count, count };
+  };
+  const parts = {
+    tokens: part(tokens),
+    logp: part(tokens),
+    vad: part(frames),
+    rms: part(frames),
+    times: part(manifest.outputs.times === undefined ? 0 : tokens * TIME_INTS),
+    preview: part(previewTokens * PREVIEW_INTS),
+    previewLogp: part(previewTokens),
+  };
+  return { parts, bytes: 4 * elements };
 }
 
 /** Byte offset of a slot's state bank in the slab. */
@@ -106,15 +137,28 @@ export interface ResultViews {
   readonly vad: Float32Array;
   /** (frames) RMS level 0–1 of the audio. */
   readonly rms: Float32Array;
+  /** (frames × symbols × 2) age and span of each token, in frames: how long before the frame that says it its sound ended,
+   * and from its first frame to its last. Empty where the model tells none. */
+  readonly times: Int32Array;
+  /** (preview tokens × 3) what the search holds at the chunk's end and has not said, oldest first: token or −1, age before
+   * the chunk's last frame, span. Empty where the model tells none. */
+  readonly preview: Int32Array;
+  /** (preview tokens) log-probability of each. */
+  readonly previewLogp: Float32Array;
 }
 
 export function resultViews(slab: SharedArrayBuffer, layout: SlabLayout, slot: number): ResultViews {
-  const at = layout.resultAt + slot * layout.resultBytes;
-  const { tokens, frames } = layout;
+  const base = layout.resultAt + slot * layout.resultBytes;
+  const ints = ({ at, count }: ResultPart) => new Int32Array(slab, base + 4 * at, count);
+  const floats = ({ at, count }: ResultPart) => new Float32Array(slab, base + 4 * at, count);
+  const { result } = layout;
   return {
-    tokens: new Int32Array(slab, at, tokens),
-    logp: new Float32Array(slab, at + 4 * tokens, tokens),
-    vad: new Float32Array(slab, at + 8 * tokens, frames),
-    rms: new Float32Array(slab, at + 8 * tokens + 4 * frames, frames),
+    tokens: ints(result.tokens),
+    logp: floats(result.logp),
+    vad: floats(result.vad),
+    rms: floats(result.rms),
+    times: ints(result.times),
+    preview: ints(result.preview),
+    previewLogp: floats(result.previewLogp),
   };
 }

@@ -17,6 +17,9 @@ export interface LaneSetup {
     tokens: string;
     logp: string;
     vad: string | null;
+    times: string | null;
+    preview: string | null;
+    previewLogp: string | null;
     hotwords: string | null;
   };
 }

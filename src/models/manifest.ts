@@ -53,10 +53,19 @@ const fields = z.object({
   inputs: z.object({ audio: name, hotwords: name.optional() }),
   /** Edges of a stream's hotword trie that the graph takes, where `inputs.hotwords` names that input. */
   hotwordEdges: positive.max(4096).optional(),
-  outputs: z.object({ tokens: name, logp: name, vad: name.optional() }),
+  outputs: z.object({
+    tokens: name,
+    logp: name,
+    vad: name.optional(),
+    times: name.optional(),
+    preview: name.optional(),
+    previewLogp: name.optional(),
+  }),
+  /** Tokens that the graph found and has not said that it shows at most, where `outputs.preview` names that output. */
+  previewTokens: positive.max(64).optional(),
   state: z.array(stateTensor).max(64),
-  /** Word start = first token's frame + startShiftMs; word end = end of the last token's frame + endShiftMs, or, with
-   * speechEndShiftMs, the end of the speech from there on plus that. */
+  /** Word start = first token's first frame + startShiftMs; word end = end of the last token's last frame + endShiftMs, or,
+   * with speechEndShiftMs, the end of the speech from there on plus that. */
   timing: z.object({
     startShiftMs: z.number(),
     endShiftMs: z.number(),
@@ -70,10 +79,17 @@ const fields = z.object({
     z.object({ path: name, bytes: z.number().int().min(0), sha256: z.string().regex(/^[0-9a-f]{64}$/) }),
   ),
 });
-export const manifestSchema = fields.refine(
-  ({ inputs, hotwordEdges }) => (inputs.hotwords === undefined) === (hotwordEdges === undefined),
-  { path: ['hotwordEdges'], message: 'inputs.hotwords and hotwordEdges go together' },
-);
+const together = (...values: unknown[]): boolean =>
+  values.every((value) => (value === undefined) === (values[0] === undefined));
+export const manifestSchema = fields
+  .refine(({ inputs, hotwordEdges }) => together(inputs.hotwords, hotwordEdges), {
+    path: ['hotwordEdges'],
+    message: 'inputs.hotwords and hotwordEdges go together',
+  })
+  .refine(({ outputs, previewTokens }) => together(outputs.preview, outputs.previewLogp, previewTokens), {
+    path: ['previewTokens'],
+    message: 'outputs.preview, outputs.previewLogp and previewTokens go together',
+  });
 export type Manifest = z.output<typeof manifestSchema>;
 
 export const elements = (tensor: StateTensor): number => tensor.shape.reduce((n, d) => n * d, 1);

@@ -101,6 +101,9 @@ export class FakeLane implements BatchLane {
     const result = resultViews(slab, layout, slot);
     result.tokens.set(answer.tokens);
     result.logp.fill(-0.1);
+    result.previewLogp.fill(-0.1);
+    result.times.set(answer.times.subarray(0, result.times.length));
+    result.preview.fill(-1).set(answer.preview.subarray(0, result.preview.length));
     const frame = layout.chunkSamples / layout.frames;
     for (let i = 0; i < layout.frames; i++) {
       const part = audio.subarray(i * frame, (i + 1) * frame);

@@ -2,7 +2,8 @@
  * A model that hears markers instead of speech, so that tests can say exactly what must come out and when. A sample
  * of 16,000 + n is "token n". The token comes out one step (100 ms) after its chunk, kept meanwhile in the stream's
  * state, as a real model with emission delay does: only a flush brings the last ones out. The manifest's timing
- * takes the delay back, so a word's time is the frame that its marker lies in.
+ * takes the delay back, so a word's time is the frame that its marker lies in. With the outputs of `WITH_PREVIEW` it shows what
+ * it keeps, and tells how old a token is, with the same times.
  */
 import { type Manifest, manifestSchema } from '../../src/models/manifest.js';
 import type { Model } from '../../src/models/store.js';
@@ -63,6 +64,15 @@ export function fakeManifest(changes: Partial<Manifest> = {}): Manifest {
   });
 }
 
+/** Changes to the manifest of a fake model that tells times and shows what it has not said. */
+export const WITH_PREVIEW = {
+  outputs: {
+    tokens: 'tokens', logp: 'logp', vad: 'vad', times: 'times', preview: 'preview', previewLogp: 'preview_logp',
+  },
+  previewTokens: FRAMES * SYMBOLS,
+  timing: { startShiftMs: 0, endShiftMs: 0 },
+} satisfies Partial<Manifest>; // biome-ignore format: a plain list
+
 export const fakeModel = (changes: Partial<Manifest> = {}): Model => ({
   manifest: fakeManifest(changes),
   folder: '/nowhere',
@@ -82,6 +92,10 @@ export interface FakeAnswer {
   /** (frames × symbols), −1 = nothing. */
   readonly tokens: Int32Array;
   readonly state: Int32Array;
+  /** (frames × symbols × 2): a token is said one chunk after its frame, and is one frame long. */
+  readonly times: Int32Array;
+  /** (frames × symbols × 3): the tokens of this chunk. */
+  readonly preview: Int32Array;
 }
 
 /** Emits the tokens that the state remembers, and remembers those of this chunk. */
@@ -95,7 +109,13 @@ export function fakeStep({ audio, state }: FakeStep): FakeAnswer {
     const i = filled[frame]!++;
     if (i < SYMBOLS) next[frame * SYMBOLS + i] = sample - MARKER + 1;
   });
-  return { tokens, state: next };
+  const times = Int32Array.from({ length: 2 * next.length }, (_, i) => (i % 2 === 0 ? FRAMES : 0));
+  const kept = [...next].flatMap((token, i) =>
+    token === 0 ? [] : [token - 1, FRAMES - 1 - Math.floor(i / SYMBOLS), 0],
+  );
+  const preview = new Int32Array(3 * next.length).fill(-1);
+  preview.set(kept);
+  return { tokens, state: next, times, preview };
 }
 
 /** Silence with tokens in it: [sample position, token id or text]. */

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { bankAt, HEADER_INTS, resultViews, slabLayout } from '../../src/inference/layout.js';
 import type { StateTensor } from '../../src/models/manifest.js';
-import { fakeManifest } from '../helpers/fake-model.js';
+import { fakeManifest, WITH_PREVIEW } from '../helpers/fake-model.js';
 
 test('the ring holds the seconds asked for, rounded up to whole chunks', () => {
   const layout = slabLayout(fakeManifest(), 1, 1.01);
@@ -17,6 +17,15 @@ test('a result holds a token and a log-probability a symbol, and activity and le
     [views.tokens.length, views.logp.length, views.vad.length, views.rms.length],
     [8, 8, 4, 4],
   );
+  assert.deepEqual([views.times.length, views.preview.length, views.previewLogp.length], [0, 0, 0]);
+});
+
+test('a result holds age and span of each token, and a preview, where the model gives them', () => {
+  const { outputs } = WITH_PREVIEW;
+  const manifest = fakeManifest({ framesPerChunk: 4, symbolsPerFrame: 2, outputs, previewTokens: 5 });
+  const layout = slabLayout(manifest, 2, 1);
+  const views = resultViews(new SharedArrayBuffer(layout.bytes), layout, 1);
+  assert.deepEqual([views.times.length, views.preview.length, views.previewLogp.length], [16, 15, 5]);
 });
 
 const tensor = fc.record({
@@ -30,9 +39,10 @@ test('no two regions of the slab overlap, whatever the model', () => {
       fc.array(tensor, { maxLength: 5 }),
       fc.integer({ min: 1, max: 5 }),
       fc.integer({ min: 1, max: 7 }),
-      (tensors, slots, symbolsPerFrame) => {
+      fc.constantFrom({}, WITH_PREVIEW),
+      (tensors, slots, symbolsPerFrame, more) => {
         const state = tensors.map((it, i) => ({ ...it, input: `i${i}`, output: `o${i}` })) as StateTensor[];
-        const layout = slabLayout(fakeManifest({ state, symbolsPerFrame }), slots, 1);
+        const layout = slabLayout(fakeManifest({ ...more, state, symbolsPerFrame }), slots, 1);
         const regions: [number, number][] = [[layout.headerAt, slots * HEADER_INTS * 4]];
         const slab = new SharedArrayBuffer(layout.bytes);
         for (let slot = 0; slot < slots; slot++) {

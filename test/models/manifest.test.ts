@@ -32,6 +32,19 @@ test('a graph that takes hotwords says how many edges, and one that does not say
   assert.equal(refuses({ inputs, hotwordEdges: 8 }), false);
 });
 
+test('a graph that shows a preview says of how many tokens, with their log-probabilities, or nothing of it', () => {
+  const { tokens, logp } = fakeManifest().outputs;
+  const outputs = { tokens, logp, preview: 'preview', previewLogp: 'preview_logp' };
+  assert.equal(refuses({ outputs, previewTokens: 8 }), false);
+  assert.ok(refuses({ outputs }));
+  assert.ok(refuses({ previewTokens: 8 }));
+  assert.ok(refuses({ outputs: { tokens, logp, preview: 'preview' }, previewTokens: 8 }));
+  assert.ok(refuses({ outputs: { tokens, logp, previewLogp: 'preview_logp' }, previewTokens: 8 }));
+  for (const previewTokens of [0, 1.5, 65])
+    assert.ok(refuses({ outputs, previewTokens }), `${previewTokens}`);
+  assert.equal(refuses({ outputs: { tokens, logp, times: 'times' } }), false, 'times need nothing else');
+});
+
 test('a model says from which voice activity on it hears speech; 0.5 if it does not say', () => {
   assert.equal(fakeManifest().vadThreshold, 0.5);
   assert.equal(fakeManifest({ vadThreshold: 0.3 }).vadThreshold, 0.3);

@@ -68,6 +68,9 @@ function result(...frames: readonly FrameResult[]): ResultViews {
     logp: new Float32Array(FRAMES * SYMBOLS).fill(-0.1),
     vad: Float32Array.from({ length: FRAMES }, (_, f) => frames[f]?.vad ?? 0),
     rms: Float32Array.from({ length: FRAMES }, (_, f) => frames[f]?.rms ?? 0),
+    times: new Int32Array(0),
+    preview: new Int32Array(0),
+    previewLogp: new Float32Array(0),
   };
 }
 
