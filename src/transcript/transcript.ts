@@ -2,7 +2,7 @@
  * The transcript of one recording: step results in, partials and final segments out. Pure bookkeeping: no clock,
  * no socket. Every decision rests on the audio's own time, so that a recording always gives the same segments.
  */
-import type { ResultViews } from '../inference/layout.js';
+import { PREVIEW_INTS, type ResultViews, TIME_INTS } from '../inference/layout.js';
 import { LIMITS } from '../limits.js';
 import type { Manifest } from '../models/manifest.js';
 import type { SegmentReason, TuningConfig } from '../protocol/types.js';
@@ -17,7 +17,7 @@ export interface Segment {
 }
 
 export interface TranscriptListener {
-  /** The words of the open segment changed, and the partial interval allows to say so. */
+  /** The words of the open segment changed, or those of the preview behind them, and the partial interval allows to say so. */
   onPartial(segmentId: number, words: readonly Word[], stableWords: number, audioEndSamples: number): void;
   onSegment(segment: Segment): void;
   onSpeech(change: 'started' | 'ended', audioSamples: number): void;
@@ -49,6 +49,10 @@ export class Transcript {
   private readonly listener: TranscriptListener;
   private tuning: Tuning;
   private changed = false;
+  /** The search holds words at the end of the last step that it has not said. */
+  private holding = false;
+  /** Those words, as the last partial showed them, behind the last word that was said. */
+  private shownPreview = '';
   private lastPartialAt = Number.NEGATIVE_INFINITY;
   /** Where the last token was spoken, which is some time before the model said it. */
   private lastTokenAt = 0;
@@ -90,26 +94,40 @@ export class Transcript {
     const frames = result.rms.length;
     this.audioSamples += valid;
     this.padSamples += this.chunkSamples - valid;
+    const held = this.holding;
+    this.holding = this.holdsWords(result);
     for (let frame = 0; frame < frames; frame++) {
       const start = base + frame * frameSamples;
       this.takeTokens(result, frame, start);
       this.words.hear(this.endpointer.modelHears(result.vad[frame]!), start);
       // Silence that a flush put in is no pause of the speaker's.
-      if (this.padSamples === 0) this.takeActivity(result, frame, start);
+      // What the search held before the step it may hold until the step's end.
+      const holding = this.holding || (held && frame < frames - 1);
+      if (this.padSamples === 0) this.takeActivity(result, frame, start, holding);
     }
-    this.maybePartial();
+    this.maybePartial(result, base + (frames - 1) * frameSamples);
+  }
+
+  private holdsWords({ preview }: ResultViews): boolean {
+    for (let i = 0; i < preview.length; i += PREVIEW_INTS) if (this.words.hasText(preview[i]!)) return true;
+    return false;
   }
 
   private takeTokens(result: ResultViews, frame: number, start: number): void {
     for (let i = frame * this.symbols; i < (frame + 1) * this.symbols; i++) {
       const token = result.tokens[i]!;
       if (token < 0) continue;
-      this.lastTokenAt = start + this.timing.frameSamples + this.timing.endShiftSamples;
-      if (this.words.add(token, result.logp[i]!, start)) this.changed = true;
+      const age = Math.max(0, result.times[i * TIME_INTS] ?? 0);
+      const span = result.times[i * TIME_INTS + 1] ?? 0;
+      const { frameSamples, endShiftSamples } = this.timing;
+      const said = start + frameSamples + endShiftSamples;
+      // However old it is: it was spoken after the one before it.
+      this.lastTokenAt = age === 0 ? said : Math.max(this.lastTokenAt, said - age * frameSamples);
+      if (this.words.add(token, result.logp[i]!, start, age, span)) this.changed = true;
     }
   }
 
-  private takeActivity(result: ResultViews, frame: number, start: number): void {
+  private takeActivity(result: ResultViews, frame: number, start: number, holding: boolean): void {
     const end = start + this.timing.frameSamples;
     const change = this.endpointer.frame(result.vad[frame]!, result.rms[frame]!, start, end);
     if (change === 'started') this.listener.onSpeech('started', this.endpointer.speechStart);
@@ -122,7 +140,9 @@ export class Transcript {
     // However short the silence asked for: what was said before it must have had the time to come out.
     const settled = Math.max(silenceSamples, -this.timing.startShiftSamples);
     const quiet = !this.endpointer.speaking && this.endpointer.silence(end) >= settled;
-    if ((quiet && sinceToken >= silenceSamples) || sinceToken >= tokenlessSamples(silenceSamples)) {
+    const silent = (quiet && sinceToken >= silenceSamples) || sinceToken >= tokenlessSamples(silenceSamples);
+    // Words that the search holds are about to be said, and belong to this segment.
+    if (silent && !holding) {
       this.emit(this.words.takeAll(this.audioSamples), 'silence');
     } else if (
       end - first.startSamples >= seconds(this.tuning.max_segment_duration) ||
@@ -132,21 +152,44 @@ export class Transcript {
     }
   }
 
-  private maybePartial(): void {
-    if (!this.changed || !this.tuning.partials || this.words.isEmpty) return;
+  private maybePartial(result: ResultViews, lastFrameStart: number): void {
+    if (!this.tuning.partials) return;
+    const draft = this.holding ? this.draft(result, lastFrameStart) : null;
+    const preview = draft === null ? '' : joinWords(draft.words);
+    if (!this.changed && preview === this.shownPreview) return;
     const interval = (this.tuning.partial_interval_ms / 1000) * LIMITS.sampleRateHz;
     const now = this.audioSamples + this.padSamples;
     if (now - this.lastPartialAt < interval) return;
     this.changed = false;
+    this.shownPreview = preview;
     this.lastPartialAt = now;
-    const words = this.words.words;
-    // The last word may still grow, even after the speaker fell silent: tokens come late.
-    this.listener.onPartial(this.segments + 1, words, words.length - 1, this.audioSamples);
+    this.tellPartial(draft);
+  }
+
+  /** The last word, and behind it what the search holds at the end of the step. */
+  private draft({ preview, previewLogp }: ResultViews, lastFrameStart: number): WordList {
+    const draft = this.words.draft();
+    for (let i = 0; i < previewLogp.length; i++) {
+      const at = i * PREVIEW_INTS;
+      draft.add(preview[at]!, previewLogp[i]!, lastFrameStart, preview[at + 1], preview[at + 2]);
+    }
+    return draft;
+  }
+
+  private tellPartial(draft: WordList | null): void {
+    const { words } = this.words;
+    const last = words.at(-1);
+    const shown = draft === null ? words : [...words.slice(0, -1), ...draft.words];
+    // The last word may still grow, even after the speaker fell silent: tokens come late. Not if another begins behind it.
+    const complete = last !== undefined && shown.length > words.length && draft?.words[0]?.text === last.text;
+    const stable = complete ? words.length : Math.max(0, words.length - 1);
+    this.listener.onPartial(this.segments + 1, shown, stable, this.audioSamples);
   }
 
   /** The flush is over: audio goes on where it stopped, as if no silence had been put in. */
   flushed(): void {
     this.padSamples = 0;
+    this.holding = false;
     this.words.forgetSpeech();
     this.lastTokenAt = Math.min(this.lastTokenAt, this.audioSamples);
     this.endpointer.speechEnd = Math.min(this.endpointer.speechEnd, this.audioSamples);
@@ -159,13 +202,19 @@ export class Transcript {
       this.endpointer.speaking = false;
       this.listener.onSpeech('ended', this.endpointer.speechEnd);
     }
-    if (this.words.isEmpty && reason !== 'finalize') return;
+    if (this.words.isEmpty && reason !== 'finalize') {
+      // No segment comes that would replace a preview that was shown.
+      if (this.shownPreview !== '' && this.tuning.partials) this.tellPartial(null);
+      this.shownPreview = '';
+      return;
+    }
     this.emit(this.words.takeAll(this.audioSamples), reason);
   }
 
   private emit(words: Word[], reason: SegmentReason): void {
     this.segments++;
     this.changed = !this.words.isEmpty;
+    this.shownPreview = '';
     if (words.length > 0) this.texts.push(joinWords(words));
     this.listener.onSegment({ id: this.segments, words, reason });
   }

@@ -3,8 +3,9 @@
  *
  * Times. A transducer emits a token in some frame; the word's start is the start of its first token's frame plus
  * `startShiftMs`, its end the end of its last token's frame plus `endShiftMs`. Both shifts were fitted on an
- * alignment when the model was trained, and stand in its manifest: they undo the model's emission delay. A token says little
- * about where its word ends, so the model's voice activity has the last word there: while the frames from the end on are
+ * alignment when the model was trained, and stand in its manifest: they undo the model's emission delay. A model may tell more:
+ * a token's age, the frames since its sound ended, and its span, the frames from its first to its last. Then the word starts
+ * with the first of them and ends with the last. A token says little about where its word ends, so the model's voice activity has the last word there: while the frames from the end on are
  * speech the end moves on, to the end of that speech plus `speechEndShiftMs`, by `MAX_TAIL_MS` at most and never into the
  * next word.
  *
@@ -27,6 +28,7 @@ const WORD_START = '\u2581';
 const SAMPLES_PER_MS = LIMITS.sampleRateHz / 1000;
 /** Longer speech behind a word's last token is not that word. */
 const MAX_TAIL_MS = 300;
+/** Frames of voice activity kept, one bit each: a word that is said later than this after its end has that of its token. */
 const REMEMBERED_FRAMES = 32;
 
 export interface TokenTiming {
@@ -63,7 +65,8 @@ export function pieceTable(tokens: readonly string[]): Piece[] {
   });
 }
 
-/** The words of one segment, growing token by token. A step's tokens are final: the search in the graph never takes one back. */
+/** The words of one segment, growing token by token. A step's tokens are final: the search in the graph never takes one back.
+ * What it may take back, its preview, is added to a draft of the list. */
 export class WordList {
   readonly words: Word[] = [];
   /** A word has begun with a bare ▁ and has no letters yet. */
@@ -87,8 +90,17 @@ export class WordList {
     return this.words.length === 0;
   }
 
-  /** Adds the token emitted in the frame that starts at `frameStart` samples. True if the text changed. */
-  add(token: number, logp: number, frameStart: number): boolean {
+  /** Does the token have letters? */
+  hasText(token: number): boolean {
+    return (this.pieces[token]?.text ?? '') !== '';
+  }
+
+  /**
+   * Adds the token emitted in the frame that starts at `frameStart` samples. True if the text changed.
+   * @param age frames since its sound ended. What a graph says below zero is zero
+   * @param span frames from its first to its last
+   */
+  add(token: number, logp: number, frameStart: number, age = 0, span = 0): boolean {
     const piece = this.pieces[token];
     if (piece === undefined || (piece.text === '' && !piece.beginsWord)) return false;
     if (piece.text === '') {
@@ -96,25 +108,36 @@ export class WordList {
       return false;
     }
     const last = this.words.at(-1);
-    const frameEnd = frameStart + this.timing.frameSamples + this.timing.endShiftSamples;
+    const { frameSamples, startShiftSamples, endShiftSamples } = this.timing;
+    const lastFrame = frameStart - Math.max(0, age) * frameSamples;
+    const start = lastFrame - Math.max(0, span) * frameSamples + startShiftSamples;
+    const end = lastFrame + frameSamples + endShiftSamples;
     if (last === undefined || this.opening || piece.beginsWord || last.tokens >= LIMITS.maxWordTokens) {
-      this.begin(piece.text, logp, frameStart + this.timing.startShiftSamples, frameEnd);
+      this.begin(piece.text, logp, start, end);
+      this.tokenEnd = end;
     } else {
       last.text += piece.text;
-      last.endSamples = Math.max(last.endSamples, frameEnd);
+      last.endSamples = Math.max(last.endSamples, end);
       last.tokens++;
       last.logpSum += logp;
+      this.tokenEnd = Math.max(this.tokenEnd, end);
     }
-    this.tokenEnd = frameEnd;
     this.opening = false;
+    // The frames after the end of a token that has an age were heard before it came.
+    this.followSpeech();
     return true;
   }
 
   /** Takes the voice activity of the frame that starts at `frameStart`, after its tokens; frames come one after the other. */
   hear(speech: boolean, frameStart: number): void {
-    const { frameSamples, speechEndShiftSamples: shift } = this.timing;
     this.heard = (this.heard << 1) | (speech ? 1 : 0);
-    this.heardUntil = frameStart + frameSamples;
+    this.heardUntil = frameStart + this.timing.frameSamples;
+    this.followSpeech();
+  }
+
+  /** Moves the last word's end to the end of the speech that goes on there, as far as it has been heard. */
+  private followSpeech(): void {
+    const { frameSamples, speechEndShiftSamples: shift } = this.timing;
     const last = this.words.at(-1);
     if (last === undefined || shift === null) return;
     const latest = this.tokenEnd + MAX_TAIL_MS * SAMPLES_PER_MS;
@@ -130,6 +153,19 @@ export class WordList {
   /** The flush is over: the frames that come next do not follow the ones before. */
   forgetSpeech(): void {
     this.heard = 0;
+  }
+
+  /** A list of its own that goes on from here: a copy of the last word, if there is one, and what is added to it. */
+  draft(): WordList {
+    const draft = new WordList(this.pieces, this.timing);
+    const last = this.words.at(-1);
+    if (last !== undefined) draft.words.push({ ...last });
+    draft.opening = this.opening;
+    draft.takenUntil = this.takenUntil;
+    draft.tokenEnd = this.tokenEnd;
+    draft.heard = this.heard;
+    draft.heardUntil = this.heardUntil;
+    return draft;
   }
 
   private begin(text: string, logp: number, start: number, end: number): void {
