@@ -30,15 +30,21 @@ const TUNING: Tuning = {
 };
 
 class Told implements TranscriptListener {
-  readonly partials: { id: number; text: string; stable: string; end: number }[] = [];
+  readonly partials: { id: number; text: string; stable: string; end: number; words: readonly Word[] }[] = [];
   readonly segments: Segment[] = [];
   readonly speech: string[] = [];
   /** Partials and segments in order. */
   readonly log: string[] = [];
   onPartial(id: number, words: readonly Word[], stableWords: number, end: number): void {
-    const partial = { id, text: joinWords(words), stable: joinWords(words.slice(0, stableWords)), end };
+    const partial = {
+      id,
+      text: joinWords(words),
+      stable: joinWords(words.slice(0, stableWords)),
+      end,
+      words,
+    };
     this.partials.push(partial);
-    this.log.push(`partial ${id} ${partial.text}`);
+    this.log.push(`partial ${id} ${partial.text}`.trimEnd());
   }
   onSegment(segment: Segment): void {
     this.segments.push(segment);
@@ -73,6 +79,25 @@ function result(...frames: readonly FrameResult[]): ResultViews {
     previewLogp: new Float32Array(0),
   };
 }
+
+/** [token, age, span] */
+type Held = readonly [string | number, number, number];
+const flat = (held: readonly Held[]): number[] =>
+  held.flatMap(([token, age, span]) => [typeof token === 'number' ? token : tokenOf(token), age, span]);
+
+/** The result of a step after which the search holds these and has not said them. */
+function holding(step: ResultViews, ...held: readonly Held[]): ResultViews {
+  const room = held.length + 1;
+  const preview = new Int32Array(3 * room).fill(-1);
+  preview.set(flat(held));
+  return { ...step, preview, previewLogp: new Float32Array(room).fill(-0.2) };
+}
+
+/** The result with an age and a span for each of its tokens. */
+const aged = (step: ResultViews, age: number, span: number): ResultViews => ({
+  ...step,
+  times: Int32Array.from({ length: 2 * step.tokens.length }, (_, i) => (i % 2 === 0 ? age : span)),
+});
 
 const speech = (...tokens: string[]): ResultViews =>
   result({ tokens, vad: 1, rms: 0.1 }, { vad: 1, rms: 0.1 });
@@ -262,6 +287,101 @@ test('the silence of a flush is no pause: it ends no segment', () => {
   assert.deepEqual(told.speech, ['started 0'], 'the speaker has not fallen silent');
 });
 
+test('what the search has not said is shown behind the words, never stable, and makes the word before it so', () => {
+  const { told, steps } = transcribe();
+  steps(
+    holding(speech(), ['one', 0, 0]),
+    holding(speech('one'), ['two', 1, 0], ['three', 0, 0]),
+    speech('two'),
+  );
+  assert.deepEqual(told.partials.map(({ text, stable }) => [text, stable]), [
+    ['one', ''], ['one two three', 'one'], ['one two', 'one'],
+  ]); // biome-ignore format: a plain list
+});
+
+test('an unchanged preview is told once, and what it no longer holds is taken back', () => {
+  const { told, steps } = transcribe();
+  const held = holding(speech(), ['one', 3, 0]);
+  steps(held, held, holding(speech(), ['one', 5, 2]), holding(speech(), ['two', 0, 0]), speech(), speech());
+  assert.deepEqual(told.log, ['partial 1 one', 'partial 1 two', 'partial 1']);
+});
+
+test('a preview that goes on with the last word leaves it open', () => {
+  const { told, steps } = transcribe();
+  steps(speech('one'), holding(speech('two'), ['s', 1, 0], ['three', 0, 0]));
+  assert.deepEqual([told.partials[1]?.text, told.partials[1]?.stable], ['one twos three', 'one']);
+  steps(speech('ing'));
+  assert.deepEqual([told.partials[2]?.text, told.partials[2]?.stable], ['one twoing', 'one']);
+});
+
+test('a word of a preview has times and confidence like any other, and cuts off the word before it', () => {
+  const { told, steps } = transcribe({}, { startShiftMs: 0, endShiftMs: 0, speechEndShiftMs: 0 });
+  // Spoken in frames 2 and 3; the step's last frame is 5. The word before it ended with frame 0, and speech went on.
+  steps(speech(), speech(), holding(aged(speech('one'), 4, 0), ['two', 2, 1]));
+  const [one, two] = told.partials[0]!.words;
+  assert.deepEqual([one?.startSamples, one?.endSamples], [0, 2 * FRAME]);
+  assert.deepEqual([two?.startSamples, two?.endSamples], [2 * FRAME, 6 * FRAME]);
+  assert.ok(Math.abs(two!.logpSum + 0.2) < 1e-6);
+});
+
+test('a preview is told no more often than words', () => {
+  const { told, steps } = transcribe({ partial_interval_ms: 300 });
+  const words = ['one', 'two', 'three', 'four'];
+  steps(...words.map((word) => holding(speech(), [word, 0, 0])));
+  assert.deepEqual(told.log, ['partial 1 one', 'partial 1 four']);
+});
+
+test('no pause ends a segment while the search holds words, and the words that come belong to it', () => {
+  const { told, steps } = transcribe();
+  const held = holding(silence, ['two', 3, 0]);
+  steps(speech('one'), ...Array.from({ length: 20 }, () => held));
+  assert.deepEqual(told.segments, []);
+  steps(result({}, { tokens: ['two'] }), silence, silence, silence);
+  assert.deepEqual(told.log, [
+    'partial 1 one',
+    'partial 1 one two',
+    'partial 1 one two',
+    'silence 1 one two',
+  ]);
+});
+
+test('a segment that lasts too long is cut though the search holds words: they open the next', () => {
+  const { told, steps } = transcribe({ max_segment_duration: 1 });
+  steps(speech('one'), ...Array.from({ length: 9 }, () => holding(speech(), ['two', 0, 0])));
+  assert.deepEqual(told.log, ['partial 1 one', 'partial 1 one two', 'max_duration 1 one', 'partial 2 two']);
+});
+
+test('a pause counts from where a word was heard, as its age has it', () => {
+  const { told, steps } = transcribe();
+  steps(speech(), silence, silence, aged(result({ tokens: ['one'] }), 5, 0));
+  assert.deepEqual(told.log, ['silence 1 one']);
+});
+
+test('an age beyond all bounds does not end a segment sooner than the word before would', () => {
+  const { told, steps } = transcribe();
+  steps(speech('one'), aged(speech('two'), 1_000_000, 0));
+  assert.deepEqual(told.segments, []);
+});
+
+test('nothing of a preview is left after a flush: a stop takes back what came to nothing', () => {
+  const { told, transcript, steps } = transcribe();
+  steps(holding(speech(), ['one', 0, 0]));
+  transcript.flushed();
+  transcript.close('stop');
+  transcript.close('stop');
+  assert.deepEqual(told.log, ['partial 1 one', 'partial 1']);
+  assert.equal(transcript.text, '');
+});
+
+test('nothing of a preview is left after a flush: a finalize holds what was said alone', () => {
+  const { told, transcript, steps } = transcribe();
+  steps(holding(speech('one'), ['two', 0, 0]));
+  transcript.flushed();
+  transcript.close('finalize');
+  steps(silence, speech('three'), silence, silence, silence);
+  assert.deepEqual(told.log, ['partial 1 one two', 'finalize 1 one', 'partial 2 three', 'silence 2 three']);
+});
+
 // ---- properties ---------------------------------------------------------------------------------------------
 
 const frame = fc.record({
@@ -278,6 +398,17 @@ const action = fc.oneof(
   { weight: 12, arbitrary: fc.record({ op: fc.constant('step' as const), step }) },
   { weight: 1, arbitrary: fc.record({ op: fc.constant('finalize' as const), step, valid: fc.nat(CHUNK) }) },
 );
+/** The first token that is a word of its own; all after it are. */
+const FIRST_WORD = tokenOf('hello');
+const wordToken = fc.integer({ min: FIRST_WORD, max: TOKENS.length - 1 });
+const frames = fc.oneof(fc.integer({ min: 0, max: 12 }), fc.integer());
+/** What a search over whole words holds at the end of a step, and the times of the words that it says. */
+const search = fc.record({
+  held: fc.array(fc.tuple(wordToken, frames, frames), { maxLength: 3 }),
+  said: fc.array(wordToken, { maxLength: 2 }),
+  age: frames,
+  span: frames,
+});
 const session = fc.record({
   actions: fc.array(action, { maxLength: 120 }),
   tuning: fc.record({
@@ -308,6 +439,48 @@ function play({ actions, tuning, shifts }: typeof session extends fc.Arbitrary<i
   transcript.close('stop');
   return { told, transcript };
 }
+
+test('whatever a search holds, segments hold what it said, stable text stays, and word times never go back', () => {
+  fc.assert(
+    fc.property(session, fc.infiniteStream(search), (it, searches) => {
+      const { told, transcript } = transcribe(it.tuning, it.shifts);
+      const said: number[] = [];
+      for (const action of it.actions) {
+        const next = searches.next().value;
+        const [first, second] = action.step;
+        const heard = result({ ...first, tokens: next.said }, { ...second, tokens: [] });
+        said.push(...next.said);
+        transcript.step(
+          holding(aged(heard, next.age, next.span), ...next.held),
+          action.op === 'step' ? CHUNK : action.valid,
+        );
+        if (action.op === 'step') continue;
+        transcript.flushed();
+        transcript.close('finalize');
+      }
+      transcript.flushed();
+      transcript.close('stop');
+      assert.equal(transcript.text, said.map((token) => pieces[token]!.text).join(' '));
+      let at = 0;
+      for (const word of told.segments.flatMap((segment) => segment.words)) {
+        assert.ok(word.startSamples >= at && word.endSamples >= word.startSamples, JSON.stringify(word));
+        assert.ok(word.endSamples <= transcript.audioSamples, 'no word points past the audio');
+        at = word.endSamples;
+      }
+      for (const partial of told.partials) {
+        const final = told.segments.find((segment) => segment.id === partial.id);
+        assert.ok(joinWords(final?.words ?? []).startsWith(partial.stable), partial.stable);
+        partial.words.forEach((word, i) => {
+          const before = partial.words[i - 1]?.endSamples ?? 0;
+          assert.ok(word.startSamples >= before && word.endSamples >= word.startSamples);
+        });
+      }
+      const last = told.partials.at(-1);
+      if (last && last.id > transcript.segments) assert.equal(last.text, '', 'a preview lingers');
+    }),
+    { seed: 11, numRuns: 300 },
+  );
+});
 
 test('what a partial calls stable begins every later text of its segment', () => {
   fc.assert(

@@ -101,6 +101,67 @@ test('speech from before a flush says nothing about the words after it', () => {
   assert.equal(list.words[0]?.endSamples, 200 * 16);
 });
 
+test('a token that is said late begins and ends its word where it was heard, as its age and span have it', () => {
+  const list = new WordList(
+    pieces,
+    tokenTiming(fakeManifest({ timing: { startShiftMs: -10, endShiftMs: 20 } })),
+  );
+  list.add(tokenOf('hello'), -0.1, 10 * FRAME, 4, 3); // from frame 3 to frame 6
+  assert.deepEqual(
+    [list.words[0]?.startSamples, list.words[0]?.endSamples],
+    [3 * FRAME - 160, 7 * FRAME + 320],
+  );
+  list.add(tokenOf('s'), -0.1, 11 * FRAME, 3, 1); // frames 7 and 8
+  assert.deepEqual(
+    [list.words[0]?.startSamples, list.words[0]?.endSamples],
+    [3 * FRAME - 160, 9 * FRAME + 320],
+  );
+  list.add(tokenOf('ing'), -0.1, 11 * FRAME, 9, 0);
+  assert.equal(list.words[0]?.endSamples, 9 * FRAME + 320, 'letters that follow never shorten a word');
+});
+
+test('ages and spans below zero are zero, and none leads before the stream or the last segment', () => {
+  const list = new WordList(pieces, timing);
+  list.add(tokenOf('one'), -0.1, 8 * FRAME, -3, -2);
+  assert.deepEqual([list.words[0]?.startSamples, list.words[0]?.endSamples], [8 * FRAME, 9 * FRAME]);
+  list.takeAll(FAR);
+  list.add(tokenOf('two'), -0.1, 10 * FRAME, 2_147_483_647, 2_147_483_647);
+  assert.deepEqual([list.words[0]?.startSamples, list.words[0]?.endSamples], [9 * FRAME, 9 * FRAME]);
+  const fresh = new WordList(pieces, timing);
+  fresh.add(tokenOf('one'), -0.1, FRAME, 9, 9);
+  assert.deepEqual([fresh.words[0]?.startSamples, fresh.words[0]?.endSamples], [0, 0]);
+});
+
+test('a word that is said late ends with the speech that was heard before it was said', () => {
+  const timing = { startShiftMs: 0, endShiftMs: 0, speechEndShiftMs: -25 };
+  const list = new WordList(pieces, tokenTiming(fakeManifest({ timing })));
+  const hear = (frames: string, from: number) =>
+    [...frames].forEach((frame, i) => void list.hear(frame === '#', (from + i) * FRAME));
+  hear('####..###...', 0);
+  list.add(tokenOf('one'), -0.1, 12 * FRAME, 10, 1); // frames 1 and 2
+  list.add(tokenOf('two'), -0.1, 12 * FRAME, 5, 0); // frame 7
+  hear('###', 12);
+  const ends = list.words.map((word) => word.endSamples / 16);
+  assert.deepEqual(ends, [200 - 25, 450 - 25], 'each with its own speech');
+  hear('#'.repeat(40), 15);
+  list.add(tokenOf('three'), -0.1, 55 * FRAME, 50, 0);
+  assert.equal(
+    list.words[2]!.endSamples,
+    7 * FRAME,
+    'what was heard so long ago is forgotten; it begins with the one before',
+  );
+});
+
+test('what is added to a draft leaves the list as it is', () => {
+  const list = listOf('one', 'two');
+  const draft = list.draft();
+  draft.add(tokenOf('s'), -0.1, 2 * FRAME);
+  draft.add(tokenOf('three'), -0.1, 3 * FRAME);
+  assert.equal(joinWords(draft.words), 'twos three');
+  assert.equal(joinWords(list.words), 'one two');
+  assert.equal(list.words[1]?.endSamples, 2 * FRAME);
+});
+
 test('no word of a segment begins before the last word of the segment before it ended', () => {
   const early = tokenTiming(fakeManifest({ timing: { startShiftMs: -200, endShiftMs: 0 } }));
   const list = new WordList(pieces, early);
@@ -160,8 +221,11 @@ test('a token table knows where words begin, and gives specials no letters', () 
 });
 
 test('the text is that of the tokens, and times never go back, whatever the tokens and the shifts', () => {
+  const frames = fc.oneof(fc.constant(0), fc.integer({ min: -2, max: 40 }), fc.integer());
   const run = fc.record({
-    tokens: fc.array(fc.tuple(fc.nat(TOKENS.length - 1), fc.nat(3), fc.boolean()), { maxLength: 60 }),
+    tokens: fc.array(fc.tuple(fc.nat(TOKENS.length - 1), fc.nat(3), fc.boolean(), frames, frames), {
+      maxLength: 60,
+    }),
     shifts: fc.record({
       startShiftMs: fc.integer({ min: -300, max: 100 }),
       endShiftMs: fc.integer({ min: -300, max: 100 }),
@@ -174,9 +238,9 @@ test('the text is that of the tokens, and times never go back, whatever the toke
       const list = new WordList(pieces, tokenTiming(fakeManifest({ timing: shifts })));
       const taken: Word[] = [];
       let frame = 0;
-      for (const [token, pause, speech] of tokens) {
+      for (const [token, pause, speech, age, span] of tokens) {
         for (let i = 0; i < pause; i++) list.hear(speech, frame++ * FRAME);
-        list.add(token, -0.5, frame * FRAME);
+        list.add(token, -0.5, frame * FRAME, age, span);
         const cut = cuts.next().value;
         if (cut === 'all') taken.push(...list.takeAll((frame + 1) * FRAME));
         if (cut === 'complete' && !list.isEmpty) taken.push(...list.takeComplete((frame + 1) * FRAME));
