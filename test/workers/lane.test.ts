@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { CodecPool } from '../../src/audio/codec-pool.js';
+import { loadConfig } from '../../src/config.js';
+import { startEngine } from '../../src/inference/engine.js';
+import { Lane } from '../../src/inference/lane.js';
+import { slabLayout } from '../../src/inference/layout.js';
+import { StreamTable } from '../../src/inference/stream-table.js';
+import type { Manifest } from '../../src/models/manifest.js';
+import { Recording } from '../../src/session/recording.js';
+import { joinWords } from '../../src/transcript/words.js';
+import { fakeGraph, graphManifest } from '../helpers/fake-graph.js';
+import { bytesOf, CHUNK, FRAME, fakeModel, marked, pieces, spoken, tokenOf } from '../helpers/fake-model.js';
+import { DEFAULTS, silentLog } from '../helpers/fake-session.js';
+import { Tenant, write } from '../helpers/tenant.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'rnnt-graph-'));
+const graphPath = join(folder, 'fake.onnx');
+writeFileSync(graphPath, fakeGraph());
+after(() => rmSync(folder, { recursive: true }));
+
+const modelOf = (changes: Partial<Manifest> = {}) => ({
+  ...fakeModel(),
+  manifest: graphManifest(changes),
+  graphPath,
+});
+
+function laneOf(changes: Partial<Manifest> = {}) {
+  const model = modelOf(changes);
+  const table = new StreamTable(slabLayout(model.manifest, 3, 1), () => {});
+  return { lane: new Lane(0, model, table, 'cpu', 2), table };
+}
+
+test('a lane brings times and previews into the slots of its batch', async () => {
+  const { lane, table } = laneOf();
+  await lane.init();
+  const [a, , b] = [0, 1, 2].map(() => table.lease(new Tenant())!);
+  write(a!, marked(2 * CHUNK, [[FRAME, 'one'], [CHUNK, 'two']])); // biome-ignore format: short
+  write(b!, marked(2 * CHUNK, [[0, 'three']]));
+  const step = async () => {
+    [b!, a!].forEach((slot, i) => {
+      slot.prepare();
+      lane.batch[i] = slot.index;
+    });
+    await lane.step(2);
+    for (const slot of [a!, b!]) slot.commitStep();
+  };
+  const [one, two, three] = ['one', 'two', 'three'].map(tokenOf);
+  await step();
+  assert.deepEqual([...a!.result.tokens], [-1, -1]);
+  assert.deepEqual([...a!.result.preview], [-1, 1, 0, one, 0, 0]);
+  assert.deepEqual([...b!.result.preview], [three, 1, 0, -1, 0, 0]);
+  await step();
+  assert.deepEqual([...a!.result.tokens], [-1, one]);
+  assert.deepEqual([...a!.result.times], [2, 0, 2, 0]);
+  assert.deepEqual([...a!.result.preview], [two, 1, 0, -1, 0, 0]);
+  assert.deepEqual([...b!.result.tokens], [three, -1]);
+  assert.deepEqual([...b!.result.preview], [-1, 1, 0, -1, 0, 0]);
+  assert.deepEqual([...b!.result.previewLogp], [Math.fround(-0.1), Math.fround(-0.1)]);
+  assert.deepEqual([a!.result.rms[0]! > 0, a!.result.rms[1]], [true, 0]);
+  await lane.close();
+});
+
+test('a manifest that names neither has the rest as ever', async () => {
+  const { lane, table } = laneOf({ outputs: { tokens: 'tokens', logp: 'logp' }, previewTokens: undefined });
+  await lane.init();
+  const slot = table.lease(new Tenant())!;
+  write(slot, marked(2 * CHUNK, [[0, 'one']]));
+  lane.batch[0] = slot.index;
+  for (let i = 0; i < 2; i++) {
+    slot.prepare();
+    await lane.step(1);
+    slot.commitStep();
+  }
+  const { tokens, vad, times, preview, previewLogp } = slot.result;
+  assert.deepEqual([...tokens], [tokenOf('one'), -1]);
+  assert.deepEqual([...vad], [-1, -1]);
+  assert.deepEqual([times.length, preview.length, previewLogp.length], [0, 0, 0]);
+  await lane.close();
+});
+
+test('a graph whose times or preview are not what the manifest says is refused, with both', async () => {
+  const { outputs } = graphManifest();
+  const wrong: [Partial<Manifest>, RegExp][] = [
+    [{ outputs: { ...outputs, times: 'when' } }, /missing output when/],
+    [{ outputs: { ...outputs, times: 'tokens' } }, /output tokens is int32 × 2, the manifest says int32 × 4/],
+    [{ previewTokens: 3 }, /output preview is int32 × 6, the manifest says int32 × 9/],
+    [
+      { outputs: { ...outputs, preview: 'flat_preview' } },
+      /flat_preview is \(1, 6\), the manifest says \(1, 2, 3\)/,
+    ],
+    [{ outputs: { ...outputs, previewLogp: 'tokens' } }, /output tokens is int32 × 2, .* float32 × 2/],
+  ];
+  for (const [changes, message] of wrong) {
+    const { lane } = laneOf(changes);
+    await assert.rejects(lane.init(), (error: Error & { code?: string }) => {
+      assert.equal(error.code, 'MODEL_INVALID');
+      assert.match(error.message, message);
+      return true;
+    });
+    await lane.close();
+  }
+});
+
+test('an engine recognises with such a graph: a preview first, the words with the times of their frames', async () => {
+  const config = loadConfig(
+    { provider: 'cpu', lanes: 1, maxBatch: 2, maxStreams: 2, admission: 'slots' },
+    {},
+  );
+  const engine = await startEngine(modelOf(), config, silentLog);
+  const told: string[] = [];
+  let words: readonly { startSamples: number; endSamples: number }[] = [];
+  await new Promise<void>((resolve, reject) => {
+    let recording: Recording | null = null;
+    const slot = engine.lease({
+      onStep: (_slot, samples) => recording?.onStep(samples),
+      onFlushed: () => recording?.onFlushed(),
+      onFault: () => reject(new Error('the stream failed')),
+    });
+    assert.ok(slot);
+    const parts = { slot, manifest: engine.model.manifest, pieces, codecPool: new CodecPool() };
+    recording = new Recording(
+      { ...parts, config: { ...DEFAULTS, partial_interval_ms: 0 } },
+      {
+        onPartial: (_id, shown, stable) => void told.push(`${joinWords(shown)} (${stable} stable)`),
+        onSegment: (segment) => {
+          words = segment.words;
+          told.push(`${segment.reason} ${joinWords(segment.words)}`);
+        },
+        onSpeech() {},
+        onRoom() {},
+        onIntakeFailed: reject,
+        onStopped: resolve,
+      },
+    );
+    const audio = spoken(2 * CHUNK, [[FRAME, 'one'], [CHUNK, 'two']]); // biome-ignore format: short
+    recording.push(bytesOf(audio));
+    recording.end('stop');
+  });
+  await engine.close();
+  assert.deepEqual(told, ['one (0 stable)', 'one two (1 stable)', 'one two (1 stable)', 'stop one two']);
+  const times = words.map((word) => [word.startSamples, word.endSamples]);
+  assert.deepEqual(times, [[FRAME, CHUNK], [CHUNK, CHUNK + FRAME]]); // biome-ignore format: short
+});
