@@ -2,7 +2,7 @@
  * The transcript of one recording: step results in, partials and final segments out. Pure bookkeeping: no clock,
  * no socket. Every decision rests on the audio's own time, so that a recording always gives the same segments.
  */
-import { PREVIEW_INTS, type ResultViews, TIME_INTS } from '../inference/layout.js';
+import type { ResultViews } from '../inference/layout.js';
 import { LIMITS } from '../limits.js';
 import type { Manifest } from '../models/manifest.js';
 import type { SegmentReason, TuningConfig } from '../protocol/types.js';
@@ -100,16 +100,16 @@ export class Transcript {
       const start = base + frame * frameSamples;
       this.takeTokens(result, frame, start);
       this.words.hear(this.endpointer.modelHears(result.vad[frame]!), start);
-      // Silence that a flush put in is no pause of the speaker's.
       // What the search held before the step it may hold until the step's end.
       const holding = this.holding || (held && frame < frames - 1);
+      // Silence that a flush put in is no pause of the speaker's.
       if (this.padSamples === 0) this.takeActivity(result, frame, start, holding);
     }
     this.maybePartial(result, base + (frames - 1) * frameSamples);
   }
 
   private holdsWords({ preview }: ResultViews): boolean {
-    for (let i = 0; i < preview.length; i += PREVIEW_INTS) if (this.words.hasText(preview[i]!)) return true;
+    for (let i = 0; i < preview.length; i += 3) if (this.words.hasText(preview[i]!)) return true;
     return false;
   }
 
@@ -117,8 +117,8 @@ export class Transcript {
     for (let i = frame * this.symbols; i < (frame + 1) * this.symbols; i++) {
       const token = result.tokens[i]!;
       if (token < 0) continue;
-      const age = Math.max(0, result.times[i * TIME_INTS] ?? 0);
-      const span = result.times[i * TIME_INTS + 1] ?? 0;
+      const age = Math.max(0, result.times[2 * i] ?? 0);
+      const span = result.times[2 * i + 1] ?? 0;
       const { frameSamples, endShiftSamples } = this.timing;
       const said = start + frameSamples + endShiftSamples;
       // However old it is: it was spoken after the one before it.
@@ -170,8 +170,7 @@ export class Transcript {
   private draft({ preview, previewLogp }: ResultViews, lastFrameStart: number): WordList {
     const draft = this.words.draft();
     for (let i = 0; i < previewLogp.length; i++) {
-      const at = i * PREVIEW_INTS;
-      draft.add(preview[at]!, previewLogp[i]!, lastFrameStart, preview[at + 1], preview[at + 2]);
+      draft.add(preview[3 * i]!, previewLogp[i]!, lastFrameStart, preview[3 * i + 1], preview[3 * i + 2]);
     }
     return draft;
   }

@@ -5,9 +5,9 @@
  * `startShiftMs`, its end the end of its last token's frame plus `endShiftMs`. Both shifts were fitted on an
  * alignment when the model was trained, and stand in its manifest: they undo the model's emission delay. A model may tell more:
  * a token's age, the frames since its sound ended, and its span, the frames from its first to its last. Then the word starts
- * with the first of them and ends with the last. A token says little about where its word ends, so the model's voice activity has the last word there: while the frames from the end on are
- * speech the end moves on, to the end of that speech plus `speechEndShiftMs`, by `MAX_TAIL_MS` at most and never into the
- * next word.
+ * with the first of them and ends with the last. A token says little about where its word ends, so the model's voice activity
+ * has the last word there: while the frames from the end on are speech the end moves on, to the end of that speech plus
+ * `speechEndShiftMs`, by `MAX_TAIL_MS` at most and never into the next word.
  *
  * Confidence. The mean log-probability of a word's tokens, as a probability p, calibrated on held-out speech:
  * sigmoid(scale · logit(p) + bias).
