@@ -124,7 +124,7 @@ export class WordList {
     }
     this.opening = false;
     // The frames after the end of a token that has an age were heard before it came.
-    this.followSpeech();
+    if (age > 0) this.followSpeech();
     return true;
   }
 
