@@ -56,6 +56,7 @@ export class Slot implements SampleSink {
   /** Where the audio before the flush ends; −1: no flush under way. */
   private flushAt = -1;
   private flushSteps = 0;
+  private flushCut = false;
   private flushAskedMs = 0;
 
   /** The hotwords that the lane reads, and those that the next step shall find there. */
@@ -131,6 +132,7 @@ export class Slot implements SampleSink {
     this.read = 0;
     this.flushAt = -1;
     this.flushSteps = 0;
+    this.flushCut = false;
     this.failures = 0;
     this.header[FRESH] = 1;
     this.setHotwords(NO_HOTWORDS);
@@ -152,6 +154,13 @@ export class Slot implements SampleSink {
     this.flushSteps = Math.ceil((this.written - this.read + silenceSamples) / this.chunkSamples);
     if (this.flushSteps === 0) this.finishFlush();
     else this.onReady(this);
+  }
+
+  /** Ends the flush under way with the step that the tenant is told of now. */
+  cutFlush(): void {
+    if (this.flushSteps === 0 || this.available() > 0) return;
+    this.flushSteps = 0;
+    this.flushCut = true;
   }
 
   /** Called by the batcher before a step: tells the lane what to take. */
@@ -181,11 +190,12 @@ export class Slot implements SampleSink {
     // Counted before the tenant is told: it may ask for a flush now, to which this step does not belong.
     const flushed = this.flushSteps > 0 && --this.flushSteps === 0;
     this.owner?.onStep(this, valid);
-    if (flushed && generation === this.generation) this.finishFlush();
+    if ((flushed || this.flushCut) && generation === this.generation) this.finishFlush();
   }
 
   private finishFlush(): void {
     this.flushAt = -1;
+    this.flushCut = false;
     this.owner?.onFlushed(this);
   }
 }

@@ -63,6 +63,8 @@ const fields = z.object({
   }),
   /** Tokens that the graph found and has not said that it shows at most, where `outputs.preview` names that output. */
   previewTokens: positive.max(64).optional(),
+  /** Silence after which a flush is over as soon as the preview is empty; flushMs at the latest, which is also the default. */
+  previewFlushMs: z.number().min(0).max(5_000).optional(),
   state: z.array(stateTensor).max(64),
   /** Word start = first token's first frame + startShiftMs; word end = end of the last token's last frame + endShiftMs, or,
    * with speechEndShiftMs, the end of the speech from there on plus that. */

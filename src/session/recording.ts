@@ -116,6 +116,7 @@ export class Recording {
   /** A step was committed: its result is in the slot. */
   onStep(audioSamples: number): void {
     this.transcript.step(this.slot.result, audioSamples);
+    if (this.flushing !== null && this.transcript.settled) this.slot.cutFlush();
     this.intake.resume();
   }
 

@@ -45,6 +45,7 @@ export class Transcript {
   private readonly rules = { vadThreshold: null as number | null, silenceSamples: 0 };
   private readonly timing: TokenTiming;
   private readonly symbols: number;
+  private readonly settlingSamples: number;
   private readonly chunkSamples: number;
   private readonly listener: TranscriptListener;
   private tuning: Tuning;
@@ -60,6 +61,7 @@ export class Transcript {
   constructor(manifest: Manifest, pieces: readonly Piece[], tuning: Tuning, listener: TranscriptListener) {
     this.timing = tokenTiming(manifest);
     this.symbols = manifest.symbolsPerFrame;
+    this.settlingSamples = seconds((manifest.previewFlushMs ?? Number.POSITIVE_INFINITY) / 1000);
     this.chunkSamples = manifest.chunkSamples;
     this.words = new WordList(pieces, this.timing);
     this.endpointer = new Endpointer(this.rules, manifest.vadThreshold);
@@ -78,6 +80,11 @@ export class Transcript {
   /** `final_transcript`: all segments joined by one space. */
   get text(): string {
     return this.texts.join(' ');
+  }
+
+  /** So much silence of a flush was heard that a word not even in the preview will not come. */
+  get settled(): boolean {
+    return !this.holding && this.padSamples >= this.settlingSamples;
   }
 
   get speaking(): boolean {

@@ -3,22 +3,28 @@ import { test } from 'node:test';
 import { CodecPool } from '../../src/audio/codec-pool.js';
 import type { Slot, SlotOwner } from '../../src/inference/stream-table.js';
 import { LIMITS } from '../../src/limits.js';
+import type { Manifest } from '../../src/models/manifest.js';
 import type { RecordingConfig } from '../../src/protocol/types.js';
 import { Recording, type RecordingListener } from '../../src/session/recording.js';
 import type { Segment } from '../../src/transcript/transcript.js';
 import { joinWords } from '../../src/transcript/words.js';
 import { FakeEngine } from '../helpers/fake-engine.js';
-import { bytesOf, CHUNK, pieces, spoken } from '../helpers/fake-model.js';
+import { bytesOf, CHUNK, pieces, spoken, WITH_PREVIEW } from '../helpers/fake-model.js';
 import { DEFAULTS } from '../helpers/fake-session.js';
 
 /** A recording on a slot of its own, and everything it says. */
 class Studio implements SlotOwner, RecordingListener {
-  readonly engine = new FakeEngine({ slots: 1, ringSeconds: 1 });
+  readonly engine: FakeEngine;
   readonly said: string[] = [];
   readonly recording: Recording;
   readonly slot: Slot;
 
-  constructor(config: Partial<RecordingConfig> = {}, pool?: (engine: FakeEngine) => CodecPool) {
+  constructor(
+    config: Partial<RecordingConfig> = {},
+    pool?: (engine: FakeEngine) => CodecPool,
+    changes: Partial<Manifest> = {},
+  ) {
+    this.engine = new FakeEngine({ slots: 1, ringSeconds: 1, manifest: changes });
     const slot = this.engine.lease(this);
     assert.ok(slot);
     this.slot = slot;
@@ -65,6 +71,22 @@ test('an end runs what is left and is told once', async () => {
   studio.recording.end('stop');
   await studio.engine.settle();
   assert.deepEqual(studio.said, ['stop one', 'stopped']);
+});
+
+test('a flush is over when the preview is empty and it had its silence, not before', async () => {
+  const chunkMs = (1000 * CHUNK) / LIMITS.sampleRateHz;
+  const steps = async (changes: Partial<Manifest>): Promise<number> => {
+    const studio = new Studio({}, undefined, { flushMs: 8 * chunkMs, ...WITH_PREVIEW, ...changes });
+    studio.push(CHUNK, 'hello');
+    studio.recording.end('stop');
+    await studio.engine.settle();
+    assert.deepEqual(studio.said, ['stop hello', 'stopped']);
+    return studio.engine.stats.steps;
+  };
+  // One of audio, which leaves the word in the preview, and one that says it.
+  assert.equal(await steps({ previewFlushMs: 0 }), 2);
+  assert.equal(await steps({ previewFlushMs: 3 * chunkMs }), 4);
+  assert.equal(await steps({}), 9);
 });
 
 test('an end waits for the finalizes before it', async () => {
