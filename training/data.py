@@ -8,13 +8,13 @@ from queue import Queue
 import numpy as np
 import torch
 
-from common import CHUNK_SAMPLES, SAMPLE_RATE
+from common import CHUNK_SAMPLES, SAMPLE_RATE, SLOTS
 
 FRAME = 800                          # samples a 50 ms frame
 MIN_PSEUDO_LOGP = -0.30              # pseudo-labels below this mean token log-probability are dropped
 
 
-def load_rows(corpus, pieces, pseudo_path, isolated=.25):
+def load_rows(corpus, lexicon, pseudo_path, isolated=.25):
     """Train rows with token ids, pseudo-labelled rows among them. Of the 2600 isolated words of one speaker a share is kept:
     they teach little that sentences do not."""
     chooser = random.Random(11)
@@ -27,8 +27,8 @@ def load_rows(corpus, pieces, pseudo_path, isolated=.25):
             if label["logp"] > MIN_PSEUDO_LOGP and words and label["id"] in by_id and len(words) / label["seconds"] < 5:
                 rows.append(dict(by_id[label["id"]], text=label["text"]))
     for row in rows:
-        row["tokens"] = pieces.encode(row["text"])
-    return [row for row in rows if row["samples"] < 14 * SAMPLE_RATE and row["samples"] / FRAME > len(row["tokens"]) + 2]
+        row["tokens"] = lexicon.encode(row["text"])
+    return [row for row in rows if row["tokens"] and row["samples"] < 14 * SAMPLE_RATE and SLOTS * row["samples"] / FRAME > 1.3 * len(row["tokens"]) + 2]
 
 
 def noise_bank(corpus, rows, rng, seconds=240):

@@ -99,7 +99,7 @@ def main():
             with open(args.keep, "a") as file:
                 for row, result in zip(rows, found):
                     file.write(json.dumps(dict(id=row["id"], split=args.split, tokens=result.tokens, frames=result.frames,
-                                               steps=result.steps, logps=[round(value, 4) for value in result.logps],
+                                               steps=result.steps, shown=result.shown, logps=[round(value, 4) for value in result.logps],
                                                speech=[round(value, 2) for value in result.speech])) + "\n")
         print(f"\n{args.split}, {name}\n{table(results[name])}", flush=True)
         if level is None:

@@ -14,18 +14,19 @@ import warnings
 
 import numpy as np
 import onnx
-import sentencepiece
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from common import BLANK_PIECE, CHUNK_SAMPLES, Corpus, FRAMES_PER_CHUNK, SYMBOLS_PER_FRAME
-from model import BEAM, BLOCKS, CACHE, DELAY, FIELDS, HEAD_DIM, HEADS, LOOKAHEAD_CHUNKS, Language, Model, SMALL_STATE
+from common import BLANK_PIECE, CHUNK_SAMPLES, Corpus, FRAMES_PER_CHUNK, SLOTS, SYMBOLS_PER_FRAME
+from model import BLOCKS, CACHE, HEAD_DIM, HEADS, LOOKAHEAD_CHUNKS, Model, SMALL_STATE
+from search import BEAM, INT_STATE, QUEUE, Words
 
 CACHES = tuple(f"{kind}{block}" for block in range(1, 1 + BLOCKS) for kind in ("keys", "values"))
 STATES = ("small", *CACHES, "last")
 INPUTS = ("pcm",) + STATES + ("hotwords",)
 HOTWORD_EDGES = 128
-OUTPUTS = ("tokens", "logp", "vad") + tuple(name + "_next" for name in STATES)
+WORD_START = "\u2581"
+OUTPUTS = ("tokens", "logp", "times", "preview", "preview_logp", "vad") + tuple(name + "_next" for name in STATES)
 
 
 class Step(torch.nn.Module):
@@ -35,20 +36,20 @@ class Step(torch.nn.Module):
 
     def forward(self, pcm, small, *rest):
         *caches, last, hotwords = rest
-        tokens, logps, vad, small, caches, last = self.model.step(pcm, small, caches, last, hotwords)
-        return tokens.int(), logps, vad, small, *caches, last.int()
+        tokens, logps, times, preview, preview_logps, vad, small, caches, last = self.model.step(pcm, small, caches, last, hotwords)
+        return tokens.int(), logps, times.int(), preview.int(), preview_logps, vad, small, *caches, last.int()
 
 
-def load_model(path, blank_penalty=0., language=0., bonus=0.):
-    """Checkpoint -> Model in eval mode, weights rounded to fp16, the penalty inside the joiner's bias, the n-gram (if the
-    checkpoint has one) with its weight and the bonus of a token."""
-    checkpoint = torch.load(path, map_location="cpu")
-    model = Model(checkpoint["pieces"])
+def load_model(path, words, blank_penalty=0., language=0., bonus=0.):
+    """Checkpoint and tables of words.py -> Model in eval mode, weights rounded to fp16, the penalty inside the joiner's bias, the
+    trigram with its weight and the bonus of a word; the words by number."""
+    checkpoint, found = torch.load(path, map_location="cpu"), torch.load(words)
+    model = Model()
     model.load_state_dict({name: value.half().float() for name, value in checkpoint.get("mean", checkpoint["model"]).items()})
     with torch.no_grad():
         model.joiner_out.bias[0] -= blank_penalty
-    model.language = Language(checkpoint["pieces"], **checkpoint.get("language", {}), weight=language, bonus=bonus)
-    return model.eval()
+    model.words = Words(found["tables"], language, bonus)
+    return model.eval(), found["words"]
 
 
 def trace(model, path):
@@ -109,11 +110,38 @@ def halve_weights(graph, at_least=1024):
     graph.node.extend(nodes)
 
 
+def drop_rank_tests(graph):
+    """The exporter puts an If before and after each scatter, for scalars; there are none. What remains is the branch that changes nothing."""
+    renamed, kept = {}, []
+    for node in graph.node:
+        for i, name in enumerate(node.input):
+            node.input[i] = renamed.get(name, name)
+        if node.op_type == "If":
+            branch = next(attribute.g for attribute in node.attribute if attribute.name == "else_branch")
+            same = {inner.output[0]: inner.input[0] for inner in branch.node if inner.op_type == "Identity"}
+            for outer, inner in zip(node.output, branch.output):
+                renamed[outer] = renamed.get(same[inner.name], same[inner.name])
+        else:
+            kept.append(node)
+    del graph.node[:]
+    graph.node.extend(kept)
+
+
+def shorten_marks(graph, marks):
+    """The trigram's marks fit 16 bits without a sign, a type that PyTorch's indexing lacks."""
+    constants = [node.attribute[0].t for node in graph.node if node.op_type == "Constant"]
+    for table in [*graph.initializer, *constants]:
+        if list(table.dims) == list(marks.shape) and table.data_type == TensorProto.INT32 and np.array_equal(numpy_helper.to_array(table), marks):
+            table.CopyFrom(numpy_helper.from_array(marks.astype(np.uint16), table.name))
+
+
 def write_graph(model, path):
     exported = trace(model, path)
+    drop_rank_tests(exported.graph)
     fold_transposes(exported.graph)
     drop_duplicates(exported.graph)
     halve_weights(exported.graph)
+    shorten_marks(exported.graph, model.words.marks.numpy())
     del exported.graph.value_info[:]        # the exporter's guesses, some of them wrong
     onnx.checker.check_model(exported)
     onnx.save(exported, path)
@@ -121,7 +149,7 @@ def write_graph(model, path):
 
 
 def state_layout():
-    shapes = [[SMALL_STATE]] + [[HEADS, CACHE, HEAD_DIM]] * (2 * BLOCKS) + [[BEAM * (FIELDS + DELAY)]]
+    shapes = [[SMALL_STATE]] + [[HEADS, CACHE, HEAD_DIM]] * (2 * BLOCKS) + [[BEAM * INT_STATE]]
     types = ["float32"] + ["float16"] * len(CACHES) + ["int32"]
     return [dict(input=name, output=name + "_next", type=kind, shape=shape) for name, kind, shape in zip(STATES, types, shapes)]
 
@@ -129,9 +157,10 @@ def state_layout():
 def write_manifest(out, extra):
     base = dict(
         schema=1, name=os.path.basename(os.path.abspath(out)), version="1.0.0", language="en", description="", licence="",
-        provenance="", sampleRate=16000, chunkSamples=CHUNK_SAMPLES, framesPerChunk=FRAMES_PER_CHUNK,
-        symbolsPerFrame=SYMBOLS_PER_FRAME, lookaheadMs=100 * LOOKAHEAD_CHUNKS, flushMs=300, graph="model.onnx",
-        tokens="tokens.txt", blank=0, inputs=dict(audio="pcm", hotwords="hotwords"), outputs=dict(tokens="tokens", logp="logp", vad="vad"),
+        provenance="", sampleRate=16000, chunkSamples=CHUNK_SAMPLES, framesPerChunk=FRAMES_PER_CHUNK * SLOTS,
+        symbolsPerFrame=SYMBOLS_PER_FRAME, lookaheadMs=100 * LOOKAHEAD_CHUNKS, flushMs=900, graph="model.onnx",
+        tokens="tokens.txt", blank=0, inputs=dict(audio="pcm", hotwords="hotwords"), outputs=dict(tokens="tokens", logp="logp", times="times", preview="preview", previewLogp="preview_logp", vad="vad"),
+        previewTokens=QUEUE, previewFlushMs=500,
         hotwordEdges=HOTWORD_EDGES, state=state_layout(), timing=dict(startShiftMs=-100, endShiftMs=-100, speechEndShiftMs=0), confidence=dict(scale=1.0, bias=0.0))
     base.update(extra)
     base["files"] = []
@@ -166,7 +195,8 @@ def torch_tokens(model, wave, flush):
     wave, state, tokens = torch.from_numpy(np.pad(wave, (0, flush))), Model.empty_state(1), []
     for start in range(0, len(wave), CHUNK_SAMPLES):
         chunk = wave[start:start + CHUNK_SAMPLES]
-        found, _, _, *state = model.step(torch.nn.functional.pad(chunk, (0, CHUNK_SAMPLES - len(chunk)))[None], *state)
+        found, *_, small, caches, last = model.step(torch.nn.functional.pad(chunk, (0, CHUNK_SAMPLES - len(chunk)))[None], *state)
+        state = small, caches, last
         tokens += [int(t) for t in found[0] if t >= 0]
     return tokens
 
@@ -176,9 +206,10 @@ def main():
     parser.add_argument("--work", required=True)
     parser.add_argument("--checkpoint", required=True)
     parser.add_argument("--out", required=True)
+    parser.add_argument("--words", required=True, help="tables of words.py")
     parser.add_argument("--blank-penalty", type=float, default=0.)
-    parser.add_argument("--language", type=float, default=0.3, help="weight of the n-gram, where the checkpoint has one")
-    parser.add_argument("--bonus", type=float, default=1.5, help="what a token earns in the search")
+    parser.add_argument("--language", type=float, default=.6, help="weight of the trigram")
+    parser.add_argument("--bonus", type=float, default=0., help="what a word earns in the search")
     parser.add_argument("--fields", nargs="*", default=["card.json"], help="JSON files whose fields override the manifest's defaults")
     parser.add_argument("--manifest-only", action="store_true", help="keep the graph; rewrite manifest.json")
     args = parser.parse_args()
@@ -191,12 +222,11 @@ def main():
         write_manifest(args.out, fields)
         return
     torch.set_num_threads(1)
-    model = load_model(args.checkpoint, args.blank_penalty, args.language, args.bonus)
+    model, words = load_model(args.checkpoint, args.words, args.blank_penalty, args.language, args.bonus)
     nodes = write_graph(model, os.path.join(args.out, "model.onnx"))
-    pieces = sentencepiece.SentencePieceProcessor(model_file=f"{args.work}/bpe.model")
     with open(os.path.join(args.out, "tokens.txt"), "w") as file:
-        for i in range(pieces.get_piece_size()):
-            file.write(f"{BLANK_PIECE if i == 0 else pieces.id_to_piece(i)} {i}\n")
+        for i, word in enumerate(words):
+            file.write(f"{BLANK_PIECE if i == 0 else WORD_START + word} {i}\n")
     write_manifest(args.out, fields)
     size = os.path.getsize(os.path.join(args.out, "model.onnx")) / 1e6
     print(f"{size:.1f} MB, {nodes} nodes, {sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters")

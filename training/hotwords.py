@@ -3,22 +3,23 @@
     python hotwords.py --work $WORK_DIR/data --model ../models/en-tiny-streaming [--boosts 0 1 2 3]
 
 A clip's list holds its own words that occur at most `--rare` times in the training texts (those to be found), and as many
-words again and five more of other clips (which must not appear). Boost 0 is the search without hotwords.
+words again and five more of other clips (which must not appear). Words that the model's vocabulary lacks are in no list: the
+search cannot say them. Boosts are in nats a word piece, for search.PIECES of which a word counts; 0 is the search without hotwords.
 """
 import argparse
 import random
 from collections import Counter
 
 import numpy as np
-import sentencepiece
 
 from calibrate import match
 from common import Corpus, edit_counts
+from export import WORD_START
 from streaming import Recogniser
 
 
 def edges(phrases, boost, room):
-    """Piece ids of each phrase -> (room, 5) int32, as src/inference/hotwords.ts makes them."""
+    """Word numbers of each phrase -> (room, 5) int32, as src/inference/hotwords.ts makes them."""
     tree, table, nodes = {}, [], 0
     for ids in phrases:
         node = tree
@@ -50,17 +51,17 @@ def main():
     parser.add_argument("--rare", type=int, default=8)
     args = parser.parse_args()
     corpus, graph = Corpus(args.work), Recogniser(args.model)
-    pieces, chooser = sentencepiece.SentencePieceProcessor(model_file=f"{args.work}/bpe.model"), random.Random(1)
+    numbers, chooser = {piece[1:]: i for i, piece in enumerate(graph.pieces) if piece.startswith(WORD_START)}, random.Random(1)
     known = Counter(word for row in corpus.split("train") for word in row["text"].split())
     rows = [row for row in corpus.split("dev") if row["source"] != "robotutor_words"]
-    wanted = [[word for word in row["text"].split() if len(word) > 4 and known[word] <= args.rare] for row in rows]
+    wanted = [[word for word in row["text"].split() if len(word) > 4 and known[word] <= args.rare and word in numbers] for row in rows]
     chosen = [i for i, words in enumerate(wanted) if words]
     rows, wanted = [rows[i] for i in chosen], [wanted[i] for i in chosen]
     every = sorted({word for words in wanted for word in words})
     others = [chooser.sample([word for word in every if word not in row["text"].split()], len(words) + 5) for row, words in zip(rows, wanted)]
     waves = [corpus.wave(row) for row in rows]
     for boost in args.boosts:
-        lists = [edges([pieces.encode(word) for word in words + false], boost, graph.manifest["hotwordEdges"]) if boost
+        lists = [edges([[numbers[word]] for word in words + false], boost, graph.manifest["hotwordEdges"]) if boost
                  else graph.no_hotwords(1)[0] for words, false in zip(wanted, others)]
         found = heard = wrong = errors = words = 0
         for row, mine, false, result in zip(rows, wanted, others, graph.transcribe(waves, 32, lists)):

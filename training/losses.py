@@ -13,7 +13,7 @@ same with bounds from a trivial joiner). Inside the band the sum over paths is e
 import torch
 import torch.nn.functional as F
 
-from common import BLANK
+from common import BLANK, SLOTS
 
 BAND, BEHIND = 6, 3
 IMPOSSIBLE = -1e30
@@ -126,11 +126,10 @@ class _BandSum(torch.autograd.Function):
 
 def transducer_loss(model, encoded, frames, targets, lengths, first, fast_emit=.01):
     """encoded (B, T, 384); first from ctc_align -> (B,) negative log-likelihoods."""
-    batch, total, _ = encoded.shape
+    batch, total = encoded.shape[0], encoded.shape[1] * SLOTS
     start = band_starts(first, total, lengths)
     shift = torch.cat([start[:, :1], start[:, 1:] - start[:, :-1]], 1)
-    history = torch.cat([targets.new_full((batch, 2), BLANK), targets], 1)
-    predicted = model.predict(history[:, 1:], history[:, :-1])                       # (B, U + 1, J)
+    predicted = model.predict(torch.cat([targets.new_full((batch, 1), BLANK), targets], 1))      # (B, U + 1, J)
     position = (start[..., None] + torch.arange(BAND, device=start.device)).clamp(max=targets.shape[1])
     rows = torch.arange(batch, device=start.device)[:, None, None]
     logits = model.join(model.project(encoded)[:, :, None], predicted[rows, position])

@@ -2,8 +2,7 @@
 
     python prepare.py --data $DATA_DIR --out $WORK_DIR/data
 
-Writes `pcm.i16` (16 kHz mono, clips back to back), `index.jsonl` (manifest rows plus `offset` and `samples`)
-and `bpe.model` (sentencepiece, trained on the train texts alone).
+Writes `pcm.i16` (16 kHz mono, clips back to back) and `index.jsonl` (manifest rows plus `offset` and `samples`).
 """
 import argparse
 import json
@@ -14,7 +13,7 @@ from itertools import groupby
 
 import numpy as np
 
-from common import SAMPLE_RATE, BLANK_PIECE
+from common import SAMPLE_RATE
 
 
 def decode(path):
@@ -45,25 +44,15 @@ def cut_shards(data, out, rows):
     return offset
 
 
-def train_pieces(out, rows, pieces):
-    import sentencepiece
-    texts = [row["text"] for row in rows if row["split"] == "train"]
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(texts), model_prefix=f"{out}/bpe", vocab_size=pieces, model_type="bpe",
-        character_coverage=1.0, unk_id=0, unk_piece=BLANK_PIECE, bos_id=-1, eos_id=-1, normalization_rule_name="identity")
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default=os.environ.get("DATA_DIR", "../shared/data"))
     parser.add_argument("--out", required=True)
-    parser.add_argument("--pieces", type=int, default=500, help="size of the output vocabulary, blank included")
     args = parser.parse_args()
     os.makedirs(args.out, exist_ok=True)
     rows = read_rows(args.data)
     samples = cut_shards(args.data, args.out, rows)
-    train_pieces(args.out, rows, args.pieces)
-    print(f"{len(rows)} clips, {samples / SAMPLE_RATE / 3600:.2f} h, {args.pieces} pieces")
+    print(f"{len(rows)} clips, {samples / SAMPLE_RATE / 3600:.2f} h")
 
 
 if __name__ == "__main__":

@@ -10,10 +10,12 @@ import onnxruntime
 @dataclass
 class Result:
     tokens: list = field(default_factory=list)
-    frames: list = field(default_factory=list)       # output frame of each token, counted from the stream's start
+    frames: list = field(default_factory=list)       # [first, last] output frame of each token, counted from the stream's start
     logps: list = field(default_factory=list)
-    steps: list = field(default_factory=list)        # step that emitted each token
+    steps: list = field(default_factory=list)        # step that said each token for good
+    shown: list = field(default_factory=list)        # step that showed it first and never took it back
     speech: list = field(default_factory=list)       # speech probability of each output frame
+    seen: list = field(default_factory=list)         # (token, step), of those said and those in the last preview
 
 
 def read_pieces(folder):
@@ -39,17 +41,26 @@ class Recogniser:
         return np.zeros((batch, self.manifest["hotwordEdges"], 5), np.int32)
 
     def step(self, audio, state, hotwords=None):
-        """audio (B, chunk) float32, hotwords (B, edges, 5) int32 or nothing -> tokens (B, n), logp (B, n), vad (B, frames), next state."""
-        names = [self.manifest["outputs"][key] for key in ("tokens", "logp", "vad")]
+        """audio (B, chunk) float32, hotwords (B, edges, 5) int32 or nothing -> tokens (B, n), logp (B, n),
+        times (B, n, 2), preview (B, p, 3), vad (B, frames), next state."""
+        names = [self.manifest["outputs"][key] for key in ("tokens", "logp", "times", "preview", "vad")]
         outputs = [item["output"] for item in self.manifest["state"]]
         feeds = {self.manifest["inputs"]["audio"]: audio, **state}
         if "hotwordEdges" in self.manifest:
             feeds[self.manifest["inputs"]["hotwords"]] = self.no_hotwords(len(audio)) if hotwords is None else hotwords
         values = self.session.run(names + outputs, feeds)
-        return *values[:3], {item["input"]: value for item, value in zip(self.manifest["state"], values[3:])}
+        return *values[:len(names)], {item["input"]: value for item, value in zip(self.manifest["state"], values[len(names):])}
 
     def text(self, tokens):
         return "".join(self.pieces[token] for token in tokens).replace("\u2581", " ").strip()
+
+    @staticmethod
+    def show(result, preview, step):
+        """Keeps of each token, said or previewed, since which step it has been there."""
+        now = result.tokens + [int(token) for token in preview if token >= 0]
+        same = next((i for i, (a, (b, _)) in enumerate(zip(now, result.seen)) if a != b), min(len(now), len(result.seen)))
+        result.seen = result.seen[:same] + [(token, step) for token in now[same:]]
+        result.shown = [since for _, since in result.seen[:len(result.tokens)]]
 
     def transcribe(self, waves, batch=1, hotwords=None):
         """Waves of float32 -1..1, `batch` streams at a time, each followed by flushMs and lookaheadMs of zeros -> Results. hotwords: for
@@ -70,7 +81,7 @@ class Recogniser:
             if not any(slots):
                 return results
             wanted = None if hotwords is None else np.stack([hotwords[slot[0]] if slot else hotwords[0] * 0 for slot in slots])
-            tokens, logps, speech, state = self.step(audio, state, wanted)
+            tokens, logps, times, preview, speech, state = self.step(audio, state, wanted)
             for b in range(batch):
                 if slots[b]:
                     clip, at = slots[b]
@@ -78,8 +89,10 @@ class Recogniser:
                     for j in np.nonzero(tokens[b] >= 0)[0]:
                         result.tokens.append(int(tokens[b, j]))
                         result.logps.append(float(logps[b, j]))
-                        result.frames.append(at * self.per_chunk + int(j) // self.symbols)
+                        last = at * self.per_chunk + int(j) // self.symbols - int(times[b, j, 0])
+                        result.frames.append([last - int(times[b, j, 1]), last])
                         result.steps.append(at)
+                    self.show(result, preview[b, :, 0], at)
                     result.speech += speech[b].tolist()
                     done = (at + 1) * self.chunk >= len(waves[clip]) + self.flush_samples
                     slots[b] = None if done else (clip, at + 1)

@@ -20,19 +20,19 @@ import random
 import time
 
 import numpy as np
-import sentencepiece
 import torch
 import torch.nn.functional as F
 from torch import distributed
 
 import acoustic
-from common import BLANK, CHUNK_SAMPLES, Corpus, SAMPLE_RATE, edit_counts
+from common import BLANK, CHUNK_SAMPLES, Corpus, SAMPLE_RATE, SLOTS, edit_counts
 from data import Batches, load_rows
+from lexicon import Lexicon
 from losses import ctc_align, ctc_loss, transducer_loss
 from model import Model, greedy
 
 WARMUP_STEPS = 40
-FRESH = ("join_ear.", "ctc.", "vad.", "encoder_out.", "embed.", "predictor_out.", "joiner_out.")
+FRESH = ("ctc.", "vad.", "encoder_out.", "embed.", "predictor_out.", "joiner_out.")
 
 
 def parse():
@@ -80,7 +80,7 @@ def groups(model, args):
     for name, weight in model.named_parameters():
         if not weight.requires_grad:
             continue
-        fresh = any(name.startswith(key) for key in FRESH) or ".bias" in name and weight.dim() == 2
+        fresh = any(name.startswith(key) for key in FRESH)
         parts.setdefault((fresh, weight.dim() > 1), []).append(weight)
     return [dict(params=weights, lr=0., peak=args.fresh_lr if fresh else args.lr, weight_decay=.01 if matrix else 0.)
             for (fresh, matrix), weights in parts.items()]
@@ -110,21 +110,21 @@ def losses(model, batch, args, progress, step, generator, heads_only=False):
     encoded = encoded.float()
     encoded = encoded.detach() if heads_only else encoded
     total_tokens = lengths.sum().clamp(min=1)
-    logp = model.ctc(encoded).log_softmax(-1)
-    out["ctc"] = ctc_loss(logp, frames, batch["tokens"], lengths, args.early).sum() / total_tokens
+    logp, slots = model.labels(encoded).log_softmax(-1), SLOTS * frames
+    out["ctc"] = ctc_loss(logp, slots, batch["tokens"], lengths, args.early).sum() / total_tokens
     if progress >= args.rnnt_from and step % args.rnnt_every == 0:
-        first = ctc_align(logp.detach(), frames, batch["tokens"], lengths)
+        first = ctc_align(logp.detach(), slots, batch["tokens"], lengths)
         heard = encoded if progress >= args.rnnt_joins else encoded.detach()     # a weak encoder is harmed by a raw joiner
-        out["rnnt"] = transducer_loss(model, heard, frames, batch["tokens"], lengths, first, args.fast_emit).sum() / total_tokens
+        out["rnnt"] = transducer_loss(model, heard, slots, batch["tokens"], lengths, first, args.fast_emit).sum() / total_tokens
     inside = torch.arange(encoded.shape[1], device=frames.device)[None] < frames[:, None]
     out["speech"] = F.binary_cross_entropy_with_logits(model.vad(encoded)[..., 0], batch["speech"], weight=inside.float())
     return out
 
 
 @torch.no_grad()
-def dev_errors(model, corpus, pieces, count, device):
-    """(transducer, CTC) word error rates in per cent on a fixed sample of dev clips."""
-    rows = corpus.split("dev")
+def dev_errors(model, corpus, lexicon, count, device):
+    """(transducer, CTC) phone error rates in per cent on a fixed sample of dev clips."""
+    rows = [row for row in corpus.split("dev") if lexicon.encode(row["text"])]
     random.Random(5).shuffle(rows)
     errors, words = [0, 0], 0
     rows = sorted(rows[:count], key=lambda row: row["samples"])
@@ -134,12 +134,12 @@ def dev_errors(model, corpus, pieces, count, device):
         wave = torch.zeros(len(part), max(chunks) * 1600)
         for i, row in enumerate(part):
             wave[i, 1600:1600 + row["samples"]] = torch.from_numpy(corpus.wave(row))
-        encoded, frames = model.encode(wave.to(device)).float(), torch.tensor(chunks, device=device) * 2
-        best = model.ctc(encoded).argmax(-1).cpu()
+        encoded, frames = model.encode(wave.to(device)).float(), torch.tensor(chunks, device=device) * 2 * SLOTS
+        best = model.labels(encoded).argmax(-1).cpu()
         for i, tokens in enumerate(greedy(model, encoded, frames)):
             path = torch.unique_consecutive(best[i, :frames[i]]).tolist()
             for kind, ids in enumerate((tokens, [p for p in path if p != BLANK])):
-                wrong, n = edit_counts(part[i]["text"], pieces.decode(ids))
+                wrong, n = edit_counts(" ".join(map(str, lexicon.encode(part[i]["text"]))), " ".join(map(str, ids)))
                 errors[kind] += wrong
             words += n
     return [100 * e / words for e in errors]
@@ -178,7 +178,7 @@ class Mean:
 
 
 def save(path, model, optimiser, state, mean):
-    torch.save(dict(model=model.state_dict(), mean=mean.state_dict(model), pieces=model.pieces, optimiser=optimiser.state_dict(), **state), path + ".part")
+    torch.save(dict(model=model.state_dict(), mean=mean.state_dict(model), optimiser=optimiser.state_dict(), **state), path + ".part")
     os.replace(path + ".part", path)
 
 
@@ -189,13 +189,13 @@ def main():
         distributed.init_process_group("gloo")
     torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
-    corpus, pieces = Corpus(args.work), sentencepiece.SentencePieceProcessor(model_file=f"{args.work}/bpe.model")
-    rows = load_rows(corpus, pieces, args.pseudo)
+    corpus, lexicon = Corpus(args.work), Lexicon(f"{args.work}/lexicon.txt")
+    rows = load_rows(corpus, lexicon, args.pseudo)
     if args.only:
         wanted = set(open(args.only).read().split())
         rows = [row for row in rows if row["id"] in wanted]
     print(f"{len(rows)} clips, {sum(row['samples'] for row in rows) / SAMPLE_RATE / 3600:.2f} h", flush=True)
-    model = Model(pieces.get_piece_size()).to(args.device)
+    model = Model().to(args.device)
     resume = args.resume and os.path.exists(args.out)
     checkpoint = torch.load(args.out if resume else args.start, map_location=args.device)
     model.load_state_dict(checkpoint["model"])
@@ -246,17 +246,17 @@ def main():
                 continue
             trained = {name: value.clone() for name, value in model.state_dict().items()}
             model.load_state_dict(running.state_dict(model))
-            rnnt, ctc = dev_errors(model, corpus, pieces, args.dev, args.device)
+            rnnt, ctc = dev_errors(model, corpus, lexicon, args.dev, args.device)
             model.load_state_dict(trained)
-            print(f"dev word errors: transducer {rnnt:.1f} %, CTC {ctc:.1f} %", flush=True)
+            print(f"dev phone errors: transducer {rnnt:.1f} %, CTC {ctc:.1f} %", flush=True)
             log.write(json.dumps(dict(state, rnnt=rnnt, ctc=ctc)) + "\n")
             log.flush()
     if rank:
         return
     save(args.out, model, optimiser, state, running)
     model.load_state_dict(running.state_dict(model))
-    rnnt, ctc = dev_errors(model, corpus, pieces, 10 ** 6, args.device)
-    print(f"end of leg after {state['hours']:.2f} h, dev word errors: transducer {rnnt:.1f} %, CTC {ctc:.1f} %", flush=True)
+    rnnt, ctc = dev_errors(model, corpus, lexicon, 10 ** 6, args.device)
+    print(f"end of leg after {state['hours']:.2f} h, dev phone errors: transducer {rnnt:.1f} %, CTC {ctc:.1f} %", flush=True)
     log.write(json.dumps(dict(state, rnnt=rnnt, ctc=ctc, full_dev=True)) + "\n")
 
 

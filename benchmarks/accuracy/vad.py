@@ -56,7 +56,7 @@ def by_model(folder):
     late = graph.manifest["lookaheadMs"] // 50
 
     def run(wave):
-        speech = np.array(graph.transcribe([wave])[0].speech)
+        speech = np.array(graph.transcribe([wave])[0].speech)[::graph.per_chunk * FRAME // graph.chunk]
         return speech[late:late + len(wave) // FRAME]      # output frame k + late answers for audio frame k
 
     return run

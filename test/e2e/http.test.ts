@@ -130,8 +130,8 @@ test('an upload listens for hotwords, and says which of them it cannot', async (
     const response = await fetch(`${live.http}/transcribe/file${query}`, { method: 'POST', body: wav });
     return { status: response.status, body: (await response.json()) as Record<string, never> };
   };
-  const { body } = await post('?hotwords=zanzibar:20&hotwords=%C3%A9t%C3%A9&silence_duration=1');
-  assert.match(body.text!, /zanzibar/);
+  const { body } = await post('?hotwords=olde:20&hotwords=%C3%A9t%C3%A9&silence_duration=1');
+  assert.match(body.text!, /\bolde\b/);
   assert.deepEqual(uploadResultSchema.parse(body).warnings.length, 1);
   assert.match(JSON.stringify(body.warnings), /NOT_SUPPORTED.*hotwords\.1 is left out/);
   const refused = await post('?silence_duration=soon');

@@ -1,0 +1,107 @@
+"""Words and their phones: the labels of the transducer, and what the search may say.
+
+    fstprint HCLr.fst > hclr.txt; fstprint --save_isymbols=words.syms Gr.fst > gr.txt
+    python lexicon.py --vosk model-en-us --graph hclr.txt --symbols words.syms [--dictionary cmudict-en-us.dict] --out $WORK_DIR/data/lexicon.txt
+
+Takes the pronunciations out of the decoding graph of Vosk's small English model (README.md says how to print it). The dictionary, Debian's
+pocketsphinx-en-us, says which of several pronunciations training takes for a word; without it the one with the fewest IH.
+"""
+import argparse
+import struct
+from collections import defaultdict
+
+PHONES = ("AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T TH UH UW V W Y Z ZH").split()
+NUMBER = {phone: i for i, phone in enumerate(PHONES, 1)}
+LABELS = 1 + len(PHONES)             # BLANK first
+SILENCES = 10                        # Vosk's phones: ten of silence and noise, then four for each of PHONES, by place in the word
+WORD_ENDS = ("end", "singleton")
+
+
+class Lexicon:
+    """lexicon.txt: a word, a tab, its phones; the first of a word's lines is how training says it."""
+
+    def __init__(self, path):
+        self.said = {}
+        with open(path, encoding="utf8") as lines:
+            for line in lines:
+                word, phones = line.rstrip("\n").split("\t")
+                self.said.setdefault(word, []).append(tuple(NUMBER[phone] for phone in phones.split()))
+
+    def encode(self, text):
+        """Text -> label ids, None where a word is not known."""
+        words = text.split()
+        if any(word not in self.said for word in words):
+            return None
+        return [label for word in words for label in self.said[word][0]]
+
+
+def transition_phones(path):
+    """Kaldi's final.mdl -> the phone of each pair of transition ids (its way on and its self-loop, which is the odd one)."""
+    data = open(path, "rb").read()
+    at = data.index(b"<Tuples> ") + len(b"<Tuples> ")
+    count, = struct.unpack_from("<xi", data, at)
+    return [struct.unpack_from("<xi", data, at + 5 + 20 * i)[0] for i in range(count)]
+
+
+def pronunciations(graph, phones, places, words):
+    """graph {state: [(next, transition id, word)]}, phones of transition_phones, {phone: its place in a word}, {number: word} ->
+    {word: set of phone tuples}. Every path from the start to the end of one word; its number is on the way, or on what follows."""
+    found, stack = defaultdict(set), [(0, (), 0)]
+    while stack:
+        state, said, word = stack.pop()
+        for target, transition, number in graph[state]:
+            if target == state and transition % 2:
+                continue
+            if (transition - 1) // 2 >= len(phones):                       # a symbol that tells words apart
+                stack.append((target, said, word or number))
+                continue
+            phone = phones[(transition - 1) // 2]
+            if phone <= SILENCES:
+                continue
+            longer, known = said + (PHONES[(phone - SILENCES - 1) // 4],), word or number
+            if places[phone] not in WORD_ENDS:
+                stack.append((target, longer, known))
+                continue
+            after = [target] if not known else []
+            if known:
+                found[words[known]].add(longer)
+            while after:
+                state_after = after.pop()
+                for following, transition_after, number_after in graph[state_after]:
+                    if number_after:
+                        found[words[number_after]].add(longer)
+                    elif (transition_after - 1) // 2 >= len(phones):
+                        after.append(following)
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--vosk", required=True)
+    parser.add_argument("--graph", required=True)
+    parser.add_argument("--symbols", required=True)
+    parser.add_argument("--dictionary")
+    parser.add_argument("--out", required=True)
+    args = parser.parse_args()
+    graph = defaultdict(list)
+    for line in open(args.graph):
+        parts = line.split()
+        if len(parts) > 3:
+            graph[int(parts[0])].append((int(parts[1]), int(parts[2]), int(parts[3])))
+    places = {int(phone): place for phone, place in map(str.split, open(f"{args.vosk}/graph/phones/word_boundary.int"))}
+    words = {int(number): word for word, number in map(str.split, open(args.symbols, encoding="utf8"))}
+    usual = defaultdict(list)
+    for line in open(args.dictionary, encoding="utf8") if args.dictionary else ():
+        word, *phones = line.split()
+        usual[word.split("(")[0]].append(tuple(phones))
+    found = pronunciations(graph, transition_phones(f"{args.vosk}/am/final.mdl"), places, words)
+    with open(args.out, "w", encoding="utf8") as out:
+        for word in sorted(found):
+            if word[0] in "#[<!":
+                continue
+            ways = sorted(found[word], key=lambda way: (way not in usual[word][:1], usual[word].index(way) if way in usual[word] else 99, way.count("IH"), len(way), way))
+            out.writelines(f"{word}\t{' '.join(way)}\n" for way in ways)
+
+
+if __name__ == "__main__":
+    main()

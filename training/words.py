@@ -1,0 +1,142 @@
+"""Tables of the search (search.py) from a lexicon and a printed word trigram.
+
+    fstprint Gr.fst > gr.txt
+    python words.py --lexicon lexicon.txt --graph gr.txt --out words.pt
+"""
+import argparse
+
+import numpy as np
+import torch
+
+from lexicon import Lexicon
+from search import STEP
+
+PLACES = 4                           # in a bucket
+
+
+def read_trigram(path):
+    """-> arcs {state: [(word, next, cost)]}, back {state: (shorter, cost)}, start."""
+    arcs, back, start = {}, {}, None
+    with open(path, encoding="utf8") as lines:
+        for line in lines:
+            parts = line.split()
+            state = int(parts[0])
+            start = state if start is None else start
+            if len(parts) < 4:
+                continue
+            cost = float(parts[4]) if len(parts) > 4 else 0.
+            if parts[2] == "<eps>":
+                back[state] = (int(parts[1]), cost)
+            else:
+                arcs.setdefault(state, []).append((parts[2], int(parts[1]), cost))
+    return arcs, back, start
+
+
+def units(costs, limit=255):
+    return torch.from_numpy(np.clip(np.round(np.asarray(costs) / STEP), 0, limit).astype(np.uint8))
+
+
+def tree(lexicon, number, costs):
+    """-> first, label, ahead, ends, word of the prefix tree: children and words of a node are consecutive."""
+    root = {}
+    for word, spellings in lexicon.said.items():
+        if word in number:
+            for phones in spellings:
+                node = root
+                for phone in phones:
+                    node = node.setdefault(phone, {})
+                node.setdefault(0, []).append(number[word])
+    queue = [root]
+    for node in queue:                          # breadth first: children are consecutive
+        queue += [child for phone, child in node.items() if phone > 0]
+    for node in reversed(queue):
+        below = [child[-1] for phone, child in node.items() if phone > 0]
+        node[-1] = min(below + [costs[w] for w in node.get(0, [])])
+    first, label, ahead, ends, words = [], [0], [], [], []
+    position = 1
+    for node in queue:
+        children = [phone for phone in node if phone > 0]
+        first.append(position)
+        position += len(children)
+        label += children
+        ahead.append(node[-1])
+        ends.append(len(words))
+        words += sorted(node.get(0, []), key=lambda w: costs[w])
+    first.append(position)
+    ends.append(len(words))
+    ahead[0] = 0
+    return dict(first=torch.tensor(first, dtype=torch.int32), label=torch.tensor(label, dtype=torch.uint8), ahead=units(ahead),
+                ends=torch.tensor(ends, dtype=torch.int32), word=torch.tensor(words + [0], dtype=torch.int32))
+
+
+def cuckoo(entries, buckets):
+    """[(history, word)] -> place of each in a table of `buckets` of PLACES, two buckets to choose from."""
+    history, word = (np.array(column, dtype=np.int64) for column in zip(*entries))
+    choices = np.stack([(history * 40503 + word * 69069) % buckets, (history * 30011 + word * 86969 + 7) % buckets], 1)
+    table, rng = np.full((buckets, PLACES), -1, np.int64), np.random.default_rng(1)
+    fill = np.zeros(buckets, np.int64)
+    fill[0] = 1                                 # the first place of all stays empty: 0 says "not there"
+    for entry in range(len(entries)):
+        item, came = entry, -1
+        for _ in range(2000):
+            a, b = choices[item]
+            bucket = a if fill[a] <= fill[b] else b
+            if fill[bucket] < PLACES:
+                table[bucket, fill[bucket]] = item
+                fill[bucket] += 1
+                break
+            bucket = b if came == a else a if came == b else (a, b)[rng.integers(2)]
+            place = rng.integers(bucket == 0, PLACES)
+            table[bucket, place], item = item, table[bucket, place]
+            came = bucket
+        else:
+            raise SystemExit("the table is too full")
+    places = np.empty(len(entries), np.int64)
+    flat = table.flatten()
+    places[flat[flat >= 0]] = np.nonzero(flat >= 0)[0]
+    marks = np.full(buckets * PLACES, 65535, np.uint16)
+    marks[places] = (history * 9973 + word * 48271) % 65521
+    return places, marks
+
+
+def build(lexicon, arcs, back, start, load=.93):
+    unigram_state = next(state for state in arcs if state not in back)
+    known = {word for word in lexicon.said}
+    vocabulary = sorted((cost, word, follows) for word, follows, cost in arcs[unigram_state] if word in known)
+    number = {word: i for i, (_, word, _) in enumerate(vocabulary, 1)}       # 0: no word
+    states = [start] + [state for state in back if state != start] + [unigram_state]
+    name = {state: i for i, state in enumerate(states)}
+    costs = [99.] + [cost for cost, _, _ in vocabulary]
+    entries, values, nexts = [], [], []
+    for state, out in arcs.items():
+        if state == unigram_state:
+            continue
+        for word, follows, cost in out:
+            if word in number:
+                entries.append((name[state], number[word]))
+                values.append(cost)
+                nexts.append(name[follows])
+    buckets = int(len(entries) / load / PLACES) | 1
+    places, marks = cuckoo(entries, buckets)
+    scores, following = np.zeros(buckets * PLACES, np.uint8), np.zeros(buckets * PLACES, np.int32)
+    scores[places], following[places] = units(values).numpy(), nexts
+    shorter = [name[back[state][0]] if state in back else name[state] for state in states]
+    tables = dict(tree(lexicon, number, costs), marks=torch.from_numpy(marks.astype(np.int32)), scores=torch.from_numpy(scores), nexts=torch.from_numpy(following),
+                  shorter=torch.tensor(shorter, dtype=torch.int32), backoff=units([back[state][1] if state in back else 0. for state in states]),
+                  unigram=units(costs), unigram_next=torch.tensor([0] + [name[follows] for _, _, follows in vocabulary], dtype=torch.int32))
+    return tables, ["<blk>"] + [word for _, word, _ in vocabulary]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--lexicon", required=True)
+    parser.add_argument("--graph", required=True)
+    parser.add_argument("--out", required=True)
+    args = parser.parse_args()
+    tables, words = build(Lexicon(args.lexicon), *read_trigram(args.graph))
+    torch.save(dict(tables=tables, words=words), args.out)
+    print({name: (list(t.shape), t.dtype) if hasattr(t, "shape") else t for name, t in tables.items()}, len(words))
+
+
+if __name__ == "__main__":
+    main()
