@@ -159,7 +159,8 @@ def write_manifest(out, extra):
         schema=1, name=os.path.basename(os.path.abspath(out)), version="1.0.0", language="en", description="", licence="",
         provenance="", sampleRate=16000, chunkSamples=CHUNK_SAMPLES, framesPerChunk=FRAMES_PER_CHUNK * SLOTS,
         symbolsPerFrame=SYMBOLS_PER_FRAME, lookaheadMs=100 * LOOKAHEAD_CHUNKS, flushMs=900, graph="model.onnx",
-        tokens="tokens.txt", blank=0, inputs=dict(audio="pcm", hotwords="hotwords"), outputs=dict(tokens="tokens", logp="logp", times="times", preview="preview", previewLogp="preview_logp", vad="vad"),
+        tokens="tokens.txt", blank=0, inputs=dict(audio="pcm", hotwords="hotwords"),
+        outputs=dict(tokens="tokens", logp="logp", times="times", preview="preview", previewLogp="preview_logp", vad="vad"),
         previewTokens=QUEUE, previewFlushMs=500,
         hotwordEdges=HOTWORD_EDGES, state=state_layout(), timing=dict(startShiftMs=-100, endShiftMs=-100, speechEndShiftMs=0), confidence=dict(scale=1.0, bias=0.0))
     base.update(extra)

@@ -99,7 +99,8 @@ def main():
         for word in sorted(found):
             if word[0] in "#[<!":
                 continue
-            ways = sorted(found[word], key=lambda way: (way not in usual[word][:1], usual[word].index(way) if way in usual[word] else 99, way.count("IH"), len(way), way))
+            order = {way: i for i, way in reversed(list(enumerate(usual[word])))}
+            ways = sorted(found[word], key=lambda way: (order.get(way, len(order)), way.count("IH"), len(way), way))
             out.writelines(f"{word}\t{' '.join(way)}\n" for way in ways)
 
 

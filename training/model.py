@@ -1,11 +1,11 @@
-"""The streaming transducer: the acoustic network of Vosk's small English model (acoustic.py), three attention blocks, a
-stateless predictor and a joiner that adds to the CTC head's logits.
+"""The streaming transducer of phones: the acoustic network of Vosk's small English model (acoustic.py), three attention blocks, a
+stateless predictor, a joiner that adds to the CTC head's logits, and behind them a search for words.
 
 One step is 100 ms (1600 samples). Two code paths share the weights: `Model.encode` sees whole utterances (training),
 `Model.step` sees one chunk and explicit state (export, serving); test_training.py holds them equal.
 
     PCM 1600 ─ ear: 3 frames of 33.3 ms ─ join_ear ─ 2 frames of 50 ms ─ attention blocks ─ norm ─
-    joiner ⟵ predictor(last two tokens)
+    2 slots of 25 ms a frame: phones - joiner ⟵ predictor(last phone) - search for words (search.py)
 
 Attention is full inside a chunk and reaches back a fixed number of cached frames; a learned bias for each head and distance
 tells order. The ear alone looks ahead (89 ms), by answering a chunk late: no extra arithmetic.
@@ -172,7 +172,7 @@ class Model(nn.Module):
         base, found = ((age * 0 + 1).cumsum(0).long() - 1) * BEAM, search.unpack(beam, last)
         for slot in range(FRAMES_PER_CHUNK * SLOTS):
             found = search.advance(self.words, self.after_each(projected[:, slot], predicted) + silent, now + slot, base, found, hotwords)
-        found, word, logp, times, preview, preview_logps = search.say(now + slot, base, found)
+        found, word, logp, times, preview, preview_logps = search.say(now + slot, found)
         words, logps, times = F.pad(word[:, None], (slot, 0), value=-1), F.pad(logp[:, None], (slot, 0)), F.pad(times[:, None], (0, 0, slot, 0))
         return words, logps, times, preview, preview_logps, *search.pack(found)
 

@@ -25,8 +25,10 @@ FIELDS = 4                           # of a hypothesis: its node, its last label
 REST = 3                             # more of them: where its word began, where in a hotword it is, what it owes; then its queue of words, first and last slots
 NEVER = -1e30
 BUCKETS = 8192                       # of the table that finds candidates with the same place and history
+OF_HISTORY, OF_HOTWORD = 40503, 69069      # their shares of the key
 PATIENCE, PAUSE = 8, 24              # blanks inside a word that cost nothing; blanks that end a sentence
 PIECES = 3                           # word pieces that a word stands for where a hotword's boost is in nats a piece
+PLACES, MARKS = 4, 65521             # in a bucket of the trigram's table; marks there are below
 VOCABULARY = 2 ** 18                 # more than there are words
 STEP = .1                            # nats a unit of the stored scores
 INT_STATE = FIELDS + REST + 3 * QUEUE
@@ -47,6 +49,11 @@ def spread(first, counts, room):
     return owner, ((first - starts).gather(1, owner) + place) * used, used
 
 
+def find(history, word, buckets):
+    """Arrays or tensors of int64 -> the two buckets where the trigram's table may hold a pair, the mark that tells it from its neighbours."""
+    return ((history * 40503 + word * 69069) % buckets, (history * 30011 + word * 86969 + 7) % buckets), (history * 9973 + word * 48271) % MARKS
+
+
 class Words(nn.Module):
     """Tables of the tree and the trigram (words.py) with the weights of the search."""
 
@@ -54,16 +61,15 @@ class Words(nn.Module):
         super().__init__()
         for name, table in tables.items():
             self.register_buffer(name, table, persistent=False)
-        self.buckets, self.roots = len(self.marks) // 4, int(self.first[1])          # of the tree's nodes, the root and its children come first
+        self.buckets, self.roots = len(self.marks) // PLACES, int(self.first[1])          # of the tree's nodes, the root and its children come first
         self.weight, self.bonus, self.waiting = weight, bonus, waiting
 
     def trigram(self, history, word):
         """(B, M) each -> nats of the word, the history that follows."""
         shorter = self.shorter[history].long()
         histories, words = torch.cat([history, shorter], 1), torch.cat([word, word], 1)
-        a, b = (histories * 40503 + words * 69069) % self.buckets, (histories * 30011 + words * 86969 + 7) % self.buckets
-        mark = (histories * 9973 + words * 48271) % 65521
-        places = torch.stack([a, b], -1)[..., None] * 4 + torch.arange(4)                          # (B, 2 M, 2, 4)
+        buckets, mark = find(histories, words, self.buckets)
+        places = torch.stack(buckets, -1)[..., None] * PLACES + torch.arange(PLACES)              # (B, 2 M, 2, PLACES)
         same = self.marks[places].long() == mark[..., None, None]
         place = (places * same).amax((-2, -1))                                                    # 0: not there
         back = self.backoff[histories].float()
@@ -75,7 +81,8 @@ class Words(nn.Module):
 
 class Hotwords:
     """Phrases that a stream wants heard, as edges of a trie over words: (B, edges, 5) int of from node, word, to node, gain of
-    taking the edge, debt at its end; gain and debt in thousandths of a nat a piece, for PIECES of which a word counts. Node 0 is the root; unused edges are all zero.
+    taking the edge, debt at its end; gain and debt in thousandths of a nat a piece, for PIECES of which a word counts. Node 0 is the
+    root; unused edges are all zero.
 
     A hypothesis gains on its way through a phrase and pays the debt where it leaves the trie before a phrase's end, so
     nothing is won by almost saying one. Where a phrase ends there is no debt.
@@ -98,8 +105,8 @@ class Hotwords:
         stays = onward & ((self.gain.gather(1, here) >= self.gain.gather(1, root) - owed) | ~afresh)
         which, any_edge = torch.where(stays, here, root), onward | afresh
         gain = torch.where(any_edge, self.gain.gather(1, which), torch.tensor(0)) - torch.where(stays, torch.tensor(0), owed)
-        nothing = node * 0
-        return gain.float() * (PIECES / 1000), torch.where(any_edge, self.target.gather(1, which), nothing), torch.where(any_edge, self.debt.gather(1, which), nothing)
+        target, debt = (torch.where(any_edge, values.gather(1, which), 0) for values in (self.target, self.debt))
+        return gain.float() * (PIECES / 1000), target, debt
 
 
 def advance(words, heard, now, base, beam, hotwords=None):
@@ -108,7 +115,7 @@ def advance(words, heard, now, base, beam, hotwords=None):
     by_blank, by_label, node, last, since, history, rest = beam
     labels, nothing = heard.shape[-1], torch.tensor(NEVER)
     best, rows, before_last = torch.maximum(by_blank, by_label), heard.flatten(1), last * labels
-    anticipated, key = words.ahead[node].float() * (words.weight * STEP), history * 40503 + rest[..., 1].long() * 69069
+    anticipated, key = words.ahead[node].float() * (words.weight * STEP), history * OF_HISTORY + rest[..., 1].long() * OF_HOTWORD
     # stay
     blank, held = rows.gather(1, before_last), rows.gather(1, before_last + last)
     stay_blank = best + blank - words.waiting * ((node > 0) & (now - since > PATIENCE)).float()
@@ -126,15 +133,16 @@ def advance(words, heard, now, base, beam, hotwords=None):
     whose, entry, ends = spread(first, (words.ends[node + 1].long() - first) * ((since == now - 1) & room & (by_label > NEVER / 2)), ENDS)
     word = words.word[entry].long()
     gained, following = words.trigram(history.gather(1, whose), word)
-    ended_key = following * 40503
+    ended_key = following * OF_HISTORY
     ended = (by_label + anticipated).gather(1, whose) + gained * words.weight + words.bonus
     if hotwords:
         change, hot, owed = hotwords.follow(*(rest[..., i].long().gather(1, whose) for i in (1, 2)), word)
-        ended, ended_key = ended + change, ended_key + hot * 69069
+        ended, ended_key = ended + change, ended_key + hot * OF_HOTWORD
     end_blank, end_label = ended + blank.gather(1, whose), ended + held.gather(1, whose)
     # the best of each place and history
     keys = torch.cat([node + key, child + key.gather(1, owner), ended_key], 1)
-    scores = torch.cat([torch.maximum(stay_blank, stay_label), torch.where(used, moved, nothing), torch.where(ends, torch.maximum(end_blank, end_label), nothing)], 1)
+    scores = torch.cat([torch.maximum(stay_blank, stay_label), torch.where(used, moved, nothing),
+                        torch.where(ends, torch.maximum(end_blank, end_label), nothing)], 1)
     scores, kept = once(scores, keys).topk(BEAM)
     dead = (scores < NEVER / 2).float() * NEVER - scores[:, :1]
     by_blank = (torch.cat([stay_blank, moved * 0 + NEVER, end_blank], 1).gather(1, kept) + dead).clamp(min=NEVER)
@@ -159,7 +167,7 @@ def advance(words, heard, now, base, beam, hotwords=None):
     return by_blank, by_label, node, last, torch.where(fresh, now, since), history, torch.cat([begun, hotness, queue], -1)
 
 
-def say(now, base, beam):
+def say(now, beam):
     """What is due after slot `now` (B, 1): -> beam, word (B,) or -1, its log-probability, [slots since its end, slots it lasted] (B, 2), and what the
     best hypothesis then has not said: (B, QUEUE, 3) of word or -1, slots since its end, slots it lasted; its log-probabilities (B, QUEUE)."""
     by_blank, by_label, node, last, since, history, rest = beam

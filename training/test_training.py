@@ -283,7 +283,7 @@ class Searching(unittest.TestCase):
         automaton, slots, streams = automaton_of(rng, list(SAID)), 260, 3
         heard = torch.stack([mostly_blank(rng, slots) for _ in range(streams)])
         tables, vocabulary = words.build(lexicon_of(SAID), *automaton)
-        self.assertEqual(len({(node + 40503 * history) % search.BUCKETS for node in range(len(tables["first"]) - 1) for history in range(len(tables["shorter"]))}),
+        self.assertEqual(len({(node + search.OF_HISTORY * history) % search.BUCKETS for node in range(len(tables["first"]) - 1) for history in range(len(tables["shorter"]))}),
                          (len(tables["first"]) - 1) * len(tables["shorter"]), "no two candidates meet by chance")
         plain = [Plain(SAID, automaton, weight=.7, bonus=.4) for _ in range(streams)]
         expected = [one.run(stream) for one, stream in zip(plain, heard)]
@@ -295,7 +295,7 @@ class Searching(unittest.TestCase):
             for now in range(slots):
                 beam = search.advance(table, heard[:, now], torch.full((streams, 1), now), base, beam)
                 if now % CHUNK_SLOTS == CHUNK_SLOTS - 1:
-                    beam, word, _, times, _, _ = search.say(torch.full((streams, 1), now), base, beam)
+                    beam, word, _, times, _, _ = search.say(torch.full((streams, 1), now), beam)
                     beam = search.unpack(*search.pack(beam))
                     for b in range(streams):
                         if word[b] >= 0:

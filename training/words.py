@@ -9,9 +9,7 @@ import numpy as np
 import torch
 
 from lexicon import Lexicon
-from search import STEP
-
-PLACES = 4                           # in a bucket
+from search import PLACES, STEP, find
 
 
 def read_trigram(path):
@@ -33,6 +31,7 @@ def read_trigram(path):
 
 
 def units(costs, limit=255):
+    """Nats -> uint8 in units of STEP."""
     return torch.from_numpy(np.clip(np.round(np.asarray(costs) / STEP), 0, limit).astype(np.uint8))
 
 
@@ -72,7 +71,8 @@ def tree(lexicon, number, costs):
 def cuckoo(entries, buckets):
     """[(history, word)] -> place of each in a table of `buckets` of PLACES, two buckets to choose from."""
     history, word = (np.array(column, dtype=np.int64) for column in zip(*entries))
-    choices = np.stack([(history * 40503 + word * 69069) % buckets, (history * 30011 + word * 86969 + 7) % buckets], 1)
+    choices, mark = find(history, word, buckets)
+    choices = np.stack(choices, 1)
     table, rng = np.full((buckets, PLACES), -1, np.int64), np.random.default_rng(1)
     fill = np.zeros(buckets, np.int64)
     fill[0] = 1                                 # the first place of all stays empty: 0 says "not there"
@@ -95,14 +95,14 @@ def cuckoo(entries, buckets):
     flat = table.flatten()
     places[flat[flat >= 0]] = np.nonzero(flat >= 0)[0]
     marks = np.full(buckets * PLACES, 65535, np.uint16)
-    marks[places] = (history * 9973 + word * 48271) % 65521
+    marks[places] = mark
     return places, marks
 
 
 def build(lexicon, arcs, back, start, load=.93):
+    """-> tables of `search.Words`, the words by number (0: none). A history is a state of the trigram, 0 its start; costs are in units of STEP."""
     unigram_state = next(state for state in arcs if state not in back)
-    known = {word for word in lexicon.said}
-    vocabulary = sorted((cost, word, follows) for word, follows, cost in arcs[unigram_state] if word in known)
+    vocabulary = sorted((cost, word, follows) for word, follows, cost in arcs[unigram_state] if word in lexicon.said)
     number = {word: i for i, (_, word, _) in enumerate(vocabulary, 1)}       # 0: no word
     states = [start] + [state for state in back if state != start] + [unigram_state]
     name = {state: i for i, state in enumerate(states)}

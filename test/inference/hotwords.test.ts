@@ -5,7 +5,8 @@ import { compileHotwords, EDGE_INTS, HotwordCompiler, PieceSpeller } from '../..
 import { parseTokens } from '../../src/models/store.js';
 import { inPackage } from '../../src/paths.js';
 
-const path = inPackage('models', 'en-tiny-streaming', 'tokens.txt');
+// The pieces of a BPE vocabulary: those of the embedded model up to 1.2.0.
+const path = inPackage('test', 'fixtures', 'bpe-tokens.txt');
 const tokens = parseTokens(readFileSync(path, 'utf8'), path);
 
 /** Edges in use, as rows. */
