@@ -7,7 +7,6 @@ import numpy as np
 SAMPLE_RATE = 16000
 CHUNK_SAMPLES = 1600
 FRAMES_PER_CHUNK = 2
-FRAME_MS = 50
 SLOTS = 2                            # labels a frame may carry
 SLOT_MS = 25
 SYMBOLS_PER_FRAME = 1

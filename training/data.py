@@ -15,7 +15,7 @@ MIN_PSEUDO_LOGP = -0.30              # pseudo-labels below this mean token log-p
 
 
 def load_rows(corpus, lexicon, pseudo_path, isolated=.25):
-    """Train rows with token ids, pseudo-labelled rows among them. Of the 2600 isolated words of one speaker a share is kept:
+    """Train rows with the labels of their texts as `tokens`, pseudo-labelled rows among them. Of the 2600 isolated words of one speaker a share is kept:
     they teach little that sentences do not."""
     chooser = random.Random(11)
     rows = [row for row in corpus.split("train") if row["text"] and (row["source"] != "robotutor_words" or chooser.random() < isolated)]
