@@ -8,6 +8,7 @@ SAMPLE_RATE = 16000
 CHUNK_SAMPLES = 1600
 FRAMES_PER_CHUNK = 2
 SLOTS = 2                            # labels a frame may carry
+CHUNK_SLOTS = FRAMES_PER_CHUNK * SLOTS
 SLOT_MS = 25
 SYMBOLS_PER_FRAME = 1
 BLANK = 0

@@ -17,7 +17,7 @@ import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from common import BLANK_PIECE, CHUNK_SAMPLES, Corpus, FRAMES_PER_CHUNK, SLOTS, SYMBOLS_PER_FRAME
+from common import BLANK_PIECE, CHUNK_SAMPLES, CHUNK_SLOTS, Corpus, SYMBOLS_PER_FRAME
 from model import BLOCKS, CACHE, HEAD_DIM, HEADS, LOOKAHEAD_CHUNKS, Model, SMALL_STATE
 from search import BEAM, INT_STATE, QUEUE, Words
 
@@ -157,7 +157,7 @@ def state_layout():
 def write_manifest(out, extra):
     base = dict(
         schema=1, name=os.path.basename(os.path.abspath(out)), version="1.0.0", language="en", description="", licence="",
-        provenance="", sampleRate=16000, chunkSamples=CHUNK_SAMPLES, framesPerChunk=FRAMES_PER_CHUNK * SLOTS,
+        provenance="", sampleRate=16000, chunkSamples=CHUNK_SAMPLES, framesPerChunk=CHUNK_SLOTS,
         symbolsPerFrame=SYMBOLS_PER_FRAME, lookaheadMs=100 * LOOKAHEAD_CHUNKS, flushMs=900, graph="model.onnx",
         tokens="tokens.txt", blank=0, inputs=dict(audio="pcm", hotwords="hotwords"),
         outputs=dict(tokens="tokens", logp="logp", times="times", preview="preview", previewLogp="preview_logp", vad="vad"),

@@ -1,4 +1,5 @@
-"""Reads the components of a Kaldi nnet3 model (binary `final.mdl`): enough of them for Vosk's small English model."""
+"""Reads Kaldi's files, enough for Vosk's small English model: components and transitions of an nnet3 model (binary `final.mdl`), and
+graphs that fstprint has printed."""
 import re
 import struct
 
@@ -34,6 +35,23 @@ def read_components(path):
             fields[field[1].decode()], at = _value(body, field.end())
         components[match[1].decode()] = fields
     return components
+
+
+def transition_phones(path):
+    """final.mdl -> the phone of each pair of transition ids (its way on and its self-loop, which is the odd one)."""
+    data = open(path, "rb").read()
+    at = data.index(b"<Tuples> ") + len(b"<Tuples> ")
+    count, = struct.unpack_from("<xi", data, at)
+    return [struct.unpack_from("<xi", data, at + 5 + 20 * i)[0] for i in range(count)]
+
+
+def printed_arcs(path):
+    """What fstprint wrote, start state first -> (state, next state, input label, output label, cost) of each arc; final states are left out."""
+    with open(path, encoding="utf8") as lines:
+        for line in lines:
+            parts = line.split()
+            if len(parts) >= 4:
+                yield int(parts[0]), int(parts[1]), parts[2], parts[3], float(parts[4]) if len(parts) > 4 else 0.
 
 
 def batch_norm(fields):

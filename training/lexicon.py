@@ -7,8 +7,9 @@ Takes the pronunciations out of the decoding graph of Vosk's small English model
 pocketsphinx-en-us, says which of several pronunciations training takes for a word; without it the one with the fewest IH.
 """
 import argparse
-import struct
 from collections import defaultdict
+
+from kaldi import printed_arcs, transition_phones
 
 PHONES = ("AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T TH UH UW V W Y Z ZH").split()
 NUMBER = {phone: i for i, phone in enumerate(PHONES, 1)}
@@ -35,43 +36,40 @@ class Lexicon:
         return [label for word in words for label in self.said[word][0]]
 
 
-def transition_phones(path):
-    """Kaldi's final.mdl -> the phone of each pair of transition ids (its way on and its self-loop, which is the odd one)."""
-    data = open(path, "rb").read()
-    at = data.index(b"<Tuples> ") + len(b"<Tuples> ")
-    count, = struct.unpack_from("<xi", data, at)
-    return [struct.unpack_from("<xi", data, at + 5 + 20 * i)[0] for i in range(count)]
-
-
 def pronunciations(graph, phones, places, words):
     """graph {state: [(next, transition id, word)]}, phones of transition_phones, {phone: its place in a word}, {number: word} ->
     {word: set of phone tuples}. Every path from the start to the end of one word; its number is on the way, or on what follows."""
+    def tells_apart(transition):
+        """Not of a phone: a symbol that tells words apart which sound the same."""
+        return (transition - 1) // 2 >= len(phones)
+
+    def behind(state):
+        """Numbers of words whose last phone leads to the state, where the number follows."""
+        for target, transition, number in graph[state]:
+            if number:
+                yield number
+            elif tells_apart(transition):
+                yield from behind(target)
+
     found, stack = defaultdict(set), [(0, (), 0)]
     while stack:
         state, said, word = stack.pop()
         for target, transition, number in graph[state]:
+            known = word or number
             if target == state and transition % 2:
                 continue
-            if (transition - 1) // 2 >= len(phones):                       # a symbol that tells words apart
-                stack.append((target, said, word or number))
+            if tells_apart(transition):
+                stack.append((target, said, known))
                 continue
             phone = phones[(transition - 1) // 2]
             if phone <= SILENCES:
                 continue
-            longer, known = said + (PHONES[(phone - SILENCES - 1) // 4],), word or number
+            longer = said + (PHONES[(phone - SILENCES - 1) // 4],)
             if places[phone] not in WORD_ENDS:
                 stack.append((target, longer, known))
                 continue
-            after = [target] if not known else []
-            if known:
-                found[words[known]].add(longer)
-            while after:
-                state_after = after.pop()
-                for following, transition_after, number_after in graph[state_after]:
-                    if number_after:
-                        found[words[number_after]].add(longer)
-                    elif (transition_after - 1) // 2 >= len(phones):
-                        after.append(following)
+            for ended in [known] if known else behind(target):
+                found[words[ended]].add(longer)
     return found
 
 
@@ -84,10 +82,8 @@ def main():
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
     graph = defaultdict(list)
-    for line in open(args.graph):
-        parts = line.split()
-        if len(parts) > 3:
-            graph[int(parts[0])].append((int(parts[1]), int(parts[2]), int(parts[3])))
+    for state, target, transition, number, _ in printed_arcs(args.graph):
+        graph[state].append((target, int(transition), int(number)))
     places = {int(phone): place for phone, place in map(str.split, open(f"{args.vosk}/graph/phones/word_boundary.int"))}
     words = {int(number): word for word, number in map(str.split, open(args.symbols, encoding="utf8"))}
     usual = defaultdict(list)

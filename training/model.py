@@ -16,7 +16,7 @@ from torch import nn
 
 import acoustic
 import search
-from common import BLANK, CHUNK_SAMPLES, FRAMES_PER_CHUNK, SLOTS
+from common import BLANK, CHUNK_SAMPLES, CHUNK_SLOTS, FRAMES_PER_CHUNK, SLOTS
 from lexicon import LABELS
 from search import BEAM, INT_STATE
 
@@ -168,9 +168,9 @@ class Model(nn.Module):
         beam = beam + (age == 0).float() * (torch.arange(2 * BEAM) > 0) * search.NEVER
         silent = (age < LOOKAHEAD_CHUNKS).float()[..., None] * (torch.arange(LABELS) != BLANK) * search.NEVER
         hotwords = search.Hotwords(hotwords) if hotwords is not None else None
-        predicted, now = self.predict(torch.arange(LABELS)), age.long() * (FRAMES_PER_CHUNK * SLOTS)
+        predicted, now = self.predict(torch.arange(LABELS)), age.long() * CHUNK_SLOTS
         base, found = ((age * 0 + 1).cumsum(0).long() - 1) * BEAM, search.unpack(beam, last)
-        for slot in range(FRAMES_PER_CHUNK * SLOTS):
+        for slot in range(CHUNK_SLOTS):
             found = search.advance(self.words, self.after_each(projected[:, slot], predicted) + silent, now + slot, base, found, hotwords)
         found, word, logp, times, preview, preview_logps = search.say(now + slot, found)
         words, logps, times = F.pad(word[:, None], (slot, 0), value=-1), F.pad(logp[:, None], (slot, 0)), F.pad(times[:, None], (0, 0, slot, 0))

@@ -31,7 +31,9 @@ class Recogniser:
         self.session = onnxruntime.InferenceSession(os.path.join(folder, self.manifest["graph"]), options)
         self.pieces = read_pieces(folder)
         self.chunk = self.manifest["chunkSamples"]
-        self.flush_samples = (self.manifest["flushMs"] + self.manifest["lookaheadMs"]) * self.manifest["sampleRate"] // 1000
+        per_ms = self.manifest["sampleRate"] // 1000
+        self.flush_samples = (self.manifest["flushMs"] + self.manifest["lookaheadMs"]) * per_ms
+        self.settled_samples = self.manifest["previewFlushMs"] * per_ms
         self.symbols, self.per_chunk = self.manifest["symbolsPerFrame"], self.manifest["framesPerChunk"]
 
     def empty_state(self, batch):
@@ -63,7 +65,8 @@ class Recogniser:
         result.shown = [since for _, since in result.seen[:len(result.tokens)]]
 
     def transcribe(self, waves, batch=1, hotwords=None):
-        """Waves of float32 -1..1, `batch` streams at a time, each followed by flushMs and lookaheadMs of zeros -> Results. hotwords: for
+        """Waves of float32 -1..1, `batch` streams at a time, each followed by flushMs and lookaheadMs of zeros, or previewFlushMs
+        of them where the preview is empty then -> Results. hotwords: for
         each wave its (edges, 5) int32, or nothing."""
         results, state = [Result() for _ in waves], self.empty_state(batch)
         slots, waiting = [None] * batch, list(range(len(waves)))[::-1]
@@ -94,5 +97,6 @@ class Recogniser:
                         result.steps.append(at)
                     self.show(result, preview[b, :, 0], at)
                     result.speech += speech[b].tolist()
-                    done = (at + 1) * self.chunk >= len(waves[clip]) + self.flush_samples
+                    silence = (at + 1) * self.chunk - len(waves[clip])
+                    done = silence >= (self.flush_samples if (preview[b, :, 0] >= 0).any() else self.settled_samples)
                     slots[b] = None if done else (clip, at + 1)

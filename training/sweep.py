@@ -10,12 +10,11 @@ import itertools
 import torch
 import torch.nn.functional as F
 
-from common import BLANK, CHUNK_SAMPLES, Corpus, FRAMES_PER_CHUNK, SLOTS, edit_counts
+from common import BLANK, CHUNK_SAMPLES, CHUNK_SLOTS, Corpus, edit_counts
 from export import load_model
 from model import LOOKAHEAD_CHUNKS
 from search import BEAM, DELAY, QUEUE
 
-CHUNK_SLOTS = FRAMES_PER_CHUNK * SLOTS
 FLUSH_CHUNKS = DELAY // CHUNK_SLOTS + QUEUE          # until the last word is due, and a step for each that waits with it
 
 

@@ -25,7 +25,7 @@ import torch.nn.functional as F
 from torch import distributed
 
 import acoustic
-from common import BLANK, CHUNK_SAMPLES, Corpus, SAMPLE_RATE, SLOTS, edit_counts
+from common import BLANK, CHUNK_SAMPLES, CHUNK_SLOTS, Corpus, SAMPLE_RATE, SLOTS, edit_counts
 from data import Batches, load_rows
 from lexicon import Lexicon
 from losses import ctc_align, ctc_loss, transducer_loss
@@ -124,7 +124,7 @@ def losses(model, batch, args, progress, step, generator, heads_only=False):
 @torch.no_grad()
 def dev_errors(model, corpus, lexicon, count, device):
     """(transducer, CTC) phone error rates in per cent on a fixed sample of dev clips."""
-    rows = [row for row in corpus.split("dev") if lexicon.encode(row["text"])]
+    rows = [dict(row, tokens=tokens) for row in corpus.split("dev") if (tokens := lexicon.encode(row["text"]))]
     random.Random(5).shuffle(rows)
     errors, words = [0, 0], 0
     rows = sorted(rows[:count], key=lambda row: row["samples"])
@@ -134,12 +134,12 @@ def dev_errors(model, corpus, lexicon, count, device):
         wave = torch.zeros(len(part), max(chunks) * 1600)
         for i, row in enumerate(part):
             wave[i, 1600:1600 + row["samples"]] = torch.from_numpy(corpus.wave(row))
-        encoded, frames = model.encode(wave.to(device)).float(), torch.tensor(chunks, device=device) * 2 * SLOTS
+        encoded, frames = model.encode(wave.to(device)).float(), torch.tensor(chunks, device=device) * CHUNK_SLOTS
         best = model.labels(encoded).argmax(-1).cpu()
         for i, tokens in enumerate(greedy(model, encoded, frames)):
             path = torch.unique_consecutive(best[i, :frames[i]]).tolist()
             for kind, ids in enumerate((tokens, [p for p in path if p != BLANK])):
-                wrong, n = edit_counts(" ".join(map(str, lexicon.encode(part[i]["text"]))), " ".join(map(str, ids)))
+                wrong, n = edit_counts(" ".join(map(str, part[i]["tokens"])), " ".join(map(str, ids)))
                 errors[kind] += wrong
             words += n
     return [100 * e / words for e in errors]

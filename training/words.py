@@ -8,6 +8,7 @@ import argparse
 import numpy as np
 import torch
 
+from kaldi import printed_arcs
 from lexicon import Lexicon
 from search import PLACES, STEP, find
 
@@ -15,18 +16,12 @@ from search import PLACES, STEP, find
 def read_trigram(path):
     """-> arcs {state: [(word, next, cost)]}, back {state: (shorter, cost)}, start."""
     arcs, back, start = {}, {}, None
-    with open(path, encoding="utf8") as lines:
-        for line in lines:
-            parts = line.split()
-            state = int(parts[0])
-            start = state if start is None else start
-            if len(parts) < 4:
-                continue
-            cost = float(parts[4]) if len(parts) > 4 else 0.
-            if parts[2] == "<eps>":
-                back[state] = (int(parts[1]), cost)
-            else:
-                arcs.setdefault(state, []).append((parts[2], int(parts[1]), cost))
+    for state, following, word, _, cost in printed_arcs(path):
+        start = state if start is None else start
+        if word == "<eps>":
+            back[state] = (following, cost)
+        else:
+            arcs.setdefault(state, []).append((word, following, cost))
     return arcs, back, start
 
 
@@ -135,7 +130,7 @@ def main():
     args = parser.parse_args()
     tables, words = build(Lexicon(args.lexicon), *read_trigram(args.graph))
     torch.save(dict(tables=tables, words=words), args.out)
-    print({name: (list(t.shape), t.dtype) if hasattr(t, "shape") else t for name, t in tables.items()}, len(words))
+    print({name: (list(table.shape), table.dtype) for name, table in tables.items()}, len(words))
 
 
 if __name__ == "__main__":

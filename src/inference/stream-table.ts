@@ -56,7 +56,6 @@ export class Slot implements SampleSink {
   /** Where the audio before the flush ends; −1: no flush under way. */
   private flushAt = -1;
   private flushSteps = 0;
-  private flushCut = false;
   private flushAskedMs = 0;
 
   /** The hotwords that the lane reads, and those that the next step shall find there. */
@@ -132,7 +131,6 @@ export class Slot implements SampleSink {
     this.read = 0;
     this.flushAt = -1;
     this.flushSteps = 0;
-    this.flushCut = false;
     this.failures = 0;
     this.header[FRESH] = 1;
     this.setHotwords(NO_HOTWORDS);
@@ -158,9 +156,7 @@ export class Slot implements SampleSink {
 
   /** Ends the flush under way with the step that the tenant is told of now. */
   cutFlush(): void {
-    if (this.flushSteps === 0 || this.available() > 0) return;
-    this.flushSteps = 0;
-    this.flushCut = true;
+    if (this.available() === 0) this.flushSteps = 0;
   }
 
   /** Called by the batcher before a step: tells the lane what to take. */
@@ -187,15 +183,15 @@ export class Slot implements SampleSink {
     const askedMs = valid < this.chunkSamples ? this.flushAskedMs : 0;
     this.arrivedMs = Math.max(this.arrivals.at(this.read), askedMs);
     this.failures = 0;
-    // Counted before the tenant is told: it may ask for a flush now, to which this step does not belong.
-    const flushed = this.flushSteps > 0 && --this.flushSteps === 0;
+    // Looked at before the tenant is told: it may ask for a flush now, to which this step does not belong, or cut this one.
+    const { flushing } = this;
+    if (flushing) this.flushSteps--;
     this.owner?.onStep(this, valid);
-    if ((flushed || this.flushCut) && generation === this.generation) this.finishFlush();
+    if (flushing && this.flushSteps === 0 && generation === this.generation) this.finishFlush();
   }
 
   private finishFlush(): void {
     this.flushAt = -1;
-    this.flushCut = false;
     this.owner?.onFlushed(this);
   }
 }

@@ -160,13 +160,12 @@ export class Transcript {
   }
 
   private maybePartial(result: ResultViews, lastFrameStart: number): void {
-    if (!this.tuning.partials) return;
+    const interval = (this.tuning.partial_interval_ms / 1000) * LIMITS.sampleRateHz;
+    const now = this.audioSamples + this.padSamples;
+    if (!this.tuning.partials || now - this.lastPartialAt < interval) return;
     const draft = this.holding ? this.draft(result, lastFrameStart) : null;
     const preview = draft === null ? '' : joinWords(draft.words);
     if (!this.changed && preview === this.shownPreview) return;
-    const interval = (this.tuning.partial_interval_ms / 1000) * LIMITS.sampleRateHz;
-    const now = this.audioSamples + this.padSamples;
-    if (now - this.lastPartialAt < interval) return;
     this.changed = false;
     this.shownPreview = preview;
     this.lastPartialAt = now;
