@@ -1,6 +1,6 @@
 """Checkpoint -> models/<name>: the fused 100 ms step as ONNX, tokens.txt and manifest.json.
 
-    python export.py --work $WORK_DIR/data --checkpoint leg2.pt --out ../models/en-tiny-streaming [--blank-penalty 0.5]
+    python export.py --work $WORK_DIR/data --checkpoint leg2.pt --out ../models/en-tiny-streaming [--weights blank=2 word=-.5]
 
 Weights are stored in 16 bit with a Cast behind each (ONNX Runtime folds it when the session starts), arithmetic is
 fp32. The attention caches in the state are fp16. Before it writes the manifest it checks the graph: tokens equal to
@@ -19,7 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from common import BLANK_PIECE, CHUNK_SAMPLES, CHUNK_SLOTS, Corpus, SYMBOLS_PER_FRAME
 from model import BLOCKS, CACHE, HEAD_DIM, HEADS, LOOKAHEAD_CHUNKS, Model, SMALL_STATE
-from search import BEAM, INT_STATE, QUEUE, Words
+from search import BEAM, INT_STATE, QUEUE, Weights, Words
 
 CACHES = tuple(f"{kind}{block}" for block in range(1, 1 + BLOCKS) for kind in ("keys", "values"))
 STATES = ("small", *CACHES, "last")
@@ -40,15 +40,12 @@ class Step(torch.nn.Module):
         return tokens.int(), logps, times.int(), preview.int(), preview_logps, vad, small, *caches, last.int()
 
 
-def load_model(path, words, blank_penalty=0., language=0., bonus=0.):
-    """Checkpoint and tables of words.py -> Model in eval mode, weights rounded to fp16, the penalty inside the joiner's bias, the
-    trigram with its weight and the bonus of a word; the words by number."""
+def load_model(path, words):
+    """Checkpoint and tables of words.py -> Model in eval mode, weights rounded to fp16; the words by number."""
     checkpoint, found = torch.load(path, map_location="cpu"), torch.load(words)
     model = Model()
     model.load_state_dict({name: value.half().float() for name, value in checkpoint.get("mean", checkpoint["model"]).items()})
-    with torch.no_grad():
-        model.joiner_out.bias[0] -= blank_penalty
-    model.words = Words(found["tables"], language, bonus)
+    model.words = Words(found["tables"], Weights())
     return model.eval(), found["words"]
 
 
@@ -208,9 +205,7 @@ def main():
     parser.add_argument("--checkpoint", required=True)
     parser.add_argument("--out", required=True)
     parser.add_argument("--words", required=True, help="tables of words.py")
-    parser.add_argument("--blank-penalty", type=float, default=0.)
-    parser.add_argument("--language", type=float, default=.6, help="weight of the trigram")
-    parser.add_argument("--bonus", type=float, default=0., help="what a word earns in the search")
+    parser.add_argument("--weights", nargs="*", default=[], metavar="NAME=NUMBER", help="of search.Weights, where not its defaults")
     parser.add_argument("--fields", nargs="*", default=["card.json"], help="JSON files whose fields override the manifest's defaults")
     parser.add_argument("--manifest-only", action="store_true", help="keep the graph; rewrite manifest.json")
     args = parser.parse_args()
@@ -223,7 +218,8 @@ def main():
         write_manifest(args.out, fields)
         return
     torch.set_num_threads(1)
-    model, words = load_model(args.checkpoint, args.words, args.blank_penalty, args.language, args.bonus)
+    model, words = load_model(args.checkpoint, args.words)
+    model.words.weights = Weights(**{name: float(number) for name, number in (weight.split("=") for weight in args.weights)})
     nodes = write_graph(model, os.path.join(args.out, "model.onnx"))
     with open(os.path.join(args.out, "tokens.txt"), "w") as file:
         for i, word in enumerate(words):

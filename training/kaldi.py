@@ -45,13 +45,16 @@ def transition_phones(path):
     return [struct.unpack_from("<xi", data, at + 5 + 20 * i)[0] for i in range(count)]
 
 
-def printed_arcs(path):
-    """What fstprint wrote, start state first -> (state, next state, input label, output label, cost) of each arc; final states are left out."""
+def printed_arcs(path, finals=None):
+    """What fstprint wrote, start state first -> (state, next state, input label, output label, cost) of each arc. Final states go into
+    `finals`, {state: cost}, where it is wanted."""
     with open(path, encoding="utf8") as lines:
         for line in lines:
             parts = line.split()
             if len(parts) >= 4:
                 yield int(parts[0]), int(parts[1]), parts[2], parts[3], float(parts[4]) if len(parts) > 4 else 0.
+            elif finals is not None:
+                finals[int(parts[0])] = float(parts[1]) if len(parts) > 1 else 0.
 
 
 def batch_norm(fields):

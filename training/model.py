@@ -124,11 +124,11 @@ class Model(nn.Module):
         """(B, T, 384) -> (B, SLOTS T, JOINT + labels): what the joiner takes from a slot, computed once for all labels before it."""
         return torch.cat([self.encoder_out(encoded).unflatten(-1, (SLOTS, -1)).flatten(1, 2), self.labels(encoded)], -1)
 
-    def join(self, projected, predicted):
+    def join(self, projected, predicted, weight=1.):
         """CTC logits plus what the history has to say about them. A joiner that starts from nothing learns for hours and
         meanwhile harms the encoder; this one starts where CTC already is."""
         hidden, logits = projected.split([JOINT, LABELS], -1)
-        return logits + self.joiner_out(torch.tanh(hidden + predicted))
+        return logits + weight * self.joiner_out(torch.tanh(hidden + predicted))
 
     # ---- one chunk
 
@@ -160,7 +160,7 @@ class Model(nn.Module):
 
     def after_each(self, projected, predicted):
         """projected (B, JOINT + labels), predicted (labels, JOINT) -> (B, labels, labels): log-probability of each label after each."""
-        return self.join(projected[:, None], predicted).log_softmax(-1)
+        return (self.join(projected[:, None], predicted, self.words.weights.joiner) - self.words.discount).log_softmax(-1)
 
     def search(self, projected, beam, last, age, hotwords=None):
         """projected (B, 4, JOINT + labels), search state -> what `step` returns of it."""
@@ -169,9 +169,10 @@ class Model(nn.Module):
         silent = (age < LOOKAHEAD_CHUNKS).float()[..., None] * (torch.arange(LABELS) != BLANK) * search.NEVER
         hotwords = search.Hotwords(hotwords) if hotwords is not None else None
         predicted, now = self.predict(torch.arange(LABELS)), age.long() * CHUNK_SLOTS
+        likely = 1 + projected[..., JOINT + 1:].topk(search.LIKELY).indices
         base, found = ((age * 0 + 1).cumsum(0).long() - 1) * BEAM, search.unpack(beam, last)
         for slot in range(CHUNK_SLOTS):
-            found = search.advance(self.words, self.after_each(projected[:, slot], predicted) + silent, now + slot, base, found, hotwords)
+            found = search.advance(self.words, self.after_each(projected[:, slot], predicted) + silent, likely[:, slot], now + slot, base, found, hotwords)
         found, word, logp, times, preview, preview_logps = search.say(now + slot, found)
         words, logps, times = F.pad(word[:, None], (slot, 0), value=-1), F.pad(logp[:, None], (slot, 0)), F.pad(times[:, None], (0, 0, slot, 0))
         return words, logps, times, preview, preview_logps, *search.pack(found)

@@ -2,7 +2,8 @@
 
     slot of 25 ms, for every hypothesis (place in the tree, history of the trigram):
       stay     by blank, or by holding the phone that won the slot before
-      advance  to each child of its place; the tree anticipates the best word below by its unigram
+      advance  to the children of its place that are among the likeliest phones of the slot; the tree anticipates the best word
+               below by its unigram
       end      where words end: back to the root, the anticipation replaced by the trigram
 
 Everything is a row of a table (Gather), whatever the stream is in, so a batch of streams takes one pass. Of the candidates
@@ -10,13 +11,16 @@ of a slot the BEAM best live on, those with the same place and history once. Wha
 unsaid word of the best hypothesis is said when it is DELAY slots old, and hypotheses that disagree are dropped.
 """
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import nn
 
 from common import BLANK
+from lexicon import LABELS
 
-BEAM, ARCS, ENDS = 64, 512, 24       # hypotheses; children looked at in a slot, words ended in it
+BEAM, LIKELY, ENDS = 64, 5, 24        # hypotheses; labels that they may advance by in a slot, words ended in it
+ARCS = BEAM * LIKELY                 # children looked at
 WIDTH = 16.                          # nats behind the best: further back, none advances
 DELAY, SURE_DELAY, SURE = 32, 4, .995      # slots until a word is said; the same where hypotheses of this share of the probability agree on it
 SETTLED = 20                         # or so many slots of blanks behind it
@@ -54,15 +58,32 @@ def find(history, word, buckets):
     return ((history * 40503 + word * 69069) % buckets, (history * 30011 + word * 86969 + 7) % buckets), (history * 9973 + word * 48271) % MARKS
 
 
+@dataclass
+class Weights:
+    """What counts how much; sweep.py finds them."""
+    trigram: float = .9              # times its nats
+    word: float = -1.                # nats that a word earns
+    phone: float = .8                # nats that each of its phones earns
+    usual: float = .3                # times the nats that a phone is likely by after the one before it, which it loses: the network counts on them, and the trigram again
+    joiner: float = .6               # times what the joiner adds to the CTC logits, for the same reason
+    blank: float = 2.5               # nats that a blank's logit loses
+    waiting: float = 1.              # nats that a late blank inside a word loses
+
+
 class Words(nn.Module):
     """Tables of the tree and the trigram (words.py) with the weights of the search."""
 
-    def __init__(self, tables, weight, bonus, waiting=1.):
+    def __init__(self, tables, weights):
         super().__init__()
         for name, table in tables.items():
             self.register_buffer(name, table, persistent=False)
         self.buckets, self.roots = len(self.marks) // PLACES, int(self.first[1])          # of the tree's nodes, the root and its children come first
-        self.weight, self.bonus, self.waiting = weight, bonus, waiting
+        self.weights = weights
+
+    @property
+    def discount(self):
+        """(labels, labels): what the logit of each label after each loses."""
+        return self.follows * self.weights.usual + (torch.arange(LABELS) == BLANK) * self.weights.blank
 
     def trigram(self, history, word):
         """(B, M) each -> nats of the word, the history that follows."""
@@ -109,55 +130,56 @@ class Hotwords:
         return gain.float() * (PIECES / 1000), target, debt
 
 
-def advance(words, heard, now, base, beam, hotwords=None):
-    """One slot. heard (B, labels, labels): log-probability of each label after each; now (B, 1): the slot's number; base (B, 1): BEAM
-    times the stream's place in the batch; beam: what `unpack` gives -> beam, best first. A word completed in the slot before ends here."""
+def advance(words, heard, likely, now, base, beam, hotwords=None):
+    """One slot. heard (B, labels, labels): log-probability of each label after each; likely (B, LIKELY): labels that a hypothesis may
+    advance by; now (B, 1): the slot's number; base (B, 1): BEAM times the stream's place in the batch; beam: what `unpack` gives -> beam,
+    best first. A word completed in the slot before ends here."""
     by_blank, by_label, node, last, since, history, rest = beam
     labels, nothing = heard.shape[-1], torch.tensor(NEVER)
     best, rows, before_last = torch.maximum(by_blank, by_label), heard.flatten(1), last * labels
-    anticipated, key = words.ahead[node].float() * (words.weight * STEP), history * OF_HISTORY + rest[..., 1].long() * OF_HOTWORD
+    anticipated, key = words.ahead[node].float() * (words.weights.trigram * STEP), history * OF_HISTORY + rest[..., 1].long() * OF_HOTWORD
     # stay
     blank, held = rows.gather(1, before_last), rows.gather(1, before_last + last)
-    stay_blank = best + blank - words.waiting * ((node > 0) & (now - since > PATIENCE)).float()
-    stay_label = by_label + held
+    stay_blank = best + blank - words.weights.waiting * ((node > 0) & (now - since > PATIENCE)).float()
+    stay_label, kind = by_label + held, words.kind[node].long()
+    stay_blank, stay_label = (torch.where(kind > 0, stay, nothing) for stay in (stay_blank, stay_label))       # at a leaf a word ends at once or never
     # advance
-    first = words.first[node].long()
-    children = words.first[node + 1].long() - first
-    stay_blank, stay_label = (torch.where(children > 0, stay, nothing) for stay in (stay_blank, stay_label))       # at a leaf a word ends at once or never
-    owner, child, used = spread(first, children * (best > best[:, :1] - WIDTH), ARCS)
-    label, came = words.label[child].long(), last.gather(1, owner)
-    moved = torch.where(label == came, (by_blank + anticipated).gather(1, owner), (best + anticipated).gather(1, owner))
-    moved = moved + rows.gather(1, came * labels + label) - words.ahead[child].float() * (words.weight * STEP)
+    label, first = likely[:, None].expand(-1, BEAM, -1), words.first[node].long() - 1
+    rank = words.rank[(kind * LABELS)[..., None] + label].long()                # 0: no such child
+    used, child = ((rank > 0) & (best > best[:, :1] - WIDTH)[..., None]).flatten(1), (first[..., None] + rank).flatten(1)
+    before = (torch.where(label == last[..., None], by_blank[..., None], best[..., None]) + anticipated[..., None]).flatten(1)
+    moved = before + rows.gather(1, (before_last[..., None] + label).flatten(1)) - words.ahead[child].float() * (words.weights.trigram * STEP) + words.weights.phone
     # end
-    first, room = words.ends[node].long(), rest[..., REST + QUEUE - 1] == 0
-    whose, entry, ends = spread(first, (words.ends[node + 1].long() - first) * ((since == now - 1) & room & (by_label > NEVER / 2)), ENDS)
+    entries, room = words.ends[node].long(), rest[..., REST + QUEUE - 1] == 0
+    whose, entry, ends = spread(entries, (words.ends[node + 1].long() - entries) * ((since == now - 1) & room & (by_label > NEVER / 2)), ENDS)
     word = words.word[entry].long()
     gained, following = words.trigram(history.gather(1, whose), word)
     ended_key = following * OF_HISTORY
-    ended = (by_label + anticipated).gather(1, whose) + gained * words.weight + words.bonus
+    ended = (by_label + anticipated).gather(1, whose) + gained * words.weights.trigram + words.weights.word
     if hotwords:
         change, hot, owed = hotwords.follow(*(rest[..., i].long().gather(1, whose) for i in (1, 2)), word)
         ended, ended_key = ended + change, ended_key + hot * OF_HOTWORD
     end_blank, end_label = ended + blank.gather(1, whose), ended + held.gather(1, whose)
     # the best of each place and history
-    keys = torch.cat([node + key, child + key.gather(1, owner), ended_key], 1)
+    keys = torch.cat([node + key, ((first + key)[..., None] + rank).flatten(1), ended_key], 1)
     scores = torch.cat([torch.maximum(stay_blank, stay_label), torch.where(used, moved, nothing),
                         torch.where(ends, torch.maximum(end_blank, end_label), nothing)], 1)
     scores, kept = once(scores, keys).topk(BEAM)
     dead = (scores < NEVER / 2).float() * NEVER - scores[:, :1]
     by_blank = (torch.cat([stay_blank, moved * 0 + NEVER, end_blank], 1).gather(1, kept) + dead).clamp(min=NEVER)
     by_label = (torch.cat([stay_label, moved, end_label], 1).gather(1, kept) + dead).clamp(min=NEVER)
-    parent = torch.cat([node * 0 + torch.arange(BEAM), owner, whose], 1).gather(1, kept)
-    node = torch.cat([node, child, following * 0], 1).gather(1, kept)
     over = kept >= BEAM + ARCS
     fresh, which = (kept >= BEAM) & ~over, (kept - BEAM - ARCS).clamp(min=0)
+    parents = torch.cat([torch.arange(BEAM), torch.arange(ARCS) // LIKELY, torch.zeros(ENDS, dtype=torch.long)])
+    parent = torch.where(over, whose.gather(1, which), parents[kept])
+    last = torch.where(fresh, label.flatten(1).gather(1, (kept - BEAM).clamp(0, ARCS - 1)), last.gather(1, parent))
+    node = torch.cat([node, child, following * 0], 1).gather(1, kept)
     rest, since = pick(rest, base, parent), since.gather(1, parent)
     # what ended joins the queue of words; what began is marked
     begun, queue = rest[..., :1], rest[..., REST:].reshape(-1, BEAM, 3, QUEUE)
     place = torch.arange(QUEUE) == (queue[..., :1, :] > 0).sum(-1, keepdim=True)
     grown = torch.stack([word.gather(1, which).int(), begun[..., 0], since.int()], -1)
     queue = torch.where(place & over[..., None, None], grown[..., None], queue).reshape(-1, BEAM, 3 * QUEUE)
-    last = torch.where(fresh, words.label[node].long(), last.gather(1, parent))
     history = torch.where(over, following.gather(1, which), history.gather(1, parent))
     history = history * ((node > 0) | (now - since != PAUSE))
     begun = torch.where((fresh & (node < words.roots))[..., None], now[..., None].int(), begun)

@@ -1,6 +1,6 @@
-"""Dev word error rate of the search against its three numbers: blank penalty, weight of the trigram, bonus of a word.
+"""Dev word error rate of the search against its weights (search.Weights).
 
-    python sweep.py --work $WORK_DIR/data --checkpoint leg.pt --words words.pt [--penalties 0.5 1] [--languages 0.5 0.6] [--bonuses 0 1]
+    python sweep.py --work $WORK_DIR/data --checkpoint leg.pt --words words.pt trigram=.7,.8 blank=2,2.5,3
 
 The encoder runs once; the search (`Model.search`, as in the step) runs for every combination.
 """
@@ -10,10 +10,10 @@ import itertools
 import torch
 import torch.nn.functional as F
 
-from common import BLANK, CHUNK_SAMPLES, CHUNK_SLOTS, Corpus, edit_counts
+from common import CHUNK_SAMPLES, CHUNK_SLOTS, Corpus, edit_counts
 from export import load_model
 from model import LOOKAHEAD_CHUNKS
-from search import BEAM, DELAY, QUEUE
+from search import BEAM, DELAY, QUEUE, Weights
 
 FLUSH_CHUNKS = DELAY // CHUNK_SLOTS + QUEUE          # until the last word is due, and a step for each that waits with it
 
@@ -51,26 +51,22 @@ def main():
     parser.add_argument("--work", required=True)
     parser.add_argument("--checkpoint", required=True)
     parser.add_argument("--words", required=True, help="tables of words.py")
-    parser.add_argument("--penalties", type=float, nargs="*", default=[0, .5, 1])
-    parser.add_argument("--languages", type=float, nargs="*", default=[.4, .6, .8])
-    parser.add_argument("--bonuses", type=float, nargs="*", default=[0, .5, 1])
+    parser.add_argument("vary", nargs="*", metavar="NAME=NUMBER,NUMBER", help="weights to try in every combination")
     parser.add_argument("--every", type=int, default=1, help="take every n-th dev clip")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     corpus, (model, vocabulary) = Corpus(args.work), load_model(args.checkpoint, args.words)
     rows = sorted(corpus.split("dev")[::args.every], key=lambda row: row["samples"])
-    parts, blank = encode(model, corpus, rows), model.joiner_out.bias[BLANK].item()
-    for penalty, weight, bonus in itertools.product(args.penalties, args.languages, args.bonuses):
-        with torch.no_grad():
-            model.joiner_out.bias[BLANK] = blank - penalty
-        model.words.weight, model.words.bonus = weight, bonus
+    parts, vary = encode(model, corpus, rows), dict(weight.split("=") for weight in args.vary)
+    for numbers in itertools.product(*(map(float, choices.split(",")) for choices in vary.values())):
+        model.words.weights = Weights(**dict(zip(vary, numbers)))
         errors = words = 0
         for part, projected, chunks in parts:
             for row, said in zip(part, search(model, projected, chunks)):
                 wrong, count = edit_counts(row["text"], " ".join(vocabulary[word] for word in said))
                 errors, words = errors + wrong, words + count
-        print(f"penalty {penalty:g}, trigram {weight:g}, bonus {bonus:g}: {100 * errors / words:.1f} % of {words} words", flush=True)
+        print(f"{model.words.weights}: {100 * errors / words:.1f} % of {words} words", flush=True)
 
 
 if __name__ == "__main__":

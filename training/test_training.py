@@ -20,6 +20,7 @@ import torch.nn.functional as F
 import acoustic
 import hotwords
 import init
+import language
 import lexicon
 import losses
 import search
@@ -100,8 +101,8 @@ def back_off(automaton, state, word):
 class Plain:
     """The search of one stream with dictionaries, nothing pruned, in double precision: what search.py does for a batch in tables."""
 
-    def __init__(self, said, automaton, weight, bonus, waiting=1.):
-        self.automaton, self.weight, self.bonus, self.waiting = automaton, weight, bonus, waiting
+    def __init__(self, said, automaton, weights):
+        self.automaton, self.weights = automaton, weights
         unigram = {word: cost for word, _, cost in automaton[0]["any"]}
         self.ahead, self.children, self.ends = {(): 0.}, defaultdict(set), defaultdict(list)
         for word, phones in ((word, phones) for word, ways in said.items() for phones in ways):
@@ -112,24 +113,24 @@ class Plain:
         # a hypothesis: place, history, score ended by a blank, by a label, last label, since when, where its word began, unsaid words
         self.beam, self.said, self.most = [((), automaton[2], 0., -math.inf, BLANK, 0, 0, ())], [], 0
 
-    def options(self, now, heard):
+    def options(self, now, heard, likely):
         for place, history, by_blank, by_label, last, since, begun, queue in self.beam:
             best, blank, held = max(by_blank, by_label), heard[last][BLANK], heard[last][last]
-            waits = self.waiting if place and now - since > search.PATIENCE else 0.
+            waits = self.weights.waiting if place and now - since > search.PATIENCE else 0.
             if self.children[place]:
                 yield place, history, best + blank - waits, by_label + held, last, since, begun, queue
-            for phone in self.children[place]:
+            for phone in self.children[place] & likely:
                 longer = (*place, phone)
-                score = (by_blank if phone == last else best) + self.weight * (self.ahead[place] - self.ahead[longer]) + heard[last][phone]
+                score = (by_blank if phone == last else best) + self.weights.trigram * (self.ahead[place] - self.ahead[longer]) + heard[last][phone] + self.weights.phone
                 yield longer, history, -math.inf, score, phone, now, begun if place else now, queue
             for word in self.ends[place] if since == now - 1 and len(queue) < search.QUEUE else ():
                 cost, follows = back_off(self.automaton, history, word)
-                score = by_label + self.weight * (self.ahead[place] - cost) + self.bonus
+                score = by_label + self.weights.trigram * (self.ahead[place] - cost) + self.weights.word
                 yield (), follows, score + blank, score + held, last, since, begun, queue + ((word, begun, since),)
 
-    def advance(self, now, heard):
+    def advance(self, now, heard, likely):
         kept = {}
-        for option in self.options(now, heard):
+        for option in self.options(now, heard, likely):
             key, score = option[:2], max(option[2:4])
             if score > -math.inf and (key not in kept or score > max(kept[key][2:4])):
                 kept[key] = option
@@ -150,20 +151,24 @@ class Plain:
             self.said.append((word, now, begun, ended))
             self.beam = [(*option[:-1], option[-1][1:]) for option, same in zip(self.beam, agrees) if same]
 
-    def run(self, heard):
-        """heard (slots, labels, labels) -> [(word, slot of saying it, of its first label, of its last)]."""
+    def run(self, heard, likely):
+        """heard (slots, labels, labels), likely (slots, some of them) -> [(word, slot of saying it, of its first label, of its last)]."""
         for now, rows in enumerate(heard.double().tolist()):
-            self.advance(now, rows)
+            self.advance(now, rows, set(likely[now].tolist()))
             if now % CHUNK_SLOTS == CHUNK_SLOTS - 1:
                 self.say(now)
         return self.said
 
 
-def searching(said, automaton, weight=1., bonus=0.):
+def weights(trigram=1., word=0., phone=0., usual=0., joiner=1., blank=0.):
+    return search.Weights(trigram, word, phone, usual, joiner, blank, waiting=1.)
+
+
+def searching(said, automaton, **weighed):
     """A model that searches with these words -> it, the words by number."""
     tables, vocabulary = words.build(lexicon_of(said), *automaton)
     model = Model().eval()
-    model.words = search.Words(tables, weight, bonus)
+    model.words = search.Words(tables, weights(**weighed))
     return model, vocabulary
 
 
@@ -282,18 +287,20 @@ class Searching(unittest.TestCase):
         rng = np.random.default_rng(0)
         automaton, slots, streams = automaton_of(rng, list(SAID)), 260, 3
         heard = torch.stack([mostly_blank(rng, slots) for _ in range(streams)])
+        likely = 1 + heard[..., 1:].amax(2).topk(3).indices
         tables, vocabulary = words.build(lexicon_of(SAID), *automaton)
         self.assertEqual(len({(node + search.OF_HISTORY * history) % search.BUCKETS for node in range(len(tables["first"]) - 1) for history in range(len(tables["shorter"]))}),
                          (len(tables["first"]) - 1) * len(tables["shorter"]), "no two candidates meet by chance")
-        plain = [Plain(SAID, automaton, weight=.7, bonus=.4) for _ in range(streams)]
-        expected = [one.run(stream) for one, stream in zip(plain, heard)]
+        weighed = weights(trigram=.7, word=.2, phone=.1)
+        plain = [Plain(SAID, automaton, weighed) for _ in range(streams)]
+        expected = [one.run(*stream) for one, *stream in zip(plain, heard, likely)]
         said = [[] for _ in range(streams)]
-        with mock.patch.multiple(search, BEAM=300, ARCS=600, ENDS=200, WIDTH=1e9), torch.no_grad():
+        with mock.patch.multiple(search, BEAM=300, LIKELY=3, ARCS=900, ENDS=200, WIDTH=1e9), torch.no_grad():
             self.assertLess(max(one.most for one in plain), search.BEAM)
-            table, base = search.Words(tables, .7, .4), torch.arange(streams)[:, None] * search.BEAM
+            table, base = search.Words(tables, weighed), torch.arange(streams)[:, None] * search.BEAM
             beam = search.unpack(*self.nothing(streams))
             for now in range(slots):
-                beam = search.advance(table, heard[:, now], torch.full((streams, 1), now), base, beam)
+                beam = search.advance(table, heard[:, now], likely[:, now], torch.full((streams, 1), now), base, beam)
                 if now % CHUNK_SLOTS == CHUNK_SLOTS - 1:
                     beam, word, _, times, _, _ = search.say(torch.full((streams, 1), now), beam)
                     beam = search.unpack(*search.pack(beam))
@@ -325,7 +332,7 @@ class Searching(unittest.TestCase):
                 self.assertEqual(said, [[2, 5], [3, 4], [2, 5], [3, 5]])
 
     def test_a_word_shows_in_the_preview_before_it_is_said_and_both_tell_its_time(self):
-        model, _ = searching({"ab": [(1, 2)]}, equally_likely(["ab"]), bonus=6.)
+        model, _ = searching({"ab": [(1, 2)]}, equally_likely(["ab"]), word=6.)
         steps = listen(model, {9: {1: 12.}, 13: {2: 12.}})                                # it ends in slot 14
         self.assertEqual([found for found, _, _ in steps[:3]], [[-1]] * 3)
         self.assertTrue(all(row[0] == -1 for row in steps[2][2][0]))
@@ -338,7 +345,7 @@ class Searching(unittest.TestCase):
         self.assertEqual([found for found, _, _ in steps[5:]], [[-1]] * (len(steps) - 5))
 
     def test_what_is_unsure_waits_until_quiet_settles_it(self):
-        model, _ = searching({"be": [(2,)], "bee": [(2,)]}, equally_likely(["be", "bee"]), bonus=6.)
+        model, _ = searching({"be": [(2,)], "bee": [(2,)]}, equally_likely(["be", "bee"]), word=6.)
         steps = listen(model, {9: {2: 12.}})
         step = next(i for i, (found, _, _) in enumerate(steps) if found[0] >= 0)
         self.assertEqual(step, -(-(9 + search.SETTLED + 1) // CHUNK_SLOTS) - 1)
@@ -347,6 +354,22 @@ class Searching(unittest.TestCase):
 
 
 class Tables(unittest.TestCase):
+    def test_logits_lose_what_is_usual_and_blanks_their_penalty(self):
+        model, _ = searching({"ab": [(1, 2)], "b": [(2,)]}, equally_likely(["ab", "b"]))
+        torch.manual_seed(0)
+        torch.nn.init.normal_(model.joiner_out.weight)
+        projected, predicted = torch.randn(1, JOINT + LABELS), model.predict(torch.arange(LABELS))
+        logits, follows = projected[:, JOINT:], model.words.follows
+        self.assertGreater(float(follows[1, 2]), float(follows[1, 1 + 2]) + 5, "b follows a")
+        self.assertGreater(float(follows[2, 1]), float(follows[2, 3]) + 5, "words follow each other")
+        with torch.no_grad():
+            added = model.join(projected[:, None], predicted) - logits
+            for weighed in (weights(joiner=.5), weights(usual=.3), weights(blank=2.5)):
+                model.words.weights = weighed
+                expected = logits + weighed.joiner * added - weighed.usual * follows
+                expected[..., BLANK] -= weighed.blank
+                torch.testing.assert_close(model.after_each(projected, predicted), expected.log_softmax(-1))
+
     def test_the_trigram_costs_what_backing_off_costs(self):
         rng = np.random.default_rng(1)
         vocabulary = list(SAID)
@@ -360,7 +383,7 @@ class Tables(unittest.TestCase):
         walks, length = 256, 60
         history, states, seen = torch.zeros(walks, 1, dtype=torch.long), [start] * walks, set()
         with mock.patch.object(search, "ENDS", 1):
-            table = search.Words(tables, 1., 0.)
+            table = search.Words(tables, weights())
             for _ in range(length):
                 chosen = rng.integers(1, len(found), walks)
                 nats, history = table.trigram(history, torch.from_numpy(chosen)[:, None])
@@ -374,22 +397,22 @@ class Tables(unittest.TestCase):
         rng = np.random.default_rng(2)
         automaton = automaton_of(rng, list(SAID))
         tables, vocabulary = words.build(lexicon_of(SAID), *automaton)
-        first, label, ends, word, ahead = (tables[name].tolist() for name in ("first", "label", "ends", "word", "ahead"))
-        self.assertEqual((first[0], first[-1], len(label), len(ends)), (1, len(label), len(first) - 1, len(first)))
+        first, kind, ends, word, ahead = (tables[name].tolist() for name in ("first", "kind", "ends", "word", "ahead"))
+        rank = tables["rank"].reshape(-1, LABELS).tolist()
+        self.assertEqual((first[0], first[-1], len(kind), len(ends)), (1, len(kind), len(first) - 1, len(first)))
         unigram, below = {name: cost for name, _, cost in automaton[0]["any"]}, defaultdict(list)
         for name, ways in SAID.items():
             for phones in ways:
                 node = 0
                 for phone in phones:
-                    children = range(first[node], first[node + 1])
-                    self.assertEqual(len({label[child] for child in children}), len(children))
-                    node, = (child for child in children if label[child] == phone)
+                    self.assertEqual(sorted(filter(None, rank[kind[node]])), list(range(1, 1 + first[node + 1] - first[node])))
+                    node = first[node] - 1 + rank[kind[node]][phone]
                     below[node].append(unigram[name])
                 self.assertIn(name, [vocabulary[number] for number in word[ends[node]:ends[node + 1]]])
-        self.assertEqual(sorted(below), list(range(1, len(label))))
+        self.assertEqual(sorted(below), list(range(1, len(kind))))
         self.assertEqual(len(word) - 1, sum(len(ways) for ways in SAID.values()))
-        self.assertEqual(ahead, [0] + [round(min(below[node]) / STEP) for node in range(1, len(label))])
-        self.assertEqual(search.Words(tables, 1., 0.).roots, first[1])
+        self.assertEqual(ahead, [0] + [round(min(below[node]) / STEP) for node in range(1, len(kind))])
+        self.assertEqual(search.Words(tables, weights()).roots, first[1])
         self.assertEqual(set(range(1, first[1])), set(range(first[0], first[1])))
 
     def test_the_hash_table_finds_every_entry(self):
@@ -404,17 +427,67 @@ class Tables(unittest.TestCase):
         tables["nexts"][places] = torch.arange(len(entries), dtype=torch.int32)
         with mock.patch.object(search, "ENDS", len(entries)):
             history, word = torch.tensor(entries).T[:, None]
-            nats, following = search.Words(tables, 1., 0.).trigram(history, word)
+            nats, following = search.Words(tables, weights()).trigram(history, word)
         missed = [i for i in range(len(entries)) if following[0, i] != i]
         self.assertEqual(missed, [])
         self.assertEqual(float(nats.abs().max()), 0)
 
-    def test_a_printed_trigram_is_read_as_arcs_and_ways_back(self):
-        with tempfile.TemporaryDirectory() as folder:
-            path = os.path.join(folder, "gr.txt")
-            with open(path, "w") as file:
-                file.write("1\t2\ta\ta\t1.5\n1\t0\t<eps>\t<eps>\t.25\n0\t2\tb\tb\n2\t3.5\n")
-            self.assertEqual(words.read_trigram(path), ({1: [("a", 2, 1.5)], 0: [("b", 2, 0.)]}, {1: (0, .25)}, 1))
+
+PRINTED = """1 0 <eps> <eps> .5
+1 2 a a 1
+0 2 a a 1.5
+0 0 b b 1
+0 0 c c 2
+2 0 <eps> <eps> .25
+2 3 b b .75
+3 0 <eps> <eps> .1
+3 2 a a .5
+0 2
+2 1.5
+3 1
+"""
+
+
+class Languages(unittest.TestCase):
+    def setUp(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+            file.write(PRINTED)
+            file.flush()
+            self.printed = language.Printed(file.name)
+
+    def test_a_printed_trigram_backs_off(self):
+        cost = lambda history, word: -math.log(self.printed.probability(history, word))
+        self.assertEqual(set(self.printed.states), {(), (language.START,), ("a",), ("a", "b")})
+        for history, word, expected in [((), "a", 1.5), ((language.START,), "a", 1), ((language.START,), "c", 2.5), (("a",), "b", .75), (("a", "b"), "a", .5),
+                                        (("a", "b"), "c", 2.1), (("c", "b"), "a", 1.5), (("c", "a"), "b", .75), (("a",), language.END, 1.5)]:
+            self.assertAlmostEqual(cost(history, word), expected, msg=(history, word))
+
+    def test_counts_fall_back_on_what_is_rarer(self):
+        counted = language.Counted([["a", "b"], ["a", "what", "c"]], {"a", "b", "c"}, lambda word: .25)
+        once = lambda history, word: counted.probability(history, word)
+        self.assertAlmostEqual(once((), "a"), (2 + 4 * .25) / (6 + 4))                  # of a, b, c and the end, which came twice
+        self.assertAlmostEqual(once(("a",), "b"), (1 + once((), "b")) / 2)
+        self.assertAlmostEqual(once((language.START, "a"), "b"), (1 + once(("a",), "b")) / 2)
+        self.assertEqual(once(("b", "c"), "a"), once(("c",), "a"))
+        self.assertNotIn(("a", "what"), counted.counts)
+
+    def test_a_mixture_says_what_its_parts_say_where_it_lists_and_leaves_the_rest_to_shorter_histories(self):
+        counted = language.Counted([["c", "a"], ["b", "b"]] * 8, set("abc"), lambda word: self.printed.probability((), word))
+        arcs, back, start = language.mixture([self.printed, counted], [.5, .5])
+        self.assertEqual(start, (language.START,))
+        listed = {history: {word: cost for word, _, cost in out} for history, out in arcs.items()}
+        self.assertIn("a", listed[("c",)])
+        for history, out in listed.items():
+            for word, cost in out.items():
+                self.assertAlmostEqual(math.exp(-cost), .5 * self.printed.probability(history, word) + .5 * counted.probability(history, word))
+            followed = {word: back_off((arcs, back, start), history, word) for word in "abc"}
+            total = sum(math.exp(-cost) for cost, _ in followed.values()) + .5 * self.printed.probability(history, language.END) + .5 * counted.probability(history, language.END)
+            self.assertTrue(.8 < total < 1.05, (history, total))
+        self.assertEqual({follows for out in arcs.values() for _, follows, _ in out} | {start}, set(listed) | set(back))
+
+    def test_a_book_is_cut_at_stops_and_quotes(self):
+        found = list(language.sentences('"Well," said John-- the dog\'s barked; \'tis late.\nIn 1999 it was not.\n\nGood night', {"well", "the", "'tis", "dog's"}))
+        self.assertEqual(found, [["said", "john", "the", "dog's", "barked"], ["'tis", "late"], ["good", "night"]])
 
 
 class Lexicons(unittest.TestCase):
@@ -550,7 +623,7 @@ class Overfit(unittest.TestCase):
         self.assertLess(float(loss.detach()), .6)
         names, model = [f"w{i}" for i in range(1, TONES + 1)], model.eval()
         tables, vocabulary = words.build(lexicon_of({name: [(i,)] for i, name in enumerate(names, 1)}), *equally_likely(names))
-        model.words = search.Words(tables, .5, 0.)
+        model.words = search.Words(tables, weights(.5))
         with torch.no_grad():
             projected = model.project(model.encode(F.pad(wave, (0, sweep.FLUSH_CHUNKS * CHUNK_SAMPLES))))
         self.assertEqual(sweep.search(model, projected, torch.full((4,), projected.shape[1] // CHUNK_SLOTS)), [labels for _, labels in clips])

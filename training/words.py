@@ -1,28 +1,17 @@
 """Tables of the search (search.py) from a lexicon and a printed word trigram.
 
     fstprint Gr.fst > gr.txt
-    python words.py --lexicon lexicon.txt --graph gr.txt --out words.pt
+    python words.py --lexicon lexicon.txt --graph gr.txt [--work $WORK_DIR/data --pseudo pseudo.jsonl] [--books book.txt] --out words.pt
 """
 import argparse
 
 import numpy as np
 import torch
 
-from kaldi import printed_arcs
-from lexicon import Lexicon
+from common import BLANK
+from language import Counted, Printed, mixture, sentences, transcripts
+from lexicon import LABELS, Lexicon
 from search import PLACES, STEP, find
-
-
-def read_trigram(path):
-    """-> arcs {state: [(word, next, cost)]}, back {state: (shorter, cost)}, start."""
-    arcs, back, start = {}, {}, None
-    for state, following, word, _, cost in printed_arcs(path):
-        start = state if start is None else start
-        if word == "<eps>":
-            back[state] = (following, cost)
-        else:
-            arcs.setdefault(state, []).append((word, following, cost))
-    return arcs, back, start
 
 
 def units(costs, limit=255):
@@ -31,7 +20,8 @@ def units(costs, limit=255):
 
 
 def tree(lexicon, number, costs):
-    """-> first, label, ahead, ends, word of the prefix tree: children and words of a node are consecutive."""
+    """-> first, kind, rank, ahead, ends, word of the prefix tree: children and words of a node are consecutive. Nodes of a kind have children of
+    the same phones; rank (kinds x LABELS) says which child a phone leads to, from 1."""
     root = {}
     for word, spellings in lexicon.said.items():
         if word in number:
@@ -46,21 +36,42 @@ def tree(lexicon, number, costs):
     for node in reversed(queue):
         below = [child[-1] for phone, child in node.items() if phone > 0]
         node[-1] = min(below + [costs[w] for w in node.get(0, [])])
-    first, label, ahead, ends, words = [], [0], [], [], []
+    first, kind, ahead, ends, words, kinds = [], [], [], [], [], {(): 0}
     position = 1
     for node in queue:
         children = [phone for phone in node if phone > 0]
         first.append(position)
         position += len(children)
-        label += children
+        kind.append(kinds.setdefault(tuple(children), len(kinds)))
         ahead.append(node[-1])
         ends.append(len(words))
         words += sorted(node.get(0, []), key=lambda w: costs[w])
     first.append(position)
     ends.append(len(words))
     ahead[0] = 0
-    return dict(first=torch.tensor(first, dtype=torch.int32), label=torch.tensor(label, dtype=torch.uint8), ahead=units(ahead),
+    rank = np.zeros((len(kinds), LABELS), np.uint8)
+    for row, children in enumerate(kinds):
+        rank[row, list(children)] = 1 + np.arange(len(children))
+    return dict(first=torch.tensor(first, dtype=torch.int32), kind=torch.tensor(kind, dtype=torch.int16), rank=torch.from_numpy(rank.flatten()), ahead=units(ahead),
                 ends=torch.tensor(ends, dtype=torch.int32), word=torch.tensor(words + [0], dtype=torch.int32))
+
+
+def phone_pairs(lexicon, number, costs):
+    """-> (LABELS, LABELS): nats of a phone after the label before it, less the mean of them all; 0 for blanks and what is held. What a
+    network that knows the label before expects whatever it hears: words as frequent as the unigram has them, one after another."""
+    counts, starts, stops = np.full((LABELS, LABELS), 1e-5), np.zeros(LABELS), np.zeros(LABELS)
+    for word, (phones, *_) in lexicon.said.items():
+        if word in number:
+            chance = np.exp(-costs[number[word]])
+            starts[phones[0]] += chance
+            stops[phones[-1]] += chance
+            np.add.at(counts, (phones[:-1], phones[1:]), chance)
+    counts += np.outer(stops, starts / starts.sum())
+    counts[BLANK] += starts
+    nats = np.log(counts[:, 1:] / counts[:, 1:].sum(1, keepdims=True))
+    table = np.pad(nats - nats.mean(), ((0, 0), (1, 0)))
+    np.fill_diagonal(table, 0)
+    return torch.from_numpy(table).float()
 
 
 def cuckoo(entries, buckets):
@@ -116,7 +127,7 @@ def build(lexicon, arcs, back, start, load=.93):
     scores, following = np.zeros(buckets * PLACES, np.uint8), np.zeros(buckets * PLACES, np.int32)
     scores[places], following[places] = units(values).numpy(), nexts
     shorter = [name[back[state][0]] if state in back else name[state] for state in states]
-    tables = dict(tree(lexicon, number, costs), marks=torch.from_numpy(marks.astype(np.int32)), scores=torch.from_numpy(scores), nexts=torch.from_numpy(following),
+    tables = dict(tree(lexicon, number, costs), follows=phone_pairs(lexicon, number, costs), marks=torch.from_numpy(marks.astype(np.int32)), scores=torch.from_numpy(scores), nexts=torch.from_numpy(following),
                   shorter=torch.tensor(shorter, dtype=torch.int32), backoff=units([back[state][1] if state in back else 0. for state in states]),
                   unigram=units(costs), unigram_next=torch.tensor([0] + [name[follows] for _, _, follows in vocabulary], dtype=torch.int32))
     return tables, ["<blk>"] + [word for _, word, _ in vocabulary]
@@ -126,9 +137,22 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--lexicon", required=True)
     parser.add_argument("--graph", required=True)
+    parser.add_argument("--work", help="folder of prepare.py; what its train clips say is counted")
+    parser.add_argument("--pseudo", help="pseudo_label.py's file: counted with them")
+    parser.add_argument("--books", nargs="*", default=[], help="plain text, counted as well")
+    parser.add_argument("--shares", type=float, nargs=2, default=[.36, .14], help="of the clips and of the books in the mixture, where they are given")
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
-    tables, words = build(Lexicon(args.lexicon), *read_trigram(args.graph))
+    models = [Printed(args.graph)]
+    vocabulary = models[0].listed(())
+    texts = []
+    if args.work:
+        texts.append((args.shares[0], transcripts(args.work, args.pseudo)))
+    if args.books:
+        texts.append((args.shares[1], [words for path in args.books for words in sentences(open(path, encoding="latin1").read(), vocabulary)]))
+    shares = [share for share, _ in texts]
+    models += [Counted(text, vocabulary, lambda word: models[0].probability((), word)) for _, text in texts]
+    tables, words = build(Lexicon(args.lexicon), *mixture(models, [1 - sum(shares), *shares]))
     torch.save(dict(tables=tables, words=words), args.out)
     print({name: (list(table.shape), table.dtype) for name, table in tables.items()}, len(words))
 
