@@ -62,7 +62,7 @@ def find(history, word, buckets):
 class Weights:
     """What counts how much; sweep.py finds them."""
     trigram: float = .9              # times its nats
-    word: float = -1.                # nats that a word earns
+    word: float = -1.                # nats that a word earns where it begins: earned at its end, they would put ends off
     phone: float = .8                # nats that each of its phones earns
     usual: float = .3                # times the nats that a phone is likely by after the one before it, which it loses: the network counts on them, and the trigram again
     joiner: float = .6               # times what the joiner adds to the CTC logits, for the same reason
@@ -143,25 +143,26 @@ def advance(words, heard, likely, now, base, beam, hotwords=None):
     stay_blank = best + blank - words.weights.waiting * ((node > 0) & (now - since > PATIENCE)).float()
     stay_label, kind = by_label + held, words.kind[node].long()
     stay_blank, stay_label = (torch.where(kind > 0, stay, nothing) for stay in (stay_blank, stay_label))       # at a leaf a word ends at once or never
-    # advance
-    label, first = likely[:, None].expand(-1, BEAM, -1), words.first[node].long() - 1
-    rank = words.rank[(kind * LABELS)[..., None] + label].long()                # 0: no such child
-    used, child = ((rank > 0) & (best > best[:, :1] - WIDTH)[..., None]).flatten(1), (first[..., None] + rank).flatten(1)
-    before = (torch.where(label == last[..., None], by_blank[..., None], best[..., None]) + anticipated[..., None]).flatten(1)
-    moved = before + rows.gather(1, (before_last[..., None] + label).flatten(1)) - words.ahead[child].float() * (words.weights.trigram * STEP) + words.weights.phone
+    # advance: a row of hypotheses for each likely label
+    label, first = likely[..., None], words.first[node].long() - 1
+    rank = words.rank[(kind * LABELS)[:, None] + label].long()                  # (B, LIKELY, BEAM); 0: no such child
+    used, child = ((rank > 0) & (best > best[:, :1] - WIDTH)[:, None]).flatten(1), (first[:, None] + rank).flatten(1)
+    paid = anticipated + (node == 0).float() * words.weights.word + words.weights.phone
+    before = torch.where(label == last[:, None], (by_blank + paid)[:, None], (best + paid)[:, None]).flatten(1)
+    moved = before + rows.gather(1, (before_last[:, None] + label).flatten(1)) - words.ahead[child].float() * (words.weights.trigram * STEP)
     # end
     entries, room = words.ends[node].long(), rest[..., REST + QUEUE - 1] == 0
     whose, entry, ends = spread(entries, (words.ends[node + 1].long() - entries) * ((since == now - 1) & room & (by_label > NEVER / 2)), ENDS)
     word = words.word[entry].long()
     gained, following = words.trigram(history.gather(1, whose), word)
     ended_key = following * OF_HISTORY
-    ended = (by_label + anticipated).gather(1, whose) + gained * words.weights.trigram + words.weights.word
+    ended = (by_label + anticipated).gather(1, whose) + gained * words.weights.trigram
     if hotwords:
         change, hot, owed = hotwords.follow(*(rest[..., i].long().gather(1, whose) for i in (1, 2)), word)
         ended, ended_key = ended + change, ended_key + hot * OF_HOTWORD
     end_blank, end_label = ended + blank.gather(1, whose), ended + held.gather(1, whose)
     # the best of each place and history
-    keys = torch.cat([node + key, ((first + key)[..., None] + rank).flatten(1), ended_key], 1)
+    keys = torch.cat([node + key, ((first + key)[:, None] + rank).flatten(1), ended_key], 1)
     scores = torch.cat([torch.maximum(stay_blank, stay_label), torch.where(used, moved, nothing),
                         torch.where(ends, torch.maximum(end_blank, end_label), nothing)], 1)
     scores, kept = once(scores, keys).topk(BEAM)
@@ -170,9 +171,9 @@ def advance(words, heard, likely, now, base, beam, hotwords=None):
     by_label = (torch.cat([stay_label, moved, end_label], 1).gather(1, kept) + dead).clamp(min=NEVER)
     over = kept >= BEAM + ARCS
     fresh, which = (kept >= BEAM) & ~over, (kept - BEAM - ARCS).clamp(min=0)
-    parents = torch.cat([torch.arange(BEAM), torch.arange(ARCS) // LIKELY, torch.zeros(ENDS, dtype=torch.long)])
+    parents = torch.cat([torch.arange(BEAM), torch.arange(BEAM).repeat(LIKELY), torch.zeros(ENDS, dtype=torch.long)])
     parent = torch.where(over, whose.gather(1, which), parents[kept])
-    last = torch.where(fresh, label.flatten(1).gather(1, (kept - BEAM).clamp(0, ARCS - 1)), last.gather(1, parent))
+    last = torch.where(fresh, label.expand(-1, -1, BEAM).flatten(1).gather(1, (kept - BEAM).clamp(0, ARCS - 1)), last.gather(1, parent))
     node = torch.cat([node, child, following * 0], 1).gather(1, kept)
     rest, since = pick(rest, base, parent), since.gather(1, parent)
     # what ended joins the queue of words; what began is marked

@@ -122,10 +122,11 @@ class Plain:
             for phone in self.children[place] & likely:
                 longer = (*place, phone)
                 score = (by_blank if phone == last else best) + self.weights.trigram * (self.ahead[place] - self.ahead[longer]) + heard[last][phone] + self.weights.phone
+                score += 0 if place else self.weights.word
                 yield longer, history, -math.inf, score, phone, now, begun if place else now, queue
             for word in self.ends[place] if since == now - 1 and len(queue) < search.QUEUE else ():
                 cost, follows = back_off(self.automaton, history, word)
-                score = by_label + self.weights.trigram * (self.ahead[place] - cost) + self.weights.word
+                score = by_label + self.weights.trigram * (self.ahead[place] - cost)
                 yield (), follows, score + blank, score + held, last, since, begun, queue + ((word, begun, since),)
 
     def advance(self, now, heard, likely):
