@@ -40,11 +40,11 @@ class Step(torch.nn.Module):
         return tokens.int(), logps, times.int(), preview.int(), preview_logps, vad, small, *caches, last.int()
 
 
-def load_model(path, words):
-    """Checkpoint and tables of words.py -> Model in eval mode, weights rounded to fp16; the words by number."""
-    checkpoint, found = torch.load(path, map_location="cpu"), torch.load(words)
-    model = Model()
-    model.load_state_dict({name: value.half().float() for name, value in checkpoint.get("mean", checkpoint["model"]).items()})
+def load_model(paths, words):
+    """Checkpoints and tables of words.py -> Model in eval mode, the mean of the checkpoints' weights rounded to fp16; the words by number."""
+    checkpoints, found = [torch.load(path, map_location="cpu") for path in paths], torch.load(words)
+    model, weights = Model(), [checkpoint.get("mean", checkpoint["model"]) for checkpoint in checkpoints]
+    model.load_state_dict({name: torch.stack([one[name] for one in weights]).mean(0).half().float() for name in weights[0]})
     model.words = Words(found["tables"], Weights())
     return model.eval(), found["words"]
 
@@ -202,7 +202,7 @@ def torch_tokens(model, wave, flush):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", required=True)
-    parser.add_argument("--checkpoint", required=True)
+    parser.add_argument("--checkpoint", required=True, nargs="+", help="of several the mean")
     parser.add_argument("--out", required=True)
     parser.add_argument("--words", required=True, help="tables of words.py")
     parser.add_argument("--weights", nargs="*", default=[], metavar="NAME=NUMBER", help="of search.Weights, where not its defaults")

@@ -1,6 +1,6 @@
 """Dev word error rate of the search against its weights (search.Weights).
 
-    python sweep.py --work $WORK_DIR/data --checkpoint leg.pt --words words.pt trigram=.7,.8 blank=2,2.5,3
+    python sweep.py --work $WORK_DIR/data --words words.pt --checkpoint leg.pt --vary trigram=.7,.8 blank=2,2.5,3
 
 The encoder runs once; the search (`Model.search`, as in the step) runs for every combination.
 """
@@ -49,9 +49,9 @@ def search(model, projected, chunks):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", required=True)
-    parser.add_argument("--checkpoint", required=True)
+    parser.add_argument("--checkpoint", required=True, nargs="+", help="of several the mean")
     parser.add_argument("--words", required=True, help="tables of words.py")
-    parser.add_argument("vary", nargs="*", metavar="NAME=NUMBER,NUMBER", help="weights to try in every combination")
+    parser.add_argument("--vary", nargs="*", default=[], metavar="NAME=NUMBER,NUMBER", help="weights to try in every combination")
     parser.add_argument("--every", type=int, default=1, help="take every n-th dev clip")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
