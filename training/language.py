@@ -74,7 +74,7 @@ class Counted:
     """Witten and Bell's trigram of sentences (lists of words), which falls back on `rest(word)`; what is not in `vocabulary` is a gap."""
 
     def __init__(self, sentences, vocabulary, rest):
-        self.counts, self.rest, self.memory = defaultdict(Counter), rest, {}
+        self.counts, self.rest = defaultdict(Counter), rest
         for sentence in sentences:
             history = (START,)
             for word in (*sentence, END):
