@@ -28,9 +28,11 @@ def sentences(text, vocabulary):
     """A book -> its sentences; those with digits, of which nobody knows how they are read, are left out."""
     text = text.replace("\u2019", "'").replace("--", " ").replace("_", " ")
     for part in re.split(r"[.!?;:]+[\"')\s]|\n\s*\n|[\"\u201c\u201d()\[\]]", text):
-        words = [word if word in vocabulary and word.strip("'") not in vocabulary else word.strip("'") for word in re.sub(r"[^a-z' ]+", " ", part.lower()).split()]
-        words = [word for word in words if word]
-        if len(words) > 1 and not re.search(r"\d", part):
+        if re.search(r"\d", part):
+            continue
+        pairs = ((word, word.strip("'")) for word in re.sub(r"[^a-z' ]+", " ", part.lower()).split())
+        words = [word if word in vocabulary and bare not in vocabulary else bare for word, bare in pairs if bare]
+        if len(words) > 1:
             yield words
 
 
@@ -38,14 +40,13 @@ class Printed:
     """A printed back-off trigram, finals included."""
 
     def __init__(self, path):
-        self.arcs, self.back, finals = {}, {}, {}
+        self.arcs, self.back, finals, start = {}, {}, {}, None
         for state, following, word, _, cost in printed_arcs(path, finals):
+            start = state if start is None else start
             if word == "<eps>":
                 self.back[state] = (following, cost)
             else:
                 self.arcs.setdefault(state, {})[word] = (following, cost)
-            if len(self.arcs) + len(self.back) == 1:
-                start = state
         for state, cost in finals.items():
             self.arcs.setdefault(state, {})[END] = (None, cost)
         top, = (state for state in self.arcs if state not in self.back)

@@ -20,7 +20,6 @@ from common import BLANK
 from lexicon import LABELS
 
 BEAM, LIKELY, ENDS = 64, 5, 24        # hypotheses; labels that they may advance by in a slot, words ended in it
-ARCS = BEAM * LIKELY                 # children looked at
 WIDTH = 16.                          # nats behind the best: further back, none advances
 DELAY, SURE_DELAY, SURE = 32, 4, .995      # slots until a word is said; the same where hypotheses of this share of the probability agree on it
 SETTLED = 20                         # or so many slots of blanks behind it
@@ -135,7 +134,7 @@ def advance(words, heard, likely, now, base, beam, hotwords=None):
     advance by; now (B, 1): the slot's number; base (B, 1): BEAM times the stream's place in the batch; beam: what `unpack` gives -> beam,
     best first. A word completed in the slot before ends here."""
     by_blank, by_label, node, last, since, history, rest = beam
-    labels, nothing = heard.shape[-1], torch.tensor(NEVER)
+    labels, nothing, arcs = heard.shape[-1], torch.tensor(NEVER), BEAM * LIKELY
     best, rows, before_last = torch.maximum(by_blank, by_label), heard.flatten(1), last * labels
     anticipated, key = words.ahead[node].float() * (words.weights.trigram * STEP), history * OF_HISTORY + rest[..., 1].long() * OF_HOTWORD
     # stay
@@ -169,11 +168,11 @@ def advance(words, heard, likely, now, base, beam, hotwords=None):
     dead = (scores < NEVER / 2).float() * NEVER - scores[:, :1]
     by_blank = (torch.cat([stay_blank, moved * 0 + NEVER, end_blank], 1).gather(1, kept) + dead).clamp(min=NEVER)
     by_label = (torch.cat([stay_label, moved, end_label], 1).gather(1, kept) + dead).clamp(min=NEVER)
-    over = kept >= BEAM + ARCS
-    fresh, which = (kept >= BEAM) & ~over, (kept - BEAM - ARCS).clamp(min=0)
+    over = kept >= BEAM + arcs
+    fresh, which = (kept >= BEAM) & ~over, (kept - BEAM - arcs).clamp(min=0)
     parents = torch.cat([torch.arange(BEAM), torch.arange(BEAM).repeat(LIKELY), torch.zeros(ENDS, dtype=torch.long)])
     parent = torch.where(over, whose.gather(1, which), parents[kept])
-    last = torch.where(fresh, label.expand(-1, -1, BEAM).flatten(1).gather(1, (kept - BEAM).clamp(0, ARCS - 1)), last.gather(1, parent))
+    last = torch.where(fresh, label.expand(-1, -1, BEAM).flatten(1).gather(1, (kept - BEAM).clamp(0, arcs - 1)), last.gather(1, parent))
     node = torch.cat([node, child, following * 0], 1).gather(1, kept)
     rest, since = pick(rest, base, parent), since.gather(1, parent)
     # what ended joins the queue of words; what began is marked

@@ -296,7 +296,7 @@ class Searching(unittest.TestCase):
         plain = [Plain(SAID, automaton, weighed) for _ in range(streams)]
         expected = [one.run(*stream) for one, *stream in zip(plain, heard, likely)]
         said = [[] for _ in range(streams)]
-        with mock.patch.multiple(search, BEAM=300, LIKELY=3, ARCS=900, ENDS=200, WIDTH=1e9), torch.no_grad():
+        with mock.patch.multiple(search, BEAM=300, LIKELY=3, ENDS=200, WIDTH=1e9), torch.no_grad():
             self.assertLess(max(one.most for one in plain), search.BEAM)
             table, base = search.Words(tables, weighed), torch.arange(streams)[:, None] * search.BEAM
             beam = search.unpack(*self.nothing(streams))
