@@ -1,8 +1,9 @@
-"""Text for the untranscribed clips from Moonshine tiny-en (MIT), greedy, one clip at a time.
+"""Text for the untranscribed clips from Moonshine base-en or tiny-en (MIT), greedy, a batch of clips of similar length at a time.
 
     python pseudo_label.py --work $WORK_DIR/data --moonshine DIR [--split unlabelled] --out $WORK_DIR/data/pseudo.jsonl
 
-DIR holds encoder_model.ort, decoder_model_merged.ort and tokenizer.bin as the `moonshine-voice` 0.0.44 wheel bundles them.
+DIR holds encoder_model.ort, decoder_model_merged.ort and tokenizer.bin as the wheels `moonshine_cpp` 0.1.4 (base) and `moonshine-voice` 0.0.44
+(tiny) bundle them.
 Each line: id, text (normalised), logp (mean log-probability of a token), seconds. Resumable: ids already written are skipped.
 """
 import argparse
@@ -17,7 +18,6 @@ from common import Corpus, normalise, SAMPLE_RATE
 
 BOS, EOS = 1, 2
 MAX_TOKENS_PER_SECOND = 6.5      # Moonshine's own guard against endless repetition
-LAYERS, HEADS, HEAD_DIM = 6, 8, 36
 
 
 def read_tokens(path):
@@ -42,33 +42,39 @@ class Moonshine:
         self.decoder = onnxruntime.InferenceSession(f"{folder}/decoder_model_merged.ort", options)
         self.tokens = read_tokens(f"{folder}/tokenizer.bin")
         self.outputs = [output.name for output in self.decoder.get_outputs()]
+        self.masked = any(item.name == "attention_mask" for item in self.encoder.get_inputs())
+        self.empty = {item.name: np.zeros((1, item.shape[1], 0, item.shape[3]), np.float32)
+                      for item in self.decoder.get_inputs() if item.name.startswith("past_key_values")}
 
     def text(self, ids):
         pieces = b"".join(self.tokens[i] for i in ids)
         return pieces.decode("utf8", "replace").replace("\u2581", " ").strip()
 
-    def transcribe(self, wave):
-        """(n,) float32 -> (text, mean log-probability)."""
-        audio, mask = wave[None], np.ones((1, len(wave)), np.int64)
-        hidden = self.encoder.run(None, {"input_values": audio, "attention_mask": mask})[0]
-        empty = np.zeros((1, HEADS, 0, HEAD_DIM), np.float32)
-        cache = {f"past_key_values.{i}.{side}.{part}": empty
-                 for i in range(LAYERS) for side in ("decoder", "encoder") for part in ("key", "value")}
-        ids, logps, token = [], [], BOS
-        for step in range(max(4, int(len(wave) / SAMPLE_RATE * MAX_TOKENS_PER_SECOND))):
+    def transcribe(self, waves):
+        """Waves of (n,) float32 of about the same length, padded with quiet -> [(text, mean log-probability)]."""
+        audio = np.zeros((len(waves), max(map(len, waves))), np.float32)
+        for row, wave in zip(audio, waves):
+            row[:len(wave)] = wave
+        mask = dict(attention_mask=(np.arange(audio.shape[1]) < [[len(wave)] for wave in waves]).astype(np.int64)) if self.masked else {}
+        hidden = self.encoder.run(None, {"input_values": audio, **mask})[0]
+        cache = {name: np.repeat(value, len(waves), 0) for name, value in self.empty.items()}
+        ids, logps, tokens = [[] for _ in waves], [[] for _ in waves], np.full(len(waves), BOS)
+        for step in range(max(4, int(audio.shape[1] / SAMPLE_RATE * MAX_TOKENS_PER_SECOND))):
             out = self.decoder.run(None, dict(
-                cache, input_ids=np.array([[token]]), encoder_hidden_states=hidden, encoder_attention_mask=mask,
-                use_cache_branch=np.array([step > 0])))
-            logits = out[0][0, -1].astype(np.float64)
-            token = int(logits.argmax())
-            logps.append(-np.log(np.exp(logits - logits.max()).sum()))
-            if token == EOS:
+                cache, input_ids=tokens[:, None], encoder_hidden_states=hidden, use_cache_branch=np.array([step > 0]),
+                **{f"encoder_{name}": value for name, value in mask.items()}))
+            logits = out[0][:, -1].astype(np.float64)
+            open_rows, tokens = tokens != EOS, np.where(tokens == EOS, EOS, logits.argmax(1))
+            best = logits.max(1) - np.logaddexp.reduce(logits, 1)
+            for row in np.flatnonzero(open_rows):
+                logps[row].append(best[row])
+                ids[row] += [tokens[row]] * int(tokens[row] != EOS)
+            if (tokens == EOS).all():
                 break
-            ids.append(token)
             for name, value in zip(self.outputs[1:], out[1:]):
                 if step == 0 or ".decoder." in name:      # the encoder's keys are computed once
                     cache[name.replace("present", "past_key_values")] = value
-        return self.text(ids), float(np.mean(logps))
+        return [(self.text(row), float(np.mean(logp))) for row, logp in zip(ids, logps)]
 
 
 def main():
@@ -77,21 +83,22 @@ def main():
     parser.add_argument("--moonshine", required=True)
     parser.add_argument("--split", default="unlabelled")
     parser.add_argument("--out", required=True)
-    parser.add_argument("--limit", type=int, default=0)
+    parser.add_argument("--batch", type=int, default=16, help="clips at a time, of similar length")
+    parser.add_argument("--part", type=int, nargs=2, default=(0, 1), metavar=("I", "N"), help="every n-th clip from the i-th on, for several processes with an --out each")
     args = parser.parse_args()
     corpus, model = Corpus(args.work), Moonshine(args.moonshine)
     done = {json.loads(line)["id"] for line in open(args.out)} if os.path.exists(args.out) else set()
-    rows = [row for row in corpus.split(args.split) if row["id"] not in done]
+    rows = sorted((row for row in corpus.split(args.split) if row["id"] not in done), key=lambda row: row["samples"])
+    rows = rows[args.part[0]::args.part[1]]
     began, seconds = time.time(), 0.0
     with open(args.out, "a") as out:
-        for count, row in enumerate(rows[:args.limit or None]):
-            raw, logp = model.transcribe(corpus.wave(row))
-            out.write(json.dumps(dict(id=row["id"], text=normalise(raw), raw=raw, logp=logp,
-                                      seconds=row["samples"] / SAMPLE_RATE)) + "\n")
-            seconds += row["samples"] / SAMPLE_RATE
-            if count % 50 == 0:
-                out.flush()
-                print(f"{count} of {len(rows)}: {seconds / (time.time() - began):.1f} x real time", flush=True)
+        for start in range(0, len(rows), args.batch):
+            batch = rows[start:start + args.batch]
+            for row, (raw, logp) in zip(batch, model.transcribe([corpus.wave(row) for row in batch])):
+                out.write(json.dumps(dict(id=row["id"], text=normalise(raw), raw=raw, logp=logp, seconds=row["samples"] / SAMPLE_RATE)) + "\n")
+                seconds += row["samples"] / SAMPLE_RATE
+            out.flush()
+            print(f"{start + len(batch)} of {len(rows)}: {seconds / (time.time() - began):.1f} x real time", flush=True)
 
 
 if __name__ == "__main__":

@@ -73,7 +73,7 @@ def byte_decoder():
 def moonshine(folder):
     from pseudo_label import Moonshine
     model = Moonshine(folder)
-    return lambda wave: model.transcribe(wave if len(wave) > 4000 else np.pad(wave, (0, 4000)))[0]
+    return lambda wave: model.transcribe([wave if len(wave) > 4000 else np.pad(wave, (0, 4000))])[0][0]
 
 
 def pocketsphinx(_):
