@@ -55,20 +55,21 @@ class Moonshine:
         audio = np.zeros((len(waves), max(map(len, waves))), np.float32)
         for row, wave in zip(audio, waves):
             row[:len(wave)] = wave
-        mask = dict(attention_mask=(np.arange(audio.shape[1]) < [[len(wave)] for wave in waves]).astype(np.int64)) if self.masked else {}
-        hidden = self.encoder.run(None, {"input_values": audio, **mask})[0]
+        mask = (np.arange(audio.shape[1]) < [[len(wave)] for wave in waves]).astype(np.int64)
+        hidden = self.encoder.run(None, dict(input_values=audio, **({"attention_mask": mask} if self.masked else {})))[0]
+        heard = dict(encoder_hidden_states=hidden, **({"encoder_attention_mask": mask} if self.masked else {}))
         cache = {name: np.repeat(value, len(waves), 0) for name, value in self.empty.items()}
         ids, logps, tokens = [[] for _ in waves], [[] for _ in waves], np.full(len(waves), BOS)
         for step in range(max(4, int(audio.shape[1] / SAMPLE_RATE * MAX_TOKENS_PER_SECOND))):
             out = self.decoder.run(None, dict(
-                cache, input_ids=tokens[:, None], encoder_hidden_states=hidden, use_cache_branch=np.array([step > 0]),
-                **{f"encoder_{name}": value for name, value in mask.items()}))
+                cache, **heard, input_ids=tokens[:, None], use_cache_branch=np.array([step > 0])))
             logits = out[0][:, -1].astype(np.float64)
             open_rows, tokens = tokens != EOS, np.where(tokens == EOS, EOS, logits.argmax(1))
             best = logits.max(1) - np.logaddexp.reduce(logits, 1)
             for row in np.flatnonzero(open_rows):
                 logps[row].append(best[row])
-                ids[row] += [tokens[row]] * int(tokens[row] != EOS)
+                if tokens[row] != EOS:
+                    ids[row].append(tokens[row])
             if (tokens == EOS).all():
                 break
             for name, value in zip(self.outputs[1:], out[1:]):
@@ -88,8 +89,8 @@ def main():
     args = parser.parse_args()
     corpus, model = Corpus(args.work), Moonshine(args.moonshine)
     done = {json.loads(line)["id"] for line in open(args.out)} if os.path.exists(args.out) else set()
-    rows = sorted((row for row in corpus.split(args.split) if row["id"] not in done), key=lambda row: row["samples"])
-    rows = rows[args.part[0]::args.part[1]]
+    mine = sorted(corpus.split(args.split), key=lambda row: row["samples"])[args.part[0]::args.part[1]]
+    rows = [row for row in mine if row["id"] not in done]
     began, seconds = time.time(), 0.0
     with open(args.out, "a") as out:
         for start in range(0, len(rows), args.batch):
