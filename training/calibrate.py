@@ -20,7 +20,7 @@ from streaming import read_pieces
 
 MAX_TAIL_MS = 300                    # as src/transcript/words.ts
 SPEECH = .5                          # as the manifest's vadThreshold
-LATER, SPEECH_END_SHIFTS = (0, 25, 50), (-50, -25, 0, 25, 50)
+LATER, SPEECH_END_SHIFTS = (0, 25, 50), (-100, -75, -50, -25, 0, 25, 50)
 
 
 def match(reference, hypothesis):

@@ -6,12 +6,9 @@ import numpy as np
 
 SAMPLE_RATE = 16000
 CHUNK_SAMPLES = 1600
-FRAMES_PER_CHUNK = 2
-SLOTS = 2                            # labels a frame may carry
-CHUNK_SLOTS = FRAMES_PER_CHUNK * SLOTS
-SLOT_MS = 25
+CHUNK_SLOTS = 3                      # outputs of the network a chunk
+SLOT_MS = 100 / CHUNK_SLOTS
 SYMBOLS_PER_FRAME = 1
-BLANK = 0
 BLANK_PIECE = "<blk>"
 
 _ONES = ("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "

@@ -1,4 +1,4 @@
-"""Batches for training: clips of similar length, padded with quiet, made noisy; targets of every kind beside them."""
+"""Batches for training: clips of similar length, padded with quiet, made noisy; their labels beside them."""
 import json
 import os
 import random
@@ -8,9 +8,11 @@ from queue import Queue
 import numpy as np
 import torch
 
-from common import CHUNK_SAMPLES, SAMPLE_RATE, SLOTS
+from common import CHUNK_SAMPLES, CHUNK_SLOTS, SAMPLE_RATE
 
-FRAME = 800                          # samples a 50 ms frame
+FRAME = 800                          # samples: how long a stretch has a level of its own
+AFTER = 5600                         # samples behind a clip that count: the network answers late
+CLEAN = .25                          # share of clips with nothing but zeros around them, as a server flushes a stream
 MIN_PSEUDO_LOGP = -0.30              # pseudo-labels below this mean token log-probability are dropped
 
 
@@ -28,7 +30,7 @@ def load_rows(corpus, lexicon, pseudo_path, isolated=.25):
                 rows.append(dict(by_id[label["id"]], text=label["text"]))
     for row in rows:
         row["tokens"] = lexicon.encode(row["text"])
-    return [row for row in rows if row["tokens"] and row["samples"] < 14 * SAMPLE_RATE and SLOTS * row["samples"] / FRAME > 1.3 * len(row["tokens"]) + 2]
+    return [row for row in rows if row["tokens"] and row["samples"] < 14 * SAMPLE_RATE and CHUNK_SLOTS * row["samples"] / CHUNK_SAMPLES > 1.3 * len(row["tokens"]) + 2]
 
 
 def noise_bank(corpus, rows, rng, seconds=240):
@@ -115,28 +117,24 @@ class Batches:
                     self.queue.put(self.make(group))
 
     def make(self, rows):
-        """-> dict: wave (B, n), frames, tokens, lengths, speech (B, T)."""
+        """-> dict: wave (B, n), slots (B,) that count, tokens (B, U), lengths (B,)."""
         clips = [self.prepare(row) for row in rows]
-        longest = max(len(wave) + before for wave, before in clips) + (self.random.randint(5600, 7200) if self.augment else 8000)
+        after = AFTER + (self.random.randint(0, 4 * CHUNK_SAMPLES) if self.augment else 0)
+        longest = max(len(wave) + before for wave, before in clips) + after
         chunks = -(-longest // CHUNK_SAMPLES)
-        batch, total = len(rows), 2 * chunks
-        wave, speech = torch.zeros(batch, chunks * CHUNK_SAMPLES), torch.zeros(batch, total)
-        frames = torch.full((batch,), total)
-        tokens = torch.zeros(batch, max(len(row["tokens"]) for row in rows), dtype=torch.long)
+        wave, slots = torch.zeros(len(rows), chunks * CHUNK_SAMPLES), torch.zeros(len(rows), dtype=torch.long)
+        lengths = torch.tensor([len(row["tokens"]) for row in rows])
+        tokens = torch.zeros(len(rows), int(lengths.max()), dtype=torch.long)
         for i, (row, (clip, before)) in enumerate(zip(rows, clips)):
             wave[i, before:before + len(clip)] = torch.from_numpy(clip)
-            frames[i] = min(total, 2 * -(-(before + len(clip) + 5600) // CHUNK_SAMPLES))
+            slots[i] = CHUNK_SLOTS * min(chunks, -(-(before + len(clip) + after) // CHUNK_SAMPLES))
             tokens[i, :len(row["tokens"])] = torch.tensor(row["tokens"])
-        energy = wave.unflatten(1, (total, FRAME)).square().mean(-1).sqrt()
-        speech = (energy > energy.amax(1, keepdim=True) * .06).float()
-        speech = torch.nn.functional.max_pool1d(speech[:, None], 3, 1, 1)[:, 0]
-        speech = -torch.nn.functional.max_pool1d(-speech[:, None], 3, 1, 1)[:, 0]        # gaps of one frame are filled
         if self.augment:
-            self.add_noise(wave, energy)
-        return dict(wave=wave, frames=frames, tokens=tokens, lengths=torch.tensor([len(row["tokens"]) for row in rows]), speech=speech)
+            self.add_noise(wave, wave.unflatten(1, (-1, FRAME)).square().mean(-1).sqrt())
+        return dict(wave=wave, slots=slots, tokens=tokens, lengths=lengths)
 
     def prepare(self, row):
-        """-> clip with its gain, samples of quiet before it (whole frames)."""
+        """-> clip with its gain, samples of quiet before it."""
         wave = self.corpus.wave(row)
         if not self.augment:
             return wave, CHUNK_SAMPLES
@@ -154,6 +152,8 @@ class Batches:
     def add_noise(self, wave, energy):
         n = wave.shape[1]
         for i in range(len(wave)):
+            if self.random.random() < CLEAN:
+                continue
             start = int(self.rng.integers(0, len(self.noise) - n))
             level = energy[i][energy[i] > energy[i].max() * .06].mean()
             ratio_db = self.random.uniform(3, 30) if self.random.random() < self.noise_share else self.random.uniform(35, 75)

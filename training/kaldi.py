@@ -37,12 +37,14 @@ def read_components(path):
     return components
 
 
-def transition_phones(path):
-    """final.mdl -> the phone of each pair of transition ids (its way on and its self-loop, which is the odd one)."""
+def transition_states(path):
+    """final.mdl -> for each pair of transition ids (the odd one a self-loop, the even one the way in): phone, output on the way in, output
+    of the self-loop."""
     data = open(path, "rb").read()
     at = data.index(b"<Tuples> ") + len(b"<Tuples> ")
     count, = struct.unpack_from("<xi", data, at)
-    return [struct.unpack_from("<xi", data, at + 5 + 20 * i)[0] for i in range(count)]
+    tuples = (struct.unpack_from("<xixixixi", data, at + 5 + 20 * i) for i in range(count))
+    return [(phone, entering, staying) for phone, _, entering, staying in tuples]
 
 
 def printed_arcs(path, finals=None):

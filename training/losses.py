@@ -1,139 +1,192 @@
-"""Sequence losses in plain PyTorch (CPU or CUDA): CTC alignment and a transducer loss on a band around it.
+"""Lattice-free MMI (Povey et al., Interspeech 2016) in plain PyTorch (CPU or CUDA), gradients made by hand.
 
-The full transducer lattice has T x (U + 1) nodes, each with a joiner output. Here every frame keeps BAND label
-positions around the CTC head's own Viterbi alignment, so the joiner sees T x BAND nodes (k2's pruned loss does the
-same with bounds from a trivial joiner). Inside the band the sum over paths is exact.
+    loss of a clip = log of what all sequences of labels explain - log of what those of its text do: -log P(text | audio), in nats
 
-        u ▲            ░ band: emissions up to EARLY tokens ahead of
-          │        ░░█░░      the alignment or the rest behind it
-          │    ░░█░░
-          │░█░░
-          └──────────────▶ t
+A clip starts in silence. In each slot a label goes on, which scores hold[a, b], or the next begins, onset[b, c] + log P(c | b);
+a is the label before b. The text's sequences are some of all sequences and weigh what they weigh there: its labels in order,
+silence before, between and after words or not. The sums over alignments are exact.
+
+    all: one state for each pair of labels             the text: three states for each label u
+     (a, b) ──► (b, c)                                  [u after u-1] ──► [u+1 after u] ──►
+       ⟲          ⟲                                        └─► [silence] ─► [u+1 after silence] ──►     where a word begins
 """
+import numpy as np
 import torch
 import torch.nn.functional as F
+from torch import nn
 
-from common import BLANK, SLOTS
+from lexicon import IN_WORD, SILENCE, WORD_ENDS
 
-BAND, BEHIND = 6, 3
-IMPOSSIBLE = -1e30
-
-
-def ctc_loss(logp, frames, targets, lengths, early=0.):
-    """(B,) CTC losses of logp (B, T, V). With `early`, a path scores that much less for each frame that a token comes later (k2's delay
-    penalty, here for CTC): a causal network otherwise learns to wait for more context. The figure keeps the penalty's part."""
-    if not early:
-        return F.ctc_loss(logp.transpose(0, 1), targets, frames, lengths, BLANK, "none", zero_infinity=True)
-    t = torch.arange(logp.shape[1], device=logp.device)
-    bonus = early * ((frames[:, None] - 1) / 2 - t)[..., None] * (torch.arange(logp.shape[2], device=logp.device) != BLANK)
-    moved = logp + bonus
-    loss = F.ctc_loss(moved.transpose(0, 1), targets, frames, lengths, BLANK, "none", zero_infinity=True)
-    # PyTorch's gradient takes its input for normalised: exp(input) less occupancies. What it adds for that comes off again.
-    inside = (t[None] < frames[:, None])[..., None] & torch.isfinite(loss.detach())[:, None, None] & (loss.detach() != 0)[:, None, None]
-    surplus = (moved.detach().exp() * logp * inside).sum((1, 2))
-    return loss - surplus + surplus.detach()
+IMPOSSIBLE = -1e30                   # log of nothing
+SILENCE_ODDS = .5                    # of silence after a word
+SMOOTHING = .5                       # times that each pair counts more often than it was seen
+FAINT = 60.                          # nats below a slot's best output: fainter counts as much, so that no sum dies out
+MOST = 1e30                          # of the backward sums, where the forward ones have died out
 
 
-@torch.no_grad()
-def ctc_align(logp, frames, targets, lengths):
-    """Viterbi. logp (B, T, V), frames (B,), targets (B, U), lengths (B,) -> first frame of each token (B, U), T where padded."""
-    batch, total, _ = logp.shape
-    width = targets.shape[1]
-    states = torch.full((batch, 2 * width + 1), BLANK, device=logp.device, dtype=torch.long)
-    states[:, 1::2] = targets
-    scores = logp.gather(2, states[:, None].expand(-1, total, -1))                       # (B, T, 2U+1)
-    skip = torch.zeros_like(states, dtype=torch.bool)
-    skip[:, 3::2] = targets[:, 1:] != targets[:, :-1]
-    best = torch.full_like(scores[:, 0], IMPOSSIBLE)
-    best[:, :2] = scores[:, 0, :2]
-    moves = torch.zeros(batch, total, states.shape[1], dtype=torch.int8, device=logp.device)
-    pad = torch.full_like(best[:, :2], IMPOSSIBLE)
-    for t in range(1, total):
-        wide = torch.cat([pad, best], 1)
-        options = torch.stack([best, wide[:, 1:-1], wide[:, :-2].masked_fill(~skip, IMPOSSIBLE)])
-        value, move = options.max(0)
-        moves[:, t] = move
-        running = (frames > t)[:, None]
-        best = torch.where(running, value + scores[:, t], best)
-    rows = torch.arange(batch, device=logp.device)
-    ends = 2 * lengths
-    finals = torch.stack([best[rows, ends], best[rows, (ends - 1).clamp(min=0)]])
-    state = torch.where((finals[1] > finals[0]) & (lengths > 0), ends - 1, ends)
-    first = torch.full_like(targets, total)
-    for t in range(total - 1, -1, -1):
-        here, token = frames > t, (state - 1) // 2
-        on_token = here & (state % 2 == 1)
-        first[rows[on_token], token[on_token]] = t
-        state = torch.where(here, state - moves[rows, t, state].long(), state).clamp(min=0)
-    return first
+def place_of(label):
+    return None if label == SILENCE else IN_WORD[(label - 1) % len(IN_WORD)]
 
 
-def band_starts(first, total, lengths):
-    """(B, U) token frames -> (B, T) lowest label position kept at each frame; rises by at most BAND - 1 a frame."""
-    t = torch.arange(total, device=first.device)
-    done = (first[:, None] < t[None, :, None]).sum(-1)
-    return torch.minimum(done - BEHIND, (lengths + 1 - BAND)[:, None]).clamp(min=0)
+def chances(texts, possible):
+    """Labels of each text, possible (n, n): pairs that have outputs -> (n, n): P(b | a), zero where b cannot follow a."""
+    size = len(possible)
+    places = [place_of(label) for label in range(size)]
+    begins, ends = (np.array([place in kinds for place in places]) for kinds in (("begin", "singleton"), WORD_ENDS))
+    silent = np.arange(size) == SILENCE
+    follows = np.where((ends | silent)[:, None], begins[None], ~begins[None] & ~silent[None]) & possible
+    counts = follows * SMOOTHING
+    for labels in texts:
+        np.add.at(counts, (labels[:-1], labels[1:]), 1)
+        starts = [label for label in labels if begins[label]]
+        np.add.at(counts[SILENCE], starts, 1)
+    counts = counts * follows
+    found = counts / np.maximum(counts.sum(1, keepdims=True), 1e-9)
+    found[ends] *= 1 - SILENCE_ODDS
+    found[ends, SILENCE] = SILENCE_ODDS * possible[ends, SILENCE]
+    return found
 
 
-class _BandSum(torch.autograd.Function):
-    """-log P over the band. blank, emit (B, T, BAND) log-probabilities; shift (B, T) rise of the band at each frame."""
+class _Given(torch.autograd.Function):
+    """(B,) values with a gradient (B, T, O) that is known already."""
 
     @staticmethod
-    def forward(ctx, blank, emit, shift, start, frames, lengths, fast_emit):
-        batch, total, _ = blank.shape
-        dead = torch.full((batch, BAND), IMPOSSIBLE, device=blank.device)
-        columns = torch.arange(BAND, device=blank.device)[None]
-        alpha, beta = torch.full_like(blank, IMPOSSIBLE), torch.full_like(blank, IMPOSSIBLE)
-        entry = dead.clone()
-        entry[:, 0] = 0
-        for t in range(total):
-            if t:
-                entry = torch.cat([alpha[:, t - 1] + blank[:, t - 1], dead], 1).gather(1, columns + shift[:, t, None])
-            row = list(entry.unbind(1))
-            for k in range(1, BAND):
-                row[k] = torch.logaddexp(row[k], row[k - 1] + emit[:, t, k - 1])
-            alpha[:, t] = torch.stack(row, 1)
-        last = frames - 1
-        rows = torch.arange(batch, device=blank.device)
-        final = lengths - start[rows, last]
-        score = alpha[rows, last, final] + blank[rows, last, final]
-        onward = torch.zeros_like(blank)                       # log weight of leaving frame t by blank from column k
-        leaving = dead.clone()
-        for t in range(total - 1, -1, -1):
-            if t + 1 < total:
-                source = columns - shift[:, t + 1, None]
-                leaving = torch.where(source >= 0, beta[:, t + 1].gather(1, source.clamp(min=0)), dead)
-            at_end = (last == t)[:, None]
-            leaving = torch.where(at_end, torch.where(columns == final[:, None], 0., IMPOSSIBLE), leaving)
-            onward[:, t] = leaving
-            row = list((blank[:, t] + leaving).unbind(1))
-            for k in range(BAND - 2, -1, -1):
-                row[k] = torch.logaddexp(row[k], emit[:, t, k] + row[k + 1])
-            beta[:, t] = torch.stack(row, 1)
-        alive = (torch.arange(total, device=blank.device)[None] < frames[:, None])[..., None]
-        total_score = score[:, None, None]
-        by_blank = torch.exp((alpha + blank + onward - total_score).clamp(-80, 0)) * alive
-        by_emit = torch.zeros_like(blank)
-        by_emit[..., :-1] = torch.exp((alpha[..., :-1] + emit[..., :-1] + beta[..., 1:] - total_score).clamp(-80, 0)) * alive
-        ctx.save_for_backward(by_blank, by_emit * (1 + fast_emit))
-        return -score
+    def forward(ctx, outputs, values, gradient):
+        ctx.save_for_backward(gradient)
+        return values
 
     @staticmethod
     def backward(ctx, grad):
-        by_blank, by_emit = ctx.saved_tensors
-        return -by_blank * grad[:, None, None], -by_emit * grad[:, None, None], None, None, None, None, None
+        gradient, = ctx.saved_tensors
+        return gradient * grad[:, None, None], None, None
 
 
-def transducer_loss(model, encoded, frames, targets, lengths, first, fast_emit=.01):
-    """encoded (B, T, 384); first from ctc_align -> (B,) negative log-likelihoods."""
-    batch, total = encoded.shape[0], encoded.shape[1] * SLOTS
-    start = band_starts(first, total, lengths)
-    shift = torch.cat([start[:, :1], start[:, 1:] - start[:, :-1]], 1)
-    predicted = model.predict(torch.cat([targets.new_full((batch, 1), BLANK), targets], 1))      # (B, U + 1, J)
-    position = (start[..., None] + torch.arange(BAND, device=start.device)).clamp(max=targets.shape[1])
-    rows = torch.arange(batch, device=start.device)[:, None, None]
-    logits = model.join(model.project(encoded)[:, :, None], predicted[rows, position])
-    logp = logits.log_softmax(-1)
-    wanted = torch.cat([targets, targets.new_zeros(batch, 1)], 1)[rows, position]
-    emit = logp.gather(-1, wanted[..., None])[..., 0].masked_fill(position >= lengths[:, None, None], IMPOSSIBLE)
-    return _BandSum.apply(logp[..., BLANK], emit, shift, start, frames, lengths, fast_emit)
+class Sums(nn.Module):
+    """Sums of rows: (rows, B) -> (bags, B), `bag` (rows,) says which; -1: none."""
+
+    def __init__(self, bag, bags):
+        super().__init__()
+        order = np.argsort(bag, kind="stable")[(bag < 0).sum():]
+        self.register_buffer("order", torch.from_numpy(order))
+        self.register_buffer("starts", torch.from_numpy(np.searchsorted(bag[order], np.arange(bags))))
+
+    def forward(self, rows):
+        return F.embedding_bag(self.order, rows, self.starts, mode="sum")
+
+
+class MMI(nn.Module):
+    """onset, hold (n, n): outputs as of lexicon.pair_outputs; chances (n, n) as above; `outputs`: how many the network has."""
+
+    def __init__(self, onset, hold, chances, outputs):
+        super().__init__()
+        size = len(chances)
+        places = [place_of(label) for label in range(size)]
+        pairs = chances > 0
+        pairs[SILENCE, SILENCE] = True                                  # what a clip starts in
+        most = int(pairs.sum(0).max())
+        first, known = np.zeros((size, most), np.int64), np.zeros((size, most), bool)      # the label before, for each pair: rows are those of a label
+        for label in range(size):
+            before = np.nonzero(pairs[:, label])[0]
+            first[label, :len(before)], known[label, :len(before)] = before, True
+        second = np.arange(size)[:, None].repeat(most, 1)
+        reads = np.stack([hold[first, second], onset[first, second]]).astype(np.int64)
+        leaves = 1 - chances[:, SILENCE]                                # the text ends where silence could have come
+        self.size, self.start = size, int(np.nonzero(known[SILENCE] & (first[SILENCE] == SILENCE))[0][0]) + SILENCE * most
+        self.by_output = Sums(np.where(known, reads, -1).ravel(), outputs)
+        self.by_first = Sums(np.where(known, first, -1).ravel(), size)
+        tables = dict(first=first.ravel(), reads=reads.ravel(), onset=onset.ravel().astype(np.int64), hold=hold.ravel().astype(np.int64),
+                      begins=np.array([place in ("begin", "singleton") for place in places]))
+        last = np.array([label == SILENCE or place in WORD_ENDS for label, place in enumerate(places)]) * leaves
+        chance = np.where(known, chances[first, second], 0)
+        floats = dict(chance=chance.reshape(-1, 1), final=(last[:, None] * known).reshape(-1, 1), last=np.log(np.maximum(last, 1e-30)),
+                      entering=np.where(chances > 0, np.log(np.maximum(chances, 1e-30)), IMPOSSIBLE).ravel())
+        for name, table in tables.items():
+            self.register_buffer(name, torch.from_numpy(table))
+        for name, table in floats.items():
+            self.register_buffer(name, torch.from_numpy(np.asarray(table, np.float32)))
+
+    def forward(self, outputs, slots, labels, lengths):
+        """outputs (B, T, O) of the network, slots (B,): how many of T count; labels (B, U), lengths (B,) of the texts -> (B,) losses in nats,
+        0 for a text that cannot be said in its slots."""
+        with torch.no_grad():
+            every, occupied = self.all_sequences(outputs.detach(), slots)
+            text, wanted, _ = self.text_alone(outputs.detach(), slots, labels, lengths)
+            possible = text > IMPOSSIBLE / 2
+            gradient = (occupied - wanted) * possible[:, None, None]
+        return _Given.apply(outputs, (every - text) * possible, gradient)
+
+    def all_sequences(self, outputs, slots):
+        """-> log of the sum over all sequences (B,), occupancy of each output (B, T, O). Sums are kept at 1 slot by slot."""
+        batch, total, _ = outputs.shape
+        chance, final = self.chance.to(outputs.dtype), self.final.to(outputs.dtype)
+        top = outputs.amax(2, keepdim=True)
+        likely = (outputs - top).clamp(min=-FAINT).exp().permute(1, 2, 0).contiguous()
+        alive = torch.arange(total, device=slots.device)[:, None] < slots
+        whole, alphas = alive.all(1).tolist(), likely.new_zeros(total + 1, len(self.first), batch)
+        alphas[0, self.start] = 1
+        scales = likely.new_ones(total, batch)
+        for t in range(total):
+            stays, moves = likely[t].index_select(0, self.reads).chunk(2)
+            alpha, following = alphas[t], alphas[t + 1]
+            torch.mul(moves, chance, out=following).mul_(self.arriving(alpha)).addcmul_(stays, alpha)
+            if not whole[t]:
+                following.copy_(torch.where(alive[t], following, alpha))
+            torch.sum(following, 0, out=scales[t])
+            following /= scales[t]
+        ended = (alphas[-1] * final).sum(0)
+        score = (scales.log() + top[..., 0].T * alive).sum(0) + ended.log()
+        occupied, beta = torch.empty_like(likely), final / ended
+        for t in range(total - 1, -1, -1):
+            stays, moves = likely[t].index_select(0, self.reads).chunk(2)
+            ahead = (beta / scales[t]).clamp_(max=MOST)
+            stays, moves = stays.mul_(ahead), moves.mul_(ahead).mul_(chance)
+            onward = self.by_first(moves)
+            following = (stays.view(self.size, -1, batch) + onward[:, None]).flatten(0, 1)
+            beta = following if whole[t] else torch.where(alive[t], following, beta)
+            occupied[t] = self.by_output(torch.cat([stays.mul_(alphas[t]), moves.mul_(self.arriving(alphas[t]))]))
+            if not whole[t]:
+                occupied[t] *= alive[t]
+        return score, occupied.permute(2, 0, 1)
+
+    def arriving(self, alpha):
+        """(pairs, B) -> (pairs, B): the sum over all pairs that end in the label with which a pair begins."""
+        return alpha.view(self.size, -1, alpha.shape[1]).sum(1).index_select(0, self.first)
+
+    def text_alone(self, outputs, slots, labels, lengths):
+        """-> log of the sum over the text's alignments (B,), occupancy of each output (B, T, O) and of each state (B, T, 3, U + 1): label u after the
+        one before, label u after silence, silence before label u; u = length stands for the end."""
+        batch, total, _ = outputs.shape
+        at = torch.arange(labels.shape[1] + 1, device=labels.device)
+        inside, end = at < lengths[:, None], at == lengths[:, None]
+        here, before = F.pad(labels, (0, 1)) * inside, F.pad(labels, (1, 0))
+        start = inside & self.begins[here]
+        pairs = torch.stack([before * self.size + here, here, before * self.size], 1)          # silence is label 0
+        valid = torch.stack([inside, start, start | end], 1)
+        entering = torch.where(valid, self.entering[pairs], IMPOSSIBLE).to(outputs.dtype)
+        heard = lambda table: outputs.gather(2, table[pairs].flatten(1)[:, None].expand(-1, total, -1)).unflatten(2, pairs.shape[1:])
+        hold, enter = heard(self.hold), heard(self.onset) + entering[:, None]
+        alive = (torch.arange(total, device=slots.device)[:, None] < slots)[..., None, None]
+        alphas = outputs.new_full((total + 1, *pairs.shape), IMPOSSIBLE)
+        alphas[0, :, 2, 0] = 0
+        for t in range(total):
+            either = F.pad(torch.logaddexp(alphas[t, :, 0], alphas[t, :, 1])[:, :-1], (1, 0), value=IMPOSSIBLE)
+            source = torch.stack([either, alphas[t, :, 2], either], 1)
+            following = torch.logaddexp(alphas[t] + hold[:, t], source + enter[:, t])
+            alphas[t + 1] = torch.where(alive[t], following, alphas[t])
+        spoken = torch.where(at == lengths[:, None] - 1, self.last[here], IMPOSSIBLE)
+        beta = torch.stack([spoken, spoken, torch.where(end, 0., IMPOSSIBLE)], 1).to(outputs)
+        score = (alphas[-1] + beta).flatten(1).logsumexp(1)
+        held, entered = torch.zeros_like(hold), torch.zeros_like(enter)
+        for t in range(total - 1, -1, -1):
+            stays, moves = beta + hold[:, t], beta + enter[:, t]
+            either = F.pad(torch.logaddexp(alphas[t, :, 0], alphas[t, :, 1])[:, :-1], (1, 0), value=IMPOSSIBLE)
+            source = torch.stack([either, alphas[t, :, 2], either], 1)
+            held[:, t] = (alphas[t] + stays - score[:, None, None]).exp() * alive[t]
+            entered[:, t] = (source + moves - score[:, None, None]).exp() * alive[t]
+            onward = F.pad(torch.logaddexp(moves[:, 0], moves[:, 2])[:, 1:], (0, 1), value=IMPOSSIBLE)
+            following = torch.logaddexp(stays, torch.stack([onward, onward, moves[:, 1]], 1))
+            beta = torch.where(alive[t], following, beta)
+        occupied = torch.zeros_like(outputs)
+        for table, share in ((self.hold, held), (self.onset, entered)):
+            occupied.scatter_add_(2, table[pairs].flatten(1)[:, None].expand(-1, total, -1), share.flatten(2))
+        return score, occupied, held + entered

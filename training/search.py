@@ -1,10 +1,13 @@
 """The search inside the step: a beam over a prefix tree of words spelled in phones, with a word trigram.
 
-    slot of 25 ms, for every hypothesis (place in the tree, history of the trigram):
-      stay     by blank, or by holding the phone that won the slot before
-      advance  to the children of its place that are among the likeliest phones of the slot; the tree anticipates the best word
-               below by its unigram
-      end      where words end: back to the root, the anticipation replaced by the trigram
+    slot of 33.3 ms, for every hypothesis (place in the tree, history of the trigram):
+      end      at a leaf: back to the root, the anticipation replaced by the trigram
+      stay     in the label that it is in
+      advance  to the children of its place that are among the likeliest labels of the slot, silence between words among them;
+               the tree anticipates the best word below by its unigram
+
+A label is a phone in its place in the word, so every word ends at a leaf. What a label scores depends on the one before: the network has an output for
+where the second of two labels begins and one for while it lasts.
 
 Everything is a row of a table (Gather), whatever the stream is in, so a batch of streams takes one pass. Of the candidates
 of a slot the BEAM best live on, those with the same place and history once. What a server says it cannot take back: the oldest
@@ -16,20 +19,21 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from common import BLANK
-from lexicon import LABELS
+from lexicon import IN_WORD, LABELS, SILENCE
 
-BEAM, LIKELY, ENDS = 64, 5, 24        # hypotheses; labels that they may advance by in a slot, words ended in it
+BEAM, LIKELY, ENDS = 64, 8, 32         # hypotheses; phones that they may advance by in a slot, words ended in it
 WIDTH = 16.                          # nats behind the best: further back, none advances
-DELAY, SURE_DELAY, SURE = 32, 4, .995      # slots until a word is said; the same where hypotheses of this share of the probability agree on it
-SETTLED = 20                         # or so many slots of blanks behind it
+DELAY, SURE_DELAY, SURE = 24, 3, .995      # slots until a word is said; the same where hypotheses of this share of the probability agree on it
+SETTLED = 15                         # or so many slots of silence behind it
 QUEUE = 6                            # words a hypothesis may have unsaid
-FIELDS = 4                           # of a hypothesis: its node, its last label, since when, its history
+FIELDS = 5                           # of a hypothesis: its node, the label before, its label, since when, its history
 REST = 3                             # more of them: where its word began, where in a hotword it is, what it owes; then its queue of words, first and last slots
 NEVER = -1e30
-BUCKETS = 8192                       # of the table that finds candidates with the same place and history
+BUCKETS = 2048                       # of each of two tables that find candidates with the same place and history
 OF_HISTORY, OF_HOTWORD = 40503, 69069      # their shares of the key
-PATIENCE, PAUSE = 8, 24              # blanks inside a word that cost nothing; blanks that end a sentence
+PAUSE = 18                           # slots of silence that end a sentence
+ROOT, QUIET = 0, 1                   # nodes: between words, and in the silence there
+WAYS = (("internal", "begin"), ("end", "singleton"))        # places of a phone in a word and where one begins: more follow, none does
 PIECES = 3                           # word pieces that a word stands for where a hotword's boost is in nats a piece
 PLACES, MARKS = 4, 65521             # in a bucket of the trigram's table; marks there are below
 VOCABULARY = 2 ** 18                 # more than there are words
@@ -61,12 +65,9 @@ def find(history, word, buckets):
 class Weights:
     """What counts how much; sweep.py finds them."""
     trigram: float = .9              # times its nats
-    word: float = -1.                # nats that a word earns where it begins: earned at its end, they would put ends off
-    phone: float = .8                # nats that each of its phones earns
-    usual: float = .3                # times the nats that a phone is likely by after the one before it, which it loses: the network counts on them, and the trigram again
-    joiner: float = .6               # times what the joiner adds to the CTC logits, for the same reason
-    blank: float = 2.5               # nats that a blank's logit loses
-    waiting: float = 1.              # nats that a late blank inside a word loses
+    word: float = -1.3               # nats that a word earns where it begins: earned at its end, they would put ends off
+    phone: float = 0.                # nats that each of its phones earns
+    silence: float = 0.              # nats that silence earns where it begins
 
 
 class Words(nn.Module):
@@ -76,13 +77,9 @@ class Words(nn.Module):
         super().__init__()
         for name, table in tables.items():
             self.register_buffer(name, table, persistent=False)
-        self.buckets, self.roots = len(self.marks) // PLACES, int(self.first[1])          # of the tree's nodes, the root and its children come first
+        self.buckets, self.roots = len(self.marks) // PLACES, int(self.first[ROOT + 2])          # of the tree's nodes, the root and its children come first
         self.weights = weights
-
-    @property
-    def discount(self):
-        """(labels, labels): what the logit of each label after each loses."""
-        return self.follows * self.weights.usual + (torch.arange(LABELS) == BLANK) * self.weights.blank
+        self.quiet = int(self.hold[SILENCE * LABELS + SILENCE])                  # the output for silence that a stream starts with
 
     def trigram(self, history, word):
         """(B, M) each -> nats of the word, the history that follows."""
@@ -129,78 +126,83 @@ class Hotwords:
         return gain.float() * (PIECES / 1000), target, debt
 
 
-def advance(words, heard, likely, now, base, beam, hotwords=None):
-    """One slot. heard (B, labels, labels): log-probability of each label after each; likely (B, LIKELY): labels that a hypothesis may
-    advance by; now (B, 1): the slot's number; base (B, 1): BEAM times the stream's place in the batch; beam: what `unpack` gives -> beam,
-    best first. A word completed in the slot before ends here."""
-    by_blank, by_label, node, last, since, history, rest = beam
-    labels, nothing, arcs = heard.shape[-1], torch.tensor(NEVER), BEAM * LIKELY
-    best, rows, before_last = torch.maximum(by_blank, by_label), heard.flatten(1), last * labels
-    anticipated, key = words.ahead[node].float() * (words.weights.trigram * STEP), history * OF_HISTORY + rest[..., 1].long() * OF_HOTWORD
-    # stay
-    blank, held = rows.gather(1, before_last), rows.gather(1, before_last + last)
-    stay_blank = best + blank - words.weights.waiting * ((node > 0) & (now - since > PATIENCE)).float()
-    stay_label, kind = by_label + held, words.kind[node].long()
-    stay_blank, stay_label = (torch.where(kind > 0, stay, nothing) for stay in (stay_blank, stay_label))       # at a leaf a word ends at once or never
-    # advance: a row of hypotheses for each likely label
-    label, first = likely[..., None], words.first[node].long() - 1
-    rank = words.rank[(kind * LABELS)[:, None] + label].long()                  # (B, LIKELY, BEAM); 0: no such child
-    used, child = ((rank > 0) & (best > best[:, :1] - WIDTH)[:, None]).flatten(1), (first[:, None] + rank).flatten(1)
-    paid = anticipated + (node == 0).float() * words.weights.word + words.weights.phone
-    before = torch.where(label == last[:, None], (by_blank + paid)[:, None], (best + paid)[:, None]).flatten(1)
-    moved = before + rows.gather(1, (before_last[:, None] + label).flatten(1)) - words.ahead[child].float() * (words.weights.trigram * STEP)
-    # end
+def advance(words, outputs, likely, now, base, beam, hotwords=None):
+    """One slot. outputs (B, outputs) of the network; likely (B, LIKELY): phones, from 1, and silence, 0, that a hypothesis may advance by; now (B, 1): the slot's
+    number; base (B, 1): BEAM times the stream's place in the batch; beam: what `unpack` gives -> beam, best first. A word whose last label
+    began in the slot before ends here."""
+    score, node, before, last, since, history, rest = beam
+    nothing, lm = torch.tensor(NEVER), words.weights.trigram * STEP
+    anticipated, hotness = words.ahead[node].float() * lm, rest[..., 1:REST].long()
+    # end: ENDS more rows, and leaves no longer
     entries, room = words.ends[node].long(), rest[..., REST + QUEUE - 1] == 0
-    whose, entry, ends = spread(entries, (words.ends[node + 1].long() - entries) * ((since == now - 1) & room & (by_label > NEVER / 2)), ENDS)
+    whose, entry, ends = spread(entries, (words.ends[node + 1].long() - entries) * (room & (score > NEVER / 2)), ENDS)
     word = words.word[entry].long()
     gained, following = words.trigram(history.gather(1, whose), word)
-    ended_key = following * OF_HISTORY
-    ended = (by_label + anticipated).gather(1, whose) + gained * words.weights.trigram
+    ended = (score + anticipated).gather(1, whose) + gained * words.weights.trigram
+    hot, owed = (hotness[..., i].gather(1, whose) for i in (0, 1))
     if hotwords:
-        change, hot, owed = hotwords.follow(*(rest[..., i].long().gather(1, whose) for i in (1, 2)), word)
-        ended, ended_key = ended + change, ended_key + hot * OF_HOTWORD
-    end_blank, end_label = ended + blank.gather(1, whose), ended + held.gather(1, whose)
+        change, hot, owed = hotwords.follow(hot, owed, word)
+        ended = ended + change
+    kind = words.kind[node].long()
+    score = torch.cat([torch.where(kind > 0, score, nothing), torch.where(ends, ended, nothing)], 1)
+    begins = torch.cat([node, whose * 0], 1)
+    last, before, since = (torch.cat([values, values.gather(1, whose)], 1) for values in (last, before, since))
+    history, anticipated = torch.cat([history, following], 1), torch.cat([anticipated, ended * 0], 1)
+    hot, owed = torch.cat([hotness[..., 0], hot], 1), torch.cat([hotness[..., 1], owed], 1)
+    kind, first = words.kind[begins].long(), words.first[begins].long() - 1
+    # stay
+    rows, key = BEAM + ENDS, history * OF_HISTORY + hot * OF_HOTWORD
+    stay = score + outputs.gather(1, words.hold[before * LABELS + last].long())
+    # advance: a row of hypotheses for each likely phone that begins or goes on with a word, and one for each that ends one
+    between, sound = (begins <= QUIET)[:, None], likely[..., None] * len(IN_WORD) - (len(IN_WORD) - 1)
+    inner, final = (torch.where(sound > 0, sound + torch.where(between, IN_WORD.index(outside), IN_WORD.index(inside)), SILENCE) for inside, outside in WAYS)
+    label, spoken = torch.cat([inner, final], 1), (torch.cat([sound, sound], 1) > 0).float()
+    rank = words.rank[(kind * LABELS)[:, None] + label].long()                  # (B, 2 LIKELY, rows); 0: no such child
+    near, once_each = (score > score.amax(1, keepdim=True) - WIDTH)[:, None], torch.cat([sound == sound, sound > 0], 1)         # silence is not tried in both places
+    used, child = (rank > 0) & near & once_each, first[:, None] + rank
+    onset = outputs.gather(1, words.onset[(last * LABELS)[:, None] + label].long().flatten(1)).unflatten(1, (2 * LIKELY, rows))
+    bonus = spoken * (between.float() * words.weights.word + words.weights.phone) + (1 - spoken) * words.weights.silence
+    moved = (score + anticipated)[:, None] + bonus + onset - words.ahead[child].float() * lm
     # the best of each place and history
-    keys = torch.cat([node + key, ((first + key)[:, None] + rank).flatten(1), ended_key], 1)
-    scores = torch.cat([torch.maximum(stay_blank, stay_label), torch.where(used, moved, nothing),
-                        torch.where(ends, torch.maximum(end_blank, end_label), nothing)], 1)
-    scores, kept = once(scores, keys).topk(BEAM)
+    keys = torch.cat([begins + key, (child + key[:, None]).flatten(1)], 1)
+    scores, kept = once(torch.cat([stay, torch.where(used, moved, nothing).flatten(1)], 1), keys).topk(BEAM)
     dead = (scores < NEVER / 2).float() * NEVER - scores[:, :1]
-    by_blank = (torch.cat([stay_blank, moved * 0 + NEVER, end_blank], 1).gather(1, kept) + dead).clamp(min=NEVER)
-    by_label = (torch.cat([stay_label, moved, end_label], 1).gather(1, kept) + dead).clamp(min=NEVER)
-    over = kept >= BEAM + arcs
-    fresh, which = (kept >= BEAM) & ~over, (kept - BEAM - arcs).clamp(min=0)
-    parents = torch.cat([torch.arange(BEAM), torch.arange(BEAM).repeat(LIKELY), torch.zeros(ENDS, dtype=torch.long)])
-    parent = torch.where(over, whose.gather(1, which), parents[kept])
-    last = torch.where(fresh, label.expand(-1, -1, BEAM).flatten(1).gather(1, (kept - BEAM).clamp(0, arcs - 1)), last.gather(1, parent))
-    node = torch.cat([node, child, following * 0], 1).gather(1, kept)
-    rest, since = pick(rest, base, parent), since.gather(1, parent)
+    row, fresh = kept % rows, kept >= rows
+    over = row >= BEAM
+    which = (row - BEAM).clamp(min=0)
+    node = torch.cat([begins, child.flatten(1)], 1).gather(1, kept)
+    old, old_since = last.gather(1, row), since.gather(1, row)
+    before = torch.where(fresh, old, before.gather(1, row))
+    last = torch.where(fresh, label.flatten(1).gather(1, (kept - rows).clamp(min=0)), old)
+    rest = pick(rest, base, torch.where(over, whose.gather(1, which), row))
     # what ended joins the queue of words; what began is marked
     begun, queue = rest[..., :1], rest[..., REST:].reshape(-1, BEAM, 3, QUEUE)
     place = torch.arange(QUEUE) == (queue[..., :1, :] > 0).sum(-1, keepdim=True)
-    grown = torch.stack([word.gather(1, which).int(), begun[..., 0], since.int()], -1)
+    grown = torch.stack([word.gather(1, which).int(), begun[..., 0], old_since.int()], -1)
     queue = torch.where(place & over[..., None, None], grown[..., None], queue).reshape(-1, BEAM, 3 * QUEUE)
-    history = torch.where(over, following.gather(1, which), history.gather(1, parent))
-    history = history * ((node > 0) | (now - since != PAUSE))
-    begun = torch.where((fresh & (node < words.roots))[..., None], now[..., None].int(), begun)
-    hotness = rest[..., 1:REST]
+    since = torch.where(fresh, now, old_since)
+    history = history.gather(1, row) * ((node != QUIET) | (now - since != PAUSE))
+    begun = torch.where((fresh & (node < words.roots) & (node > QUIET))[..., None], now[..., None].int(), begun)
     if hotwords:
-        hotness = torch.where(over[..., None], torch.stack([hot.gather(1, which), owed.gather(1, which)], -1).int(), hotness)
-    return by_blank, by_label, node, last, torch.where(fresh, now, since), history, torch.cat([begun, hotness, queue], -1)
+        hotness = torch.stack([hot.gather(1, row), owed.gather(1, row)], -1).int()
+    else:
+        hotness = rest[..., 1:REST]
+    return (scores + dead).clamp(min=NEVER), node, before, last, since, history, torch.cat([begun, hotness, queue], -1)
 
 
 def say(now, beam):
     """What is due after slot `now` (B, 1): -> beam, word (B,) or -1, its log-probability, [slots since its end, slots it lasted] (B, 2), and what the
     best hypothesis then has not said: (B, QUEUE, 3) of word or -1, slots since its end, slots it lasted; its log-probabilities (B, QUEUE)."""
-    by_blank, by_label, node, last, since, history, rest = beam
-    scores, nothing = torch.maximum(by_blank, by_label), torch.tensor(NEVER)
+    scores, node, before, last, since, history, rest = beam
+    nothing = torch.tensor(NEVER)
     queue = rest[..., REST:].reshape(-1, BEAM, 3, QUEUE)
     words, best = queue[:, :, 0], queue[:, 0].long()
     agrees = words == words[:, :1]
-    logps = torch.where(agrees, scores[..., None], nothing).logsumexp(1) - scores.logsumexp(1, keepdim=True)
+    # along the last axis: sums along another are taken in an order that depends on the batch
+    logps = torch.where(agrees, scores[..., None], nothing).transpose(1, 2).logsumexp(-1) - scores.logsumexp(1, keepdim=True)
     times = torch.stack([now - best[:, 2], best[:, 2] - best[:, 1]], -1)                          # (B, QUEUE, 2)
     waited = torch.where(logps[:, :1] > math.log(SURE), SURE_DELAY, DELAY)
-    quiet = (node[:, :1] == 0) & (now - since[:, :1] >= SETTLED)
+    quiet = (node[:, :1] == QUIET) & (now - since[:, :1] >= SETTLED)
     due = (words[:, 0, :1] > 0) & ((times[:, :1, 0] >= waited) | quiet | (words[:, 0, -2:-1] > 0))       # (B, 1)
     lost = (due & ~agrees[..., 0]).float() * NEVER
     later = torch.cat([queue[..., 1:], queue[..., :1] * 0], -1)
@@ -209,23 +211,25 @@ def say(now, beam):
     none = torch.tensor([-1, 0, 0]).expand(1, 1, 3) + unsaid[:, :1] * 0
     after = torch.where(due[..., None], torch.cat([unsaid[:, 1:], none], 1), unsaid)
     after_logps = torch.where(due, torch.cat([logps[:, 1:], logps[:, :1] * 0], 1), logps)
-    beam = ((by_blank + lost).clamp(min=NEVER), (by_label + lost).clamp(min=NEVER), node, last, since, history, rest)
+    beam = ((scores + lost).clamp(min=NEVER), node, before, last, since, history, rest)
     return beam, torch.where(due[:, 0], words[:, 0, 0], -1), logps[:, 0], times[:, 0], after, after_logps
 
 
 def unpack(floats, ints):
-    """(B, BEAM * 2) float, (B, BEAM * INT_STATE) int -> scores ended by a blank and by a label, node, last, since, history (B, BEAM) each, and the
+    """(B, BEAM) float, (B, BEAM * INT_STATE) int -> scores, node, label before, label, since, history (B, BEAM) each, and the
     rest (B, BEAM, REST + 3 QUEUE) in int32, half the bytes to copy."""
     ints = ints.reshape(-1, BEAM, INT_STATE)
-    return (*floats.reshape(-1, 2, BEAM).unbind(1), *ints[..., :FIELDS].long().unbind(-1), ints[..., FIELDS:].int())
+    return (floats, *ints[..., :FIELDS].long().unbind(-1), ints[..., FIELDS:].int())
 
 
 def pack(beam):
-    return torch.cat(beam[:2], 1), torch.cat([torch.stack(beam[2:-1], -1).int(), beam[-1]], -1).flatten(1)
+    return beam[0], torch.cat([torch.stack(beam[1:-1], -1).int(), beam[-1]], -1).flatten(1)
 
 
 def once(scores, key):
-    """scores (B, N) with NEVER for all but the best of each bucket that `key` (B, N) falls into."""
-    bucket = key & (BUCKETS - 1)
-    best = (scores[:, :1] * 0 + NEVER).expand(-1, BUCKETS).scatter_reduce(1, bucket, scores, "amax")
-    return torch.where(scores >= best.gather(1, bucket), scores, torch.tensor(NEVER))
+    """scores (B, N) with NEVER for all but the best of each `key` (B, N): candidates of the same key meet in two tables, and hardly any others do."""
+    def wins(bucket):
+        table = (scores[:, :1] * 0 + NEVER).expand(-1, BUCKETS).scatter_reduce(1, bucket, scores, "amax")
+        return scores >= table.gather(1, bucket)
+
+    return torch.where(wins(key & (BUCKETS - 1)) | wins(key * 69069 // 2048 & (BUCKETS - 1)), scores, torch.tensor(NEVER))

@@ -20,7 +20,7 @@ FLUSH_CHUNKS = DELAY // CHUNK_SLOTS + QUEUE          # until the last word is du
 
 @torch.no_grad()
 def encode(model, corpus, rows, batch=16):
-    """-> [(rows, what the joiner takes from each slot (B, 4 chunks, JOINT + labels), chunks (B,) of each clip, flush included)]"""
+    """-> [(rows, outputs of each slot (B, 3 chunks, 2192), chunks (B,) of each clip, flush included)]"""
     parts = []
     for start in range(0, len(rows), batch):
         part = rows[start:start + batch]
@@ -28,19 +28,19 @@ def encode(model, corpus, rows, batch=16):
         wave = torch.zeros(len(part), int(chunks.max()) * CHUNK_SAMPLES)
         for i, row in enumerate(part):
             wave[i, :row["samples"]] = torch.from_numpy(corpus.wave(row))
-        parts.append((part, model.project(model.encode(wave)), chunks))
+        parts.append((part, model.encode(wave), chunks))
     return parts
 
 
 @torch.no_grad()
-def search(model, projected, chunks):
+def search(model, outputs, chunks):
     """-> lists of word numbers, as the step would say them."""
-    small, _, last = model.empty_state(len(projected))
-    beam, said = small[:, -2 * BEAM:], [[] for _ in range(len(projected))]
-    projected = F.pad(projected, (0, 0, LOOKAHEAD_CHUNKS * CHUNK_SLOTS, 0))          # a stream's first step answers for what was before it
-    for step, slots in enumerate(projected.split(CHUNK_SLOTS, 1)):
-        found, *_, beam, last = model.search(slots, beam, last, torch.full((len(projected), 1), float(step)))
-        for b in range(len(projected)):
+    small, last = model.empty_state(len(outputs))
+    beam, said = small[:, -BEAM:], [[] for _ in range(len(outputs))]
+    outputs = F.pad(outputs, (0, 0, LOOKAHEAD_CHUNKS * CHUNK_SLOTS, 0))          # a stream's first step answers for what was before it
+    for step, slots in enumerate(outputs.split(CHUNK_SLOTS, 1)):
+        found, *_, beam, last = model.search(slots, beam, last, torch.full((len(outputs), 1), float(step)))
+        for b in range(len(outputs)):
             if step < chunks[b] + LOOKAHEAD_CHUNKS:
                 said[b] += [int(word) for word in found[b] if word >= 0]
     return said
@@ -62,8 +62,8 @@ def main():
     for numbers in itertools.product(*(map(float, choices.split(",")) for choices in vary.values())):
         model.words.weights = Weights(**dict(zip(vary, numbers)))
         errors = words = 0
-        for part, projected, chunks in parts:
-            for row, said in zip(part, search(model, projected, chunks)):
+        for part, outputs, chunks in parts:
+            for row, said in zip(part, search(model, outputs, chunks)):
                 wrong, count = edit_counts(row["text"], " ".join(vocabulary[word] for word in said))
                 errors, words = errors + wrong, words + count
         print(f"{model.words.weights}: {100 * errors / words:.1f} % of {words} words", flush=True)

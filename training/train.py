@@ -1,7 +1,7 @@
-"""Train the streaming transducer by wall clock: the learning rate falls to zero at --minutes, so each leg ends annealed.
+"""Train the acoustic network by lattice-free MMI and the wall clock: the learning rate falls to zero at --minutes, so each leg ends annealed.
 
-    python train.py --work $WORK_DIR/data --start init.pt --out leg1.pt --minutes 40
-    python train.py --work $WORK_DIR/data --start leg1.pt --out leg2.pt --minutes 50                 # next leg
+    python train.py --work $WORK_DIR/data --words words.pt --start init.pt --out leg1.pt --minutes 40
+    python train.py --work $WORK_DIR/data --words words.pt --start leg1.pt --out leg2.pt --minutes 50 --seed 2   # next leg
     python train.py ... --resume                       # go on from --out after an interruption, optimiser and clock too
     RANK=0 WORLD_SIZE=2 MASTER_ADDR=127.0.0.1 MASTER_PORT=29511 python train.py ... --threads 1 &   # and RANK=1: README
     python train.py ... --device cuda --bf16 --batch-seconds 600
@@ -9,10 +9,10 @@
 On a busy machine one single-threaded process a core, gradients averaged once a step, goes much faster than one process
 of two threads: those meet at hundreds of barriers a step, and each waits until the scheduler has let the other run.
 
-Loss = ctc * CTC + rnnt * band transducer + speech * VAD, each per frame or per token. The transducer joins at --rnnt-from of
-the leg (its band needs a CTC head that can align).
+Loss = MMI in nats a slot, and with --keep so many times the mean squared difference between what comes out and what came out of --start.
 """
 import argparse
+import copy
 import json
 import math
 import os
@@ -21,38 +21,33 @@ import time
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import distributed
 
-import acoustic
-from common import BLANK, CHUNK_SAMPLES, CHUNK_SLOTS, Corpus, SAMPLE_RATE, SLOTS, edit_counts
-from data import Batches, load_rows
-from lexicon import Lexicon
-from losses import ctc_align, ctc_loss, transducer_loss
-from model import Model, greedy
+import sweep
+from acoustic import OUTPUTS
+from common import CHUNK_SAMPLES, CHUNK_SLOTS, Corpus, SAMPLE_RATE, edit_counts
+from data import AFTER, Batches, load_rows
+from frontend import MEL_BINS, STARTS
+from lexicon import LABELS, Lexicon
+from losses import MMI, chances
+from model import Model
+from search import Weights, Words
 
 WARMUP_STEPS = 40
-FRESH = ("ctc.", "vad.", "encoder_out.", "embed.", "predictor_out.", "joiner_out.")
 
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", required=True)
-    parser.add_argument("--start", help="checkpoint to start from (weights alone)")
+    parser.add_argument("--start", required=True, help="checkpoint to start from (weights alone)")
     parser.add_argument("--out", required=True)
+    parser.add_argument("--words", required=True, help="tables of words.py: outputs of each pair of labels, and the search for dev clips")
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--steps", type=int, default=0, help="end after so many steps, the schedule counted in steps")
     parser.add_argument("--batch-seconds", type=float, default=60)
-    parser.add_argument("--lr", type=float, default=4e-4, help="weights that came trained")
-    parser.add_argument("--fresh-lr", type=float, default=1.5e-3, help="weights that started at random, and biases")
-    parser.add_argument("--ctc", type=float, default=.3)
-    parser.add_argument("--rnnt", type=float, default=.5)
-    parser.add_argument("--speech", type=float, default=.1)
-    parser.add_argument("--rnnt-from", type=float, default=0., help="share of the leg before the transducer joins")
-    parser.add_argument("--rnnt-joins", type=float, default=0., help="share of the leg before its gradient reaches the encoder")
-    parser.add_argument("--fast-emit", type=float, default=.01)
-    parser.add_argument("--early", type=float, default=0., help="what a frame of delay costs a token in CTC, nats")
+    parser.add_argument("--lr", type=float, default=1e-5, help="ten times as much forgets what Vosk learned")
+    parser.add_argument("--keep", type=float, default=0., help="times the mean squared difference from the outputs of --start")
     parser.add_argument("--noise", type=float, default=.3, help="share of clips at 3-30 dB")
     parser.add_argument("--speed", type=float, default=0., help="share of clips played 0.85-1.18 times as fast")
     parser.add_argument("--microphone", type=float, default=0., help="share of clips with another frequency response")
@@ -60,11 +55,9 @@ def parse():
     parser.add_argument("--bands", type=int, default=0, help="bands masked in each clip's log-mel, up to 8 of 40 wide")
     parser.add_argument("--gaps", type=float, default=0., help="gaps masked there a second, up to 120 ms long")
     parser.add_argument("--pseudo", default="", help="pseudo.jsonl")
-    parser.add_argument("--heads-first", type=int, default=0, help="steps before the heads' gradients reach the encoder")
     parser.add_argument("--only", help="file of clip ids, one a line: train on these alone")
     parser.add_argument("--fixed-layers", type=int, default=0, help="keep so many of the ear's 12 layers as they are")
     parser.add_argument("--ema", type=float, default=.99, help="share of the running mean of the weights kept each step")
-    parser.add_argument("--rnnt-every", type=int, default=1, help="transducer loss on every n-th step only")
     parser.add_argument("--every", type=float, default=8, help="minutes between checkpoints")
     parser.add_argument("--dev", type=int, default=120, help="dev clips decoded at each checkpoint")
     parser.add_argument("--threads", type=int, default=2)
@@ -74,28 +67,22 @@ def parse():
     return parser.parse_args()
 
 
-def groups(model, args):
-    """Two learning rates; no weight decay on vectors and tables."""
-    parts = {}
-    for name, weight in model.named_parameters():
-        if not weight.requires_grad:
-            continue
-        fresh = any(name.startswith(key) for key in FRESH)
-        parts.setdefault((fresh, weight.dim() > 1), []).append(weight)
-    return [dict(params=weights, lr=0., peak=args.fresh_lr if fresh else args.lr, weight_decay=.01 if matrix else 0.)
-            for (fresh, matrix), weights in parts.items()]
+def groups(model):
+    """No weight decay on biases."""
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    return [dict(params=[weight for weight in weights if (weight.dim() > 1) == matrices], weight_decay=.01 if matrices else 0.) for matrices in (True, False)]
 
 
 def mask(wave, args, generator):
     """wave (B, n) -> (B, frames, 40) of ones, zeros where SpecAugment hides the log-mel; None where it hides nothing."""
     if not args.bands and not args.gaps:
         return None
-    frames = (wave.shape[1] // CHUNK_SAMPLES + 1) * len(acoustic.STARTS)          # `Model.encode` lets the ear hear a chunk more
-    kept = torch.ones(len(wave), frames, acoustic.MEL_BINS)
+    frames = (wave.shape[1] // CHUNK_SAMPLES + 1) * len(STARTS)          # `Model.encode` lets the ear hear a chunk more
+    kept = torch.ones(len(wave), frames, MEL_BINS)
     for clip in kept:
         for _ in range(args.bands):
             width = int(generator.integers(0, 9))
-            start = int(generator.integers(0, acoustic.MEL_BINS - width))
+            start = int(generator.integers(0, MEL_BINS - width))
             clip[:, start:start + width] = 0
         for _ in range(generator.poisson(args.gaps * frames / 90)):
             start = int(generator.integers(0, frames))
@@ -103,46 +90,50 @@ def mask(wave, args, generator):
     return kept.to(wave.device)
 
 
-def losses(model, batch, args, progress, step, generator, heads_only=False):
-    frames, lengths, out = batch["frames"], batch["lengths"], {}
+def read_mmi(tables, texts):
+    """Tables of words.py, labels of the texts -> MMI; pairs of labels that no word has are impossible."""
+    onset, hold = (tables[name].view(LABELS, LABELS).numpy() for name in ("onset", "hold"))
+    return MMI(onset, hold, chances(texts, hold > 0), OUTPUTS)
+
+
+def losses(model, mmi, before, batch, args, generator):
+    """-> parts of the loss by name. before: the model that --keep keeps to, or None."""
     with torch.autocast(args.device, torch.bfloat16, enabled=args.bf16):
-        encoded = model.encode(batch["wave"], mask(batch["wave"], args, generator))
-    encoded = encoded.float()
-    encoded = encoded.detach() if heads_only else encoded
-    total_tokens = lengths.sum().clamp(min=1)
-    logp, slots = model.labels(encoded).log_softmax(-1), SLOTS * frames
-    out["ctc"] = ctc_loss(logp, slots, batch["tokens"], lengths, args.early).sum() / total_tokens
-    if progress >= args.rnnt_from and step % args.rnnt_every == 0:
-        first = ctc_align(logp.detach(), slots, batch["tokens"], lengths)
-        heard = encoded if progress >= args.rnnt_joins else encoded.detach()     # a weak encoder is harmed by a raw joiner
-        out["rnnt"] = transducer_loss(model, heard, slots, batch["tokens"], lengths, first, args.fast_emit).sum() / total_tokens
-    inside = torch.arange(encoded.shape[1], device=frames.device)[None] < frames[:, None]
-    out["speech"] = F.binary_cross_entropy_with_logits(model.vad(encoded)[..., 0], batch["speech"], weight=inside.float())
-    return out
+        outputs = model.encode(batch["wave"], mask(batch["wave"], args, generator)).float()
+        if before:
+            with torch.no_grad():
+                wanted = before.encode(batch["wave"]).float()
+    slots = batch["slots"]
+    parts = dict(mmi=mmi(outputs, slots, batch["tokens"], batch["lengths"]).sum() / slots.sum())
+    if before:
+        inside = torch.arange(outputs.shape[1], device=slots.device) < slots[:, None]
+        parts["kept"] = ((outputs - wanted).square().mean(-1) * inside).sum() / slots.sum()
+    return parts
 
 
-@torch.no_grad()
-def dev_errors(model, corpus, lexicon, count, device):
-    """(transducer, CTC) phone error rates in per cent on a fixed sample of dev clips."""
-    rows = [dict(row, tokens=tokens) for row in corpus.split("dev") if (tokens := lexicon.encode(row["text"]))]
-    random.Random(5).shuffle(rows)
-    errors, words = [0, 0], 0
-    rows = sorted(rows[:count], key=lambda row: row["samples"])
-    for start in range(0, len(rows), 16):
-        part = rows[start:start + 16]
-        chunks = [-(-(row["samples"] + 9600) // 1600) for row in part]
-        wave = torch.zeros(len(part), max(chunks) * 1600)
-        for i, row in enumerate(part):
-            wave[i, 1600:1600 + row["samples"]] = torch.from_numpy(corpus.wave(row))
-        encoded, frames = model.encode(wave.to(device)).float(), torch.tensor(chunks, device=device) * CHUNK_SLOTS
-        best = model.labels(encoded).argmax(-1).cpu()
-        for i, tokens in enumerate(greedy(model, encoded, frames)):
-            path = torch.unique_consecutive(best[i, :frames[i]]).tolist()
-            for kind, ids in enumerate((tokens, [p for p in path if p != BLANK])):
-                wrong, n = edit_counts(" ".join(map(str, part[i]["tokens"])), " ".join(map(str, ids)))
-                errors[kind] += wrong
-            words += n
-    return [100 * e / words for e in errors]
+class Judge:
+    """Reads the running mean's dev clips as the step would: MMI in nats a slot, word errors in per cent. On the CPU, whatever trains."""
+
+    def __init__(self, corpus, lexicon, mmi, words):
+        self.corpus, self.mmi, self.model = corpus, mmi, Model().eval()
+        self.model.words, self.vocabulary = Words(words["tables"], Weights()), words["words"]
+        self.rows = [dict(row, tokens=tokens) for row in corpus.split("dev") if (tokens := lexicon.encode(row["text"]))]
+        random.Random(5).shuffle(self.rows)
+
+    @torch.no_grad()
+    def read(self, weights, count):
+        self.model.load_state_dict(weights)
+        nats = slots = errors = words = 0
+        rows = sorted(self.rows[:count], key=lambda row: row["samples"])
+        for part, outputs, chunks in sweep.encode(self.model, self.corpus, rows):
+            lengths = torch.tensor([len(row["tokens"]) for row in part])
+            tokens = torch.nn.utils.rnn.pad_sequence([torch.tensor(row["tokens"]) for row in part], True)
+            counted = torch.tensor([CHUNK_SLOTS * -(-(row["samples"] + AFTER) // CHUNK_SAMPLES) for row in part])
+            nats, slots = nats + float(self.mmi(outputs, counted, tokens, lengths).sum()), slots + int(counted.sum())
+            for row, said in zip(part, sweep.search(self.model, outputs, chunks)):
+                wrong, spoken = edit_counts(row["text"], " ".join(self.vocabulary[word] for word in said))
+                errors, words = errors + wrong, words + spoken
+        return dict(mmi=nats / slots, errors=100 * errors / words)
 
 
 def average(model, progress):
@@ -150,7 +141,7 @@ def average(model, progress):
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     for weight in weights:
         if weight.grad is None:
-            weight.grad = torch.zeros_like(weight)      # a step without the transducer, say
+            weight.grad = torch.zeros_like(weight)
     flat = torch.cat([weight.grad.flatten() for weight in weights] + [torch.tensor([progress], device=weights[0].device)])
     distributed.all_reduce(flat)
     flat /= distributed.get_world_size()
@@ -182,6 +173,14 @@ def save(path, model, optimiser, state, mean):
     os.replace(path + ".part", path)
 
 
+def report(judge, weights, count, state, log):
+    """count: of dev clips, None: all."""
+    found = judge.read(weights, count)
+    print(f"after {state['hours']:.2f} h, on dev: {found['mmi']:.4f} nats a slot, {found['errors']:.2f} % word errors", flush=True)
+    log.write(json.dumps(dict(state, **found, full_dev=count is None)) + "\n")
+    log.flush()
+
+
 def main():
     args = parse()
     rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
@@ -190,19 +189,24 @@ def main():
     torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
     corpus, lexicon = Corpus(args.work), Lexicon(f"{args.work}/lexicon.txt")
-    rows = load_rows(corpus, lexicon, args.pseudo)
+    rows, words = load_rows(corpus, lexicon, args.pseudo), torch.load(args.words)
+    mmi = read_mmi(words["tables"], [row["tokens"] for row in rows])
     if args.only:
         wanted = set(open(args.only).read().split())
         rows = [row for row in rows if row["id"] in wanted]
     print(f"{len(rows)} clips, {sum(row['samples'] for row in rows) / SAMPLE_RATE / 3600:.2f} h", flush=True)
     model = Model().to(args.device)
     resume = args.resume and os.path.exists(args.out)
+    model.load_state_dict(torch.load(args.start, map_location=args.device)["model"])
+    before = copy.deepcopy(model).requires_grad_(False) if args.keep else None
     checkpoint = torch.load(args.out if resume else args.start, map_location=args.device)
     model.load_state_dict(checkpoint["model"])
-    for layer in (model.ear.first, *model.ear.layers)[:args.fixed_layers]:
+    judge = None if rank else Judge(corpus, lexicon, copy.deepcopy(mmi), words)
+    mmi = mmi.to(args.device)
+    for layer in (model.ear.speech, *(model.ear.first, *model.ear.layers)[:args.fixed_layers]):          # speech.py trains the first
         layer.requires_grad_(False)
     running = Mean(model, args.ema)
-    optimiser = torch.optim.AdamW(groups(model, args), betas=(.9, .98), fused=True)
+    optimiser = torch.optim.AdamW(groups(model), betas=(.9, .98), fused=True)
     state = dict(step=0, hours=checkpoint.get("hours", 0.), minutes=0.)
     if resume:
         optimiser.load_state_dict(checkpoint["optimiser"])
@@ -216,10 +220,10 @@ def main():
     while progress < 1:
         factor = min(1, (state["step"] + 1) / WARMUP_STEPS) * (.5 + .5 * math.cos(math.pi * progress))
         for group in optimiser.param_groups:
-            group["lr"] = group["peak"] * factor
+            group["lr"] = args.lr * factor
         batch = {key: value.to(args.device) for key, value in next(batches).items()}
-        parts = losses(model, batch, args, progress, state["step"], generator, state["step"] < args.heads_first)
-        loss = sum(getattr(args, key) * value for key, value in parts.items())
+        parts = losses(model, mmi, before, batch, args, generator)
+        loss = parts["mmi"] + args.keep * parts.get("kept", 0)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         state["minutes"] = earlier + (time.time() - began) / 60
@@ -237,27 +241,17 @@ def main():
         if rank == 0 and time.time() - shown > 30:
             shown = time.time()
             print(f"{state['minutes']:.1f} min, step {state['step']}, {state['hours']:.2f} h: "
-                  + ", ".join(f"{key} {np.mean(values):.3f}" for key, values in mean.items()), flush=True)
+                  + ", ".join(f"{key} {np.mean(values):.4f}" for key, values in mean.items()), flush=True)
             mean = {}
         if rank == 0 and time.time() - saved > args.every * 60:
             saved = time.time()
             save(args.out, model, optimiser, state, running)
-            if not args.dev:
-                continue
-            trained = {name: value.clone() for name, value in model.state_dict().items()}
-            model.load_state_dict(running.state_dict(model))
-            rnnt, ctc = dev_errors(model, corpus, lexicon, args.dev, args.device)
-            model.load_state_dict(trained)
-            print(f"dev phone errors: transducer {rnnt:.1f} %, CTC {ctc:.1f} %", flush=True)
-            log.write(json.dumps(dict(state, rnnt=rnnt, ctc=ctc)) + "\n")
-            log.flush()
+            if args.dev:
+                report(judge, running.state_dict(model), args.dev, state, log)
     if rank:
         return
     save(args.out, model, optimiser, state, running)
-    model.load_state_dict(running.state_dict(model))
-    rnnt, ctc = dev_errors(model, corpus, lexicon, 10 ** 6, args.device)
-    print(f"end of leg after {state['hours']:.2f} h, dev phone errors: transducer {rnnt:.1f} %, CTC {ctc:.1f} %", flush=True)
-    log.write(json.dumps(dict(state, rnnt=rnnt, ctc=ctc, full_dev=True)) + "\n")
+    report(judge, running.state_dict(model), None, state, log)
 
 
 if __name__ == "__main__":

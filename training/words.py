@@ -8,9 +8,9 @@ import argparse
 import numpy as np
 import torch
 
-from common import BLANK
 from language import Counted, Printed, mixture, sentences, transcripts
-from lexicon import LABELS, Lexicon
+from kaldi import transition_states
+from lexicon import LABELS, Lexicon, PHONES, SILENCE, pair_outputs, read_graph
 from search import PLACES, STEP, find
 
 
@@ -20,58 +20,50 @@ def units(costs, limit=255):
 
 
 def tree(lexicon, number, costs):
-    """-> first, kind, rank, ahead, ends, word of the prefix tree: children and words of a node are consecutive. Nodes of a kind have children of
-    the same phones; rank (kinds x LABELS) says which child a phone leads to, from 1."""
+    """-> first, kind, rank, ahead, ends, word of the prefix tree: children and words of a node are consecutive, and the root's first child is the
+    silence between words, whose children are the root's others. Nodes of a kind have children of the same labels; rank (kinds x LABELS) says which child
+    a label leads to, from 1."""
     root = {}
     for word, spellings in lexicon.said.items():
         if word in number:
-            for phones in spellings:
+            for labels in spellings:
                 node = root
-                for phone in phones:
-                    node = node.setdefault(phone, {})
-                node.setdefault(0, []).append(number[word])
-    queue = [root]
+                for label in labels:
+                    node = node.setdefault(label, {})
+                node.setdefault("words", []).append(number[word])
+    children = lambda node: {label: child for label, child in node.items() if isinstance(label, int)}
+    queue = list(root.values())
     for node in queue:                          # breadth first: children are consecutive
-        queue += [child for phone, child in node.items() if phone > 0]
+        queue += children(node).values()
     for node in reversed(queue):
-        below = [child[-1] for phone, child in node.items() if phone > 0]
-        node[-1] = min(below + [costs[w] for w in node.get(0, [])])
-    first, kind, ahead, ends, words, kinds = [], [], [], [], [], {(): 0}
-    position = 1
+        node["ahead"] = min([child["ahead"] for child in children(node).values()] + [costs[w] for w in node.get("words", [])])
+    first, kind, ahead, ends, words = [1, 2], [1, 2], [0, 0], [0, 0], []
+    kinds = {(): 0, (SILENCE, *root): 1, tuple(root): 2}
+    position = 2 + len(root)
     for node in queue:
-        children = [phone for phone in node if phone > 0]
+        labels = tuple(children(node))
         first.append(position)
-        position += len(children)
-        kind.append(kinds.setdefault(tuple(children), len(kinds)))
-        ahead.append(node[-1])
+        position += len(labels)
+        kind.append(kinds.setdefault(labels, len(kinds)))
+        ahead.append(node["ahead"])
         ends.append(len(words))
-        words += sorted(node.get(0, []), key=lambda w: costs[w])
+        words += sorted(node.get("words", []), key=lambda w: costs[w])
     first.append(position)
     ends.append(len(words))
-    ahead[0] = 0
     rank = np.zeros((len(kinds), LABELS), np.uint8)
-    for row, children in enumerate(kinds):
-        rank[row, list(children)] = 1 + np.arange(len(children))
+    for row, labels in enumerate(kinds):
+        rank[row, list(labels)] = 1 + np.arange(len(labels))
     return dict(first=torch.tensor(first, dtype=torch.int32), kind=torch.tensor(kind, dtype=torch.int16), rank=torch.from_numpy(rank.flatten()), ahead=units(ahead),
                 ends=torch.tensor(ends, dtype=torch.int32), word=torch.tensor(words + [0], dtype=torch.int32))
 
 
-def phone_pairs(lexicon, number, costs):
-    """-> (LABELS, LABELS): nats of a phone after the label before it, less the mean of them all; 0 for blanks and what is held. What a
-    network that knows the label before expects whatever it hears: words as frequent as the unigram has them, one after another."""
-    counts, starts, stops = np.full((LABELS, LABELS), 1e-5), np.zeros(LABELS), np.zeros(LABELS)
-    for word, (phones, *_) in lexicon.said.items():
-        if word in number:
-            chance = np.exp(-costs[number[word]])
-            starts[phones[0]] += chance
-            stops[phones[-1]] += chance
-            np.add.at(counts, (phones[:-1], phones[1:]), chance)
-    counts += np.outer(stops, starts / starts.sum())
-    counts[BLANK] += starts
-    nats = np.log(counts[:, 1:] / counts[:, 1:].sum(1, keepdims=True))
-    table = np.pad(nats - nats.mean(), ((0, 0), (1, 0)))
-    np.fill_diagonal(table, 0)
-    return torch.from_numpy(table).float()
+def outputs(onset, hold):
+    """lexicon.pair_outputs -> onset, hold (LABELS ** 2,), begins (1 + phones, n): for silence and each phone all the outputs that stand for its beginning, the first of them
+    again where others have more."""
+    begins = [sorted(set(column[column > 0].tolist())) or [0] for column in (onset[:, :1], *np.split(onset[:, 1:], len(PHONES), 1))]
+    most = max(map(len, begins))
+    return dict(onset=torch.from_numpy(onset.flatten()), hold=torch.from_numpy(hold.flatten()),
+                begins=torch.tensor([here + here[:1] * (most - len(here)) for here in begins], dtype=torch.int16))
 
 
 def cuckoo(entries, buckets):
@@ -105,7 +97,7 @@ def cuckoo(entries, buckets):
     return places, marks
 
 
-def build(lexicon, arcs, back, start, load=.93):
+def build(lexicon, arcs, back, start, load=.92):
     """-> tables of `search.Words`, the words by number (0: none). A history is a state of the trigram, 0 its start; costs are in units of STEP."""
     unigram_state = next(state for state in arcs if state not in back)
     vocabulary = sorted((cost, word, follows) for word, follows, cost in arcs[unigram_state] if word in lexicon.said)
@@ -127,7 +119,7 @@ def build(lexicon, arcs, back, start, load=.93):
     scores, following = np.zeros(buckets * PLACES, np.uint8), np.zeros(buckets * PLACES, np.int32)
     scores[places], following[places] = units(values).numpy(), nexts
     shorter = [name[back[state][0]] if state in back else name[state] for state in states]
-    tables = dict(tree(lexicon, number, costs), follows=phone_pairs(lexicon, number, costs), marks=torch.from_numpy(marks.astype(np.int32)), scores=torch.from_numpy(scores), nexts=torch.from_numpy(following),
+    tables = dict(tree(lexicon, number, costs), marks=torch.from_numpy(marks.astype(np.int32)), scores=torch.from_numpy(scores), nexts=torch.from_numpy(following),
                   shorter=torch.tensor(shorter, dtype=torch.int32), backoff=units([back[state][1] if state in back else 0. for state in states]),
                   unigram=units(costs), unigram_next=torch.tensor([0] + [name[follows] for _, _, follows in vocabulary], dtype=torch.int32))
     return tables, ["<blk>"] + [word for _, word, _ in vocabulary]
@@ -136,7 +128,9 @@ def build(lexicon, arcs, back, start, load=.93):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--lexicon", required=True)
-    parser.add_argument("--graph", required=True)
+    parser.add_argument("--graph", required=True, help="the printed Gr.fst")
+    parser.add_argument("--vosk", required=True, help="its folder model-en-us")
+    parser.add_argument("--pairs", required=True, help="the printed HCLr.fst")
     parser.add_argument("--work", help="folder of prepare.py; what its train clips say is counted")
     parser.add_argument("--pseudo", help="pseudo_label.py's file: counted with them")
     parser.add_argument("--books", nargs="*", default=[], help="plain text, counted as well")
@@ -153,6 +147,7 @@ def main():
     shares = [share for share, _ in texts]
     models += [Counted(text, vocabulary, lambda word: models[0].probability((), word)) for _, text in texts]
     tables, words = build(Lexicon(args.lexicon), *mixture(models, [1 - sum(shares), *shares]))
+    tables.update(outputs(*pair_outputs(read_graph(args.pairs), transition_states(f"{args.vosk}/am/final.mdl"))))
     torch.save(dict(tables=tables, words=words), args.out)
     print({name: (list(table.shape), table.dtype) for name, table in tables.items()}, len(words))
 

@@ -38,16 +38,24 @@ def streaming(folder):
     return lambda wave: graph.text(graph.transcribe([wave])[0].tokens)
 
 
+def slaney_filters(count=80, size=400):
+    """(80, 201): Whisper's triangles, evenly spaced on Slaney's mel scale (linear below 1 kHz), each of area 1."""
+    to_hz = lambda mel: np.where(mel < 15, mel * 200 / 3, 1000 * 6.4 ** ((mel - 15) / 27))
+    edges = to_hz(np.linspace(0, 15 + 27 * np.log(8) / np.log(6.4), count + 2))
+    at = np.fft.rfftfreq(size, 1 / SAMPLE_RATE)
+    low, middle, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
+    triangles = np.minimum((at - low) / (middle - low), (high - at) / (high - middle)).clip(min=0)
+    return (triangles * 2 / (high - low)).astype(np.float32)
+
+
 def whisper(folder):
     import ctranslate2
     import torch
-    sys.argv = sys.argv[:1]
-    from whisper import mel_filters
     model = ctranslate2.models.Whisper(folder, compute_type="float32", intra_threads=1)
     pieces = json.load(open(os.path.join(folder, "tokenizer.json")))["model"]["vocab"]
     names = {index: piece for piece, index in pieces.items()}
     unbyte = byte_decoder()
-    filters, window = mel_filters(), torch.hann_window(400)
+    filters, window = torch.from_numpy(slaney_filters()), torch.hann_window(400)
     prompt, timeless = [50257, 50362], 50256          # <|startoftranscript|> <|notimestamps|>; <|endoftext|>
 
     def run(wave):

@@ -18,6 +18,7 @@ import numpy as np
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "training"))
 from common import Corpus, SAMPLE_RATE  # noqa: E402
 from evaluate import add_noise  # noqa: E402
+from model import LOOKAHEAD_CHUNKS  # noqa: E402
 
 FRAME = 800
 BRIDGE_S = .2
@@ -53,11 +54,12 @@ def build(corpus, references, split, clips, seed):
 def by_model(folder):
     from streaming import Recogniser
     graph = Recogniser(folder)
-    late = graph.manifest["lookaheadMs"] // 50
+    slot = graph.chunk / graph.per_chunk
 
     def run(wave):
-        speech = np.array(graph.transcribe([wave])[0].speech)[::graph.per_chunk * FRAME // graph.chunk]
-        return speech[late:late + len(wave) // FRAME]      # output frame k + late answers for audio frame k
+        speech = np.array(graph.transcribe([wave])[0].speech)[LOOKAHEAD_CHUNKS * graph.per_chunk:]      # so much later it answers
+        centres = (np.arange(len(wave) // FRAME) + .5) * FRAME
+        return speech[np.minimum((centres // slot).astype(int), len(speech) - 1)]
 
     return run
 
