@@ -39,7 +39,7 @@ WARMUP_STEPS = 40
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", required=True)
-    parser.add_argument("--start", required=True, help="checkpoint to start from (weights alone)")
+    parser.add_argument("--start", required=True, help="checkpoint to start from (weights alone, their running mean where there is one)")
     parser.add_argument("--out", required=True)
     parser.add_argument("--words", required=True, help="tables of words.py: outputs of each pair of labels, and the search for dev clips")
     parser.add_argument("--resume", action="store_true")
@@ -197,10 +197,12 @@ def main():
     print(f"{len(rows)} clips, {sum(row['samples'] for row in rows) / SAMPLE_RATE / 3600:.2f} h", flush=True)
     model = Model().to(args.device)
     resume = args.resume and os.path.exists(args.out)
-    model.load_state_dict(torch.load(args.start, map_location=args.device)["model"])
+    checkpoint = torch.load(args.start, map_location=args.device)
+    model.load_state_dict(checkpoint.get("mean", checkpoint["model"]))
     before = copy.deepcopy(model).requires_grad_(False) if args.keep else None
-    checkpoint = torch.load(args.out if resume else args.start, map_location=args.device)
-    model.load_state_dict(checkpoint["model"])
+    if resume:
+        checkpoint = torch.load(args.out, map_location=args.device)
+        model.load_state_dict(checkpoint["model"])
     judge = None if rank else Judge(corpus, lexicon, copy.deepcopy(mmi), words)
     mmi = mmi.to(args.device)
     for layer in (model.ear.speech, *(model.ear.first, *model.ear.layers)[:args.fixed_layers]):          # speech.py trains the first
