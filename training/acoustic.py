@@ -23,7 +23,7 @@ STREAM, NARROW = 640, 96                                                # widths
 KEEP = .75                                                              # share of its input that a factored layer passes on
 THIRD = 2                                                               # the factored layer that takes every third frame: layer 4
 AHEAD = (True, True, True, False, True, True, True, False, False, False, False)         # which of layers 2-12 look one frame ahead
-FEATURES, OUTPUTS, FRAMES = 192, 2192, 3                                # before what comes out, what does, frames a chunk
+FEATURES, OUTPUTS = 192, 2192                                           # before what comes out, what does
 STATE = TAIL + ivector.STATE + CONTEXT * MEL_BINS + NARROW * (len(AHEAD) - 2) + (STREAM + NARROW) * (sum(AHEAD) - 1)
 
 

@@ -127,7 +127,7 @@ class Batches:
         tokens = torch.zeros(len(rows), int(lengths.max()), dtype=torch.long)
         for i, (row, (clip, before)) in enumerate(zip(rows, clips)):
             wave[i, before:before + len(clip)] = torch.from_numpy(clip)
-            slots[i] = CHUNK_SLOTS * min(chunks, -(-(before + len(clip) + after) // CHUNK_SAMPLES))
+            slots[i] = CHUNK_SLOTS * -(-(before + len(clip) + after) // CHUNK_SAMPLES)
             tokens[i, :len(row["tokens"])] = torch.tensor(row["tokens"])
         if self.augment:
             self.add_noise(wave, wave.unflatten(1, (-1, FRAME)).square().mean(-1).sqrt())

@@ -1,6 +1,6 @@
 """Checkpoint -> models/<name>: the fused 100 ms step as ONNX, tokens.txt and manifest.json.
 
-    python export.py --work $WORK_DIR/data --checkpoint leg2.pt --out ../models/en-tiny-streaming [--weights blank=2 word=-.5]
+    python export.py --work $WORK_DIR/data --checkpoint leg2.pt --out ../models/en-tiny-streaming [--weights trigram=.8 word=-1]
 
 Weights are stored in 16 bit with a Cast behind each (ONNX Runtime folds it when the session starts), arithmetic is
 fp32. Before it writes the manifest it checks the graph: tokens equal to
@@ -17,14 +17,14 @@ import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from common import BLANK_PIECE, CHUNK_SAMPLES, CHUNK_SLOTS, Corpus, SYMBOLS_PER_FRAME
-from model import LOOKAHEAD_CHUNKS, Model, SMALL_STATE
+from common import BLANK_PIECE, CHUNK_SAMPLES, CHUNK_SLOTS, Corpus, SLOT_MS, SYMBOLS_PER_FRAME
+from model import LOOKAHEAD_CHUNKS, Model, SMALL_STATE, read_weights
 from search import BEAM, INT_STATE, QUEUE, Weights, Words
 
 STATES = ("small", "last")
 INPUTS = ("pcm",) + STATES + ("hotwords",)
 HOTWORD_EDGES = 128
-LATE_MS = 67                         # two slots: by so much an answer comes later than its chunk, the network looks so far ahead
+LATE_MS = round(2 * SLOT_MS)          # two slots: by so much an answer comes later than its chunk, the network looks so far ahead
 WORD_START = "\u2581"
 OUTPUTS = ("tokens", "logp", "times", "preview", "preview_logp", "vad") + tuple(name + "_next" for name in STATES)
 
@@ -41,9 +41,8 @@ class Step(torch.nn.Module):
 
 def load_model(paths, words):
     """Checkpoints and tables of words.py -> Model in eval mode, the mean of the checkpoints' weights rounded to fp16; the words by number."""
-    checkpoints, found = [torch.load(path, map_location="cpu") for path in paths], torch.load(words)
-    model, weights = Model(), [checkpoint.get("mean", checkpoint["model"]) for checkpoint in checkpoints]
-    model.load_state_dict({name: torch.stack([one[name] for one in weights]).mean(0).half().float() for name in weights[0]})
+    model, found = Model(), torch.load(words)
+    model.load_state_dict({name: value.half().float() for name, value in read_weights(paths).items()})
     model.words = Words(found["tables"], Weights())
     return model.eval(), found["words"]
 

@@ -16,10 +16,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from frontend import Frontend, MEL_BINS, cepstra
+from frontend import Frontend, MEL_BINS, STARTS, cepstra
 
 IVECTOR = 30
-GAUSSIANS, SIDE, FRAMES = 512, 3, 9                 # of the UBM, frames that the splice takes on each side, frames a chunk
+GAUSSIANS, SIDE, FRAMES = 512, 3, len(STARTS)       # of the UBM, frames that the splice takes on each side, frames a chunk
 SPLICE = 2 * SIDE + 1
 MEAN_FRAMES, GLOBAL_FRAMES = 600, 200               # Kaldi's cmn_window and global_frames: what the running mean spans, and starts from
 BEST, MIN_SHARE = 5, .025                           # Kaldi's num_gselect and min_post

@@ -166,12 +166,16 @@ class MMI(nn.Module):
         heard = lambda table: outputs.gather(2, table[pairs].flatten(1)[:, None].expand(-1, total, -1)).unflatten(2, pairs.shape[1:])
         hold, enter = heard(self.hold), heard(self.onset) + entering[:, None]
         alive = (torch.arange(total, device=slots.device)[:, None] < slots)[..., None, None]
+
+        def source(alpha):
+            """What each state is entered from: (B, 3, U + 1) of the slot before."""
+            either = F.pad(torch.logaddexp(alpha[:, 0], alpha[:, 1])[:, :-1], (1, 0), value=IMPOSSIBLE)
+            return torch.stack([either, alpha[:, 2], either], 1)
+
         alphas = outputs.new_full((total + 1, *pairs.shape), IMPOSSIBLE)
         alphas[0, :, 2, 0] = 0
         for t in range(total):
-            either = F.pad(torch.logaddexp(alphas[t, :, 0], alphas[t, :, 1])[:, :-1], (1, 0), value=IMPOSSIBLE)
-            source = torch.stack([either, alphas[t, :, 2], either], 1)
-            following = torch.logaddexp(alphas[t] + hold[:, t], source + enter[:, t])
+            following = torch.logaddexp(alphas[t] + hold[:, t], source(alphas[t]) + enter[:, t])
             alphas[t + 1] = torch.where(alive[t], following, alphas[t])
         spoken = torch.where(at == lengths[:, None] - 1, self.last[here], IMPOSSIBLE)
         beta = torch.stack([spoken, spoken, torch.where(end, 0., IMPOSSIBLE)], 1).to(outputs)
@@ -179,10 +183,8 @@ class MMI(nn.Module):
         held, entered = torch.zeros_like(hold), torch.zeros_like(enter)
         for t in range(total - 1, -1, -1):
             stays, moves = beta + hold[:, t], beta + enter[:, t]
-            either = F.pad(torch.logaddexp(alphas[t, :, 0], alphas[t, :, 1])[:, :-1], (1, 0), value=IMPOSSIBLE)
-            source = torch.stack([either, alphas[t, :, 2], either], 1)
             held[:, t] = (alphas[t] + stays - score[:, None, None]).exp() * alive[t]
-            entered[:, t] = (source + moves - score[:, None, None]).exp() * alive[t]
+            entered[:, t] = (source(alphas[t]) + moves - score[:, None, None]).exp() * alive[t]
             onward = F.pad(torch.logaddexp(moves[:, 0], moves[:, 2])[:, 1:], (0, 1), value=IMPOSSIBLE)
             following = torch.logaddexp(stays, torch.stack([onward, onward, moves[:, 1]], 1))
             beta = torch.where(alive[t], following, beta)

@@ -21,6 +21,13 @@ LOOKAHEAD_CHUNKS = 1                 # the ear's answer belongs to the chunk bef
 SMALL_STATE = acoustic.STATE + 1 + BEAM
 
 
+def read_weights(paths):
+    """Checkpoints -> {name: tensor}: the mean of their weights, of the running mean where a checkpoint has one."""
+    checkpoints = (torch.load(path, map_location="cpu") for path in paths)
+    weights = [checkpoint.get("mean", checkpoint["model"]) for checkpoint in checkpoints]
+    return {name: torch.stack([one[name] for one in weights]).mean(0) for name in weights[0]}
+
+
 class Model(nn.Module):
     def __init__(self):
         super().__init__()

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 
 from common import CHUNK_SAMPLES, CHUNK_SLOTS, Corpus, SAMPLE_RATE
 from evaluate import add_noise
-from model import Model
+from model import Model, read_weights
 
 TOGETHER, SPEAKERS = 8, 60           # clips joined, clips that babble is made of
 RATIOS_DB = (60, 60, 30, 20, 15, 10, 7, 5, 3)
@@ -78,14 +78,11 @@ def main():
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    checkpoints = [torch.load(path, map_location="cpu") for path in args.checkpoint]
-    weights = [checkpoint.get("mean", checkpoint["model"]) for checkpoint in checkpoints]
-    mean = {name: torch.stack([one[name] for one in weights]).mean(0) for name in weights[0]}
-    model = Model()
+    mean, model = read_weights(args.checkpoint), Model()
     model.load_state_dict(mean)
     found = fit(*examples(model.eval(), Corpus(args.work), args.clips))
     mean["ear.speech.weight"], mean["ear.speech.bias"] = found[0][None], found[1][None]
-    torch.save(dict(model=mean, step=0, hours=max(checkpoint["hours"] for checkpoint in checkpoints)), args.out)
+    torch.save(dict(model=mean, step=0, hours=max(torch.load(path, map_location="cpu")["hours"] for path in args.checkpoint)), args.out)
 
 
 if __name__ == "__main__":

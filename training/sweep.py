@@ -1,6 +1,6 @@
 """Dev word error rate of the search against its weights (search.Weights).
 
-    python sweep.py --work $WORK_DIR/data --words words.pt --checkpoint leg.pt --vary trigram=.7,.8 blank=2,2.5,3
+    python sweep.py --work $WORK_DIR/data --words words.pt --checkpoint leg.pt --vary trigram=.8,.9 word=-1,-1.5
 
 The encoder runs once; the search (`Model.search`, as in the step) runs for every combination.
 """
