@@ -12,15 +12,20 @@ from common import CHUNK_SAMPLES, CHUNK_SLOTS, SAMPLE_RATE
 
 FRAME = 800                          # samples: how long a stretch has a level of its own
 AFTER = 5600                         # samples behind a clip that count: the network answers late
+LONGEST = 14                         # seconds of a clip
 CLEAN = .25                          # share of clips with nothing but zeros around them, as a server flushes a stream
 MIN_PSEUDO_LOGP = -0.30              # pseudo-labels below this mean token log-probability are dropped
 
 
-def load_rows(corpus, lexicon, pseudo_path, isolated=.25):
-    """Train rows with the labels of their texts as `tokens`, pseudo-labelled rows among them. Of the 2600 isolated words of one speaker a share is kept:
-    they teach little that sentences do not."""
+def fewer_words(rows, share=.25):
+    """Of the 2600 isolated words of one speaker a share is kept: they teach little that sentences do not."""
     chooser = random.Random(11)
-    rows = [row for row in corpus.split("train") if row["text"] and (row["source"] != "robotutor_words" or chooser.random() < isolated)]
+    return [row for row in rows if row["source"] != "robotutor_words" or chooser.random() < share]
+
+
+def load_rows(corpus, lexicon, pseudo_path):
+    """Train rows with the labels of their texts as `tokens`, pseudo-labelled rows among them."""
+    rows = fewer_words([row for row in corpus.split("train") if row["text"]])
     if pseudo_path and os.path.exists(pseudo_path):
         by_id = {row["id"]: row for row in corpus.split("unlabelled")}
         for line in open(pseudo_path):
@@ -30,7 +35,7 @@ def load_rows(corpus, lexicon, pseudo_path, isolated=.25):
                 rows.append(dict(by_id[label["id"]], text=label["text"]))
     for row in rows:
         row["tokens"] = lexicon.encode(row["text"])
-    return [row for row in rows if row["tokens"] and row["samples"] < 14 * SAMPLE_RATE and CHUNK_SLOTS * row["samples"] / CHUNK_SAMPLES > 1.3 * len(row["tokens"]) + 2]
+    return [row for row in rows if row["tokens"] and row["samples"] < LONGEST * SAMPLE_RATE and CHUNK_SLOTS * row["samples"] / CHUNK_SAMPLES > 1.3 * len(row["tokens"]) + 2]
 
 
 def noise_bank(corpus, rows, rng, seconds=240):
@@ -117,7 +122,7 @@ class Batches:
                     self.queue.put(self.make(group))
 
     def make(self, rows):
-        """-> dict: wave (B, n), slots (B,) that count, tokens (B, U), lengths (B,)."""
+        """-> dict: wave (B, n), clean (B, n): the same before noise was added, slots (B,) that count, tokens (B, U), lengths (B,)."""
         clips = [self.prepare(row) for row in rows]
         after = AFTER + (self.random.randint(0, 4 * CHUNK_SAMPLES) if self.augment else 0)
         longest = max(len(wave) + before for wave, before in clips) + after
@@ -129,9 +134,10 @@ class Batches:
             wave[i, before:before + len(clip)] = torch.from_numpy(clip)
             slots[i] = CHUNK_SLOTS * -(-(before + len(clip) + after) // CHUNK_SAMPLES)
             tokens[i, :len(row["tokens"])] = torch.tensor(row["tokens"])
+        clean = wave.clone()
         if self.augment:
             self.add_noise(wave, wave.unflatten(1, (-1, FRAME)).square().mean(-1).sqrt())
-        return dict(wave=wave, slots=slots, tokens=tokens, lengths=lengths)
+        return dict(wave=wave, clean=clean, slots=slots, tokens=tokens, lengths=lengths)
 
     def prepare(self, row):
         """-> clip with its gain, samples of quiet before it."""

@@ -17,14 +17,13 @@ import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from common import BLANK_PIECE, CHUNK_SAMPLES, CHUNK_SLOTS, Corpus, SLOT_MS, SYMBOLS_PER_FRAME
+from common import BLANK_PIECE, CHUNK_SAMPLES, CHUNK_SLOTS, Corpus, SYMBOLS_PER_FRAME
 from model import LOOKAHEAD_CHUNKS, Model, SMALL_STATE, read_weights
 from search import BEAM, INT_STATE, QUEUE, Weights, Words
 
 STATES = ("small", "last")
 INPUTS = ("pcm",) + STATES + ("hotwords",)
 HOTWORD_EDGES = 128
-LATE_MS = round(2 * SLOT_MS)          # two slots: by so much an answer comes later than its chunk, the network looks so far ahead
 WORD_START = "\u2581"
 OUTPUTS = ("tokens", "logp", "times", "preview", "preview_logp", "vad") + tuple(name + "_next" for name in STATES)
 
@@ -41,8 +40,7 @@ class Step(torch.nn.Module):
 
 def load_model(paths, words):
     """Checkpoints and tables of words.py -> Model in eval mode, the mean of the checkpoints' weights rounded to fp16; the words by number."""
-    model, found = Model(), torch.load(words)
-    model.load_state_dict({name: value.half().float() for name, value in read_weights(paths).items()})
+    model, found = Model({name: value.half().float() for name, value in read_weights(paths).items()}), torch.load(words)
     model.words = Words(found["tables"], Weights())
     return model.eval(), found["words"]
 
@@ -152,7 +150,7 @@ def write_manifest(out, extra):
     base = dict(
         schema=1, name=os.path.basename(os.path.abspath(out)), version="1.0.0", language="en", description="", licence="",
         provenance="", sampleRate=16000, chunkSamples=CHUNK_SAMPLES, framesPerChunk=CHUNK_SLOTS,
-        symbolsPerFrame=SYMBOLS_PER_FRAME, lookaheadMs=100 * LOOKAHEAD_CHUNKS + LATE_MS, flushMs=900, graph="model.onnx",
+        symbolsPerFrame=SYMBOLS_PER_FRAME, lookaheadMs=100 * LOOKAHEAD_CHUNKS, flushMs=900, graph="model.onnx",
         tokens="tokens.txt", blank=0, inputs=dict(audio="pcm", hotwords="hotwords"),
         outputs=dict(tokens="tokens", logp="logp", times="times", preview="preview", previewLogp="preview_logp", vad="vad"),
         previewTokens=QUEUE, previewFlushMs=600,

@@ -22,17 +22,42 @@ SMALL_STATE = acoustic.STATE + 1 + BEAM
 
 
 def read_weights(paths):
-    """Checkpoints -> {name: tensor}: the mean of their weights, of the running mean where a checkpoint has one."""
+    """Checkpoints -> {name: tensor}: the mean of their weights, of the running mean where a checkpoint has one. Where they do not look ahead equally far, all
+    are made to look as far as is served."""
     checkpoints = (torch.load(path, map_location="cpu") for path in paths)
     weights = [checkpoint.get("mean", checkpoint["model"]) for checkpoint in checkpoints]
+    if len(set(map(acoustic.looks_ahead, weights))) > 1:
+        weights = list(map(acoustic.look_less_far, weights))
     return {name: torch.stack([one[name] for one in weights]).mean(0) for name in weights[0]}
 
 
+class Mean:
+    """Running mean of the weights: what gets evaluated and exported. It takes out the noise that a falling rate would."""
+
+    def __init__(self, model, keep):
+        self.keep, self.count = keep, 0
+        self.weights = list(model.parameters())
+        self.means = [weight.detach().clone() for weight in self.weights]
+
+    @torch.no_grad()
+    def update(self):
+        self.count += 1
+        keep = min(self.keep, self.count / (self.count + 10))
+        torch._foreach_lerp_(self.means, [weight.detach() for weight in self.weights], 1 - keep)
+
+    def state_dict(self, model):
+        return {**model.state_dict(), **dict(zip((name for name, _ in model.named_parameters()), self.means))}
+
+
 class Model(nn.Module):
-    def __init__(self):
+    """Of the shape that is served, or of that of `weights`: Vosk's looks further ahead, and `step` cannot serve it."""
+
+    def __init__(self, weights=None):
         super().__init__()
         self.words = None                             # search.Words: what `step` needs and training does not
-        self.ear = acoustic.Acoustic()
+        self.ear = acoustic.Acoustic() if weights is None else acoustic.Acoustic(acoustic.looks_ahead(weights))
+        if weights is not None:
+            self.load_state_dict(weights)
 
     def hear(self, wave, mask=None):
         """(B, 1600 n) -> (B, 3 n, 640). mask: training alone, see Acoustic."""

@@ -66,8 +66,6 @@ class Weights:
     """What counts how much; sweep.py finds them."""
     trigram: float = .9              # times its nats
     word: float = -1.3               # nats that a word earns where it begins: earned at its end, they would put ends off
-    phone: float = 0.                # nats that each of its phones earns
-    silence: float = 0.              # nats that silence earns where it begins
 
 
 class Words(nn.Module):
@@ -161,7 +159,7 @@ def advance(words, outputs, likely, now, base, beam, hotwords=None):
     near, once_each = (score > score.amax(1, keepdim=True) - WIDTH)[:, None], torch.cat([sound == sound, sound > 0], 1)         # silence is not tried in both places
     used, child = (rank > 0) & near & once_each, first[:, None] + rank
     onset = outputs.gather(1, words.onset[(last * LABELS)[:, None] + label].long().flatten(1)).unflatten(1, (2 * LIKELY, rows))
-    bonus = spoken * (between.float() * words.weights.word + words.weights.phone) + (1 - spoken) * words.weights.silence
+    bonus = spoken * between.float() * words.weights.word
     moved = (score + anticipated)[:, None] + bonus + onset - words.ahead[child].float() * lm
     # the best of each place and history
     keys = torch.cat([begins + key, (child + key[:, None]).flatten(1)], 1)

@@ -78,8 +78,8 @@ def main():
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    mean, model = read_weights(args.checkpoint), Model()
-    model.load_state_dict(mean)
+    mean = read_weights(args.checkpoint)
+    model = Model(mean)
     found = fit(*examples(model.eval(), Corpus(args.work), args.clips))
     mean["ear.speech.weight"], mean["ear.speech.bias"] = found[0][None], found[1][None]
     torch.save(dict(model=mean, step=0, hours=max(torch.load(path, map_location="cpu")["hours"] for path in args.checkpoint)), args.out)

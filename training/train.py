@@ -9,7 +9,8 @@
 On a busy machine one single-threaded process a core, gradients averaged once a step, goes much faster than one process
 of two threads: those meet at hundreds of barriers a step, and each waits until the scheduler has let the other run.
 
-Loss = MMI in nats a slot, and with --keep so many times the mean squared difference between what comes out and what came out of --start.
+Loss = MMI in nats a slot, and with --keep so many times the mean squared difference between what comes out and what comes out of --start or
+of --teacher, which may look further ahead and so answer later.
 """
 import argparse
 import copy
@@ -30,7 +31,7 @@ from data import AFTER, Batches, load_rows
 from frontend import MEL_BINS, STARTS
 from lexicon import LABELS, Lexicon
 from losses import MMI, chances
-from model import Model
+from model import Mean, Model, read_weights
 from search import Weights, Words
 
 WARMUP_STEPS = 40
@@ -48,6 +49,7 @@ def parse():
     parser.add_argument("--batch-seconds", type=float, default=60)
     parser.add_argument("--lr", type=float, default=1e-5, help="ten times as much forgets what Vosk learned")
     parser.add_argument("--keep", type=float, default=0., help="times the mean squared difference from the outputs of --start")
+    parser.add_argument("--teacher", help="checkpoint whose outputs --keep means, if not those of --start")
     parser.add_argument("--noise", type=float, default=.3, help="share of clips at 3-30 dB")
     parser.add_argument("--speed", type=float, default=0., help="share of clips played 0.85-1.18 times as fast")
     parser.add_argument("--microphone", type=float, default=0., help="share of clips with another frequency response")
@@ -107,6 +109,8 @@ def losses(model, mmi, before, batch, args, generator):
     parts = dict(mmi=mmi(outputs, slots, batch["tokens"], batch["lengths"]).sum() / slots.sum())
     if before:
         inside = torch.arange(outputs.shape[1], device=slots.device) < slots[:, None]
+        later = before.ear.slots_late - model.ear.slots_late
+        outputs, wanted, inside = outputs[:, :outputs.shape[1] - later], wanted[:, later:], inside[:, later:]
         parts["kept"] = ((outputs - wanted).square().mean(-1) * inside).sum() / slots.sum()
     return parts
 
@@ -114,8 +118,8 @@ def losses(model, mmi, before, batch, args, generator):
 class Judge:
     """Reads the running mean's dev clips as the step would: MMI in nats a slot, word errors in per cent. On the CPU, whatever trains."""
 
-    def __init__(self, corpus, lexicon, mmi, words):
-        self.corpus, self.mmi, self.model = corpus, mmi, Model().eval()
+    def __init__(self, corpus, lexicon, mmi, model, words):
+        self.corpus, self.mmi, self.model = corpus, mmi, model.eval()
         self.model.words, self.vocabulary = Words(words["tables"], Weights()), words["words"]
         self.rows = [dict(row, tokens=tokens) for row in corpus.split("dev") if (tokens := lexicon.encode(row["text"]))]
         random.Random(5).shuffle(self.rows)
@@ -150,24 +154,6 @@ def average(model, progress):
     return float(flat[-1])
 
 
-class Mean:
-    """Running mean of the weights: what gets evaluated and exported. It takes out the noise that a falling rate would."""
-
-    def __init__(self, model, keep):
-        self.keep, self.count = keep, 0
-        self.weights = list(model.parameters())
-        self.means = [weight.detach().clone() for weight in self.weights]
-
-    @torch.no_grad()
-    def update(self):
-        self.count += 1
-        keep = min(self.keep, self.count / (self.count + 10))
-        torch._foreach_lerp_(self.means, [weight.detach() for weight in self.weights], 1 - keep)
-
-    def state_dict(self, model):
-        return {**model.state_dict(), **dict(zip((name for name, _ in model.named_parameters()), self.means))}
-
-
 def save(path, model, optimiser, state, mean):
     torch.save(dict(model=model.state_dict(), mean=mean.state_dict(model), optimiser=optimiser.state_dict(), **state), path + ".part")
     os.replace(path + ".part", path)
@@ -195,15 +181,14 @@ def main():
         wanted = set(open(args.only).read().split())
         rows = [row for row in rows if row["id"] in wanted]
     print(f"{len(rows)} clips, {sum(row['samples'] for row in rows) / SAMPLE_RATE / 3600:.2f} h", flush=True)
-    model = Model().to(args.device)
     resume = args.resume and os.path.exists(args.out)
     checkpoint = torch.load(args.start, map_location=args.device)
-    model.load_state_dict(checkpoint.get("mean", checkpoint["model"]))
-    before = copy.deepcopy(model).requires_grad_(False) if args.keep else None
+    model = Model(read_weights([args.start])).to(args.device)
+    before = Model(read_weights([args.teacher or args.start])).to(args.device).requires_grad_(False) if args.keep else None
     if resume:
         checkpoint = torch.load(args.out, map_location=args.device)
         model.load_state_dict(checkpoint["model"])
-    judge = None if rank else Judge(corpus, lexicon, copy.deepcopy(mmi), words)
+    judge = None if rank else Judge(corpus, lexicon, copy.deepcopy(mmi), copy.deepcopy(model).cpu(), words)
     mmi = mmi.to(args.device)
     for layer in (model.ear.speech, *(model.ear.first, *model.ear.layers)[:args.fixed_layers]):          # speech.py trains the first
         layer.requires_grad_(False)
