@@ -136,5 +136,6 @@ async function throughPool(streams: number, seconds: number): Promise<void> {
   await Promise.all(intakes.map((intake) => intake.close()));
   await pool.close();
 }
-if (existsSync('/proc/self/task')) for (const streams of [1, 16, 128, 256]) await throughPool(streams, 2);
+// With fewer streams the noise of the pacing is more than what is measured.
+if (existsSync('/proc/self/task')) for (const streams of [128, 256]) await throughPool(streams, 2);
 await noPool.close();
