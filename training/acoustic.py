@@ -78,7 +78,7 @@ class Acoustic(nn.Module):
 
     @property
     def slots_late(self):
-        """By so many slots a network answers later that looks further ahead."""
+        """Slots of 33.3 ms by which it answers later because layers 5-12 look ahead."""
         return sum(layer.ahead for layer in self.layers[THIRD + 1:])
 
     def state_sizes(self):
@@ -165,9 +165,9 @@ def first_layer(parts, floor):
 
 @torch.no_grad()
 def convert(parts, speakers=None):
-    """kaldi.read_components of Vosk's final.mdl, ivector.read_parts of its i-vector folder -> Acoustic that looks as far ahead as Vosk's. Folded on the way: cepstra and deltas into the first
-    layer (it reads log-mel), batch normalisation into the products around it. Without `speakers` i-vectors are zero, what Vosk's own decoder starts a
-    recording with."""
+    """kaldi.read_components of Vosk's final.mdl, ivector.read_parts of its i-vector folder -> Acoustic that looks as far ahead as Vosk's.
+    Folded on the way: cepstra and deltas into the first layer (it reads log-mel), batch normalisation into the products around it.
+    Without `speakers` i-vectors are zero, what Vosk's own decoder starts a recording with."""
     model = Acoustic(VOSK_AHEAD)
     if speakers is not None:
         model.extractor.fold(speakers)

@@ -17,6 +17,7 @@ import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
+from acoustic import AHEAD, looks_ahead
 from common import BLANK_PIECE, CHUNK_SAMPLES, CHUNK_SLOTS, Corpus, SYMBOLS_PER_FRAME
 from model import LOOKAHEAD_CHUNKS, Model, SMALL_STATE, read_weights
 from search import BEAM, INT_STATE, QUEUE, Weights, Words
@@ -228,6 +229,8 @@ def main():
         return
     torch.set_num_threads(1)
     model, words = load_model(args.checkpoint, args.words)
+    if looks_ahead(model.state_dict()) != AHEAD:
+        raise SystemExit("the checkpoint looks further ahead than is served: distil.py teaches one that does not")
     model.words.weights = Weights(**{name: float(number) for name, number in (weight.split("=") for weight in args.weights)})
     nodes = write_graph(model, os.path.join(args.out, "model.onnx"))
     with open(os.path.join(args.out, "tokens.txt"), "w") as file:

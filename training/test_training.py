@@ -33,7 +33,7 @@ from frontend import cepstra
 from ivector import IVECTOR, Extractor
 from kaldi import batch_norm
 from lexicon import IN_WORD, LABELS, Lexicon, PHONES, SILENCE, in_places
-from model import LOOKAHEAD_CHUNKS, Model
+from model import LOOKAHEAD_CHUNKS, Model, read_weights
 from search import STEP
 from streaming import Recogniser
 from test_ivector import made_up_parts
@@ -731,6 +731,18 @@ class Distilling(unittest.TestCase):
         expected, found = self.teacher.ear(self.wave), student.ear(self.wave)
         self.assertGreater(float(expected.std()), .1)
         torch.testing.assert_close(found[:, 30:-earlier], expected[:, 30 + earlier:], atol=1e-4, rtol=1e-4)
+
+    def test_the_mean_with_a_teacher_is_that_of_students(self):
+        student, other = self.student().state_dict(), Model().state_dict()
+        with tempfile.TemporaryDirectory() as folder:
+            paths = [os.path.join(folder, name) for name in ("teacher.pt", "other.pt")]
+            for path, weights in zip(paths, (self.teacher.state_dict(), other)):
+                torch.save(dict(model=weights), path)
+            found = read_weights(paths)
+            self.assertEqual(acoustic.looks_ahead(read_weights(paths[:1])), acoustic.VOSK_AHEAD)
+        self.assertEqual(acoustic.looks_ahead(found), acoustic.AHEAD)
+        for name, value in found.items():
+            torch.testing.assert_close(value, (student[name] + other[name]) / 2)
 
     def test_the_metric_measures_differences_of_what_comes_out(self):
         a, b = torch.randn(2, 7, acoustic.FEATURES)
