@@ -81,12 +81,14 @@ class Acoustic(nn.Module):
         """Slots of 33.3 ms by which it answers later because layers 5-12 look ahead."""
         return sum(layer.ahead for layer in self.layers[THIRD + 1:])
 
-    def state_sizes(self):
-        """Of the factored layers: what each keeps of earlier frames."""
-        return [layer.state_size for i, layer in enumerate(self.layers) if i != THIRD]
+    def state_sizes(self, layers):
+        """What each of the layers keeps of earlier frames; the one that takes every third frame keeps nothing."""
+        return [layer.state_size for layer in layers if layer is not self.layers[THIRD]]
 
-    def through(self, layers, x, states):
-        """x (B, n, 640), pieces of state in order, none of them for the layer that takes every third frame -> x, next states in pieces."""
+    def through(self, layers, x, states=None):
+        """x (B, n, 640), pieces of state in order or, where a stream starts, nothing -> x, next states in pieces."""
+        if states is None:
+            states = [x.new_zeros(len(x), size) for size in self.state_sizes(layers)]
         states, nexts = iter(states), []
         for layer in layers:
             if layer is self.layers[THIRD]:
@@ -110,13 +112,11 @@ class Acoustic(nn.Module):
             speaker = self.extractor(mel.float())
         if mask is not None:
             mel = mel * mask + mel.mean((1, 2), keepdim=True) * (1 - mask)
-        x, layers = self.heard(F.pad(mel, (0, 0, CONTEXT, 0)), speaker), self.layers[:THIRD + 1]
-        return self.through(layers, x, [x.new_zeros(len(x), layer.state_size) for layer in layers])[0]
+        return self.through(self.layers[:THIRD + 1], self.heard(F.pad(mel, (0, 0, CONTEXT, 0)), speaker))[0]
 
     def late(self, x):
         """Layers 5-12 over utterances: (B, 3 n, 640) -> (B, 3 n, 640), what `outputs` and `speech` read."""
-        layers = self.layers[THIRD + 1:]
-        return self.through(layers, x, [x.new_zeros(len(x), layer.state_size) for layer in layers])[0]
+        return self.through(self.layers[THIRD + 1:], x)[0]
 
     def forward(self, wave, mask=None):
         """(B, 1600 n) -> (B, 3 n, 640)."""
@@ -124,7 +124,7 @@ class Acoustic(nn.Module):
 
     def step(self, pcm, state):
         """pcm (B, 1600), state (B, STATE), zero at the start -> (B, 3, 640), next state."""
-        tail, heard, mel, *states = state.split([TAIL, ivector.STATE, CONTEXT * MEL_BINS, *self.state_sizes()], 1)
+        tail, heard, mel, *states = state.split([TAIL, ivector.STATE, CONTEXT * MEL_BINS, *self.state_sizes(self.layers)], 1)
         wave = torch.cat([tail, pcm], 1)
         fresh = self.frontend.step(wave)
         speaker, heard = self.extractor.step(fresh, heard)

@@ -101,15 +101,15 @@ def main():
             count *= side
         state += count
     words = sum(1 for _ in open(os.path.join(args.model, manifest["tokens"]), encoding="utf8")) - 1
-    report = json.load(open(args.fit))["report"]
+    report, test = json.load(open(args.fit))["report"], json.load(open(args.test))
     delay, settling, confidence = report["emissionDelayMs"], report["settlingDelayMs"], report["confidence"]
     text = [INTRO.format(name=manifest["name"], version=manifest["version"], state=f"{state:,}", tensors=len(manifest["state"]), words=words,
                          beam=BEAM, delay=DELAY * SLOT_MS, settled=SETTLED * SLOT_MS, queue=QUEUE, lookahead=manifest["lookaheadMs"],
                          **graph_facts(os.path.join(args.model, manifest["graph"])))]
     text += ["## Word error rate on held-out speech\n", "Through the exported graph, step by step, as served. Noise: pink or babble, mixed at the given "
              "ratio; noisy columns are on a fixed part of the clips. Intervals: bootstrap over clips. ps_librivox: the five clips of Debian's "
-             "pocketsphinx-testdata.\n", wer_table(json.load(open(args.test))),
-             f"\nNative read speech (ps_librivox, ljspeech, the three Common Voice sets) together: {native_rate(json.load(open(args.test))['clean'])} %."]
+             "pocketsphinx-testdata.\n", wer_table(test),
+             f"\nNative read speech (ps_librivox, ljspeech, the three Common Voice sets) together: {native_rate(test['clean'])} %."]
     text += ["\n## Times, delay, confidence\n",
              f"Against forced alignments by pocketsphinx, on {report['words']} correctly recognised words of native test clips (shifts fitted on dev):",
              f"word starts within 100 ms: {100 * report['startsWithin100Ms']:.0f} %, ends: {100 * report['endsWithin100Ms']:.0f} % "
@@ -119,7 +119,7 @@ def main():
              f"Calibration error of word confidence on test ({confidence['words']} words, {100 * confidence['accuracy']:.0f} % right): {confidence['errorRaw']} raw, "
              f"{confidence['errorCalibrated']} after the manifest's scale and bias (fitted on dev)."]
     if args.full:
-        full, served = (json.load(open(path))["clean"]["all"] for path in (args.full, args.test))
+        full, served = json.load(open(args.full))["clean"]["all"], test["clean"]["all"]
         text += ["\n## int8 against fp32\n", f"All clean test clips: {served['wer']} % as served (int8), {full['wer']} % with the same weights in fp32."]
     if args.hotwords:
         text += ["\n## Hotwords\n", "Dev clips with rare words (at most 8 times in the training texts); a clip's list holds its own rare words and more of other clips "
@@ -134,7 +134,7 @@ def main():
         text += [f"| {name} | " + " | ".join(str(value) for value in vad[name].values()) + " |" for name in names]
     if args.speed:
         text += ["\n## Cost of a step\n", "ONNX Runtime, one thread, on a two-core virtual machine (AVX-512 with VNNI); processor time of the best run.\n", "```", open(args.speed).read().strip(), "```"]
-    clean = json.load(open(args.test))["clean"]
+    clean = test["clean"]
     voices = [result["wer"] for name, result in clean.items() if name.startswith("commonvoice")]
     text += ["", DATA, LIMITS.format(hours=args.hours, prose=clean["ljspeech"]["wer"], accents=clean["speechocean762"]["wer"], voices=f"{min(voices):.0f}-{max(voices):.0f}")]
     with open(os.path.join(args.model, "MODEL_CARD.md"), "w") as file:

@@ -8,7 +8,6 @@ Then layers 5-12 and those behind learn, several times over what was kept. Loss 
 """
 import argparse
 import glob
-import math
 import os
 import random
 import time
@@ -19,9 +18,10 @@ from torch import multiprocessing, nn
 from acoustic import THIRD, look_less_far
 from common import CHUNK_SAMPLES, CHUNK_SLOTS, Corpus, SAMPLE_RATE
 from data import Batches, LONGEST, fewer_words
-from model import Mean, Model, read_weights
+from model import Model, read_weights
+from train import Mean, rate
 
-SHARD_BATCHES, MIXED_SHARDS, WARMUP_STEPS = 30, 4, 40
+SHARD_BATCHES, MIXED_SHARDS = 30, 4
 
 
 def parse():
@@ -57,14 +57,15 @@ def hear(number, args):
     torch.set_num_threads(1)
     corpus, teacher = Corpus(args.work), Model(read_weights(args.teacher)).eval()
     seed = args.seed + 1000 * number
-    batches, hours, shard = Batches(corpus, listeners(corpus), args.batch_seconds, seed, args.noise, args.speed, args.microphone, args.room), 0., []
-    while hours < args.hours / args.processes:
+    batches = Batches(corpus, listeners(corpus), args.batch_seconds, seed, args.noise, args.speed, args.microphone, args.room, clean=True)
+    hours, shard, share = 0., [], args.hours / args.processes
+    while hours < share:
         batch = next(batches)
         early = teacher.ear.early(batch["wave"])
         wanted = teacher.ear.outputs[:4](teacher.ear.late(teacher.ear.early(batch["clean"])))
         shard.append(dict(early=early.half(), wanted=wanted.half()))
         hours += batch["wave"].numel() / SAMPLE_RATE / 3600
-        if len(shard) == SHARD_BATCHES:
+        if len(shard) == SHARD_BATCHES or hours >= share:
             path = f"{args.shards}/{seed}.{hours:08.3f}.pt"
             torch.save(shard, path + ".part")
             os.rename(path + ".part", path)
@@ -102,7 +103,7 @@ def learn(student, later, batches, args):
     began, shown, steps, hours, progress, mean = time.time(), time.time(), 0, 0., 0., []
     while progress < 1:
         for group in optimiser.param_groups:
-            group["lr"] = args.lr * min(1, (steps + 1) / WARMUP_STEPS) * (.5 + .5 * math.cos(math.pi * progress))
+            group["lr"] = rate(args.lr, steps, progress)
         batch = next(batches)
         with torch.autocast("cpu", torch.bfloat16):
             found = student.ear.outputs[:4](student.ear.late(batch["early"].float())).float()

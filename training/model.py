@@ -21,32 +21,17 @@ LOOKAHEAD_CHUNKS = 1                 # the ear's answer belongs to the chunk bef
 SMALL_STATE = acoustic.STATE + 1 + BEAM
 
 
+def weights_of(checkpoint):
+    """The running mean, where a checkpoint has one."""
+    return checkpoint.get("mean", checkpoint["model"])
+
+
 def read_weights(paths):
-    """Checkpoints -> {name: tensor}: the mean of their weights, of the running mean where a checkpoint has one. Where they do not look ahead equally far, all
-    are made to look as far as is served."""
-    checkpoints = (torch.load(path, map_location="cpu") for path in paths)
-    weights = [checkpoint.get("mean", checkpoint["model"]) for checkpoint in checkpoints]
+    """Checkpoints -> {name: tensor}: the mean of their weights. Where they do not look ahead equally far, all are made to look as far as is served."""
+    weights = [weights_of(torch.load(path, map_location="cpu")) for path in paths]
     if len(set(map(acoustic.looks_ahead, weights))) > 1:
         weights = list(map(acoustic.look_less_far, weights))
     return {name: torch.stack([one[name] for one in weights]).mean(0) for name in weights[0]}
-
-
-class Mean:
-    """Running mean of the weights: what gets evaluated and exported. It takes out the noise that a falling rate would."""
-
-    def __init__(self, model, keep):
-        self.keep, self.count = keep, 0
-        self.weights = list(model.parameters())
-        self.means = [weight.detach().clone() for weight in self.weights]
-
-    @torch.no_grad()
-    def update(self):
-        self.count += 1
-        keep = min(self.keep, self.count / (self.count + 10))
-        torch._foreach_lerp_(self.means, [weight.detach() for weight in self.weights], 1 - keep)
-
-    def state_dict(self, model):
-        return {**model.state_dict(), **dict(zip((name for name, _ in model.named_parameters()), self.means))}
 
 
 class Model(nn.Module):

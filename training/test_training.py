@@ -687,7 +687,7 @@ class Preparing(unittest.TestCase):
         mel = torch.rand(1, 270, 40, generator=torch.Generator().manual_seed(1)) * 6
         ivectors = torch.randn(1, 30, IVECTOR, generator=torch.Generator().manual_seed(2))
         with torch.no_grad():
-            heard, _ = model.through(model.layers, model.heard(F.pad(mel, (0, 0, acoustic.CONTEXT, 0)), ivectors), [mel.new_zeros(1, size) for size in model.state_sizes()])
+            heard, _ = model.through(model.layers, model.heard(F.pad(mel, (0, 0, acoustic.CONTEXT, 0)), ivectors))
             found = model.outputs(heard)
         each = ivectors[0, ((torch.arange(270) + 2) // 9).clamp(max=29)].double().numpy()            # a frame is heard two later
         expected = as_kaldi_does(parts, (mel[0] + model.frontend.floor.log()).double().numpy(), each)[::3]

@@ -31,7 +31,7 @@ from data import AFTER, Batches, load_rows
 from frontend import MEL_BINS, STARTS
 from lexicon import LABELS, Lexicon
 from losses import MMI, chances
-from model import Mean, Model, read_weights
+from model import Model, read_weights, weights_of
 from search import Weights, Words
 
 WARMUP_STEPS = 40
@@ -154,6 +154,29 @@ def average(model, progress):
     return float(flat[-1])
 
 
+class Mean:
+    """Running mean of the weights: what gets evaluated and exported. It takes out the noise that a falling rate would."""
+
+    def __init__(self, model, keep):
+        self.keep, self.count = keep, 0
+        self.weights = list(model.parameters())
+        self.means = [weight.detach().clone() for weight in self.weights]
+
+    @torch.no_grad()
+    def update(self):
+        self.count += 1
+        keep = min(self.keep, self.count / (self.count + 10))
+        torch._foreach_lerp_(self.means, [weight.detach() for weight in self.weights], 1 - keep)
+
+    def state_dict(self, model):
+        return {**model.state_dict(), **dict(zip((name for name, _ in model.named_parameters()), self.means))}
+
+
+def rate(peak, step, progress):
+    """The learning rate: up over WARMUP_STEPS, then as a cosine to zero."""
+    return peak * min(1, (step + 1) / WARMUP_STEPS) * (.5 + .5 * math.cos(math.pi * progress))
+
+
 def save(path, model, optimiser, state, mean):
     torch.save(dict(model=model.state_dict(), mean=mean.state_dict(model), optimiser=optimiser.state_dict(), **state), path + ".part")
     os.replace(path + ".part", path)
@@ -183,8 +206,9 @@ def main():
     print(f"{len(rows)} clips, {sum(row['samples'] for row in rows) / SAMPLE_RATE / 3600:.2f} h", flush=True)
     resume = args.resume and os.path.exists(args.out)
     checkpoint = torch.load(args.start, map_location=args.device)
-    model = Model(read_weights([args.start])).to(args.device)
-    before = Model(read_weights([args.teacher or args.start])).to(args.device).requires_grad_(False) if args.keep else None
+    model = Model(weights_of(checkpoint)).to(args.device)
+    teacher = Model(read_weights([args.teacher])) if args.teacher else copy.deepcopy(model)
+    before = teacher.to(args.device).requires_grad_(False) if args.keep else None
     if resume:
         checkpoint = torch.load(args.out, map_location=args.device)
         model.load_state_dict(checkpoint["model"])
@@ -205,9 +229,8 @@ def main():
     log = open(args.out + ".jsonl", "a") if rank == 0 else None
     progress = state["step"] / args.steps if args.steps else earlier / args.minutes
     while progress < 1:
-        factor = min(1, (state["step"] + 1) / WARMUP_STEPS) * (.5 + .5 * math.cos(math.pi * progress))
         for group in optimiser.param_groups:
-            group["lr"] = args.lr * factor
+            group["lr"] = rate(args.lr, state["step"], progress)
         batch = {key: value.to(args.device) for key, value in next(batches).items()}
         parts = losses(model, mmi, before, batch, args, generator)
         loss = parts["mmi"] + args.keep * parts.get("kept", 0)
