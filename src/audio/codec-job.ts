@@ -1,6 +1,7 @@
 /** What a codec worker does with one slot: decode what is in its FIFO, resample it, place it in the ring. */
+
+import { BLOCK_FRAMES } from './block.js';
 import { type CodecSlot, encodingAt, FIELD, FIFO_BYTES, HISTORY_LENGTH } from './codec-slab.js';
-import { BLOCK_FRAMES } from './filter.js';
 import { decodeFloats, frameBytesOf, type PcmFormat } from './pcm.js';
 import { Resampler, type ResamplerState, resetState } from './resampler.js';
 

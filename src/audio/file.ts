@@ -7,15 +7,13 @@ import type { ErrorCode } from '../errors.js';
 import { ServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import type { AudioFormat } from '../protocol/types.js';
+import { BLOCK_FRAMES, type OnBlock } from './block.js';
 import { MAX_FILE_RATE_HZ, MIN_RATE_HZ } from './filter.js';
 import { decodeFlac } from './flac.js';
 import { decodeOpusFile } from './opus.js';
 import { decodeFloats, frameBytesOf, roundSample } from './pcm.js';
 import { StreamResampler } from './resampler.js';
 import { decodeWav } from './wav.js';
-
-/** A block of decoded audio, mono, in 16-bit units (±32,768), at the file's own rate. */
-export type OnBlock = (mono: Float32Array, rateHz: number) => void;
 
 export interface FileRequest {
   readonly bytes: Uint8Array;
@@ -55,14 +53,12 @@ function containerOf(bytes: Uint8Array): Decode {
   throw new ServerError('UNSUPPORTED_MEDIA', 'WAV, FLAC, and Opus in Ogg, WebM or MP4 are understood.');
 }
 
-const RAW_BLOCK_FRAMES = 1024;
-
 function decodeRaw(bytes: Uint8Array, format: AudioFormat, onBlock: OnBlock): void {
   const frameBytes = frameBytesOf(format);
   const frames = Math.floor(bytes.length / frameBytes);
-  const mono = new Float32Array(RAW_BLOCK_FRAMES);
-  for (let done = 0; done < frames; done += RAW_BLOCK_FRAMES) {
-    const count = Math.min(RAW_BLOCK_FRAMES, frames - done);
+  const mono = new Float32Array(BLOCK_FRAMES);
+  for (let done = 0; done < frames; done += BLOCK_FRAMES) {
+    const count = Math.min(BLOCK_FRAMES, frames - done);
     decodeFloats(format, bytes, done * frameBytes, count, mono, 0);
     onBlock(mono.subarray(0, count), format.sample_rate);
   }

@@ -9,6 +9,7 @@
 
 import { ServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
+import { BLOCK_FRAMES } from './block.js';
 import { createDot } from './dot.js';
 
 export const MIN_RATE_HZ = 8_000;
@@ -26,8 +27,6 @@ const INTERPOLATED_PHASES = 512;
 const MAX_FILTERS = 16;
 /** The dot product's stride, in floats. */
 const LANES = 8;
-/** Input samples that one call may add. */
-export const BLOCK_FRAMES = 1024;
 
 export interface Filter {
   readonly rateHz: number;

@@ -7,7 +7,7 @@
  */
 import { createRequire } from 'node:module';
 import { ServerError } from '../errors.js';
-import type { OnBlock } from './file.js';
+import type { OnBlock } from './block.js';
 
 type Flac = typeof import('libflacjs/dist/libflac.min.js');
 

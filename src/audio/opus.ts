@@ -7,7 +7,7 @@
  */
 import type { Input } from 'mediabunny';
 import { ServerError } from '../errors.js';
-import type { OnBlock } from './file.js';
+import type { OnBlock } from './block.js';
 import { checkOgg } from './ogg.js';
 
 const RATE_HZ = 48_000;

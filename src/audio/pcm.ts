@@ -6,6 +6,7 @@
  * platform of Node and of ONNX Runtime is.
  */
 import type { Encoding } from '../protocol/types.js';
+import { BLOCK_FRAMES } from './block.js';
 import { ALAW, MULAW } from './g711.js';
 
 export interface PcmFormat {
@@ -17,9 +18,6 @@ const SAMPLE_BYTES: Record<Encoding, number> = { pcm16: 2, float32: 4, mulaw: 1,
 
 /** Bytes of one sample-frame (one sample of each channel): 1, 2, 4 or 8. */
 export const frameBytesOf = (format: PcmFormat): number => SAMPLE_BYTES[format.encoding] * format.channels;
-
-/** Sample-frames decoded at a time; bounds the scratch memory of a thread. */
-const BLOCK_FRAMES = 1024;
 
 const scratchBytes = new Uint8Array(BLOCK_FRAMES * 8);
 const scratchInt16 = new Int16Array(scratchBytes.buffer);

@@ -7,7 +7,8 @@
  * - The output is in time with the input (no shift): its latency is that taps/2 further input samples must
  *   have arrived: 4 ms at 44.1 and 48 kHz, 8 ms at 8 kHz. `flush` supplies them as silence.
  */
-import { BLOCK_FRAMES, type Filter, filterFor, tapsFor } from './filter.js';
+import { BLOCK_FRAMES } from './block.js';
+import { type Filter, filterFor, tapsFor } from './filter.js';
 import { roundSample } from './pcm.js';
 
 /** What a stream keeps between calls; plain numbers and floats, so that it can live in shared memory. */

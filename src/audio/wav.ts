@@ -4,14 +4,13 @@
  * truncated files, and the samples' decoding is shared with the streams.
  */
 import { ServerError } from '../errors.js';
-import type { OnBlock } from './file.js';
+import { BLOCK_FRAMES, type OnBlock } from './block.js';
 import { ALAW, MULAW } from './g711.js';
 
 const TAG = { pcm: 1, float: 3, alaw: 6, mulaw: 7, extensible: 0xfffe } as const;
 /** KSDATAFORMAT_SUBTYPE_…: the format tag, then these 14 bytes. */
 const SUBTYPE_TAIL = '000000001000800000aa00389b71';
 const MAX_CHANNELS = 8;
-const BLOCK_FRAMES = 1024;
 /** A data length from here on stands for "unknown": the writer could not seek back (ffmpeg, sox in a pipe). */
 const STREAMED_BYTES = 0x7fff_0000;
 
