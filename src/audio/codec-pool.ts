@@ -10,11 +10,11 @@
 import { Piscina } from 'piscina';
 import { ServerError, toServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
-import type { AudioFormat } from '../protocol/types.js';
 import { type CodecWorkerData, codecSlabBytes } from './codec-slab.js';
 import { CodecStream, type CodecStreamEvents } from './codec-stream.js';
 import type { FileAnswer, FileRequest } from './file.js';
 import { MAX_RATE_HZ, MIN_RATE_HZ } from './filter.js';
+import type { AudioFormat } from './format.js';
 import type { SampleSink } from './sink.js';
 
 export interface CodecPoolOptions {

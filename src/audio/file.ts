@@ -6,10 +6,10 @@
 import type { ErrorCode } from '../errors.js';
 import { ServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
-import type { AudioFormat } from '../protocol/types.js';
 import { BLOCK_FRAMES, type OnBlock } from './block.js';
 import { MAX_FILE_RATE_HZ, MIN_RATE_HZ } from './filter.js';
 import { decodeFlac } from './flac.js';
+import type { AudioFormat } from './format.js';
 import { decodeOpusFile } from './opus.js';
 import { decodeFloats, frameBytesOf, roundSample } from './pcm.js';
 import { StreamResampler } from './resampler.js';

@@ -5,8 +5,9 @@
  * Byte-wise copies stand in for unaligned typed-array views, so the host must be little-endian, as every
  * platform of Node and of ONNX Runtime is.
  */
-import type { Encoding } from '../protocol/types.js';
+
 import { BLOCK_FRAMES } from './block.js';
+import type { Encoding } from './format.js';
 import { ALAW, MULAW } from './g711.js';
 
 export interface PcmFormat {

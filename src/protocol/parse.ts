@@ -3,13 +3,13 @@
  * told with its name and what it may be.
  */
 import { z } from 'zod';
+import { ENCODINGS } from '../audio/format.js';
 import { type ErrorCode, ServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import {
   CLIENT_MESSAGE_TYPES,
   type ClientMessage,
   type ClientMessageType,
-  ENCODINGS,
   type RecordingConfig,
 } from './types.js';
 

@@ -2,45 +2,11 @@
  * The wire contract of `/ws/transcribe`, version 1.0, as types. docs/WEBSOCKET_API.md is its prose.
  * Times on the wire are seconds from the start of the recording; inside the server they are samples at 16 kHz.
  */
+import type { AudioFormat } from '../audio/format.js';
 import type { ErrorCode } from '../errors.js';
+import type { SegmentReason, TuningConfig } from '../transcript/tuning.js';
 
 export const PROTOCOL_VERSION = '1.0';
-
-export const ENCODINGS = ['pcm16', 'float32', 'mulaw', 'alaw'] as const;
-export type Encoding = (typeof ENCODINGS)[number];
-
-/** Rates that clients are told about; any whole rate from 8,000 to 48,000 Hz is accepted. */
-export const COMMON_SAMPLE_RATES = [8000, 11025, 16000, 22050, 24000, 32000, 44100, 48000] as const;
-
-export interface Hotword {
-  phrase: string;
-  boost: number;
-}
-
-/** What `start_recording` fixes for the length of a recording. */
-export interface AudioFormat {
-  sample_rate: number;
-  encoding: Encoding;
-  channels: 1 | 2;
-}
-
-/** What `configure` may change at any time, from the next chunk on. */
-export interface TuningConfig {
-  language: string;
-  partials: boolean;
-  /** The least time between two partials, milliseconds. */
-  partial_interval_ms: number;
-  /** RMS level 0–1 above which a frame counts as speech; null: the model's own voice activity. */
-  vad_threshold: number | null;
-  /** Seconds of silence that end a segment. */
-  silence_duration: number;
-  /** Seconds after which a segment is cut at a word's end. */
-  max_segment_duration: number;
-  words: boolean;
-  vad_events: boolean;
-  metrics: boolean;
-  hotwords: Hotword[];
-}
 
 export interface RecordingConfig extends AudioFormat, TuningConfig {}
 
@@ -74,8 +40,6 @@ export interface WordResult {
   /** 0–1. */
   confidence: number;
 }
-
-export type SegmentReason = 'silence' | 'max_duration' | 'finalize' | 'stop' | 'disconnect';
 
 export interface ConnectionMessage {
   type: 'connection';

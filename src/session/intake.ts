@@ -10,11 +10,11 @@
 import type { CodecPool } from '../audio/codec-pool.js';
 import { FIFO_BYTES } from '../audio/codec-slab.js';
 import type { CodecStream } from '../audio/codec-stream.js';
+import type { AudioFormat } from '../audio/format.js';
 import { FrameCutter, PcmDecoder } from '../audio/pcm.js';
 import type { SampleSink } from '../audio/sink.js';
 import { ServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
-import type { AudioFormat } from '../protocol/types.js';
 
 export interface IntakeEvents {
   /** `accepts()` was false and is true again: resume reading the socket. */

@@ -11,8 +11,9 @@ import { ServerError } from '../errors.js';
 import type { Slot } from '../inference/stream-table.js';
 import { LIMITS } from '../limits.js';
 import type { Manifest } from '../models/manifest.js';
-import type { RecordingConfig, SegmentReason } from '../protocol/types.js';
+import type { RecordingConfig } from '../protocol/types.js';
 import { Transcript, type TranscriptListener } from '../transcript/transcript.js';
+import type { SegmentReason } from '../transcript/tuning.js';
 import type { Piece } from '../transcript/words.js';
 import { createIntake, type Intake } from './intake.js';
 

@@ -12,6 +12,7 @@ import {
   sessionMachine,
 } from '../../machines/session.js';
 import type { CodecPool } from '../audio/codec-pool.js';
+import { COMMON_SAMPLE_RATES, ENCODINGS } from '../audio/format.js';
 import { ERRORS, type ErrorCode, ServerError, toServerError } from '../errors.js';
 import type { Engine } from '../inference/engine.js';
 import { compileHotwords } from '../inference/hotwords.js';
@@ -27,10 +28,9 @@ import {
   toSeconds,
   writePartial,
 } from '../protocol/render.js';
-import {
-  type ClientMessage, COMMON_SAMPLE_RATES, ENCODINGS, type Hotword, PROTOCOL_VERSION, type RecordingConfig,
-} from '../protocol/types.js'; // biome-ignore format: one line a source
+import { type ClientMessage, PROTOCOL_VERSION, type RecordingConfig } from '../protocol/types.js';
 import type { Segment } from '../transcript/transcript.js';
+import type { Hotword } from '../transcript/tuning.js';
 import type { Piece, Word } from '../transcript/words.js';
 import { LevelMeter, type SessionMetrics } from './meters.js';
 import { Outbox, type Transport } from './outbox.js';

@@ -5,8 +5,8 @@
 import type { ResultViews } from '../inference/layout.js';
 import { LIMITS } from '../limits.js';
 import type { Manifest } from '../models/manifest.js';
-import type { SegmentReason, TuningConfig } from '../protocol/types.js';
 import { Endpointer } from './endpoint.js';
+import type { SegmentReason, TuningConfig } from './tuning.js';
 import { joinWords, type Piece, type TokenTiming, tokenTiming, type Word, WordList } from './words.js';
 
 export interface Segment {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { ENCODINGS, type Encoding } from '../../src/audio/format.js';
 import { ALAW, MULAW } from '../../src/audio/g711.js';
 import { FrameCutter, frameBytesOf, PcmDecoder, type PcmFormat, roundSample } from '../../src/audio/pcm.js';
-import { ENCODINGS, type Encoding } from '../../src/protocol/types.js';
 
 const bytesOf = (array: Int16Array | Float32Array): Uint8Array => new Uint8Array(array.buffer);
 

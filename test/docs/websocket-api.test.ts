@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
+import { ENCODINGS } from '../../src/audio/format.js';
 import { ERRORS } from '../../src/errors.js';
 import { inPackage } from '../../src/paths.js';
-import { CLIENT_MESSAGE_TYPES, ENCODINGS } from '../../src/protocol/types.js';
+import { CLIENT_MESSAGE_TYPES } from '../../src/protocol/types.js';
 import { uploadResultSchema } from '../../src/server/openapi.js';
 import { loadClip } from '../helpers/fixtures.js';
 import { startLiveServer } from '../helpers/live-server.js';

@@ -1,4 +1,5 @@
-import type { Encoding, ServerMessage, WordResult } from '../../src/protocol/types.js';
+import type { Encoding } from '../../src/audio/format.js';
+import type { ServerMessage, WordResult } from '../../src/protocol/types.js';
 
 /** A word that the fake recogniser hears at this place of every recording. Seconds. */
 export interface ScriptedWord {
