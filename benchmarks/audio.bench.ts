@@ -10,7 +10,7 @@ import { codecSlabBytes, codecSlotAt } from '../src/audio/codec-slab.js';
 import { CodecStream } from '../src/audio/codec-stream.js';
 import { type AudioFormat, COMMON_SAMPLE_RATES, ENCODINGS } from '../src/audio/format.js';
 import { StreamResampler } from '../src/audio/resampler.js';
-import type { SampleSink } from '../src/audio/sink.js';
+import type { SampleSink } from '../src/inference/sink.js';
 import { createIntake, type Intake } from '../src/session/intake.js';
 
 const RING_SAMPLES = 64_000;

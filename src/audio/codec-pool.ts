@@ -9,13 +9,13 @@
  */
 import { Piscina } from 'piscina';
 import { ServerError, toServerError } from '../errors.js';
+import type { SampleSink } from '../inference/sink.js';
 import { LIMITS } from '../limits.js';
 import { type CodecWorkerData, codecSlabBytes } from './codec-slab.js';
 import { CodecStream, type CodecStreamEvents } from './codec-stream.js';
 import type { FileAnswer, FileRequest } from './file.js';
 import { MAX_RATE_HZ, MIN_RATE_HZ } from './filter.js';
 import type { AudioFormat } from './format.js';
-import type { SampleSink } from './sink.js';
 
 export interface CodecPoolOptions {
   /** The stream table's slab: every sink that is opened lies in it. Without it the pool decodes files only. */

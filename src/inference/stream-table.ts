@@ -3,7 +3,7 @@
  * step is still in a lane when it is given back is not leased again before that step has returned, so that a late
  * result can never reach the next tenant.
  */
-import type { SampleSink } from '../audio/sink.js';
+
 import { LIMITS } from '../limits.js';
 import { Arrivals } from './arrivals.js';
 import {
@@ -16,6 +16,7 @@ import {
   type SlabLayout,
   VALID,
 } from './layout.js';
+import type { SampleSink } from './sink.js';
 
 /** What the tenant of a slot is told. */
 export interface SlotOwner {

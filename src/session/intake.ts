@@ -12,8 +12,8 @@ import { FIFO_BYTES } from '../audio/codec-slab.js';
 import type { CodecStream } from '../audio/codec-stream.js';
 import type { AudioFormat } from '../audio/format.js';
 import { FrameCutter, PcmDecoder } from '../audio/pcm.js';
-import type { SampleSink } from '../audio/sink.js';
 import { ServerError } from '../errors.js';
+import type { SampleSink } from '../inference/sink.js';
 import { LIMITS } from '../limits.js';
 
 export interface IntakeEvents {

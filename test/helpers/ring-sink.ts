@@ -1,5 +1,5 @@
 /** A sink for tests: a ring in shared memory whose samples are taken out by the test, as a batcher would. */
-import type { SampleSink } from '../../src/audio/sink.js';
+import type { SampleSink } from '../../src/inference/sink.js';
 
 export class RingSink implements SampleSink {
   readonly buffer: SharedArrayBuffer;
