@@ -4,12 +4,12 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { Bench } from 'tinybench';
-import { runCodecJob } from '../src/audio/codec-job.js';
-import { CodecPool } from '../src/audio/codec-pool.js';
-import { codecSlabBytes, codecSlotAt } from '../src/audio/codec-slab.js';
-import { CodecStream } from '../src/audio/codec-stream.js';
 import { type AudioFormat, COMMON_SAMPLE_RATES, ENCODINGS } from '../src/audio/format.js';
 import { StreamResampler } from '../src/audio/resampler.js';
+import { runCodecJob } from '../src/codec/job.js';
+import { CodecPool } from '../src/codec/pool.js';
+import { codecSlabBytes, codecSlotAt } from '../src/codec/slab.js';
+import { CodecStream } from '../src/codec/stream.js';
 import type { SampleSink } from '../src/inference/sink.js';
 import { createIntake, type Intake } from '../src/session/intake.js';
 

@@ -2,7 +2,7 @@
  * Many sessions on one batcher, with a lane that answers at once and sockets that only count: what is left is what
  * the main thread does. Results are scripted, so that the words, partials and finals of a step are known.
  */
-import { CodecPool } from '../src/audio/codec-pool.js';
+import { CodecPool } from '../src/codec/pool.js';
 import { BATCHER_DEFAULTS, Batcher, type BatchLane } from '../src/inference/batcher.js';
 import { type Engine, newStats } from '../src/inference/engine.js';
 import { type ResultViews, slabLayout } from '../src/inference/layout.js';

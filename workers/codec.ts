@@ -3,9 +3,9 @@
  * and decodes whole files. It keeps nothing between tasks.
  */
 import { move, workerData } from 'piscina';
-import { runCodecJob } from '../src/audio/codec-job.js';
-import { type CodecSlot, type CodecWorkerData, codecSlotAt, FIELD } from '../src/audio/codec-slab.js';
 import { decodeFile, type FileAnswer, type FileRequest } from '../src/audio/file.js';
+import { runCodecJob } from '../src/codec/job.js';
+import { type CodecSlot, type CodecWorkerData, codecSlotAt, FIELD } from '../src/codec/slab.js';
 import { toServerError } from '../src/errors.js';
 
 const { codecSlab, streamSlab } = workerData as CodecWorkerData;

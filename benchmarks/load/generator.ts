@@ -7,7 +7,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { WebSocket } from 'ws';
-import { CodecPool } from '../../src/audio/codec-pool.js';
+import { CodecPool } from '../../src/codec/pool.js';
 import { inPackage } from '../../src/paths.js';
 
 export interface LoadOptions {

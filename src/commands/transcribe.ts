@@ -1,6 +1,6 @@
 /** `rnnt-server transcribe FILE…`: the upload path without HTTP. */
 import { readFile } from 'node:fs/promises';
-import { CodecPool } from '../audio/codec-pool.js';
+import { CodecPool } from '../codec/pool.js';
 import type { Config } from '../config.js';
 import { toServerError } from '../errors.js';
 import { startEngine } from '../inference/engine.js';

@@ -1,7 +1,7 @@
 /** What the server's routes share. */
 import type { Actor } from 'xstate';
 import type { serverMachine } from '../../machines/server.js';
-import type { CodecPool } from '../audio/codec-pool.js';
+import type { CodecPool } from '../codec/pool.js';
 import type { Config } from '../config.js';
 import type { Engine } from '../inference/engine.js';
 import type { Logger } from '../log.js';

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { createActor } from 'xstate';
 import { type StopOutcome, serverMachine } from '../../machines/server.js';
-import { CodecPool } from '../audio/codec-pool.js';
+import { CodecPool } from '../codec/pool.js';
 import type { Config } from '../config.js';
 import { type ErrorCode, ServerError, toServerError } from '../errors.js';
 import { ROTATE_EVERY_MS } from '../histogram.js';

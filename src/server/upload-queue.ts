@@ -2,7 +2,7 @@
  * Uploads run as ordinary streams of the lowest priority: they fill what the live streams leave free, and a bounded
  * number of them runs at once.
  */
-import type { CodecPool } from '../audio/codec-pool.js';
+import type { CodecPool } from '../codec/pool.js';
 import type { Config } from '../config.js';
 import { ServerError } from '../errors.js';
 import type { Engine } from '../inference/engine.js';

@@ -7,11 +7,12 @@
  * What has no room waits in a bounded list; meanwhile `accepts()` is false and the caller pauses its socket.
  * Nothing that was pushed is ever lost.
  */
-import type { CodecPool } from '../audio/codec-pool.js';
-import { FIFO_BYTES } from '../audio/codec-slab.js';
-import type { CodecStream } from '../audio/codec-stream.js';
+
 import type { AudioFormat } from '../audio/format.js';
 import { FrameCutter, PcmDecoder } from '../audio/pcm.js';
+import type { CodecPool } from '../codec/pool.js';
+import { FIFO_BYTES } from '../codec/slab.js';
+import type { CodecStream } from '../codec/stream.js';
 import { ServerError } from '../errors.js';
 import type { SampleSink } from '../inference/sink.js';
 import { LIMITS } from '../limits.js';

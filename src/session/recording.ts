@@ -6,7 +6,7 @@
  * It also keeps flushes in order: a finalize cuts the audio exactly where it stood between two frames, and a stop
  * comes after every finalize before it.
  */
-import type { CodecPool } from '../audio/codec-pool.js';
+import type { CodecPool } from '../codec/pool.js';
 import { ServerError } from '../errors.js';
 import type { Slot } from '../inference/stream-table.js';
 import { LIMITS } from '../limits.js';

@@ -11,8 +11,8 @@ import {
   type SessionEffects,
   sessionMachine,
 } from '../../machines/session.js';
-import type { CodecPool } from '../audio/codec-pool.js';
 import { COMMON_SAMPLE_RATES, ENCODINGS } from '../audio/format.js';
+import type { CodecPool } from '../codec/pool.js';
 import { ERRORS, type ErrorCode, ServerError, toServerError } from '../errors.js';
 import type { Engine } from '../inference/engine.js';
 import { compileHotwords } from '../inference/hotwords.js';

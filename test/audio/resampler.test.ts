@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { HISTORY_LENGTH } from '../../src/audio/codec-slab.js';
 import { DOT_WASM, DOT_WAT } from '../../src/audio/dot.js';
 import { filterFor, impulseResponse, MAX_TAPS, tapsFor } from '../../src/audio/filter.js';
 import { StreamResampler } from '../../src/audio/resampler.js';
+import { HISTORY_LENGTH } from '../../src/codec/slab.js';
 
 const COMMON_RATES = [8_000, 11_025, 12_000, 22_050, 24_000, 32_000, 44_100, 48_000];
 /** 16,000 and these have no small common divisor: their filters are interpolated. */

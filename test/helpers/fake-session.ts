@@ -1,5 +1,5 @@
 /** A session on a fake engine and a fake socket. */
-import { CodecPool } from '../../src/audio/codec-pool.js';
+import { CodecPool } from '../../src/codec/pool.js';
 import { createLogger } from '../../src/log.js';
 import type { RecordingConfig } from '../../src/protocol/types.js';
 import { SessionMetrics } from '../../src/session/meters.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CodecPool } from '../../src/audio/codec-pool.js';
+import { CodecPool } from '../../src/codec/pool.js';
 import { ServerError } from '../../src/errors.js';
 import type { UploadConfig } from '../../src/protocol/parse.js';
 import { UploadQueue } from '../../src/server/upload-queue.js';

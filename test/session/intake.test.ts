@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import fc from 'fast-check';
-import { CodecPool } from '../../src/audio/codec-pool.js';
 import type { AudioFormat } from '../../src/audio/format.js';
 import { StreamResampler } from '../../src/audio/resampler.js';
+import { CodecPool } from '../../src/codec/pool.js';
 import { LIMITS } from '../../src/limits.js';
 import { createIntake, type Intake } from '../../src/session/intake.js';
 import { RingSink } from '../helpers/ring-sink.js';

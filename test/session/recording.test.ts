@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CodecPool } from '../../src/audio/codec-pool.js';
+import { CodecPool } from '../../src/codec/pool.js';
 import type { Slot, SlotOwner } from '../../src/inference/stream-table.js';
 import { LIMITS } from '../../src/limits.js';
 import type { Manifest } from '../../src/models/manifest.js';

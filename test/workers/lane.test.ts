@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { CodecPool } from '../../src/audio/codec-pool.js';
+import { CodecPool } from '../../src/codec/pool.js';
 import { loadConfig } from '../../src/config.js';
 import { startEngine } from '../../src/inference/engine.js';
 import { Lane } from '../../src/inference/lane.js';

@@ -1,9 +1,10 @@
 /** The main thread's side of one stream that is resampled: its FIFO, and the job that is under way. */
+
+import type { AudioFormat } from '../audio/format.js';
 import { ServerError, toServerError } from '../errors.js';
 import type { SampleSink } from '../inference/sink.js';
-import { openCodecSlot } from './codec-job.js';
-import { type CodecSlot, codecSlotAt, encodingIndex, FIELD, FIFO_BYTES } from './codec-slab.js';
-import type { AudioFormat } from './format.js';
+import { openCodecSlot } from './job.js';
+import { type CodecSlot, codecSlotAt, encodingIndex, FIELD, FIFO_BYTES } from './slab.js';
 
 export interface CodecStreamEvents {
   /** Samples were placed in the ring and room was made in the FIFO. */

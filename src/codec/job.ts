@@ -1,9 +1,9 @@
 /** What a codec worker does with one slot: decode what is in its FIFO, resample it, place it in the ring. */
 
-import { BLOCK_FRAMES } from './block.js';
-import { type CodecSlot, encodingAt, FIELD, FIFO_BYTES, HISTORY_LENGTH } from './codec-slab.js';
-import { decodeFloats, frameBytesOf, type PcmFormat } from './pcm.js';
-import { Resampler, type ResamplerState, resetState } from './resampler.js';
+import { BLOCK_FRAMES } from '../audio/block.js';
+import { decodeFloats, frameBytesOf, type PcmFormat } from '../audio/pcm.js';
+import { Resampler, type ResamplerState, resetState } from '../audio/resampler.js';
+import { type CodecSlot, encodingAt, FIELD, FIFO_BYTES, HISTORY_LENGTH } from './slab.js';
 
 /** Input sample-frames of one job: 0.2 s at 48 kHz, so that a stream in arrears does not hold up its batch. */
 export const MAX_JOB_FRAMES = 9_600;

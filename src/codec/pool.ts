@@ -8,14 +8,15 @@
  * Files: one thread of its own, so that a long upload never delays a live stream.
  */
 import { Piscina } from 'piscina';
+import type { FileAnswer, FileRequest } from '../audio/file.js';
+import { MAX_RATE_HZ, MIN_RATE_HZ } from '../audio/filter.js';
+import type { AudioFormat } from '../audio/format.js';
 import { ServerError, toServerError } from '../errors.js';
 import type { SampleSink } from '../inference/sink.js';
 import { LIMITS } from '../limits.js';
-import { type CodecWorkerData, codecSlabBytes } from './codec-slab.js';
-import { CodecStream, type CodecStreamEvents } from './codec-stream.js';
-import type { FileAnswer, FileRequest } from './file.js';
-import { MAX_RATE_HZ, MIN_RATE_HZ } from './filter.js';
-import type { AudioFormat } from './format.js';
+import { workerUrl } from '../paths.js';
+import { type CodecWorkerData, codecSlabBytes } from './slab.js';
+import { CodecStream, type CodecStreamEvents } from './stream.js';
 
 export interface CodecPoolOptions {
   /** The stream table's slab: every sink that is opened lies in it. Without it the pool decodes files only. */
@@ -61,7 +62,7 @@ export class CodecPool {
     this.#taskIntervalMs = taskIntervalMs;
     this.#codecSlab = new SharedArrayBuffer(codecSlabBytes(slots));
     this.#freeSlots = Array.from({ length: slots }, (_, index) => slots - 1 - index);
-    const filename = new URL('../../workers/codec.js', import.meta.url).href;
+    const filename = workerUrl('codec');
     const workerData: CodecWorkerData = { codecSlab: this.#codecSlab, streamSlab };
     if (slots > 0) {
       this.#streamThreads = new Piscina({

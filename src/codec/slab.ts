@@ -9,7 +9,7 @@
  * The main thread writes the FIFO and the job fields, the worker the state and result fields. What makes the
  * writes visible is the message that carries the task, and the one that answers it.
  */
-import { ENCODINGS, type Encoding } from './format.js';
+import { ENCODINGS, type Encoding } from '../audio/format.js';
 
 /** 0.17 s of 48 kHz stereo float32, 0.7 s of 48 kHz stereo pcm16, 8 s of 8 kHz μ-law stereo. Power of two. */
 export const FIFO_BYTES = 128 * 1024;
