@@ -1,8 +1,8 @@
 /** The command line. Options come from config.ts; a bad value ends with a clear message and exit code 2. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { MACHINE_FORMATS, MACHINE_NAMES } from '../machines/index.js';
 import { type Config, envOf, flagOf, loadConfig, OPTION_NAMES, OPTIONS, type OptionName } from './config.js';
 import { ServerError } from './errors.js';
+import { MACHINE_FORMATS, MACHINE_NAMES } from './inspect/machines.js';
 import { packageVersion } from './paths.js';
 
 const EXIT_USAGE = 2;

@@ -1,5 +1,5 @@
 /** `rnnt-server machines`: the state machines as text. */
-import { MACHINE_NAMES, type MachineFormat, type MachineName, renderMachine } from '../../machines/index.js';
+import { MACHINE_NAMES, type MachineFormat, type MachineName, renderMachine } from '../inspect/machines.js';
 
 export function showMachines(flags: { machine?: MachineName; format: MachineFormat }): number {
   const names = flags.machine === undefined ? MACHINE_NAMES : [flags.machine];

@@ -3,12 +3,12 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { ERRORS, ServerError, toServerError } from '../errors.js';
+import type { InspectHub } from '../inspect/hub.js';
 import { LIMITS } from '../limits.js';
 import { renderError } from '../protocol/render.js';
 import { admit, checkOrigin, checkToken, retryAfter, urlOf } from './admission.js';
 import { CLOSE_TIMEOUT_MS, openSession } from './connection.js';
 import type { ServerContext } from './context.js';
-import type { InspectHub } from './inspect-hub.js';
 
 /** permessage-deflate for mobile clients: little memory a connection, few threads, nothing for small frames. */
 const DEFLATE = {

@@ -14,7 +14,7 @@ const MIN_SCALE = 0.55;
 const ZOOM_STEP = 1.25;
 const PULSE_MS = 1_400;
 
-/** @param {string} stateId As in machines/diagram.ts. */
+/** @param {string} stateId As in src/inspect/mermaid.ts. */
 const mermaidId = (stateId) => stateId.replaceAll('.', '_');
 
 export class Diagram {

@@ -1,6 +1,5 @@
 /**
- * What `/ws/inspect` says, as types for the editor and the type check; src/server/inspect-messages.ts is the
- * original.
+ * What `/ws/inspect` says, as types for the editor and the type check; src/inspect/wire.ts is the original.
  *
  * @typedef {{ type: string, params?: Record<string, string> }} ActionInfo
  *

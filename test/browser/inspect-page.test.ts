@@ -3,7 +3,7 @@ import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { createActor } from 'xstate';
 import { serverMachine } from '../../machines/server.js';
-import { InspectHub } from '../../src/server/inspect-hub.js';
+import { InspectHub } from '../../src/inspect/hub.js';
 import { launchChromium, skipWithoutChromium, violations } from '../helpers/browser.js';
 import { FakeDirectory } from '../helpers/fake-directory.js';
 import { type InspectServer, startInspectServer } from '../helpers/inspect-server.js';

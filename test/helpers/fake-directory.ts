@@ -1,4 +1,4 @@
-import type { InspectableSession, SessionDirectory } from '../../src/server/inspect-hub.js';
+import type { InspectableSession, SessionDirectory } from '../../src/inspect/hub.js';
 import { type HarnessOptions, SessionHarness } from '../machines/session-harness.js';
 
 /** Sessions that live in a map, and tell when they come and go. */

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname, join, normalize } from 'node:path';
 import { WebSocketServer } from 'ws';
-import type { InspectHub } from '../../src/server/inspect-hub.js';
+import type { InspectHub } from '../../src/inspect/hub.js';
 
 const TYPES: Record<string, string> = {
   '.html': 'text/html; charset=utf-8',

@@ -1,9 +1,9 @@
 /** The machines by name, and their renderings for people and tools. */
 import type { AnyStateMachine } from 'xstate';
-import { toMermaid } from './diagram.js';
+import { serverMachine } from '../../machines/server.js';
+import { sessionMachine } from '../../machines/session.js';
 import { graphOf, type MachineGraph } from './graph.js';
-import { serverMachine } from './server.js';
-import { sessionMachine } from './session.js';
+import { toMermaid } from './mermaid.js';
 
 export const MACHINES = {
   session: sessionMachine,

@@ -3,7 +3,7 @@
  * is stale.
  */
 import { actionText, type MachineGraph } from './graph.js';
-import { MACHINE_NAMES, machineGraph, renderMachine } from './index.js';
+import { MACHINE_NAMES, machineGraph, renderMachine } from './machines.js';
 
 const INTRODUCTION = `# The state machines
 

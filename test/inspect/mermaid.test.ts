@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { createMachine } from 'xstate';
-import { toMermaid } from '../../machines/diagram.js';
-import { renderDocs } from '../../machines/docs.js';
-import { graphOf, transitionIds } from '../../machines/graph.js';
-import { MACHINE_NAMES, MACHINES, machineGraph, renderMachine } from '../../machines/index.js';
+import { renderDocs } from '../../src/inspect/docs.js';
+import { graphOf, transitionIds } from '../../src/inspect/graph.js';
+import { MACHINE_NAMES, MACHINES, machineGraph, renderMachine } from '../../src/inspect/machines.js';
+import { toMermaid } from '../../src/inspect/mermaid.js';
 
 describe('machine diagrams', () => {
   for (const name of MACHINE_NAMES) {

@@ -9,7 +9,7 @@ import type {
   AnyTransitionDefinition,
   InspectionEvent,
 } from 'xstate';
-import { actionText, graphOf, type TransitionInfo, transitionIds } from '../../machines/graph.js';
+import { actionText, graphOf, type TransitionInfo, transitionIds } from './graph.js';
 
 /** What one event did to one actor. */
 export interface EventRecord {

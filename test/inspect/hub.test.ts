@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it, mock } from 'node:test';
 import { createActor } from 'xstate';
 import { serverMachine } from '../../machines/server.js';
+import { InspectHub, type InspectHubOptions, SERVER_ID } from '../../src/inspect/hub.js';
+import type { InspectMessage } from '../../src/inspect/wire.js';
 import { LIMITS } from '../../src/limits.js';
-import { InspectHub, type InspectHubOptions, SERVER_ID } from '../../src/server/inspect-hub.js';
-import type { InspectMessage } from '../../src/server/inspect-messages.js';
 import { FakeDirectory } from '../helpers/fake-directory.js';
 import { recordingConfig } from '../helpers/recording-config.js';
 

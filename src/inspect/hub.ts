@@ -3,18 +3,13 @@
  * the first watcher comes and detached, with everything they gathered, when the last one leaves.
  */
 import type { Actor, AnyActor } from 'xstate';
-import { toMermaid } from '../../machines/diagram.js';
-import { MACHINE_NAMES, MACHINES, type MachineName, machineGraph } from '../../machines/index.js';
 import type { serverMachine } from '../../machines/server.js';
 import { activityOf, isAttached, type sessionMachine } from '../../machines/session.js';
 import { LIMITS } from '../limits.js';
-import {
-  type InspectMessage,
-  parseWatchRequest,
-  type SessionRow,
-  type SessionSummary,
-} from './inspect-messages.js';
-import { ActorTrace, type EventRecord, TraceIndex } from './inspect-trace.js';
+import { MACHINE_NAMES, MACHINES, type MachineName, machineGraph } from './machines.js';
+import { toMermaid } from './mermaid.js';
+import { ActorTrace, type EventRecord, TraceIndex } from './trace.js';
+import { type InspectMessage, parseWatchRequest, type SessionRow, type SessionSummary } from './wire.js';
 
 export interface InspectableSession {
   readonly id: string;

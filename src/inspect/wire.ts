@@ -1,7 +1,7 @@
 /** What the inspector's page and the server say to each other over `/ws/inspect`, one JSON object a frame. */
-import type { MachineGraph } from '../../machines/graph.js';
-import type { MachineName } from '../../machines/index.js';
-import type { EventRecord } from './inspect-trace.js';
+import type { MachineGraph } from './graph.js';
+import type { MachineName } from './machines.js';
+import type { EventRecord } from './trace.js';
 
 /** Numbers only: no transcript has a place here. */
 export interface SessionSummary {
