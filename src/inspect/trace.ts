@@ -5,6 +5,7 @@
 import type {
   AnyActor,
   AnyEventObject,
+  AnyMachineSnapshot,
   AnyStateMachine,
   AnyTransitionDefinition,
   InspectionEvent,
@@ -32,17 +33,23 @@ export interface EventRecord {
 /** A machine's graph with the look-ups that a trace needs; made once a machine. */
 export class TraceIndex {
   readonly machineId: string;
+  readonly #machine: AnyStateMachine;
   readonly #ids: ReadonlyMap<AnyTransitionDefinition, string>;
   readonly #byId: ReadonlyMap<string, TransitionInfo>;
 
   constructor(machine: AnyStateMachine) {
     this.machineId = machine.id;
+    this.#machine = machine;
     this.#ids = transitionIds(machine);
     this.#byId = new Map(graphOf(machine).transitions.map((transition) => [transition.id, transition]));
   }
 
-  transition(definition: AnyTransitionDefinition): TransitionInfo | undefined {
-    return this.#byId.get(this.#ids.get(definition) ?? '');
+  /** What the machine does with an event when it is at `snapshot`; guards are pure, so they may be asked again. */
+  taken(snapshot: AnyMachineSnapshot, event: AnyEventObject): TransitionInfo[] {
+    return this.#machine.getTransitionData(snapshot, event).flatMap((definition) => {
+      const transition = this.#byId.get(this.#ids.get(definition) ?? '');
+      return transition === undefined ? [] : [transition];
+    });
   }
 
   /** The guards that led to a transition: its own passed, those of the alternatives before it did not. */
@@ -71,6 +78,8 @@ export class ActorTrace {
   readonly #actor: AnyActor;
   readonly #subscription: { unsubscribe(): void };
   #from: string[];
+  /** Where the next microstep starts. */
+  #before: AnyMachineSnapshot;
   #taken: TransitionInfo[] = [];
   #actions: string[] = [];
   #microsteps = 0;
@@ -78,6 +87,7 @@ export class ActorTrace {
   constructor(actor: AnyActor, options: TraceOptions) {
     this.#actor = actor;
     this.#options = options;
+    this.#before = actor.getSnapshot();
     this.#from = this.active();
     this.#subscription = actor.system.inspect((event) => {
       try {
@@ -104,10 +114,8 @@ export class ActorTrace {
       if (!inspected.action.type.startsWith('xstate.')) this.#actions.push(textOf(inspected.action));
     } else if (inspected.type === '@xstate.microstep') {
       this.#microsteps++;
-      for (const definition of inspected._transitions) {
-        const transition = this.#options.index.transition(definition);
-        if (transition !== undefined) this.#taken.push(transition);
-      }
+      this.#taken.push(...this.#options.index.taken(this.#before, inspected.event));
+      this.#before = inspected.snapshot as AnyMachineSnapshot; // a machine's, as the index is
     } else if (inspected.type === '@xstate.snapshot') {
       this.#finish(inspected.event);
       if (inspected.snapshot.status !== 'active') this.stop();
