@@ -9,9 +9,9 @@ import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { generateLoad, type LoadReport } from '../../src/load/generator.js';
 import { loadModel } from '../../src/models/store.js';
 import { packageVersion } from '../../src/paths.js';
-import { generateLoad, type LoadReport } from './generator.js';
 
 interface ServerFigures {
   cpu_ms_per_stream_second: number;

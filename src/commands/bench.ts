@@ -1,5 +1,5 @@
 /** `rnnt-server bench`: a paced load of speech against a running server. */
-import { generateLoad } from '../../benchmarks/load/generator.js';
+import { generateLoad } from '../load/generator.js';
 
 export interface BenchFlags {
   url: string;

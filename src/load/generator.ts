@@ -7,8 +7,8 @@
  */
 import { readFile } from 'node:fs/promises';
 import { WebSocket } from 'ws';
-import { CodecPool } from '../../src/codec/pool.js';
-import { inPackage } from '../../src/paths.js';
+import { CodecPool } from '../codec/pool.js';
+import { inPackage } from '../paths.js';
 
 export interface LoadOptions {
   readonly url: string;
