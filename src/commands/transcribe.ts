@@ -8,8 +8,8 @@ import { createLogger } from '../log.js';
 import { loadModel } from '../models/store.js';
 import { parseConfig, parseHotword } from '../protocol/parse.js';
 import { renderFile } from '../protocol/render.js';
-import { NO_PROGRESS, UploadQueue } from '../server/upload-queue.js';
 import { recordingDefaults } from '../session/defaults.js';
+import { recogniseFile } from '../session/file-job.js';
 import { pieceTable } from '../transcript/words.js';
 
 export async function transcribeFiles(
@@ -28,12 +28,12 @@ export async function transcribeFiles(
   const codecPool = new CodecPool();
   const pieces = pieceTable(model.tokens);
   const defaults = recordingDefaults(config, model.manifest.language);
-  const uploads = new UploadQueue({ engine, codecPool, pieces, defaults, config });
+  const parts = { engine, codecPool, pieces, defaults, maxSeconds: config.maxUploadSeconds };
   let failed = 0;
   for (const file of files) {
     try {
       const bytes = await readFile(file);
-      const result = await uploads.transcribe(bytes, NO_PROGRESS, new AbortController().signal, wanted);
+      const result = await recogniseFile(parts, { bytes, wanted });
       for (const warning of result.warnings) process.stderr.write(`${warning}\n`);
       const report = { file, ...renderFile(result, model.manifest.confidence) };
       process.stdout.write(

@@ -5,17 +5,19 @@ import type { CodecPool } from '../codec/pool.js';
 import type { Config } from '../config.js';
 import type { Engine } from '../inference/engine.js';
 import type { Logger } from '../log.js';
+import type { FileJobParts } from '../session/file-job.js';
 import type { SessionMetrics } from '../session/meters.js';
 import type { SessionContext } from '../session/session.js';
 import type { EventLoopMeter } from './event-loop.js';
 import type { SessionRegistry } from './registry.js';
-import type { UploadQueue } from './upload-queue.js';
+import type { UploadPlaces } from './upload-places.js';
 
 export interface Recogniser {
   readonly engine: Engine;
   readonly codecPool: CodecPool;
   readonly sessions: SessionContext;
-  readonly uploads: UploadQueue;
+  readonly files: FileJobParts;
+  readonly uploads: UploadPlaces;
   readonly readyAtMs: number;
 }
 

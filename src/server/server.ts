@@ -20,7 +20,7 @@ import { EventLoopMeter } from './event-loop.js';
 import { SessionRegistry } from './registry.js';
 import { createRoutes } from './routes.js';
 import { acceptUpgrades, closeSockets, inspectOver } from './upgrade.js';
-import { UploadQueue } from './upload-queue.js';
+import { UploadPlaces } from './upload-places.js';
 
 export interface RunningServer {
   readonly context: ServerContext;
@@ -50,7 +50,8 @@ function assemble(engine: Engine, context: ServerContext): Recogniser {
     engine,
     codecPool,
     readyAtMs: performance.now(),
-    uploads: new UploadQueue({ engine, codecPool, pieces, defaults, config }),
+    files: { engine, codecPool, pieces, defaults, maxSeconds: config.maxUploadSeconds },
+    uploads: new UploadPlaces(config.maxUploads),
     sessions: {
       engine,
       codecPool,

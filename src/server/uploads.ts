@@ -7,11 +7,11 @@ import type { ServerResponse } from 'node:http';
 import multipart from '@fastify/multipart';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ServerError, toServerError } from '../errors.js';
-import { parseUploadQuery, type UploadConfig } from '../protocol/parse.js';
+import { parseUploadQuery } from '../protocol/parse.js';
 import { renderError, renderFile, renderTranscription, round, toSeconds } from '../protocol/render.js';
+import { type FileProgress, type FileSource, recogniseFile } from '../session/file-job.js';
 import { checkToken, requireReady, urlOf } from './admission.js';
 import type { Recogniser, ServerContext } from './context.js';
-import { NO_PROGRESS, type UploadProgress } from './upload-queue.js';
 
 /** Progress is told at most this often. */
 const PROGRESS_MS = 250;
@@ -76,7 +76,7 @@ async function transcribeFile(context: ServerContext, request: FastifyRequest, r
     if (!reply.raw.writableFinished) aborter.abort(new ServerError('BAD_REQUEST', 'the client went away'));
   });
   const style = progressStyle(request.headers.accept ?? '');
-  if (style === null) return transcribe(recogniser, job, startedMs, NO_PROGRESS, aborter.signal);
+  if (style === null) return transcribe(recogniser, job, startedMs, undefined, aborter.signal);
 
   reply.hijack();
   const { raw } = reply;
@@ -107,13 +107,13 @@ async function transcribeFile(context: ServerContext, request: FastifyRequest, r
 /** Recognises the bytes and renders the answer; the same fields as the WebSocket's, plus timings. */
 async function transcribe(
   recogniser: Recogniser,
-  job: { bytes: Uint8Array; wanted: UploadConfig },
+  job: FileSource,
   startedMs: number,
-  progress: UploadProgress,
+  progress: FileProgress | undefined,
   signal: AbortSignal,
 ) {
   const { manifest } = recogniser.engine.model;
-  const result = await recogniser.uploads.transcribe(job.bytes, progress, signal, job.wanted);
+  const result = await recogniseFile(recogniser.files, job, progress, signal);
   const file = renderFile(result, manifest.confidence);
   const processingMs = performance.now() - startedMs;
   const seconds = file.audio_duration_s;
@@ -151,7 +151,7 @@ function streaming(
   style: ProgressStyle,
   recogniser: Recogniser,
   startedMs: number,
-): UploadProgress {
+): FileProgress {
   let lastMs = Number.NEGATIVE_INFINITY;
   const { confidence } = recogniser.engine.model.manifest;
   return {

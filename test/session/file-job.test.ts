@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { CodecPool } from '../../src/codec/pool.js';
 import { ServerError } from '../../src/errors.js';
 import type { UploadConfig } from '../../src/protocol/parse.js';
-import { UploadQueue } from '../../src/server/upload-queue.js';
+import { recogniseFile } from '../../src/session/file-job.js';
 import { FakeEngine, type FakeEngineOptions } from '../helpers/fake-engine.js';
 import { CHUNK, marked, pieces, spoken } from '../helpers/fake-model.js';
 import { DEFAULTS } from '../helpers/fake-session.js';
@@ -22,11 +22,10 @@ class Decoded extends CodecPool {
 
 const FILE = new Uint8Array(1);
 
-function queueOf(audio: Int16Array | ServerError, options: FakeEngineOptions = {}, maxUploads = 2) {
+function jobOn(audio: Int16Array | ServerError, options: FakeEngineOptions = {}) {
   const engine = new FakeEngine(options);
-  const config = { maxUploads, maxUploadSeconds: 60 };
   const codecPool = new Decoded(audio);
-  const queue = new UploadQueue({ engine, codecPool, pieces, defaults: DEFAULTS, config });
+  const parts = { engine, codecPool, pieces, defaults: DEFAULTS, maxSeconds: 60 };
   const aborter = new AbortController();
   const told: string[] = [];
   const progress = {
@@ -36,10 +35,10 @@ function queueOf(audio: Int16Array | ServerError, options: FakeEngineOptions = {
   };
   return {
     engine,
-    queue,
     aborter,
     told,
-    transcribe: (wanted?: UploadConfig) => queue.transcribe(FILE, progress, aborter.signal, wanted),
+    transcribe: (wanted: UploadConfig = {}) =>
+      recogniseFile(parts, { bytes: FILE, wanted }, progress, aborter.signal),
   };
 }
 
@@ -47,7 +46,7 @@ test('a file gives its text, its segments and its length, and its slot is free a
   const audio = new Int16Array(40_000);
   audio.set(spoken(8_000, [[100, 'one'], [5_000, 'two']])); // biome-ignore format: pairs
   audio.set(spoken(8_000, [[100, 'three']]), 32_000);
-  const { engine, told, transcribe } = queueOf(audio);
+  const { engine, told, transcribe } = jobOn(audio);
   const result = transcribe();
   await engine.settle();
   const { text, segments, samples } = await result;
@@ -58,7 +57,7 @@ test('a file gives its text, its segments and its length, and its slot is free a
 });
 
 test('what an upload asks for holds for it, and what the model cannot do is said', async () => {
-  const { engine, transcribe } = queueOf(marked(48_000, [[100, 'one'], [40_000, 'two']])); // biome-ignore format: pairs
+  const { engine, transcribe } = jobOn(marked(48_000, [[100, 'one'], [40_000, 'two']])); // biome-ignore format: pairs
   const cut = transcribe({ silence_duration: 0.5, hotwords: [{ phrase: 'three', boost: 2 }] });
   const whole = transcribe({ silence_duration: 5 });
   await engine.settle();
@@ -70,33 +69,33 @@ test('what an upload asks for holds for it, and what the model cannot do is said
 
 test('a file longer than the ring is fed as room is made', async () => {
   const audio = marked(5 * 16_000 + 7, [[79_000, 'nine']]);
-  const { engine, transcribe } = queueOf(audio, { ringSeconds: 1 });
+  const { engine, transcribe } = jobOn(audio, { ringSeconds: 1 });
   const result = transcribe();
   await engine.settle();
   assert.equal((await result).text, 'nine');
 });
 
 test('a file without a sample has no text', async () => {
-  const { engine, transcribe } = queueOf(new Int16Array(0));
+  const { engine, transcribe } = jobOn(new Int16Array(0));
   const result = transcribe();
   await engine.settle();
   assert.deepEqual(await result, { segments: [], text: '', samples: 0, warnings: [] });
 });
 
 test('what the decoder says is passed on, and no slot is taken', async () => {
-  const { engine, transcribe } = queueOf(new ServerError('CORRUPT_AUDIO', 'cut short'));
+  const { engine, transcribe } = jobOn(new ServerError('CORRUPT_AUDIO', 'cut short'));
   await assert.rejects(transcribe(), /cut short/);
   assert.equal(engine.table.leased, 0);
 });
 
 test('no free slot is AT_CAPACITY', async () => {
-  const { engine, transcribe } = queueOf(marked(CHUNK, []), { slots: 1 });
+  const { engine, transcribe } = jobOn(marked(CHUNK, []), { slots: 1 });
   engine.lease(new Tenant());
   await assert.rejects(transcribe(), { code: 'AT_CAPACITY' });
 });
 
 test('a client that goes away in the middle frees the slot, step under way or not', async () => {
-  const { engine, aborter, transcribe } = queueOf(marked(10 * CHUNK, []));
+  const { engine, aborter, transcribe } = jobOn(marked(10 * CHUNK, []));
   const result = assert.rejects(transcribe(), /gone/);
   await engine.round();
   engine.pump();
@@ -108,7 +107,7 @@ test('a client that goes away in the middle frees the slot, step under way or no
 });
 
 test('a recogniser that fails gives the upload up', async () => {
-  const { engine, transcribe } = queueOf(marked(CHUNK, []), { maxFailures: 1 });
+  const { engine, transcribe } = jobOn(marked(CHUNK, []), { maxFailures: 1 });
   const result = assert.rejects(transcribe(), { code: 'ENGINE_FAILED' });
   await engine.round();
   engine.pump();
@@ -118,20 +117,8 @@ test('a recogniser that fails gives the upload up', async () => {
   assert.equal(engine.table.leased, 0);
 });
 
-test('so many uploads and no more; a place that is left is free once', () => {
-  const { queue } = queueOf(marked(CHUNK, []));
-  const leave = queue.enter();
-  queue.enter();
-  assert.throws(() => queue.enter(), { code: 'TOO_MANY_UPLOADS' });
-  leave();
-  leave();
-  assert.equal(queue.counts().active, 1);
-  queue.enter();
-  assert.throws(() => queue.enter(), { code: 'TOO_MANY_UPLOADS' });
-});
-
 test('an upload makes room for live streams: it rides behind them', async () => {
-  const { engine, transcribe } = queueOf(marked(4 * CHUNK, []), { maxBatch: 1 });
+  const { engine, transcribe } = jobOn(marked(4 * CHUNK, []), { maxBatch: 1 });
   const result = transcribe();
   const live = engine.lease(new Tenant());
   for (let i = 0; i < 20 && engine.waiting === 0; i++) await Promise.resolve();

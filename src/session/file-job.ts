@@ -1,29 +1,28 @@
 /**
- * Uploads run as ordinary streams of the lowest priority: they fill what the live streams leave free, and a bounded
- * number of them runs at once.
+ * A whole file as an ordinary stream of the lowest priority: it fills what the live streams leave free. Uploads and
+ * the command line run it.
  */
 import type { CodecPool } from '../codec/pool.js';
-import type { Config } from '../config.js';
 import { ServerError } from '../errors.js';
 import type { Engine } from '../inference/engine.js';
 import { compileHotwords } from '../inference/hotwords.js';
 import type { Slot, SlotOwner } from '../inference/stream-table.js';
 import type { UploadConfig } from '../protocol/parse.js';
 import type { RecordingConfig } from '../protocol/types.js';
-import { Recording, type RecordingListener } from '../session/recording.js';
 import type { Segment } from '../transcript/transcript.js';
 import type { Piece } from '../transcript/words.js';
+import { Recording, type RecordingListener } from './recording.js';
 
-export interface UploadProgress {
+export interface FileProgress {
   onSegment(segment: Segment): void;
   /** Samples at 16 kHz recognised so far, of all. */
   onProgress(samples: number, total: number): void;
 }
 
 /** For callers who only want the result. */
-export const NO_PROGRESS: UploadProgress = { onSegment: () => {}, onProgress: () => {} };
+const NO_PROGRESS: FileProgress = { onSegment: () => {}, onProgress: () => {} };
 
-export interface UploadResult {
+export interface FileResult {
   readonly segments: readonly Segment[];
   readonly text: string;
   readonly samples: number;
@@ -34,66 +33,41 @@ export interface UploadResult {
 /** 100 ms a push: what a live client would send. */
 const PUSH_SAMPLES = 1_600;
 
-export interface UploadQueueParts {
+/** What a file's recognition needs of the server or of the command line. */
+export interface FileJobParts {
   readonly engine: Engine;
   readonly codecPool: CodecPool;
   readonly pieces: readonly Piece[];
   readonly defaults: RecordingConfig;
-  readonly config: Pick<Config, 'maxUploads' | 'maxUploadSeconds'>;
+  /** UPLOAD_TOO_LONG beyond it. */
+  readonly maxSeconds: number;
 }
 
-export class UploadQueue {
-  private active = 0;
-  private tellIdle: (() => void) | null = null;
-  private readonly parts: UploadQueueParts;
-
-  constructor(parts: UploadQueueParts) {
-    this.parts = parts;
-  }
-
-  counts(): { active: number; waiting: number } {
-    return { active: this.active, waiting: 0 };
-  }
-
-  /** Takes a place before the body is read; call the result exactly once. @throws ServerError TOO_MANY_UPLOADS */
-  enter(): () => void {
-    if (this.active >= this.parts.config.maxUploads) throw new ServerError('TOO_MANY_UPLOADS');
-    this.active++;
-    let inside = true;
-    return () => {
-      if (!inside) return;
-      inside = false;
-      if (--this.active === 0) this.tellIdle?.();
-    };
-  }
-
-  /** Calls back when the last upload has left, at once if there is none. */
-  whenIdle(done: () => void): void {
-    this.tellIdle = done;
-    if (this.active === 0) done();
-  }
-
-  /**
-   * Decodes and recognises a whole file.
-   * @throws ServerError UNSUPPORTED_MEDIA, CORRUPT_AUDIO, UPLOAD_TOO_LONG, AT_CAPACITY, ENGINE_FAILED; `signal` aborted: its reason
-   */
-  async transcribe(
-    bytes: Uint8Array,
-    progress: UploadProgress,
-    signal: AbortSignal,
-    wanted: UploadConfig = {},
-  ): Promise<UploadResult> {
-    const { codecPool, config } = this.parts;
-    const samples = await codecPool.decodeFile(bytes, { maxSeconds: config.maxUploadSeconds });
-    signal.throwIfAborted();
-    return new Promise(
-      (resolve, reject) => new UploadJob(this.parts, samples, wanted, progress, signal, resolve, reject),
-    );
-  }
+/** A file, and what its recognition is to go by in place of the defaults. */
+export interface FileSource {
+  readonly bytes: Uint8Array;
+  readonly wanted?: UploadConfig;
 }
 
-/** One upload on its slot: pushes audio as fast as there is room. */
-class UploadJob implements SlotOwner, RecordingListener {
+/**
+ * Decodes and recognises a whole file.
+ * @throws ServerError UNSUPPORTED_MEDIA, CORRUPT_AUDIO, UPLOAD_TOO_LONG, AT_CAPACITY, ENGINE_FAILED; `signal` aborted: its reason
+ */
+export async function recogniseFile(
+  parts: FileJobParts,
+  { bytes, wanted = {} }: FileSource,
+  progress: FileProgress = NO_PROGRESS,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<FileResult> {
+  const samples = await parts.codecPool.decodeFile(bytes, { maxSeconds: parts.maxSeconds });
+  signal.throwIfAborted();
+  return new Promise(
+    (resolve, reject) => new FileJob(parts, samples, wanted, progress, signal, resolve, reject),
+  );
+}
+
+/** One file on its slot: pushes audio as fast as there is room. */
+class FileJob implements SlotOwner, RecordingListener {
   private readonly slot: Slot;
   private readonly recording: Recording;
   private readonly segments: Segment[] = [];
@@ -103,12 +77,12 @@ class UploadJob implements SlotOwner, RecordingListener {
   private readonly onAbort = () => this.fail(this.signal.reason);
 
   constructor(
-    private readonly parts: UploadQueueParts,
+    private readonly parts: FileJobParts,
     private readonly samples: Int16Array,
     wanted: UploadConfig,
-    private readonly progress: UploadProgress,
+    private readonly progress: FileProgress,
     private readonly signal: AbortSignal,
-    private readonly resolve: (result: UploadResult) => void,
+    private readonly resolve: (result: FileResult) => void,
     private readonly reject: (error: unknown) => void,
   ) {
     const { engine, pieces, codecPool, defaults } = parts;
