@@ -66,56 +66,56 @@ function decodeRaw(bytes: Uint8Array, format: AudioFormat, onBlock: OnBlock): vo
 
 /** Gathers blocks into one array of 16 kHz samples that grows by doubling, up to the bound. */
 class Collector {
-  readonly #maxSamples: number;
-  #samples = new Int16Array(LIMITS.sampleRateHz);
-  #length = 0;
-  #rateHz = 0;
-  #resampler: StreamResampler | undefined;
+  private readonly maxSamples: number;
+  private samples = new Int16Array(LIMITS.sampleRateHz);
+  private length = 0;
+  private rateHz = 0;
+  private resampler: StreamResampler | undefined;
 
   constructor(maxSeconds: number) {
-    this.#maxSamples = Math.floor(maxSeconds * LIMITS.sampleRateHz);
+    this.maxSamples = Math.floor(maxSeconds * LIMITS.sampleRateHz);
   }
 
   readonly add: OnBlock = (mono, rateHz) => {
-    if (this.#rateHz === 0) this.#begin(rateHz);
-    if (rateHz !== this.#rateHz) throw new ServerError('CORRUPT_AUDIO', 'The sample rate changes midway.');
-    if (this.#resampler !== undefined) {
-      this.#reserve(this.#resampler.outputFor(mono.length));
-      this.#length += this.#resampler.process(mono, this.#samples, this.#length);
+    if (this.rateHz === 0) this.begin(rateHz);
+    if (rateHz !== this.rateHz) throw new ServerError('CORRUPT_AUDIO', 'The sample rate changes midway.');
+    if (this.resampler !== undefined) {
+      this.reserve(this.resampler.outputFor(mono.length));
+      this.length += this.resampler.process(mono, this.samples, this.length);
     } else {
-      this.#reserve(mono.length);
-      for (let i = 0; i < mono.length; i += 1) this.#samples[this.#length + i] = roundSample(mono[i]!);
-      this.#length += mono.length;
+      this.reserve(mono.length);
+      for (let i = 0; i < mono.length; i += 1) this.samples[this.length + i] = roundSample(mono[i]!);
+      this.length += mono.length;
     }
-    if (this.#length > this.#maxSamples) {
-      throw new ServerError('UPLOAD_TOO_LONG', `${this.#maxSamples / LIMITS.sampleRateHz} s at most.`);
+    if (this.length > this.maxSamples) {
+      throw new ServerError('UPLOAD_TOO_LONG', `${this.maxSamples / LIMITS.sampleRateHz} s at most.`);
     }
   };
 
   finish(): Int16Array<ArrayBuffer> {
-    if (this.#resampler !== undefined) {
-      this.#reserve(this.#resampler.outputFor(this.#resampler.latencyFrames));
-      this.#length += this.#resampler.flush(this.#samples, this.#length);
+    if (this.resampler !== undefined) {
+      this.reserve(this.resampler.outputFor(this.resampler.latencyFrames));
+      this.length += this.resampler.flush(this.samples, this.length);
     }
-    if (this.#length === 0) throw new ServerError('CORRUPT_AUDIO', 'There are no samples in it.');
-    return this.#samples.slice(0, this.#length);
+    if (this.length === 0) throw new ServerError('CORRUPT_AUDIO', 'There are no samples in it.');
+    return this.samples.slice(0, this.length);
   }
 
-  #begin(rateHz: number): void {
+  private begin(rateHz: number): void {
     if (!Number.isInteger(rateHz) || rateHz < MIN_RATE_HZ || rateHz > MAX_FILE_RATE_HZ) {
       throw new ServerError(
         'UNSUPPORTED_MEDIA',
         `A file's sample rate must be 8,000–192,000 Hz, not ${rateHz}.`,
       );
     }
-    this.#rateHz = rateHz;
-    if (rateHz !== LIMITS.sampleRateHz) this.#resampler = new StreamResampler(rateHz);
+    this.rateHz = rateHz;
+    if (rateHz !== LIMITS.sampleRateHz) this.resampler = new StreamResampler(rateHz);
   }
 
-  #reserve(samples: number): void {
-    if (this.#length + samples <= this.#samples.length) return;
-    const grown = new Int16Array(Math.max(this.#samples.length * 2, this.#length + samples));
-    grown.set(this.#samples.subarray(0, this.#length));
-    this.#samples = grown;
+  private reserve(samples: number): void {
+    if (this.length + samples <= this.samples.length) return;
+    const grown = new Int16Array(Math.max(this.samples.length * 2, this.length + samples));
+    grown.set(this.samples.subarray(0, this.length));
+    this.samples = grown;
   }
 }

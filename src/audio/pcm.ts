@@ -82,51 +82,51 @@ export function roundSample(value: number): number {
  * For each message first `completeSplit`, then `wholeFrames`.
  */
 export class FrameCutter {
-  readonly #frameBytes: number;
-  readonly #carry: Uint8Array;
-  #carried = 0;
+  private readonly frameBytes: number;
+  private readonly carry: Uint8Array;
+  private carried = 0;
   /** Bytes of the message in hand that went to complete the carried frame. */
-  #skip = 0;
-  #frames = 0;
+  private skip = 0;
+  private frameCount = 0;
 
   constructor(format: PcmFormat) {
-    this.#frameBytes = frameBytesOf(format);
-    this.#carry = new Uint8Array(this.#frameBytes);
+    this.frameBytes = frameBytesOf(format);
+    this.carry = new Uint8Array(this.frameBytes);
   }
 
   /** Whole sample-frames so far. */
   get frames(): number {
-    return this.#frames;
+    return this.frameCount;
   }
 
   /** The sample-frame that was split before this message, if the message completes it; valid until the next call. */
   completeSplit(message: Uint8Array): Uint8Array | undefined {
-    this.#skip = 0;
-    if (this.#carried === 0) return undefined;
-    this.#skip = Math.min(this.#frameBytes - this.#carried, message.length);
-    this.#carry.set(message.subarray(0, this.#skip), this.#carried);
-    this.#carried += this.#skip;
-    if (this.#carried < this.#frameBytes) return undefined;
-    this.#carried = 0;
-    this.#frames += 1;
-    return this.#carry;
+    this.skip = 0;
+    if (this.carried === 0) return undefined;
+    this.skip = Math.min(this.frameBytes - this.carried, message.length);
+    this.carry.set(message.subarray(0, this.skip), this.carried);
+    this.carried += this.skip;
+    if (this.carried < this.frameBytes) return undefined;
+    this.carried = 0;
+    this.frameCount += 1;
+    return this.carry;
   }
 
   /** The message without the bytes that completed a frame and without those that begin another. */
   wholeFrames(message: Uint8Array): Uint8Array {
-    const rest = (message.length - this.#skip) % this.#frameBytes;
+    const rest = (message.length - this.skip) % this.frameBytes;
     const end = message.length - rest;
-    this.#frames += (end - this.#skip) / this.#frameBytes;
+    this.frameCount += (end - this.skip) / this.frameBytes;
     if (rest > 0) {
-      this.#carry.set(message.subarray(end));
-      this.#carried = rest;
+      this.carry.set(message.subarray(end));
+      this.carried = rest;
     }
-    return this.#skip === 0 && rest === 0 ? message : message.subarray(this.#skip, end);
+    return this.skip === 0 && rest === 0 ? message : message.subarray(this.skip, end);
   }
 
   /** Forgets a sample-frame that was begun: the client will send it again from its start. */
   discardPartial(): void {
-    this.#carried = 0;
+    this.carried = 0;
   }
 }
 
@@ -134,8 +134,8 @@ export class FrameCutter {
 export class PcmDecoder {
   readonly format: PcmFormat;
   readonly frameBytes: number;
-  #ring: Int16Array | undefined;
-  #ringBytes: Uint8Array = new Uint8Array(0);
+  private ring: Int16Array | undefined;
+  private ringBytes: Uint8Array = new Uint8Array(0);
 
   constructor(format: PcmFormat) {
     this.format = format;
@@ -149,18 +149,18 @@ export class PcmDecoder {
   decodeInto(bytes: Uint8Array, ring: Int16Array, at: number): number {
     const frames = Math.floor(bytes.length / this.frameBytes);
     const untilWrap = Math.min(frames, ring.length - at);
-    this.#place(bytes, 0, untilWrap, ring, at);
-    this.#place(bytes, untilWrap * this.frameBytes, frames - untilWrap, ring, 0);
+    this.place(bytes, 0, untilWrap, ring, at);
+    this.place(bytes, untilWrap * this.frameBytes, frames - untilWrap, ring, 0);
     return frames;
   }
 
   /** Decodes `frames` sample-frames to `ring[at…]` without a wrap. */
-  #place(bytes: Uint8Array, byteAt: number, frames: number, ring: Int16Array, at: number): void {
+  private place(bytes: Uint8Array, byteAt: number, frames: number, ring: Int16Array, at: number): void {
     if (frames <= 0) return;
     const { encoding, channels } = this.format;
     if (channels === 1 && encoding === 'pcm16') {
       // What nearly every client sends: a plain copy, aligned or not.
-      this.#bytesOf(ring).set(bytes.subarray(byteAt, byteAt + frames * 2), at * 2);
+      this.bytesOf(ring).set(bytes.subarray(byteAt, byteAt + frames * 2), at * 2);
     } else if (channels === 1 && encoding !== 'float32') {
       const table = encoding === 'mulaw' ? MULAW : ALAW;
       for (let i = 0; i < frames; i += 1) ring[at + i] = table[bytes[byteAt + i]!]!;
@@ -174,11 +174,11 @@ export class PcmDecoder {
   }
 
   /** The ring's bytes; a stream writes to one ring all its life, so the view is made once. */
-  #bytesOf(ring: Int16Array): Uint8Array {
-    if (this.#ring !== ring) {
-      this.#ring = ring;
-      this.#ringBytes = new Uint8Array(ring.buffer, ring.byteOffset, ring.byteLength);
+  private bytesOf(ring: Int16Array): Uint8Array {
+    if (this.ring !== ring) {
+      this.ring = ring;
+      this.ringBytes = new Uint8Array(ring.buffer, ring.byteOffset, ring.byteLength);
     }
-    return this.#ringBytes;
+    return this.ringBytes;
   }
 }

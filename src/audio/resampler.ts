@@ -33,38 +33,38 @@ export function resetState(state: ResamplerState, rateHz: number): void {
 
 /** One a thread: runs any number of streams in turn. */
 export class Resampler {
-  #filter: Filter;
+  private filter: Filter;
 
   constructor(rateHz: number) {
-    this.#filter = filterFor(rateHz);
+    this.filter = filterFor(rateHz);
   }
 
   /** Takes the filter of the next stream. */
   use(rateHz: number): this {
-    if (this.#filter.rateHz !== rateHz) this.#filter = filterFor(rateHz);
+    if (this.filter.rateHz !== rateHz) this.filter = filterFor(rateHz);
     return this;
   }
 
   /** Input samples after an output's position that it waits for. */
   get latencyFrames(): number {
-    return this.#filter.taps / 2;
+    return this.filter.taps / 2;
   }
 
   /** How many input samples may be given at most so that no more than `room` outputs come. */
   inputFor(room: number): number {
-    const { step, phases } = this.#filter;
+    const { step, phases } = this.filter;
     return Math.max(0, Math.floor(((room - 1) * step) / phases));
   }
 
   /** The most samples that `frames` further input samples can give. */
   outputFor(frames: number): number {
-    return Math.ceil((frames * this.#filter.phases) / this.#filter.step);
+    return Math.ceil((frames * this.filter.phases) / this.filter.step);
   }
 
   /** The working memory to decode the next input into, from `state.held` on: at most BLOCK_FRAMES samples. */
   load(state: ResamplerState): Float32Array {
-    this.#filter.work.set(state.history.subarray(0, state.held));
-    return this.#filter.work;
+    this.filter.work.set(state.history.subarray(0, state.held));
+    return this.filter.work;
   }
 
   /**
@@ -72,7 +72,7 @@ export class Resampler {
    * updates the state. Returns the samples written.
    */
   run(state: ResamplerState, frames: number, ring: Int16Array, at: number): number {
-    const filter = this.#filter;
+    const filter = this.filter;
     const { step, phases, taps } = filter;
     const end = state.held + frames;
     const whole = Math.floor(step / phases);
@@ -103,22 +103,22 @@ export class Resampler {
 
 /** One stream with a state of its own: what the file decoder and tests use. */
 export class StreamResampler {
-  readonly #resampler: Resampler;
-  readonly #state: ResamplerState;
+  private readonly resampler: Resampler;
+  private readonly state: ResamplerState;
 
   constructor(rateHz: number) {
-    this.#resampler = new Resampler(rateHz);
-    this.#state = { history: new Float32Array(tapsFor(rateHz)), held: 0, offset: 0, phase: 0 };
-    resetState(this.#state, rateHz);
+    this.resampler = new Resampler(rateHz);
+    this.state = { history: new Float32Array(tapsFor(rateHz)), held: 0, offset: 0, phase: 0 };
+    resetState(this.state, rateHz);
   }
 
   get latencyFrames(): number {
-    return this.#resampler.latencyFrames;
+    return this.resampler.latencyFrames;
   }
 
   /** The most samples that `frames` further input samples can give. */
   outputFor(frames: number): number {
-    return this.#resampler.outputFor(frames);
+    return this.resampler.outputFor(frames);
   }
 
   /** Mono floats in 16-bit units → `out[at…]`, wrapping around. Returns the samples written. */
@@ -126,8 +126,8 @@ export class StreamResampler {
     let written = 0;
     for (let done = 0; done < input.length; done += BLOCK_FRAMES) {
       const frames = Math.min(BLOCK_FRAMES, input.length - done);
-      this.#resampler.load(this.#state).set(input.subarray(done, done + frames), this.#state.held);
-      written += this.#resampler.run(this.#state, frames, out, at + written);
+      this.resampler.load(this.state).set(input.subarray(done, done + frames), this.state.held);
+      written += this.resampler.run(this.state, frames, out, at + written);
     }
     return written;
   }

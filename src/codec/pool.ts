@@ -38,34 +38,34 @@ export interface CodecPoolOptions {
 const IDLE_FILE_THREAD_MS = 30_000;
 
 export class CodecPool {
-  readonly #streamSlab: SharedArrayBuffer | undefined;
-  readonly #codecSlab: SharedArrayBuffer;
-  readonly #streamThreads: Piscina | undefined;
-  readonly #fileThread: Piscina;
-  readonly #threads: number;
-  readonly #maxBatch: number;
-  readonly #taskIntervalMs: number;
-  readonly #freeSlots: number[];
-  readonly #streams = new Map<number, CodecStream>();
+  private readonly streamSlab: SharedArrayBuffer | undefined;
+  private readonly codecSlab: SharedArrayBuffer;
+  private readonly streamThreads: Piscina | undefined;
+  private readonly fileThread: Piscina;
+  private readonly threads: number;
+  private readonly maxBatch: number;
+  private readonly taskIntervalMs: number;
+  private readonly freeSlots: number[];
+  private readonly streams = new Map<number, CodecStream>();
   /** Streams with work to do and not in a task, oldest first; each at most once. */
-  #ready: CodecStream[] = [];
-  #runningTasks = 0;
-  #dispatchPlanned = false;
-  #lastTaskAtMs = Number.NEGATIVE_INFINITY;
-  #closed = false;
+  private ready: CodecStream[] = [];
+  private runningTasks = 0;
+  private dispatchPlanned = false;
+  private lastTaskAtMs = Number.NEGATIVE_INFINITY;
+  private closed = false;
 
   constructor(options: CodecPoolOptions = {}) {
     const { streamSlab, slots = 0, threads = 1, maxBatch = 32, taskIntervalMs = 10 } = options;
-    this.#streamSlab = streamSlab;
-    this.#threads = threads;
-    this.#maxBatch = maxBatch;
-    this.#taskIntervalMs = taskIntervalMs;
-    this.#codecSlab = new SharedArrayBuffer(codecSlabBytes(slots));
-    this.#freeSlots = Array.from({ length: slots }, (_, index) => slots - 1 - index);
+    this.streamSlab = streamSlab;
+    this.threads = threads;
+    this.maxBatch = maxBatch;
+    this.taskIntervalMs = taskIntervalMs;
+    this.codecSlab = new SharedArrayBuffer(codecSlabBytes(slots));
+    this.freeSlots = Array.from({ length: slots }, (_, index) => slots - 1 - index);
     const filename = workerUrl('codec');
-    const workerData: CodecWorkerData = { codecSlab: this.#codecSlab, streamSlab };
+    const workerData: CodecWorkerData = { codecSlab: this.codecSlab, streamSlab };
     if (slots > 0) {
-      this.#streamThreads = new Piscina({
+      this.streamThreads = new Piscina({
         filename,
         workerData,
         minThreads: threads,
@@ -73,7 +73,7 @@ export class CodecPool {
         recordTiming: false,
       });
     }
-    this.#fileThread = new Piscina({
+    this.fileThread = new Piscina({
       filename,
       workerData,
       minThreads: 0,
@@ -83,12 +83,12 @@ export class CodecPool {
     });
     // A thread that dies between two tasks (a promise that a decoder left behind) has been replaced already; an
     // error event without a listener would end the process.
-    for (const pool of [this.#streamThreads, this.#fileThread]) pool?.on('error', () => {});
+    for (const pool of [this.streamThreads, this.fileThread]) pool?.on('error', () => {});
   }
 
   /** Streams open now. */
   get openStreams(): number {
-    return this.#streams.size;
+    return this.streams.size;
   }
 
   /**
@@ -100,17 +100,17 @@ export class CodecPool {
     if (!Number.isInteger(rateHz) || rateHz < MIN_RATE_HZ || rateHz > MAX_RATE_HZ) {
       throw new ServerError('UNSUPPORTED_SAMPLE_RATE', `${rateHz} Hz.`);
     }
-    if (sink.buffer !== this.#streamSlab) throw new Error('The sink lies outside of the stream slab.');
-    const index = this.#freeSlots.pop();
-    if (this.#closed || index === undefined) throw new ServerError('AT_CAPACITY', 'No codec slot is free.');
-    const stream = new CodecStream(this.#codecSlab, index, format, sink, events, {
-      ready: (it) => this.#enqueue(it),
+    if (sink.buffer !== this.streamSlab) throw new Error('The sink lies outside of the stream slab.');
+    const index = this.freeSlots.pop();
+    if (this.closed || index === undefined) throw new ServerError('AT_CAPACITY', 'No codec slot is free.');
+    const stream = new CodecStream(this.codecSlab, index, format, sink, events, {
+      ready: (it) => this.enqueue(it),
       closed: (it) => {
-        this.#streams.delete(it.slotIndex);
-        this.#freeSlots.push(it.slotIndex);
+        this.streams.delete(it.slotIndex);
+        this.freeSlots.push(it.slotIndex);
       },
     });
-    this.#streams.set(index, stream);
+    this.streams.set(index, stream);
     return stream;
   }
 
@@ -126,10 +126,10 @@ export class CodecPool {
     const owned = buffer instanceof ArrayBuffer && buffer.byteLength === bytes.byteLength;
     const moved = owned ? bytes : new Uint8Array(bytes); // a copy: a view would take all of its buffer along
     const request: FileRequest = { bytes: moved, ...options };
-    if (this.#fileThread.queueSize >= LIMITS.maxQueuedFiles) throw new ServerError('TOO_MANY_UPLOADS');
+    if (this.fileThread.queueSize >= LIMITS.maxQueuedFiles) throw new ServerError('TOO_MANY_UPLOADS');
     let answer: FileAnswer;
     try {
-      answer = await this.#fileThread.run(request, {
+      answer = await this.fileThread.run(request, {
         name: 'file',
         transferList: [moved.buffer as ArrayBuffer], // by the copy or the check above
       });
@@ -142,46 +142,46 @@ export class CodecPool {
 
   /** Waits for what is running, then ends the threads. Open streams get nothing more. */
   async close(): Promise<void> {
-    this.#closed = true;
-    this.#ready = [];
-    await Promise.all([this.#streamThreads?.close(), this.#fileThread.close()]);
-    await Promise.all([this.#streamThreads?.destroy(), this.#fileThread.destroy()]);
+    this.closed = true;
+    this.ready = [];
+    await Promise.all([this.streamThreads?.close(), this.fileThread.close()]);
+    await Promise.all([this.streamThreads?.destroy(), this.fileThread.destroy()]);
   }
 
-  #enqueue(stream: CodecStream): void {
-    this.#ready.push(stream);
-    this.#planDispatch();
+  private enqueue(stream: CodecStream): void {
+    this.ready.push(stream);
+    this.planDispatch();
   }
 
   /** Soon: what arrives in one turn of the event loop, or within the interval, travels together. */
-  #planDispatch(): void {
-    if (this.#dispatchPlanned || this.#closed || this.#runningTasks === this.#threads) return;
-    this.#dispatchPlanned = true;
-    const waitMs = this.#lastTaskAtMs + this.#taskIntervalMs - performance.now();
-    if (waitMs > 0) setTimeout(() => this.#dispatch(), waitMs);
-    else setImmediate(() => this.#dispatch());
+  private planDispatch(): void {
+    if (this.dispatchPlanned || this.closed || this.runningTasks === this.threads) return;
+    this.dispatchPlanned = true;
+    const waitMs = this.lastTaskAtMs + this.taskIntervalMs - performance.now();
+    if (waitMs > 0) setTimeout(() => this.dispatch(), waitMs);
+    else setImmediate(() => this.dispatch());
   }
 
-  #dispatch(): void {
-    this.#dispatchPlanned = false;
-    while (this.#runningTasks < this.#threads && this.#ready.length > 0 && !this.#closed) {
-      this.#lastTaskAtMs = performance.now();
-      const share = Math.ceil(this.#ready.length / (this.#threads - this.#runningTasks));
-      void this.#runTask(this.#ready.splice(0, Math.min(share, this.#maxBatch)));
+  private dispatch(): void {
+    this.dispatchPlanned = false;
+    while (this.runningTasks < this.threads && this.ready.length > 0 && !this.closed) {
+      this.lastTaskAtMs = performance.now();
+      const share = Math.ceil(this.ready.length / (this.threads - this.runningTasks));
+      void this.runTask(this.ready.splice(0, Math.min(share, this.maxBatch)));
     }
   }
 
-  async #runTask(batch: CodecStream[]): Promise<void> {
-    this.#runningTasks += 1;
+  private async runTask(batch: CodecStream[]): Promise<void> {
+    this.runningTasks += 1;
     const indices = batch.map((stream) => stream.beginJob());
     let failure: unknown;
     try {
-      await this.#streamThreads?.run(indices, { name: 'streams' });
+      await this.streamThreads?.run(indices, { name: 'streams' });
     } catch (error) {
       failure = error; // the thread died; each slot says whether its job was finished
     }
-    this.#runningTasks -= 1;
+    this.runningTasks -= 1;
     for (const stream of batch) stream.endJob(failure);
-    if (this.#ready.length > 0) this.#planDispatch();
+    if (this.ready.length > 0) this.planDispatch();
   }
 }

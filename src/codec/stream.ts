@@ -27,19 +27,19 @@ const MAX_RETRIES = 2;
 
 export class CodecStream {
   readonly slotIndex: number;
-  readonly #slot: CodecSlot;
-  readonly #sink: SampleSink;
-  readonly #events: CodecStreamEvents;
-  readonly #owner: Owner;
+  private readonly slot: CodecSlot;
+  private readonly sink: SampleSink;
+  private readonly events: CodecStreamEvents;
+  private readonly owner: Owner;
   /** Absolute bytes written to and read from the FIFO. */
-  #bytesIn = 0;
-  #bytesOut = 0;
-  #state: 'idle' | 'queued' | 'running' = 'idle';
-  #flush: 'no' | 'wanted' | 'done' = 'no';
-  #job = 0;
-  #retries = 0;
-  #dead = false;
-  #onClosed: (() => void) | undefined;
+  private bytesIn = 0;
+  private bytesOut = 0;
+  private state: 'idle' | 'queued' | 'running' = 'idle';
+  private flushing: 'no' | 'wanted' | 'done' = 'no';
+  private job = 0;
+  private retries = 0;
+  private dead = false;
+  private onClosed: (() => void) | undefined;
 
   constructor(
     codecSlab: SharedArrayBuffer,
@@ -50,12 +50,12 @@ export class CodecStream {
     owner: Owner,
   ) {
     this.slotIndex = slotIndex;
-    this.#slot = codecSlotAt(codecSlab, slotIndex);
-    this.#sink = sink;
-    this.#events = events;
-    this.#owner = owner;
-    openCodecSlot(this.#slot, format.sample_rate);
-    const { header } = this.#slot;
+    this.slot = codecSlotAt(codecSlab, slotIndex);
+    this.sink = sink;
+    this.events = events;
+    this.owner = owner;
+    openCodecSlot(this.slot, format.sample_rate);
+    const { header } = this.slot;
     header[FIELD.rateHz] = format.sample_rate;
     header[FIELD.encoding] = encodingIndex(format.encoding);
     header[FIELD.channels] = format.channels;
@@ -67,101 +67,101 @@ export class CodecStream {
 
   /** Bytes that `write` takes now. */
   get room(): number {
-    return FIFO_BYTES - (this.#bytesIn - this.#bytesOut);
+    return FIFO_BYTES - (this.bytesIn - this.bytesOut);
   }
 
   /** Some of what was written is not in the ring yet. */
   get behind(): boolean {
-    return this.#bytesIn > this.#bytesOut;
+    return this.bytesIn > this.bytesOut;
   }
 
   /** Copies whole sample-frames, at most `room` bytes, to the FIFO. */
   write(bytes: Uint8Array): void {
-    const at = this.#bytesIn % FIFO_BYTES;
+    const at = this.bytesIn % FIFO_BYTES;
     const untilWrap = Math.min(bytes.length, FIFO_BYTES - at);
-    this.#slot.fifo.set(untilWrap === bytes.length ? bytes : bytes.subarray(0, untilWrap), at);
-    if (untilWrap < bytes.length) this.#slot.fifo.set(bytes.subarray(untilWrap), 0);
-    this.#bytesIn += bytes.length;
+    this.slot.fifo.set(untilWrap === bytes.length ? bytes : bytes.subarray(0, untilWrap), at);
+    if (untilWrap < bytes.length) this.slot.fifo.set(bytes.subarray(untilWrap), 0);
+    this.bytesIn += bytes.length;
     this.wake();
   }
 
   /** No more is written; `flushed` is called when all of it and the resampler's tail are in the ring. */
   flush(): void {
-    if (this.#flush === 'no') this.#flush = 'wanted';
+    if (this.flushing === 'no') this.flushing = 'wanted';
     this.wake();
   }
 
   /** To be called when the ring has room again; queues the stream if there is something to do. */
   wake(): void {
-    if (this.#state !== 'idle' || this.#dead || this.#onClosed !== undefined) return;
-    const work = this.#bytesIn > this.#bytesOut || this.#flush === 'wanted';
-    if (!work || this.#sink.free() < MIN_ROOM_SAMPLES) return;
-    this.#state = 'queued';
-    this.#owner.ready(this);
+    if (this.state !== 'idle' || this.dead || this.onClosed !== undefined) return;
+    const work = this.bytesIn > this.bytesOut || this.flushing === 'wanted';
+    if (!work || this.sink.free() < MIN_ROOM_SAMPLES) return;
+    this.state = 'queued';
+    this.owner.ready(this);
   }
 
   /** Gives the slot back. Resolves when no worker writes to the sink's ring any more. */
   close(): Promise<void> {
-    if (this.#onClosed !== undefined) return Promise.resolve();
+    if (this.onClosed !== undefined) return Promise.resolve();
     return new Promise((resolve) => {
-      this.#onClosed = resolve;
-      if (this.#state === 'idle') this.#release();
+      this.onClosed = resolve;
+      if (this.state === 'idle') this.release();
     });
   }
 
   /** For the pool: writes the job's fields; from here to `endJob` a worker owns the slot. */
   beginJob(): number {
-    const { header } = this.#slot;
-    this.#state = 'running';
-    this.#job += 1;
-    header[FIELD.job] = this.#job;
-    header[FIELD.rawAt] = this.#bytesOut % FIFO_BYTES;
-    header[FIELD.rawBytes] = this.#onClosed === undefined ? this.#bytesIn - this.#bytesOut : 0;
-    header[FIELD.ringAt] = this.#sink.written % this.#sink.ring.length;
-    header[FIELD.ringRoom] = this.#sink.free();
-    header[FIELD.flush] = this.#flush === 'wanted' ? 1 : 0;
+    const { header } = this.slot;
+    this.state = 'running';
+    this.job += 1;
+    header[FIELD.job] = this.job;
+    header[FIELD.rawAt] = this.bytesOut % FIFO_BYTES;
+    header[FIELD.rawBytes] = this.onClosed === undefined ? this.bytesIn - this.bytesOut : 0;
+    header[FIELD.ringAt] = this.sink.written % this.sink.ring.length;
+    header[FIELD.ringRoom] = this.sink.free();
+    header[FIELD.flush] = this.flushing === 'wanted' ? 1 : 0;
     return this.slotIndex;
   }
 
   /** For the pool: takes over the result, or decides what to do about a thread that died. */
   endJob(failure: unknown): void {
-    const { header } = this.#slot;
-    this.#state = 'idle';
-    if (this.#onClosed !== undefined) {
-      this.#release();
-    } else if (header[FIELD.finishedJob] !== this.#job) {
-      this.#retries += 1;
-      if (this.#retries > MAX_RETRIES) this.#fail(toServerError(failure));
+    const { header } = this.slot;
+    this.state = 'idle';
+    if (this.onClosed !== undefined) {
+      this.release();
+    } else if (header[FIELD.finishedJob] !== this.job) {
+      this.retries += 1;
+      if (this.retries > MAX_RETRIES) this.fail(toServerError(failure));
       else this.wake(); // the state is as it was before the job
     } else if (header[FIELD.failed] === 1) {
-      this.#fail(new ServerError('INTERNAL', 'Resampling failed.'));
+      this.fail(new ServerError('INTERNAL', 'Resampling failed.'));
     } else {
-      this.#retries = 0;
-      this.#takeResult();
+      this.retries = 0;
+      this.takeResult();
     }
   }
 
-  #takeResult(): void {
-    const { header } = this.#slot;
-    this.#bytesOut += header[FIELD.consumedBytes] ?? 0;
+  private takeResult(): void {
+    const { header } = this.slot;
+    this.bytesOut += header[FIELD.consumedBytes] ?? 0;
     const samples = header[FIELD.producedSamples] ?? 0;
-    if (samples > 0) this.#sink.commit(samples);
-    this.#events.progressed(samples);
-    if (header[FIELD.flushed] === 1 && this.#flush === 'wanted') {
-      this.#flush = 'done';
-      this.#events.flushed();
+    if (samples > 0) this.sink.commit(samples);
+    this.events.progressed(samples);
+    if (header[FIELD.flushed] === 1 && this.flushing === 'wanted') {
+      this.flushing = 'done';
+      this.events.flushed();
     }
     this.wake();
   }
 
-  #fail(error: ServerError): void {
-    this.#dead = true;
-    this.#events.failed(error);
+  private fail(error: ServerError): void {
+    this.dead = true;
+    this.events.failed(error);
   }
 
-  #release(): void {
-    this.#dead = true;
-    this.#owner.closed(this);
-    this.#onClosed?.();
+  private release(): void {
+    this.dead = true;
+    this.owner.closed(this);
+    this.onClosed?.();
   }
 }

@@ -72,20 +72,20 @@ interface WatcherState {
 }
 
 export class InspectHub {
-  readonly #options: Required<Omit<InspectHubOptions, 'server'>> & Pick<InspectHubOptions, 'server'>;
-  readonly #watchers = new Set<WatcherState>();
-  readonly #traced = new Map<string, Traced>();
-  readonly #counts = new Map<string, number>();
-  readonly #indexes: Record<MachineName, TraceIndex>;
-  #ignored = 0;
-  #countVersion = 0;
-  #since = 0;
-  #unsubscribe: (() => void)[] = [];
-  #machinesText: string | null = null;
+  private readonly options: Required<Omit<InspectHubOptions, 'server'>> & Pick<InspectHubOptions, 'server'>;
+  private readonly watchers = new Set<WatcherState>();
+  private readonly traced = new Map<string, Traced>();
+  private readonly counts = new Map<string, number>();
+  private readonly indexes: Record<MachineName, TraceIndex>;
+  private ignored = 0;
+  private countVersion = 0;
+  private since = 0;
+  private unsubscribe: (() => void)[] = [];
+  private machinesText: string | null = null;
 
   constructor(options: InspectHubOptions) {
-    this.#options = { debugTranscripts: false, now: Date.now, ...options };
-    this.#indexes = {
+    this.options = { debugTranscripts: false, now: Date.now, ...options };
+    this.indexes = {
       session: new TraceIndex(MACHINES.session),
       server: new TraceIndex(MACHINES.server),
     };
@@ -93,70 +93,70 @@ export class InspectHub {
 
   /** A new inspector page; null if there are too many already. */
   add(watcher: Watcher): Watching | null {
-    if (this.#watchers.size >= LIMITS.inspectWatchers) return null;
+    if (this.watchers.size >= LIMITS.inspectWatchers) return null;
     const state: WatcherState = { watcher, session: null, skipped: 0, sent: new Map(), sentCounts: -1 };
-    this.#watchers.add(state);
-    if (this.#watchers.size === 1) this.#startLooking();
-    watcher.send(this.#machines());
-    this.#sendTables(state, this.#rows());
+    this.watchers.add(state);
+    if (this.watchers.size === 1) this.startLooking();
+    watcher.send(this.machines());
+    this.sendTables(state, this.rows());
     return {
-      receive: (text) => this.#receive(state, text),
+      receive: (text) => this.receive(state, text),
       leave: () => {
-        if (this.#watchers.delete(state) && this.#watchers.size === 0) this.#stopLooking();
+        if (this.watchers.delete(state) && this.watchers.size === 0) this.stopLooking();
       },
     };
   }
 
   /** How many actors carry an inspector now. */
   get tracedActors(): number {
-    return this.#traced.size;
+    return this.traced.size;
   }
 
-  #startLooking(): void {
-    const { directory, server, now } = this.#options;
-    this.#since = now();
-    if (server !== undefined) this.#attach(SERVER_ID, 'server', server);
-    for (const session of directory.list()) this.#attach(session.id, 'session', session.actor);
-    const timer = setInterval(() => this.#tick(), TICK_MS);
+  private startLooking(): void {
+    const { directory, server, now } = this.options;
+    this.since = now();
+    if (server !== undefined) this.attach(SERVER_ID, 'server', server);
+    for (const session of directory.list()) this.attach(session.id, 'session', session.actor);
+    const timer = setInterval(() => this.tick(), TICK_MS);
     timer.unref();
-    this.#unsubscribe = [
-      directory.onOpened((session) => this.#attach(session.id, 'session', session.actor)),
-      directory.onClosed((session) => this.#onClosed(session)),
+    this.unsubscribe = [
+      directory.onOpened((session) => this.attach(session.id, 'session', session.actor)),
+      directory.onClosed((session) => this.onClosed(session)),
       () => clearInterval(timer),
     ];
   }
 
-  #stopLooking(): void {
-    for (const unsubscribe of this.#unsubscribe) unsubscribe();
-    for (const { trace } of this.#traced.values()) trace.stop();
-    this.#unsubscribe = [];
-    this.#traced.clear();
-    this.#counts.clear();
-    this.#ignored = 0;
-    this.#countVersion = 0;
+  private stopLooking(): void {
+    for (const unsubscribe of this.unsubscribe) unsubscribe();
+    for (const { trace } of this.traced.values()) trace.stop();
+    this.unsubscribe = [];
+    this.traced.clear();
+    this.counts.clear();
+    this.ignored = 0;
+    this.countVersion = 0;
   }
 
-  #attach(id: string, machine: MachineName, actor: AnyActor): void {
-    if (this.#traced.has(id) || actor.getSnapshot().status !== 'active') return;
-    const ring: EventRecord[] | null = this.#traced.size < LIMITS.inspectSessions ? [] : null;
-    const { debugTranscripts, now } = this.#options;
-    const onRecord = (record: EventRecord) => this.#onRecord(id, ring, record);
-    const trace = new ActorTrace(actor, { index: this.#indexes[machine], debugTranscripts, now, onRecord });
-    this.#traced.set(id, { machine, trace, ring });
+  private attach(id: string, machine: MachineName, actor: AnyActor): void {
+    if (this.traced.has(id) || actor.getSnapshot().status !== 'active') return;
+    const ring: EventRecord[] | null = this.traced.size < LIMITS.inspectSessions ? [] : null;
+    const { debugTranscripts, now } = this.options;
+    const onRecord = (record: EventRecord) => this.onRecord(id, ring, record);
+    const trace = new ActorTrace(actor, { index: this.indexes[machine], debugTranscripts, now, onRecord });
+    this.traced.set(id, { machine, trace, ring });
   }
 
   /** The step that closes a session is often still running here: its trace ends itself after that step. */
-  #onClosed(session: InspectableSession): void {
-    if (session.actor.getSnapshot().status !== 'active') this.#traced.get(session.id)?.trace.stop();
-    this.#traced.delete(session.id);
+  private onClosed(session: InspectableSession): void {
+    if (session.actor.getSnapshot().status !== 'active') this.traced.get(session.id)?.trace.stop();
+    this.traced.delete(session.id);
   }
 
-  #onRecord(id: string, ring: EventRecord[] | null, record: EventRecord): void {
-    this.#countVersion++;
-    if (record.transitions.length === 0) this.#ignored++;
-    for (const taken of record.transitions) this.#counts.set(taken, (this.#counts.get(taken) ?? 0) + 1);
+  private onRecord(id: string, ring: EventRecord[] | null, record: EventRecord): void {
+    this.countVersion++;
+    if (record.transitions.length === 0) this.ignored++;
+    for (const taken of record.transitions) this.counts.set(taken, (this.counts.get(taken) ?? 0) + 1);
     if (ring !== null && ring.push(record) > LIMITS.inspectEvents) ring.shift();
-    for (const state of this.#watchers) {
+    for (const state of this.watchers) {
       if (state.session !== id) continue;
       if (isBehind(state)) state.skipped++;
       else {
@@ -166,7 +166,7 @@ export class InspectHub {
     }
   }
 
-  #receive(state: WatcherState, text: string): void {
+  private receive(state: WatcherState, text: string): void {
     // An answer is much longer than its request: who asks on and on and does not read gets no more.
     if (state.watcher.bufferedAmount > LIMITS.outboxHardBytes) return;
     const request = text.length > LIMITS.maxControlBytes ? null : parseWatchRequest(text);
@@ -174,7 +174,7 @@ export class InspectHub {
       send(state, { type: 'error', error: 'Expected {"type":"watch","session":"<id>" or null}.' });
       return;
     }
-    const traced = request.session === null ? undefined : this.#traced.get(request.session);
+    const traced = request.session === null ? undefined : this.traced.get(request.session);
     state.session = traced === undefined ? null : request.session;
     state.skipped = 0;
     send(state, {
@@ -186,22 +186,25 @@ export class InspectHub {
     });
   }
 
-  #tick(): void {
-    const rows = this.#rows();
-    for (const state of this.#watchers) if (!isBehind(state)) this.#sendTables(state, rows);
+  private tick(): void {
+    const rows = this.rows();
+    for (const state of this.watchers) if (!isBehind(state)) this.sendTables(state, rows);
   }
 
-  #rows(): { rows: Map<string, SessionRow>; total: number } {
+  private rows(): { rows: Map<string, SessionRow>; total: number } {
     const rows = new Map<string, SessionRow>();
     let total = 0;
-    for (const session of this.#options.directory.list()) {
+    for (const session of this.options.directory.list()) {
       total++;
       if (rows.size < LIMITS.inspectSessions) rows.set(session.id, rowOf(session));
     }
     return { rows, total };
   }
 
-  #sendTables(state: WatcherState, { rows, total }: { rows: Map<string, SessionRow>; total: number }): void {
+  private sendTables(
+    state: WatcherState,
+    { rows, total }: { rows: Map<string, SessionRow>; total: number },
+  ): void {
     const changed: SessionRow[] = [];
     for (const [id, row] of rows) {
       const text = JSON.stringify(row);
@@ -212,15 +215,15 @@ export class InspectHub {
     const gone = [...state.sent.keys()].filter((id) => !rows.has(id));
     for (const id of gone) state.sent.delete(id);
     send(state, { type: 'sessions', rows: changed, gone, total, shown: rows.size });
-    if (state.sentCounts === this.#countVersion) return;
-    state.sentCounts = this.#countVersion;
-    const counts = Object.fromEntries(this.#counts);
-    send(state, { type: 'counts', counts, ignored: this.#ignored, since: this.#since });
+    if (state.sentCounts === this.countVersion) return;
+    state.sentCounts = this.countVersion;
+    const counts = Object.fromEntries(this.counts);
+    send(state, { type: 'counts', counts, ignored: this.ignored, since: this.since });
   }
 
   /** The same text for every watcher, made when the first one asks. */
-  #machines(): string {
-    this.#machinesText ??= JSON.stringify({
+  private machines(): string {
+    this.machinesText ??= JSON.stringify({
       type: 'machines',
       machines: MACHINE_NAMES.map((name) => {
         const graph = machineGraph(name);
@@ -230,9 +233,9 @@ export class InspectHub {
         });
         return { name, graph, mermaid: { brief: drawings(true), full: drawings(false) } };
       }),
-      serverId: this.#options.server === undefined ? null : SERVER_ID,
+      serverId: this.options.server === undefined ? null : SERVER_ID,
     } satisfies InspectMessage);
-    return this.#machinesText;
+    return this.machinesText;
   }
 }
 

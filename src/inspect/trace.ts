@@ -33,21 +33,21 @@ export interface EventRecord {
 /** A machine's graph with the look-ups that a trace needs; made once a machine. */
 export class TraceIndex {
   readonly machineId: string;
-  readonly #machine: AnyStateMachine;
-  readonly #ids: ReadonlyMap<AnyTransitionDefinition, string>;
-  readonly #byId: ReadonlyMap<string, TransitionInfo>;
+  private readonly machine: AnyStateMachine;
+  private readonly ids: ReadonlyMap<AnyTransitionDefinition, string>;
+  private readonly byId: ReadonlyMap<string, TransitionInfo>;
 
   constructor(machine: AnyStateMachine) {
     this.machineId = machine.id;
-    this.#machine = machine;
-    this.#ids = transitionIds(machine);
-    this.#byId = new Map(graphOf(machine).transitions.map((transition) => [transition.id, transition]));
+    this.machine = machine;
+    this.ids = transitionIds(machine);
+    this.byId = new Map(graphOf(machine).transitions.map((transition) => [transition.id, transition]));
   }
 
   /** What the machine does with an event when it is at `snapshot`; guards are pure, so they may be asked again. */
   taken(snapshot: AnyMachineSnapshot, event: AnyEventObject): TransitionInfo[] {
-    return this.#machine.getTransitionData(snapshot, event).flatMap((definition) => {
-      const transition = this.#byId.get(this.#ids.get(definition) ?? '');
+    return this.machine.getTransitionData(snapshot, event).flatMap((definition) => {
+      const transition = this.byId.get(this.ids.get(definition) ?? '');
       return transition === undefined ? [] : [transition];
     });
   }
@@ -55,7 +55,7 @@ export class TraceIndex {
   /** The guards that led to a transition: its own passed, those of the alternatives before it did not. */
   guardsOf(taken: TransitionInfo): { name: string; passed: boolean }[] {
     const guards: { name: string; passed: boolean }[] = [];
-    for (const candidate of this.#byId.values()) {
+    for (const candidate of this.byId.values()) {
       if (candidate.source !== taken.source || candidate.event !== taken.event) continue;
       if (candidate.guard !== null) guards.push({ name: candidate.guard, passed: candidate === taken });
       if (candidate === taken) break;
@@ -74,24 +74,24 @@ export interface TraceOptions {
 
 /** Attached from construction until {@link stop}, or until the actor reaches its end. */
 export class ActorTrace {
-  readonly #options: TraceOptions;
-  readonly #actor: AnyActor;
-  readonly #subscription: { unsubscribe(): void };
-  #from: string[];
+  private readonly options: TraceOptions;
+  private readonly actor: AnyActor;
+  private readonly subscription: { unsubscribe(): void };
+  private from: string[];
   /** Where the next microstep starts. */
-  #before: AnyMachineSnapshot;
-  #taken: TransitionInfo[] = [];
-  #actions: string[] = [];
-  #microsteps = 0;
+  private before: AnyMachineSnapshot;
+  private taken: TransitionInfo[] = [];
+  private actions: string[] = [];
+  private microsteps = 0;
 
   constructor(actor: AnyActor, options: TraceOptions) {
-    this.#actor = actor;
-    this.#options = options;
-    this.#before = actor.getSnapshot();
-    this.#from = this.active();
-    this.#subscription = actor.system.inspect((event) => {
+    this.actor = actor;
+    this.options = options;
+    this.before = actor.getSnapshot();
+    this.from = this.active();
+    this.subscription = actor.system.inspect((event) => {
       try {
-        this.#onInspection(event);
+        this.onInspection(event);
       } catch {
         // XState calls inspectors inside the actor's step: what goes wrong here must not go wrong there.
         this.stop();
@@ -101,45 +101,45 @@ export class ActorTrace {
 
   /** Ids of the active states now, outermost first. */
   active(): string[] {
-    return activeStates(this.#options.index.machineId, this.#actor.getSnapshot().value);
+    return activeStates(this.options.index.machineId, this.actor.getSnapshot().value);
   }
 
   stop(): void {
-    this.#subscription.unsubscribe();
+    this.subscription.unsubscribe();
   }
 
-  #onInspection(inspected: InspectionEvent): void {
-    if (inspected.actorRef !== this.#actor) return;
+  private onInspection(inspected: InspectionEvent): void {
+    if (inspected.actorRef !== this.actor) return;
     if (inspected.type === '@xstate.action') {
-      if (!inspected.action.type.startsWith('xstate.')) this.#actions.push(textOf(inspected.action));
+      if (!inspected.action.type.startsWith('xstate.')) this.actions.push(textOf(inspected.action));
     } else if (inspected.type === '@xstate.microstep') {
-      this.#microsteps++;
-      this.#taken.push(...this.#options.index.taken(this.#before, inspected.event));
-      this.#before = inspected.snapshot as AnyMachineSnapshot; // a machine's, as the index is
+      this.microsteps++;
+      this.taken.push(...this.options.index.taken(this.before, inspected.event));
+      this.before = inspected.snapshot as AnyMachineSnapshot; // a machine's, as the index is
     } else if (inspected.type === '@xstate.snapshot') {
-      this.#finish(inspected.event);
+      this.finish(inspected.event);
       if (inspected.snapshot.status !== 'active') this.stop();
     }
   }
 
-  #finish(event: AnyEventObject): void {
-    const { index, debugTranscripts, now, onRecord } = this.#options;
+  private finish(event: AnyEventObject): void {
+    const { index, debugTranscripts, now, onRecord } = this.options;
     const to = this.active();
     const record: EventRecord = {
       at: now(),
-      event: this.#taken[0]?.event ?? event.type,
+      event: this.taken[0]?.event ?? event.type,
       payload: payloadOf(event, debugTranscripts),
-      from: this.#from,
+      from: this.from,
       to,
-      transitions: this.#taken.map(({ id }) => id),
-      guards: this.#taken.flatMap((transition) => index.guardsOf(transition)),
-      actions: this.#actions,
-      microsteps: this.#microsteps,
+      transitions: this.taken.map(({ id }) => id),
+      guards: this.taken.flatMap((transition) => index.guardsOf(transition)),
+      actions: this.actions,
+      microsteps: this.microsteps,
     };
-    this.#from = to;
-    this.#taken = [];
-    this.#actions = [];
-    this.#microsteps = 0;
+    this.from = to;
+    this.taken = [];
+    this.actions = [];
+    this.microsteps = 0;
     onRecord(record);
   }
 }
