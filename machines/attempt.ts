@@ -33,7 +33,8 @@ export function attempt<E extends Effects, N extends Exclude<keyof E, 'effectFai
  * the error table and nothing that runs.
  */
 function codeOf(cause: unknown): ErrorCode {
-  if (cause instanceof Error && cause.name === 'ServerError' && 'code' in cause)
+  if (cause instanceof Error && cause.name === 'ServerError' && 'code' in cause) {
     return cause.code as ErrorCode;
+  }
   return 'INTERNAL';
 }

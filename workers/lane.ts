@@ -8,8 +8,17 @@ import { workerData } from 'node:worker_threads';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { EDGE_INTS } from '../src/inference/hotwords.js';
 import {
-  BANK, bankAt, FRESH, HEADER_INTS, PREVIEW_INTS, READ, type ResultPart, type TensorLayout, TIME_INTS, VALID,
-} from '../src/inference/layout.js'; // biome-ignore format: one source
+  BANK,
+  bankAt,
+  FRESH,
+  HEADER_INTS,
+  PREVIEW_INTS,
+  READ,
+  type ResultPart,
+  type TensorLayout,
+  TIME_INTS,
+  VALID,
+} from '../src/inference/layout.js';
 import { type LaneAnswer, type LaneSetup, type LaneTask, probeSizes } from '../src/inference/messages.js';
 import { STATE_TYPES } from '../src/models/manifest.js';
 
@@ -181,8 +190,9 @@ function checkNames(made: InferenceSession): void {
     ...outputs.filter((name) => !made.outputNames.includes(name)).map((name) => `output ${name}`),
     ...made.inputNames.filter((name) => !inputs.includes(name)).map((name) => `a value for input ${name}`),
   ];
-  if (missing.length > 0)
+  if (missing.length > 0) {
     throw new Error(`the graph and its manifest disagree: missing ${missing.join(', ')}`);
+  }
 }
 
 /** The types and sizes that scatter relies on: a wrong one would be read as garbage, not as an error. */

@@ -36,8 +36,9 @@ async function decodeTrack(input: Input, onBlock: OnBlock): Promise<void> {
   const { EncodedPacketSink } = await import('mediabunny');
   const track = await input.getPrimaryAudioTrack();
   if (track === null) throw new ServerError('CORRUPT_AUDIO', 'No audio track can be found in it.');
-  if (track.codec !== 'opus')
+  if (track.codec !== 'opus') {
     throw new ServerError('UNSUPPORTED_MEDIA', `The codec is ${track.codec}, not Opus.`);
+  }
   const channels = track.numberOfChannels;
   if (channels !== 1 && channels !== 2) throw new ServerError('UNSUPPORTED_MEDIA', `${channels} channels.`);
 

@@ -66,15 +66,17 @@ function readFormat(view: DataView, at: number, length: number): WavFormat {
   if (format.tag === TAG.extensible) {
     if (length < 40) throw corrupt('the format is cut short.');
     const subtype = Buffer.from(view.buffer, view.byteOffset + at + 24, 16);
-    if (subtype.toString('hex', 2) !== SUBTYPE_TAIL)
+    if (subtype.toString('hex', 2) !== SUBTYPE_TAIL) {
       throw new ServerError('UNSUPPORTED_MEDIA', 'WAV: an unknown subtype.');
+    }
     format.tag = subtype.readUInt16LE(0);
   }
   if (format.channels < 1 || format.channels > MAX_CHANNELS) {
     throw new ServerError('UNSUPPORTED_MEDIA', `WAV: ${format.channels} channels.`);
   }
-  if (format.frameBytes !== (format.channels * format.bits) / 8)
+  if (format.frameBytes !== (format.channels * format.bits) / 8) {
     throw corrupt('the format contradicts itself.');
+  }
   return format;
 }
 

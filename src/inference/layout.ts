@@ -99,9 +99,22 @@ export function slabLayout(manifest: Manifest, slots: number, ringSeconds: numbe
   const hotwordsAt = resultAt + slots * resultBytes;
   const bytes = hotwordsAt + slots * hotwordInts * 4;
   return {
-    slots, chunkSamples, frames, result, ringSamples, state, stateBytes,
-    headerAt, ringAt, stateAt, resultAt, resultBytes, hotwordsAt, hotwordInts, bytes,
-  }; // biome-ignore format: a plain list
+    slots,
+    chunkSamples,
+    frames,
+    result,
+    ringSamples,
+    state,
+    stateBytes,
+    headerAt,
+    ringAt,
+    stateAt,
+    resultAt,
+    resultBytes,
+    hotwordsAt,
+    hotwordInts,
+    bytes,
+  };
 }
 
 function resultLayout(manifest: Manifest): { parts: SlabLayout['result']; bytes: number } {

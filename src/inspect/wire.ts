@@ -66,8 +66,9 @@ export function parseWatchRequest(text: string): WatchRequest | null {
   } catch {
     return null;
   }
-  if (typeof value !== 'object' || value === null || !('type' in value) || value.type !== 'watch')
+  if (typeof value !== 'object' || value === null || !('type' in value) || value.type !== 'watch') {
     return null;
+  }
   const session = 'session' in value ? value.session : null;
   return session === null || typeof session === 'string' ? { type: 'watch', session } : null;
 }

@@ -116,8 +116,9 @@ export async function loadModel(reference: string): Promise<Model> {
   const manifest = readManifest(folder);
   const listed = new Set(manifest.files.map((file) => file.path));
   for (const needed of [manifest.graph, manifest.tokens]) {
-    if (!listed.has(needed))
+    if (!listed.has(needed)) {
       throw new ServerError('MODEL_INVALID', `${folder}: files does not list ${needed}`);
+    }
   }
   for (const file of manifest.files) await verifyFile(folder, file);
   const tokensPath = join(folder, manifest.tokens);

@@ -10,7 +10,14 @@ const LATENCY_BUCKETS = [0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 
 export function createPrometheus(context: ServerContext): Registry {
   const register = new Registry();
   const gauge = (name: string, help: string, read: Read) =>
-    new Gauge({ name: `rnnt_${name}`, help, registers: [register], collect() { this.set(read()); } }); // biome-ignore format: short
+    new Gauge({
+      name: `rnnt_${name}`,
+      help,
+      registers: [register],
+      collect() {
+        this.set(read());
+      },
+    });
   /** A counter whose value is kept elsewhere. */
   const counter = (name: string, help: string, read: Read) =>
     new Counter({

@@ -65,8 +65,9 @@ export class SessionRegistry {
   }
 
   closeAll(): void {
-    for (const session of [...this.sessions.values()])
+    for (const session of [...this.sessions.values()]) {
       session.actor.send({ type: 'CLOSE', code: 'DRAINING' });
+    }
   }
 
   counts(): Record<SessionActivity, number> {

@@ -120,8 +120,9 @@ async function pages(app: FastifyInstance, context: ServerContext): Promise<void
     ...shared,
     // One file each, to be copied: their scripts stand in the page.
     setHeaders: (reply: SetHeadersResponse, path: string) => {
-      if (path.endsWith('.html'))
+      if (path.endsWith('.html')) {
         reply.setHeader('content-security-policy', EXAMPLES_CONTENT_SECURITY_POLICY);
+      }
     },
     root: inPackage('examples'),
     prefix: '/examples/',

@@ -104,15 +104,23 @@ export async function startServer(
 
   const registry = new SessionRegistry(config.idleTimeout * 1000, rotateHistograms);
   const context: ServerContext = {
-    config, log, lifecycle, registry, metrics, eventLoop, startedAtMs: performance.now(), recogniser: null,
-  }; // biome-ignore format: a plain list
+    config,
+    log,
+    lifecycle,
+    registry,
+    metrics,
+    eventLoop,
+    startedAtMs: performance.now(),
+    recogniser: null,
+  };
   let rotatedMs = performance.now();
   function rotateHistograms(): void {
     if (performance.now() - rotatedMs < ROTATE_EVERY_MS) return;
     rotatedMs = performance.now();
     const stats = context.recogniser?.engine.stats;
-    for (const histogram of [metrics.chunk, metrics.final, stats?.step, stats?.run, stats?.wait])
+    for (const histogram of [metrics.chunk, metrics.final, stats?.step, stats?.run, stats?.wait]) {
       histogram?.rotate();
+    }
     eventLoop.rotate();
   }
 
