@@ -48,6 +48,10 @@ export const LIMITS = {
   inspectSessions: 500,
   /** Events kept of each of them. */
   inspectEvents: 50,
-  /** Model manifest: bytes of state a stream may have, twice kept. */
-  maxStateBytes: 4 << 20,
+  /** Model manifest: bytes of state a stream may have, twice kept. A 0.6 B cache-aware encoder has 7.7 MB in float32. */
+  maxStateBytes: 16 << 20,
+  /** Model manifest: samples by which a step advances, 2 s. The longest chunks of published streaming models are 1.12 s. */
+  maxChunkSamples: 32_000,
+  /** Model manifest: samples that a step sees, 4 s: the longest chunk and as much look-ahead. */
+  maxWindowSamples: 64_000,
 } as const;

@@ -36,16 +36,19 @@ interface Gathered {
 
 const setup = (Array.isArray(workerData) ? workerData[1] : workerData) as LaneSetup;
 const { layout, slab, maxBatch, names } = setup;
-const { chunkSamples, frames, hotwordInts, result, ringSamples } = layout;
+const { chunkSamples, windowSamples, frames, hotwordInts, result, ringSamples } = layout;
 
-const slabBytes = new Uint8Array(slab);
+// Views of parts, never of the whole slab: that may be larger than a typed array can be.
 const slabInt16 = new Int16Array(slab, layout.ringAt, layout.slots * ringSamples);
 const header = new Int32Array(slab, layout.headerAt, layout.slots * HEADER_INTS);
-const results = new Int32Array(slab);
-const resultsFloat = new Float32Array(slab);
+const resultElements = layout.resultBytes / 4;
+const results = new Int32Array(slab, layout.resultAt, layout.slots * resultElements);
+const resultsFloat = new Float32Array(slab, layout.resultAt, layout.slots * resultElements);
+/** Two for each slot, made when first needed. */
+const banks: (Uint8Array | undefined)[] = [];
 const batch = new Int32Array(setup.batch);
 
-const audio = new Float32Array(maxBatch * chunkSamples);
+const audio = new Float32Array(maxBatch * windowSamples);
 const hotwords = new Int32Array(maxBatch * hotwordInts);
 const slabHotwords = new Int32Array(slab, layout.hotwordsAt, layout.slots * hotwordInts);
 const state: Gathered[] = layout.state.map((tensor) => {
@@ -81,7 +84,7 @@ function feedsFor(size: number): Record<string, Tensor> {
   const known = feedsBySize[size];
   if (known) return known;
   const feeds: Record<string, Tensor> = {
-    [names.audio]: new ort.Tensor('float32', audio.subarray(0, size * chunkSamples), [size, chunkSamples]),
+    [names.audio]: new ort.Tensor('float32', audio.subarray(0, size * windowSamples), [size, windowSamples]),
   };
   for (const { layout: tensor, array } of state) {
     const rows = array.subarray(0, size * tensor.elements);
@@ -98,19 +101,27 @@ function feedsFor(size: number): Record<string, Tensor> {
   return feeds;
 }
 
-/** Where a slot's result begins, in elements of four bytes. */
-const resultAt = (slot: number): number => (layout.resultAt + slot * layout.resultBytes) / 4;
+/** Where a slot's result begins among the results, in elements. */
+const resultAt = (slot: number): number => slot * resultElements;
 
-/** One slot's chunk as float32 −1…1, silence where the chunk is cut short, and its level frame by frame. */
+function bankOf(slot: number, bank: number): Uint8Array {
+  const known = banks[2 * slot + bank];
+  if (known) return known;
+  const made = new Uint8Array(slab, bankAt(layout, slot, bank), layout.stateBytes);
+  banks[2 * slot + bank] = made;
+  return made;
+}
+
+/** One slot's window as float32 −1…1, silence where it is cut short, and the level of its chunk frame by frame. */
 function gatherAudio(slot: number, row: number): void {
   const read = header[slot * HEADER_INTS + READ]!;
   const valid = header[slot * HEADER_INTS + VALID]!;
   const ring = slot * ringSamples;
-  const to = row * chunkSamples;
+  const to = row * windowSamples;
   const untilWrap = Math.min(valid, ringSamples - read);
   for (let i = 0; i < untilWrap; i++) audio[to + i] = slabInt16[ring + read + i]! / 32768;
   for (let i = untilWrap; i < valid; i++) audio[to + i] = slabInt16[ring + i - untilWrap]! / 32768;
-  audio.fill(0, to + valid, to + chunkSamples);
+  audio.fill(0, to + valid, to + windowSamples);
 
   const frameSamples = chunkSamples / frames;
   const rmsAt = resultAt(slot) + result.rms.at;
@@ -128,11 +139,11 @@ function gather(count: number): void {
     gatherAudio(slot, row);
     hotwords.set(slabHotwords.subarray(slot * hotwordInts, (slot + 1) * hotwordInts), row * hotwordInts);
     const fresh = header[slot * HEADER_INTS + FRESH] === 1;
-    const from = bankAt(layout, slot, header[slot * HEADER_INTS + BANK]!);
+    const from = bankOf(slot, header[slot * HEADER_INTS + BANK]!);
     for (const { layout: tensor, bytes } of state) {
       const to = row * tensor.bytes;
       if (fresh) bytes.fill(0, to, to + tensor.bytes);
-      else bytes.set(slabBytes.subarray(from + tensor.offset, from + tensor.offset + tensor.bytes), to);
+      else bytes.set(from.subarray(tensor.offset, tensor.offset + tensor.bytes), to);
     }
   }
 }
@@ -157,9 +168,8 @@ function scatter(count: number, answer: InferenceSession.OnnxValueMapType): void
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
     for (let row = 0; row < count; row++) {
       const slot = batch[row]!;
-      const next = 1 - header[slot * HEADER_INTS + BANK]!;
-      const to = bankAt(layout, slot, next) + tensor.offset;
-      slabBytes.set(bytes.subarray(row * tensor.bytes, (row + 1) * tensor.bytes), to);
+      const next = bankOf(slot, 1 - header[slot * HEADER_INTS + BANK]!);
+      next.set(bytes.subarray(row * tensor.bytes, (row + 1) * tensor.bytes), tensor.offset);
     }
   }
 }

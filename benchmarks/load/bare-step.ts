@@ -4,7 +4,7 @@
  */
 import ort from 'onnxruntime-node';
 import { EDGE_INTS } from '../../src/inference/hotwords.js';
-import { elements, STATE_TYPES } from '../../src/models/manifest.js';
+import { elements, STATE_TYPES, windowOf } from '../../src/models/manifest.js';
 import { loadModel } from '../../src/models/store.js';
 
 const SIZES = [1, 2, 4, 8, 16, 32, 64];
@@ -20,12 +20,10 @@ const session = await ort.InferenceSession.create(graphPath, {
 });
 
 function feedsFor(batch: number): Record<string, ort.Tensor> {
-  const audio = Float32Array.from(
-    { length: batch * manifest.chunkSamples },
-    (_, i) => Math.sin(i * 0.1) * 0.1,
-  );
+  const samples = windowOf(manifest);
+  const audio = Float32Array.from({ length: batch * samples }, (_, i) => Math.sin(i * 0.1) * 0.1);
   const feeds: Record<string, ort.Tensor> = {
-    [manifest.inputs.audio]: new ort.Tensor('float32', audio, [batch, manifest.chunkSamples]),
+    [manifest.inputs.audio]: new ort.Tensor('float32', audio, [batch, samples]),
   };
   const { hotwords } = manifest.inputs;
   if (hotwords !== undefined) {

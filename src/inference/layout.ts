@@ -16,13 +16,14 @@ import {
   STATE_TYPES,
   type StateType,
   stateLayout,
+  windowOf,
 } from '../models/manifest.js';
 import { EDGE_INTS } from './hotwords.js';
 
 export const HEADER_INTS = 4;
 /** Ring offset of the chunk's first sample. */
 export const READ = 0;
-/** Samples of the chunk that are audio; what is missing to a chunk is silence (flush). */
+/** Samples of the window that are audio; what is missing to a window is silence (flush). */
 export const VALID = 1;
 /** The bank that holds the current state. */
 export const BANK = 2;
@@ -53,7 +54,10 @@ export interface ResultPart {
 
 export interface SlabLayout {
   readonly slots: number;
+  /** Samples by which a step advances. */
   readonly chunkSamples: number;
+  /** Samples that a step sees, from the chunk's first on. */
+  readonly windowSamples: number;
   readonly frames: number;
   /** Where the parts of a slot's result lie, in elements; those that the model does not give have none. */
   readonly result: { readonly [part in keyof ResultViews]: ResultPart };
@@ -74,10 +78,12 @@ export interface SlabLayout {
 
 const align = (bytes: number, to = 64): number => Math.ceil(bytes / to) * to;
 
-/** Lays the slab out for `slots` streams; the ring is rounded up to whole chunks. */
+/** Lays the slab out for `slots` streams; the ring is rounded up to whole chunks, and holds two windows at least. */
 export function slabLayout(manifest: Manifest, slots: number, ringSeconds: number): SlabLayout {
   const { chunkSamples, framesPerChunk: frames, sampleRate } = manifest;
-  const ringSamples = Math.ceil((ringSeconds * sampleRate) / chunkSamples) * chunkSamples;
+  const windowSamples = windowOf(manifest);
+  const leastSamples = Math.max(ringSeconds * sampleRate, 2 * windowSamples);
+  const ringSamples = Math.ceil(leastSamples / chunkSamples) * chunkSamples;
   const { offsets, bytes: rawStateBytes } = stateLayout(manifest);
   const stateBytes = align(rawStateBytes);
   const state = manifest.state.map((tensor, i) => ({
@@ -101,6 +107,7 @@ export function slabLayout(manifest: Manifest, slots: number, ringSeconds: numbe
   return {
     slots,
     chunkSamples,
+    windowSamples,
     frames,
     result,
     ringSamples,

@@ -20,7 +20,7 @@ import type { SampleSink } from './sink.js';
 
 /** What the tenant of a slot is told. */
 export interface SlotOwner {
-  /** One step is committed: `slot.result` holds its answer, for `audioSamples` of audio. */
+  /** One step is committed: `slot.result` holds its answer, for the `audioSamples` of audio by which it advanced. */
   onStep(slot: Slot, audioSamples: number): void;
   /** The flush asked for with `flush()` is complete. */
   onFlushed(slot: Slot): void;
@@ -48,7 +48,7 @@ export class Slot implements SampleSink {
   /** Set by the batcher: a lane is working on this slot. */
   inFlight = false;
   failures = 0;
-  /** When the chunk that was committed last could run: its last sample had arrived, or its flush was asked for. */
+  /** When the step that was committed last could run: its window's last sample had arrived, or its flush was asked for. */
   arrivedMs = 0;
 
   /** Absolute samples written, and taken by committed steps, since the start of the recording. */
@@ -64,6 +64,7 @@ export class Slot implements SampleSink {
   private nextHotwords: Int32Array | null = null;
   private readonly header: Int32Array;
   private readonly chunkSamples: number;
+  private readonly windowSamples: number;
   private readonly arrivals: Arrivals;
   private readonly now: () => number;
   private readonly onReady: (slot: Slot) => void;
@@ -87,6 +88,7 @@ export class Slot implements SampleSink {
     );
     this.result = resultViews(slab, layout, index);
     this.chunkSamples = layout.chunkSamples;
+    this.windowSamples = layout.windowSamples;
     this.arrivals = new Arrivals(layout.ringSamples / layout.chunkSamples, layout.chunkSamples, now);
     this.now = now;
     this.onReady = onReady;
@@ -102,13 +104,13 @@ export class Slot implements SampleSink {
     if (this.ready()) this.onReady(this);
   }
 
-  /** Samples of the audio that the next step takes. */
+  /** Samples of audio that the next step may see. */
   private available(): number {
     return (this.flushAt >= 0 ? this.flushAt : this.written) - this.read;
   }
 
   ready(): boolean {
-    return this.flushSteps > 0 || this.available() >= this.chunkSamples;
+    return this.flushSteps > 0 || this.available() >= this.windowSamples;
   }
 
   get flushing(): boolean {
@@ -162,7 +164,7 @@ export class Slot implements SampleSink {
 
   /** Called by the batcher before a step: tells the lane what to take. */
   prepare(): void {
-    const valid = Math.min(this.chunkSamples, this.available());
+    const valid = Math.min(this.windowSamples, this.available());
     this.header[READ] = this.read % this.ring.length;
     this.header[VALID] = valid;
     // Only here: a lane may be reading them at any other time.
@@ -175,19 +177,20 @@ export class Slot implements SampleSink {
 
   /** Called by the batcher after a step: flips the bank and tells the tenant. */
   commitStep(): void {
-    const valid = this.header[VALID]!;
+    const seen = this.header[VALID]!;
+    const taken = Math.min(this.chunkSamples, seen);
     const { generation } = this;
     this.header[BANK] = 1 - this.header[BANK]!;
     this.header[FRESH] = 0;
-    this.read += valid;
-    // A chunk that is not full runs because of the flush: until that was asked for it waited for the client.
-    const askedMs = valid < this.chunkSamples ? this.flushAskedMs : 0;
-    this.arrivedMs = Math.max(this.arrivals.at(this.read), askedMs);
+    // A window that is not full runs because of the flush: until that was asked for it waited for the client.
+    const askedMs = seen < this.windowSamples ? this.flushAskedMs : 0;
+    this.arrivedMs = Math.max(this.arrivals.at(this.read + seen), askedMs);
+    this.read += taken;
     this.failures = 0;
     // Looked at before the tenant is told: it may ask for a flush now, to which this step does not belong, or cut this one.
     const { flushing } = this;
     if (flushing) this.flushSteps--;
-    this.owner?.onStep(this, valid);
+    this.owner?.onStep(this, taken);
     if (flushing && this.flushSteps === 0 && generation === this.generation) this.finishFlush();
   }
 

@@ -40,8 +40,10 @@ const fields = z.object({
   licence: name,
   provenance: z.string(),
   sampleRate: z.literal(LIMITS.sampleRateHz),
-  /** Samples of one step; 1,600 are 100 ms. */
-  chunkSamples: positive.max(LIMITS.sampleRateHz),
+  /** Samples by which a step advances; 1,600 are 100 ms. */
+  chunkSamples: positive.max(LIMITS.maxChunkSamples),
+  /** Samples that a step sees: its chunk, and what lies ahead of it. Without it the chunk alone. */
+  windowSamples: positive.max(LIMITS.maxWindowSamples).optional(),
   framesPerChunk: positive.max(64),
   symbolsPerFrame: positive.max(16),
   lookaheadMs: z.number().min(0),
@@ -91,6 +93,10 @@ export const manifestSchema = fields
   .refine(({ outputs, previewTokens }) => together(outputs.preview, outputs.previewLogp, previewTokens), {
     path: ['previewTokens'],
     message: 'outputs.preview, outputs.previewLogp and previewTokens go together',
+  })
+  .refine(({ chunkSamples, windowSamples }) => (windowSamples ?? chunkSamples) >= chunkSamples, {
+    path: ['windowSamples'],
+    message: 'a step sees at least the samples by which it advances (chunkSamples)',
   });
 export type Manifest = z.output<typeof manifestSchema>;
 
@@ -107,6 +113,12 @@ export function stateLayout(manifest: Manifest): { offsets: number[]; bytes: num
   });
   return { offsets, bytes };
 }
+
+/** Samples of the graph's audio input: what a step sees. */
+export const windowOf = (manifest: Manifest): number => manifest.windowSamples ?? manifest.chunkSamples;
+
+/** Milliseconds of audio by which a step advances. */
+export const chunkMs = (manifest: Manifest): number => (manifest.chunkSamples / manifest.sampleRate) * 1000;
 
 export const frameMs = (manifest: Manifest): number =>
   (manifest.chunkSamples / manifest.sampleRate / manifest.framesPerChunk) * 1000;

@@ -1,5 +1,6 @@
 /** The figures of `/`, `/health`, `/health/extended` and `/ws/status`. */
 import { publicConfig } from '../config.js';
+import { chunkMs } from '../models/manifest.js';
 import { packageVersion } from '../paths.js';
 import { PROTOCOL_VERSION } from '../protocol/types.js';
 import { type ServerContext, statusOf } from './context.js';
@@ -79,7 +80,7 @@ export function extendedHealth(context: ServerContext) {
       version: manifest.version,
       language: manifest.language,
       licence: manifest.licence,
-      chunk_ms: (manifest.chunkSamples / manifest.sampleRate) * 1000,
+      chunk_ms: chunkMs(manifest),
       lookahead_ms: manifest.lookaheadMs,
       state_bytes: engine.table.layout.stateBytes,
     },

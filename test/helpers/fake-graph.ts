@@ -73,8 +73,12 @@ function node(
   ]);
 }
 
+/** What the graph of a window hears lies at the window's end. */
+const WINDOW_NODES = [
+  node('Slice', 'pcm chunk_from chunk_to time_axis', 'heard'),
+  node('Reshape', 'heard by_frame', 'frames'),
+];
 const NODES = [
-  node('Reshape', 'pcm by_frame', 'frames'),
   node('ReduceMax', 'frames', 'vad', { axes: [2], keepdims: 0 }),
   node('Mul', 'vad scale', 'peak'),
   node('Sub', 'peak marker', 'above'),
@@ -113,10 +117,18 @@ const CONSTANTS = [
   ),
 ];
 
-/** The graph's bytes. `flat_preview` is the preview without its last axis. */
-export function fakeGraph(): Buffer {
+/**
+ * The graph's bytes. `flat_preview` is the preview without its last axis.
+ * @param window samples that a step sees
+ */
+export function fakeGraph(window = CHUNK): Buffer {
   const tokens = resultTokens(graphManifest());
-  const inputs = [value('pcm', 'float32', CHUNK), value('delayed', 'int32', FRAMES)];
+  const inputs = [value('pcm', 'float32', window), value('delayed', 'int32', FRAMES)];
+  const bounds = [
+    tensor('chunk_from', 'int64', [1], [window - CHUNK]),
+    tensor('chunk_to', 'int64', [1], [window]),
+    tensor('time_axis', 'int64', [1], [1]),
+  ];
   const outputs = [
     value('tokens', 'int32', tokens),
     value('logp', 'float32', tokens),
@@ -128,9 +140,9 @@ export function fakeGraph(): Buffer {
     value('delayed_next', 'int32', FRAMES),
   ];
   const graph = [
-    ...NODES.map((it) => part(1, it)),
+    ...[...WINDOW_NODES, ...NODES].map((it) => part(1, it)),
     part(2, 'fake'),
-    ...CONSTANTS.map((it) => part(5, it)),
+    ...[...CONSTANTS, ...bounds].map((it) => part(5, it)),
     ...inputs.map((it) => part(11, it)),
     ...outputs.map((it) => part(12, it)),
   ];

@@ -28,6 +28,8 @@ export class FakeLane implements BatchLane {
   onRecover: () => Promise<void> = async () => {};
   /** Steps come back by themselves, in the next turn of the event loop. */
   auto = false;
+  /** By slot: the window of its last step here. */
+  private readonly seen = new Map<number, { read: number; audio: Int16Array }>();
   private readonly table: StreamTable;
   private readonly fleet: readonly FakeLane[];
   private running: Running | null = null;
@@ -85,6 +87,13 @@ export class FakeLane implements BatchLane {
     return true;
   }
 
+  /** The window of the slot's last step on any lane, which is forgotten. */
+  private lastWindow(slot: number) {
+    const before = this.fleet.map((lane) => lane.seen.get(slot)).find((seen) => seen !== undefined);
+    for (const lane of this.fleet) lane.seen.delete(slot);
+    return before;
+  }
+
   private compute(slot: number): void {
     const { slab, layout } = this.table;
     const header = new Int32Array(slab, layout.headerAt + slot * HEADER_INTS * 4, HEADER_INTS);
@@ -93,10 +102,22 @@ export class FakeLane implements BatchLane {
       { length: header[VALID]! },
       (_, i) => ring[(header[READ]! + i) % ring.length]!,
     );
+    const before = this.lastWindow(slot);
+    if (header[FRESH] === 0 && before !== undefined) {
+      // What a step looked ahead to is what the next one begins with.
+      const ahead = before.audio.subarray((header[READ]! - before.read + ring.length) % ring.length);
+      const both = Math.min(ahead.length, audio.length);
+      assert.deepEqual(audio.subarray(0, both), ahead.subarray(0, both), `slot ${slot} sees other audio`);
+    }
+    this.seen.set(slot, { read: header[READ]!, audio });
+    const heard = audio.subarray(0, layout.chunkSamples);
     const words = layout.state[0]!.elements;
     const current = new Int32Array(slab, bankAt(layout, slot, header[BANK]!), words);
     const next = new Int32Array(slab, bankAt(layout, slot, 1 - header[BANK]!), words);
-    const answer = fakeStep({ audio, state: header[FRESH] === 1 ? new Int32Array(words) : current.slice() });
+    const answer = fakeStep({
+      audio: heard,
+      state: header[FRESH] === 1 ? new Int32Array(words) : current.slice(),
+    });
     next.set(answer.state);
     const result = resultViews(slab, layout, slot);
     result.tokens.set(answer.tokens);

@@ -79,13 +79,16 @@ const schedule = fc.record({
   lanes: fc.integer({ min: 1, max: 3 }),
   maxBatch: fc.integer({ min: 1, max: SLOTS }),
   splitFrom: fc.integer({ min: 1, max: 4 }),
+  /** Samples that a step sees beyond its chunk. */
+  ahead: fc.constantFrom(0, 0, 300, 2_500),
   operations: fc.array(operation, { maxLength: 150 }),
 });
 
 test('under any schedule each stream hears all of its own audio, once, in order, and nothing else', async () => {
   await fc.assert(
-    fc.asyncProperty(schedule, async ({ lanes, maxBatch, splitFrom, operations }) => {
-      const engine = new FakeEngine({ slots: SLOTS, lanes, maxBatch, splitFrom, ringSeconds: 1 });
+    fc.asyncProperty(schedule, async ({ lanes, maxBatch, splitFrom, ahead, operations }) => {
+      const manifest = { windowSamples: CHUNK + ahead };
+      const engine = new FakeEngine({ slots: SLOTS, lanes, maxBatch, splitFrom, ringSeconds: 1, manifest });
       const all: Stream[] = [];
       const alive = () => all.filter((stream) => !stream.gone);
       for (const it of operations) {

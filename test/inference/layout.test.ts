@@ -10,6 +10,12 @@ test('the ring holds the seconds asked for, rounded up to whole chunks', () => {
   assert.equal(layout.ringSamples, 11 * 1_600);
 });
 
+test('the ring holds two windows, however short it is asked to be', () => {
+  const layout = slabLayout(fakeManifest({ chunkSamples: 17_920, windowSamples: 20_000 }), 1, 1);
+  assert.deepEqual([layout.ringSamples, layout.windowSamples], [3 * 17_920, 20_000]);
+  assert.equal(slabLayout(fakeManifest(), 1, 1).windowSamples, 1_600, 'without a window the chunk is one');
+});
+
 test('a result holds a token and a log-probability a symbol, and activity and level a frame', () => {
   const layout = slabLayout(fakeManifest({ framesPerChunk: 4, symbolsPerFrame: 2 }), 2, 1);
   const views = resultViews(new SharedArrayBuffer(layout.bytes), layout, 1);

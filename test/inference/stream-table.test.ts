@@ -77,6 +77,67 @@ test('a chunk runs only when it is complete', async () => {
   assert.deepEqual(tenant.valid, [CHUNK]);
 });
 
+const AHEAD = 700;
+/** A model that sees 700 samples further than it advances. */
+const seeing = { manifest: { windowSamples: CHUNK + AHEAD } };
+
+test('a step that sees further runs when its whole window is there, and takes a chunk of it', async () => {
+  const engine = new FakeEngine(seeing);
+  const tenant = new Tenant();
+  const slot = leased(engine, tenant);
+  write(slot, marked(CHUNK + AHEAD - 1, []));
+  await engine.settle();
+  assert.deepEqual(tenant.valid, []);
+  write(slot, marked(1, []));
+  await engine.settle();
+  assert.deepEqual([tenant.valid, slot.free()], [[CHUNK], slot.ring.length - AHEAD]);
+  write(slot, marked(CHUNK, []));
+  await engine.settle();
+  assert.deepEqual(tenant.valid, [CHUNK, CHUNK]);
+});
+
+test('a flush runs what a window looked ahead to, and all of it counts once', async () => {
+  const engine = new FakeEngine(seeing);
+  const tenant = new Tenant();
+  const slot = leased(engine, tenant);
+  write(slot, marked(2 * CHUNK, [[AHEAD, 4], [2 * CHUNK - 1, 5]])); // biome-ignore format: pairs
+  await engine.settle();
+  assert.deepEqual(tenant.valid, [CHUNK]);
+  slot.flush(CHUNK);
+  await engine.settle();
+  assert.deepEqual(tenant.valid, [CHUNK, CHUNK, 0]);
+  assert.deepEqual([tenant.tokens, tenant.flushes], [[4, 5], 1]);
+});
+
+test("audio behind a flush is seen from the flush's place on, as if no silence had been", async () => {
+  const engine = new FakeEngine(seeing);
+  const tenant = new Tenant();
+  const slot = leased(engine, tenant);
+  write(slot, marked(2_000, [[1_000, 1]]));
+  slot.flush(CHUNK);
+  write(slot, marked(CHUNK + AHEAD, [[AHEAD, 2]]));
+  await engine.settle();
+  assert.deepEqual(tenant.valid, [CHUNK, 400, 0, CHUNK]);
+  slot.flush(CHUNK);
+  await engine.settle();
+  assert.deepEqual(tenant.tokens, [1, 2]);
+});
+
+test("a step's latency counts from the last sample that it sees, or from the flush that made it run", async () => {
+  const engine = new FakeEngine(seeing);
+  const slot = leased(engine);
+  engine.nowMs = 10;
+  write(slot, marked(CHUNK, []));
+  engine.nowMs = 50;
+  write(slot, marked(AHEAD, []));
+  await engine.settle();
+  assert.equal(slot.arrivedMs, 50);
+  engine.nowMs = 90;
+  slot.flush(0);
+  await engine.settle();
+  assert.equal(slot.arrivedMs, 90);
+});
+
 test('a flush runs what is there, padded with silence, and says when it is done', async () => {
   const engine = new FakeEngine();
   const tenant = new Tenant();

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import {
-  elements, frameMs, manifestSchema, resultTokens, STATE_TYPES, type StateTensor, type StateType, stateLayout, tensorBytes,
+  chunkMs, elements, frameMs, manifestSchema, resultTokens, STATE_TYPES, type StateTensor, type StateType, stateLayout, tensorBytes, windowOf,
 } from '../../src/models/manifest.js'; // biome-ignore format: one source
 import { fakeManifest } from '../helpers/fake-model.js';
 
@@ -23,6 +23,15 @@ test('other rates, unknown schemas, no files list, chunks of nothing and bad che
   assert.ok(refuses({ files: [{ path: 'a', bytes: 1, sha256: 'abc' }] }));
   assert.ok(refuses({ state: [{ input: 'a', output: 'b', type: 'complex', shape: [1] }] }));
   assert.ok(refuses({ state: [{ input: 'a', output: 'b', type: 'int8', shape: [0] }] }));
+});
+
+test('a step may see further than it advances, and never less far', () => {
+  assert.equal(windowOf(fakeManifest()), 1_600);
+  assert.equal(windowOf(fakeManifest({ windowSamples: 2_000 })), 2_000);
+  assert.equal(chunkMs(fakeManifest({ chunkSamples: 17_920 })), 1_120, 'the longest chunk of NeMo models');
+  assert.ok(refuses({ windowSamples: 1_599 }));
+  assert.ok(refuses({ windowSamples: 70_000 }));
+  assert.ok(refuses({ chunkSamples: 40_000 }));
 });
 
 test('a graph that takes hotwords says how many edges, and one that does not says nothing', () => {
