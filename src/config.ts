@@ -49,13 +49,24 @@ export const OPTIONS = {
   lanes: {
     schema: whole(0, 64),
     initial: 0,
-    doc: 'Inference threads, each with its own ONNX session; 0: one a core on the CPU, one on CUDA.',
+    doc: 'Inference lanes, each a thread with its own ONNX session; 0: one for every `--lane-threads` cores on the CPU, one on CUDA.',
+  },
+  laneThreads: {
+    schema: whole(1, 64),
+    initial: 1,
+    doc: 'Cores that work on one step together. More than 1 suits a large model: fewer lanes, so fewer copies of its weights, and shorter steps.',
   },
   maxBatch: { schema: whole(1, 1024), initial: 64, doc: 'Streams in one inference step at most.' },
   maxStreams: {
     schema: whole(0, 8192),
     initial: 0,
-    doc: 'The hard bound on live streams, for which memory is reserved at start; 0: as many as fit in 512 MB, 2,048 at most.',
+    doc: 'The hard bound on live streams, for which memory is reserved at start; 0: as many as fit in `--memory-mb`, 2,048 at most.',
+  },
+  memoryMb: {
+    schema: whole(0, 1 << 20),
+    initial: 0,
+    unit: 'MB',
+    doc: 'Memory for the audio and the model state of all streams; 0: a quarter of what the machine, or its container, has.',
   },
   admission: {
     schema: z.enum(['measured', 'slots']),
@@ -63,10 +74,10 @@ export const OPTIONS = {
     doc: 'Refuse new streams past the capacity measured at start (`measured`), or only when no slot is free (`slots`).',
   },
   latencyTargetMs: {
-    schema: real(20, 5000),
-    initial: 100,
+    schema: real(0, 5000).refine((ms) => ms === 0 || ms >= 20, '0, or 20 to 5000'),
+    initial: 0,
     unit: 'ms',
-    doc: 'The chunk latency that the capacity measurement must hold.',
+    doc: "The chunk latency that the capacity measurement must hold; 0: half of the model's chunk, 100 ms at least.",
   },
   ringSeconds: {
     schema: real(1, 30),
@@ -197,7 +208,7 @@ export function publicConfig(config: Config): Record<string, unknown> {
 /** The lanes to start when the option says 0. */
 export function laneCount(config: Config, provider: 'cpu' | 'cuda'): number {
   if (config.lanes > 0) return config.lanes;
-  return provider === 'cuda' ? 1 : availableParallelism();
+  return provider === 'cuda' ? 1 : Math.max(1, Math.floor(availableParallelism() / config.laneThreads));
 }
 
 /** The options as a Markdown table, for the README; a test keeps it fresh. */

@@ -82,9 +82,19 @@ test('the options table has a row for each option, with its meaning', () => {
   }
 });
 
-test('lanes: what is asked for, else one a core on the CPU and one on CUDA', () => {
+test('a latency target is 0, which follows the chunk, or 20 ms at least', () => {
+  assert.equal(loadConfig({ latencyTargetMs: '0' }, {}).latencyTargetMs, 0);
+  assert.equal(loadConfig({ latencyTargetMs: '20' }, {}).latencyTargetMs, 20);
+  assert.throws(() => loadConfig({ latencyTargetMs: '5' }, {}), /--latency-target-ms: 0, or 20 to 5000/);
+});
+
+test('lanes: what is asked for, else one for its threads of cores on the CPU and one on CUDA', () => {
   const automatic = loadConfig({}, {});
   assert.equal(laneCount(automatic, 'cpu'), availableParallelism());
   assert.equal(laneCount(automatic, 'cuda'), 1);
   assert.equal(laneCount(loadConfig({ lanes: 3 }, {}), 'cuda'), 3);
+  const cores = availableParallelism();
+  assert.equal(laneCount(loadConfig({ laneThreads: cores }, {}), 'cpu'), 1);
+  assert.equal(laneCount(loadConfig({ laneThreads: 64 }, {}), 'cpu'), Math.max(1, Math.floor(cores / 64)));
+  assert.equal(laneCount(loadConfig({ lanes: 3, laneThreads: 4 }, {}), 'cpu'), 3);
 });

@@ -25,6 +25,10 @@ export interface Capacity {
   readonly stepTimes: readonly StepTime[];
 }
 
+/** The chunk latency that capacity must hold when nobody says: a longer chunk may take longer. */
+export const targetMs = (asked: number, chunkMs: number): number =>
+  asked > 0 ? asked : Math.max(100, chunkMs / 2);
+
 export function estimateCapacity(
   stepTimes: readonly StepTime[],
   lanes: number,

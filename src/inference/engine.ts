@@ -3,19 +3,18 @@ import { type Config, laneCount } from '../config.js';
 import { ServerError } from '../errors.js';
 import { RollingHistogram } from '../histogram.js';
 import type { Logger } from '../log.js';
+import { chunkMs } from '../models/manifest.js';
 import type { Model } from '../models/store.js';
 import { BATCHER_DEFAULTS, Batcher, type BatchLane, type BatchObserver } from './batcher.js';
-import { type Capacity, estimateCapacity, type StepTime } from './capacity.js';
+import { type Capacity, estimateCapacity, type StepTime, targetMs } from './capacity.js';
 import { EDGE_INTS, HotwordCompiler } from './hotwords.js';
-import { cudaProblem, Lane, type LaneState } from './lane.js';
+import { cudaProblem, Lane, type LaneOptions, type LaneState } from './lane.js';
 import { slabLayout } from './layout.js';
+import { planStreams } from './memory.js';
 import { type LaneAnswer, type Provider, probeSizes } from './messages.js';
 import { type Slot, type SlotOwner, StreamTable } from './stream-table.js';
 
 const PROBE_REPEATS = 5;
-/** Streams that the table is made for when the option says 0. */
-const LEAST_STREAMS = 32;
-const MOST_STREAMS = 2048;
 /** A slot whose tenant left in the middle of a step is not free until the step returns: room for some of those. */
 const SPARE_SLOTS = 4;
 
@@ -100,11 +99,10 @@ function observe(stats: EngineStats, log: Logger, onAllLost: (error: unknown) =>
 async function startLanes(
   model: Model,
   table: StreamTable,
-  provider: Provider,
   count: number,
-  maxBatch: number,
+  options: LaneOptions,
 ): Promise<Lane[]> {
-  const lanes = Array.from({ length: count }, (_, id) => new Lane(id, model, table, provider, maxBatch));
+  const lanes = Array.from({ length: count }, (_, id) => new Lane(id, model, table, options));
   const results = await Promise.allSettled(lanes.map((lane) => lane.init()));
   const failed = results.find((result) => result.status === 'rejected');
   if (failed) {
@@ -114,13 +112,18 @@ async function startLanes(
   return lanes;
 }
 
-/** Step times with every lane busy at once, as they will be under load. */
-async function measureSteps(lanes: readonly Lane[], maxBatch: number): Promise<StepTime[]> {
+/** Step times with every lane busy at once, as they will be under load; up to the first that is longer than `longestMs`. */
+async function measureSteps(
+  lanes: readonly Lane[],
+  maxBatch: number,
+  longestMs: number,
+): Promise<StepTime[]> {
   const times: StepTime[] = [];
   for (const batch of probeSizes(maxBatch)) {
     const answers = await Promise.all(lanes.map((lane) => lane.probe(batch, PROBE_REPEATS)));
     const ms = answers.reduce((sum, answer) => sum + answer.runMs, 0) / answers.length;
     times.push({ batch, ms });
+    if (ms > longestMs) break;
   }
   return times;
 }
@@ -140,15 +143,25 @@ function resolveProvider(config: Config, log: Logger): Provider {
  */
 export async function startEngine(model: Model, config: Config, log: Logger): Promise<Engine> {
   let provider = resolveProvider(config, log);
-  const { maxBatch, ringSeconds } = config;
-  // The slab is sized before the lanes exist, so an automatic size is a guess that fits in memory.
-  const layoutFor = (slots: number) => slabLayout(model.manifest, slots, ringSeconds);
-  const streams = config.maxStreams > 0 ? config.maxStreams : automaticStreams(layoutFor(1).bytes);
-  const slots = streams + config.maxUploads + SPARE_SLOTS;
+  // The slab is sized before the lanes exist, so an automatic size is what fits in memory; what the machine really holds is
+  // measured afterwards.
+  const layoutFor = (slots: number) => slabLayout(model.manifest, slots, config.ringSeconds);
+  const spareSlots = config.maxUploads + SPARE_SLOTS;
+  const streams = planStreams({ ...config, slotBytes: layoutFor(1).bytes, spareSlots });
+  const slots = streams + spareSlots;
+  const maxBatch = Math.min(config.maxBatch, slots);
   let batcher: Batcher | null = null;
   const table = new StreamTable(layoutFor(slots), (slot) => batcher?.onReady(slot));
 
-  const start = (chosen: Provider) => startLanes(model, table, chosen, laneCount(config, chosen), maxBatch);
+  const stepEveryMs = chunkMs(model.manifest);
+  const latencyMs = targetMs(config.latencyTargetMs, stepEveryMs);
+  const start = (chosen: Provider) =>
+    startLanes(model, table, laneCount(config, chosen), {
+      provider: chosen,
+      maxBatch,
+      threads: config.laneThreads,
+      longestStepMs: latencyMs,
+    });
   const lanes = await start(provider).catch((error: unknown) => {
     if (config.provider !== 'auto' || provider === 'cpu') throw error;
     log.warn({ err: error }, 'CUDA cannot be used; falling back to the CPU');
@@ -156,9 +169,8 @@ export async function startEngine(model: Model, config: Config, log: Logger): Pr
     return start('cpu');
   });
 
-  const stepTimes = await measureSteps(lanes, maxBatch);
-  const chunkMs = (model.manifest.chunkSamples / model.manifest.sampleRate) * 1000;
-  const measured = estimateCapacity(stepTimes, lanes.length, chunkMs, config.latencyTargetMs);
+  const stepTimes = await measureSteps(lanes, maxBatch, latencyMs);
+  const measured = estimateCapacity(stepTimes, lanes.length, stepEveryMs, latencyMs);
   const rated = config.admission === 'slots' ? streams : Math.min(measured.streams, streams);
   const capacity = { ...measured, streams: rated };
 
@@ -193,10 +205,4 @@ export async function startEngine(model: Model, config: Config, log: Logger): Pr
       await Promise.all(lanes.map((lane) => lane.close()));
     },
   };
-}
-
-/** At most half a gigabyte of slab by default; what a machine really holds is measured afterwards. */
-function automaticStreams(bytesPerSlot: number): number {
-  const fitting = Math.floor((512 * 1024 * 1024) / bytesPerSlot);
-  return Math.max(LEAST_STREAMS, Math.min(MOST_STREAMS, fitting));
 }

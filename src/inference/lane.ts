@@ -14,6 +14,9 @@ import type { BatchLane } from './batcher.js';
 import type { LaneAnswer, LaneSetup, LaneTask, Provider } from './messages.js';
 import type { StreamTable } from './stream-table.js';
 
+/** What all lanes of an engine have in common. */
+export type LaneOptions = Pick<LaneSetup, 'provider' | 'maxBatch' | 'threads' | 'longestStepMs'>;
+
 export type LaneState = 'starting' | 'ready' | 'restarting' | 'lost' | 'closed';
 
 const MAX_RESTARTS_IN_A_ROW = 3;
@@ -30,10 +33,10 @@ export class Lane implements BatchLane {
   private restartsInARow = 0;
   private readonly stepTask: { kind: 'step'; count: number } = { kind: 'step', count: 0 };
 
-  constructor(id: number, model: Model, table: StreamTable, provider: Provider, maxBatch: number) {
+  constructor(id: number, model: Model, table: StreamTable, options: LaneOptions) {
     this.id = id;
-    this.provider = provider;
-    const batch = new SharedArrayBuffer(maxBatch * 4);
+    this.provider = options.provider;
+    const batch = new SharedArrayBuffer(options.maxBatch * 4);
     this.batch = new Int32Array(batch);
     const { inputs, outputs } = model.manifest;
     const setup: LaneSetup = {
@@ -41,8 +44,7 @@ export class Lane implements BatchLane {
       layout: table.layout,
       batch,
       graphPath: model.graphPath,
-      provider,
-      maxBatch,
+      ...options,
       names: {
         audio: inputs.audio,
         tokens: outputs.tokens,

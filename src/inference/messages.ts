@@ -12,6 +12,10 @@ export interface LaneSetup {
   readonly graphPath: string;
   readonly provider: Provider;
   readonly maxBatch: number;
+  /** Threads that work on one step (intra-op). */
+  readonly threads: number;
+  /** No larger batch is tried beforehand than the first whose step takes longer. */
+  readonly longestStepMs: number;
   readonly names: {
     audio: string;
     tokens: string;
@@ -25,7 +29,7 @@ export interface LaneSetup {
 }
 
 export type LaneTask =
-  /** Makes the session and runs it once at every batch size of `sizes`. */
+  /** Makes the session and runs it once at every batch size of `probeSizes`, up to the longest step. */
   | { readonly kind: 'init' }
   /** Runs the graph on silence `repeats` times at this batch size; the answer is the fastest step,
    * because whatever else ran on the machine meanwhile is not the model's cost. */

@@ -16,6 +16,7 @@ import {
   type SlabLayout,
   VALID,
 } from './layout.js';
+import { reserve } from './memory.js';
 import type { SampleSink } from './sink.js';
 
 /** What the tenant of a slot is told. */
@@ -208,7 +209,7 @@ export class StreamTable {
 
   constructor(layout: SlabLayout, onReady: (slot: Slot) => void, now = () => performance.now()) {
     this.layout = layout;
-    this.slab = new SharedArrayBuffer(layout.bytes);
+    this.slab = reserve(layout.bytes);
     this.slots = Array.from({ length: layout.slots }, (_, i) => new Slot(i, this.slab, layout, onReady, now));
     this.vacant.push(...[...this.slots].reverse());
   }

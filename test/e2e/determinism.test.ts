@@ -82,9 +82,9 @@ class Player implements SlotOwner {
   }
 }
 
-async function engineWith(lanes: number, maxStreams: number): Promise<Engine> {
+async function engineWith(lanes: number, maxStreams: number, laneThreads = 1): Promise<Engine> {
   const config = loadConfig(
-    { provider: 'cpu', lanes, maxStreams, maxBatch: STREAMS, logLevel: 'silent' },
+    { provider: 'cpu', lanes, laneThreads, maxStreams, maxBatch: STREAMS, logLevel: 'silent' },
     {},
   );
   return startEngine(await loadModel(config.model), config, createLogger(config));
@@ -131,6 +131,17 @@ test('all at once, over two lanes, in slots that served others before: the same 
   const moved = second.filter((player, i) => player.slotIndex !== first[STREAMS - 1 - i]!.slotIndex);
   assert.ok(moved.length > 0, 'slots changed tenants');
   for (const lane of engine.lanes) assert.ok(lane.steps > 0, `lane ${lane.id} took part`);
+  await engine.close();
+});
+
+test('with two threads on each step the tokens are those of one, alone and in batches', async () => {
+  const engine = await engineWith(1, STREAMS, 2);
+  const [first] = speech;
+  assert.ok(first);
+  assert.equal(await new Player(engine, first).play(), alone[0], 'alone');
+  const players = speech.map((samples) => new Player(engine, samples));
+  assert.deepEqual(await Promise.all(players.map((player) => player.play())), alone);
+  assert.ok(batchRange(engine).max >= 8, 'they shared large batches');
   await engine.close();
 });
 

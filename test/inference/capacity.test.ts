@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { estimateCapacity } from '../../src/inference/capacity.js';
+import { estimateCapacity, targetMs } from '../../src/inference/capacity.js';
 
 const CHUNK_MS = 100;
 
@@ -22,6 +22,14 @@ test('a batch whose step takes more than half the latency target does not count'
   ];
   assert.equal(estimateCapacity(times, 1, CHUNK_MS, 100).batch, 8);
   assert.equal(estimateCapacity(times, 1, CHUNK_MS, 200).batch, 64);
+});
+
+test('without a target of its own a model of long chunks may take half a chunk, and no less than 100 ms', () => {
+  assert.deepEqual(
+    [100, 320, 1_120].map((chunk) => targetMs(0, chunk)),
+    [100, 160, 560],
+  );
+  assert.equal(targetMs(80, 1_120), 80, 'what is asked for holds');
 });
 
 test('a machine too slow for even one stream is rated for one', () => {

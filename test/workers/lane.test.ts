@@ -6,7 +6,7 @@ import { after, test } from 'node:test';
 import { CodecPool } from '../../src/codec/pool.js';
 import { loadConfig } from '../../src/config.js';
 import { startEngine } from '../../src/inference/engine.js';
-import { Lane } from '../../src/inference/lane.js';
+import { Lane, type LaneOptions } from '../../src/inference/lane.js';
 import { slabLayout } from '../../src/inference/layout.js';
 import { StreamTable } from '../../src/inference/stream-table.js';
 import type { Manifest } from '../../src/models/manifest.js';
@@ -28,10 +28,12 @@ const modelOf = (changes: Partial<Manifest> = {}) => ({
   graphPath,
 });
 
-function laneOf(changes: Partial<Manifest> = {}) {
-  const model = modelOf(changes);
+const OPTIONS: LaneOptions = { provider: 'cpu', maxBatch: 2, threads: 1, longestStepMs: 100 };
+
+function laneOf(changes: Partial<Manifest> = {}, path = graphPath) {
+  const model = { ...modelOf(changes), graphPath: path };
   const table = new StreamTable(slabLayout(model.manifest, 3, 1), () => {});
-  return { lane: new Lane(0, model, table, 'cpu', 2), table };
+  return { lane: new Lane(0, model, table, OPTIONS), table };
 }
 
 test('a lane brings times and previews into the slots of its batch', async () => {
@@ -79,6 +81,56 @@ test('a manifest that names neither has the rest as ever', async () => {
   assert.deepEqual([...tokens], [tokenOf('one'), -1]);
   assert.deepEqual([...vad], [-1, -1]);
   assert.deepEqual([times.length, preview.length, previewLogp.length], [0, 0, 0]);
+  await lane.close();
+});
+
+test('a step sees a window, across the end of the ring too, with silence where a flush cuts it, and measures its chunk', async () => {
+  const windowSamples = CHUNK + FRAME;
+  const path = join(folder, 'window.onnx');
+  writeFileSync(path, fakeGraph(windowSamples));
+  const { lane, table } = laneOf({ windowSamples }, path);
+  await lane.init();
+  const tenant = new Tenant();
+  const slot = table.lease(tenant)!;
+  const step = async () => {
+    slot.prepare();
+    lane.batch[0] = slot.index;
+    await lane.step(1);
+    slot.commitStep();
+  };
+  // 5 s through a ring of 1 s; a marker each 700 samples, first where the look-ahead begins.
+  const sent: number[] = [];
+  const total = 80_000;
+  const all = new Int16Array(total);
+  for (let at = FRAME; at < total; at += 900) {
+    all[at] = 16_000 + (sent.length % 1_000);
+    sent.push(sent.length % 1_000);
+  }
+  for (let at = 0; at < total; at += 4_000) {
+    write(slot, all.subarray(at, at + 4_000));
+    while (slot.ready()) await step();
+  }
+  assert.deepEqual([slot.read % CHUNK, slot.written - slot.read < windowSamples], [0, true]);
+  slot.flush(CHUNK);
+  while (slot.ready()) await step();
+  assert.equal(tenant.valid.reduce((sum, samples) => sum + samples, 0), total); // biome-ignore format: short
+  assert.deepEqual(tenant.tokens, sent);
+
+  slot.restart();
+  write(slot, marked(windowSamples, [[CHUNK, 'one']]));
+  await step();
+  assert.deepEqual([...slot.result.rms], [0, 0], 'the marker lies behind the chunk');
+  slot.flush(0);
+  await step();
+  assert.ok(slot.result.rms[0]! > 0);
+  await lane.close();
+});
+
+test('a graph of a window whose manifest does not say so is refused', async () => {
+  const path = join(folder, 'unsaid.onnx');
+  writeFileSync(path, fakeGraph(CHUNK + FRAME));
+  const { lane } = laneOf({}, path);
+  await assert.rejects(lane.init(), { code: 'MODEL_INVALID' });
   await lane.close();
 });
 
