@@ -12,7 +12,6 @@ const effects: SessionEffects = {
   beginFlush() {},
   finishRecording() {},
   finalizeSegment() {},
-  holdFinalize() {},
   refuse() {},
   detach() {},
   attach() {},

@@ -9,12 +9,15 @@ import { type ResultViews, slabLayout } from '../src/inference/layout.js';
 import type { LaneAnswer } from '../src/inference/messages.js';
 import { type SlotOwner, StreamTable } from '../src/inference/stream-table.js';
 import { createLogger } from '../src/log.js';
+import { native } from '../src/protocol/dialects/native.js';
 import type { RecordingConfig } from '../src/protocol/types.js';
+import type { SessionContext } from '../src/session/context.js';
+import { StreamLeases } from '../src/session/leases.js';
 import { SessionMetrics } from '../src/session/meters.js';
 import type { Transport } from '../src/session/outbox.js';
-import { Session, type SessionContext } from '../src/session/session.js';
+import { Session } from '../src/session/session.js';
 import { fakeModel, pieces, tokenOf } from '../test/helpers/fake-model.js';
-import { DEFAULTS } from '../test/helpers/fake-session.js';
+import { BOUNDS, DEFAULTS } from '../test/helpers/fake-session.js';
 
 /** 100 ms of 16 kHz pcm16, a Buffer as ws hands it over. */
 export const FRAME: Buffer = Buffer.from(
@@ -40,9 +43,9 @@ export class CountingTransport implements Transport {
   readonly bufferedAmount = 0;
   messages = 0;
   chars = 0;
-  send(text: string): void {
+  send(frame: string | Uint8Array): void {
     this.messages++;
-    this.chars += text.length;
+    this.chars += frame.length;
   }
   pause(): void {}
   resume(): void {}
@@ -125,22 +128,30 @@ export function createRig(count: number, script: Script, config: Partial<Recordi
     model: fakeModel(),
     table,
     stats,
+    capacity: { streams: count },
     lease: (owner: SlotOwner) => table.lease(owner),
     release: () => {},
   } as unknown as Engine;
   const context: SessionContext = {
     engine,
+    leases: new StreamLeases(engine),
     codecPool: new CodecPool(),
     pieces,
     defaults: { ...DEFAULTS, partial_interval_ms: 100, silence_duration: 0.6, ...config },
     resumeWindowMs: 0,
+    bounds: BOUNDS,
     metrics: new SessionMetrics(),
     log: createLogger({ logLevel: 'silent', devMode: false }),
     onClosed() {},
   };
   const transports = Array.from({ length: count }, () => new CountingTransport());
-  const sessions = transports.map((transport, i) => new Session(context, transport, `bench-${i}`, ''));
-  for (const session of sessions) session.onText('{"type":"start_recording"}');
+  const host = { manifest: engine.model.manifest, defaults: context.defaults };
+  const url = new URL('ws://localhost/ws/transcribe');
+  const sessions = transports.map((transport, i) => {
+    const dialect = native.create({ url, headers: {} }, host);
+    return new Session(context, transport, dialect, { clientId: `bench-${i}`, remote: '' });
+  });
+  for (const session of sessions) session.onFrame('{"type":"start_recording"}');
   return {
     ...parts,
     sessions,
@@ -149,7 +160,7 @@ export function createRig(count: number, script: Script, config: Partial<Recordi
     async round(frame = FRAME) {
       for (let i = 0; i < count; i++) {
         script(steps[i]!++, table.slots[i]!.result);
-        sessions[i]!.onBinary(new Uint8Array(frame.buffer, frame.byteOffset, frame.byteLength));
+        sessions[i]!.onFrame(new Uint8Array(frame.buffer, frame.byteOffset, frame.byteLength));
       }
       await parts.pump();
     },

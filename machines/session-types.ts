@@ -2,20 +2,22 @@
 import type { ErrorCode } from '../src/errors.js';
 import type { RecordingConfig } from '../src/protocol/types.js';
 
-export type FlushReason = 'stop' | 'drain';
+/** `timeout`: the client gave no sign of life, or no audio, for too long. */
+export type FlushReason = 'stop' | 'drain' | 'timeout';
 
 /** What the machine asks of the session. Each call is synchronous and must not block. */
 export interface SessionEffects {
-  /** idle → recording: zero the slot, answer `recording_started`, then feed audio held back while queued. */
+  /** idle → recording: the recording is open; say that it began. */
   beginRecording(config: RecordingConfig): void;
-  /** recording → flushing: run what is left through the model at the head of the queue, then send FLUSHED. */
+  /**
+   * recording → flushing: take nothing more of what the client sends, run what is left through the model at the head of
+   * the queue, then send FLUSHED.
+   */
   beginFlush(reason: FlushReason): void;
-  /** flushing → idle: answer `recording_stopped`. */
+  /** flushing → idle: say how it ended, give the slot back, then take what the client sent meanwhile. */
   finishRecording(): void;
   /** FINALIZE while recording: close the current segment now. */
   finalizeSegment(): void;
-  /** FINALIZE behind a remembered START: keep it among the frames that are held back, in order. */
-  holdFinalize(): void;
   /** A control message came in the wrong state; the connection survives. */
   refuse(code: ErrorCode): void;
   /** The socket is gone, the session waits for another. */
@@ -42,7 +44,10 @@ export type SessionEvent =
   | { type: 'FLUSHED' }
   | { type: 'DETACHED' }
   | { type: 'ATTACHED' }
+  /** The client gave no sign of life for too long. */
   | { type: 'IDLE_TIMEOUT' }
+  /** The client is there, and its recording got no audio for too long. */
+  | { type: 'NO_AUDIO' }
   | { type: 'DRAIN' }
   | { type: 'FAULT'; code: ErrorCode }
   | { type: 'CLOSE'; code: ErrorCode | null };
@@ -54,14 +59,10 @@ export interface SessionInput {
 }
 
 export interface SessionContext extends SessionInput {
-  /** What the current recording was started with, or the remembered START. */
-  config: RecordingConfig | null;
   closeCode: ErrorCode | null;
+  /** The flush under way is the last: the session closes with `closeCode` after it. */
+  leaving: boolean;
 }
 
-/**
- * `accepting-audio`: samples may be written to the ring.
- * `holding-audio`: a START is remembered; keep the frames that follow it (pause the socket), they belong to
- * the recording that begins on FLUSHED.
- */
-export type SessionTag = 'accepting-audio' | 'holding-audio';
+/** `accepting-audio`: samples may be written to the ring. */
+export type SessionTag = 'accepting-audio';

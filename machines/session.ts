@@ -5,21 +5,21 @@
  * ring while the snapshot carries the tag `accepting-audio`; only the events below come here. Everything that
  * happens in the world goes through `SessionEffects`, called in the order that a client may rely on:
  *
- *     ( beginRecording finalizeSegment* beginFlush holdFinalize* finishRecording )*  close
+ *     ( beginRecording finalizeSegment* beginFlush finishRecording )*  close
  *
  * with `close` exactly once and last, and `detach` / `attach` in turns anywhere before it.
  *
  * Rules that are not obvious from the diagram:
- * - A START that arrives while the last recording is still being flushed is remembered and begins on FLUSHED,
- *   because clients send stop and start back to back. A STOP after such a START is remembered too: the second
- *   recording begins and is flushed at once, so each control message gets the answer it would have got had the
- *   client waited. Only a second remembered START is refused.
+ * - What a client sends behind a stop waits in the session's inbox until the flush is over: START, STOP and
+ *   FINALIZE do not come here while it runs.
+ * - A drain or an idle client in the middle of a recording ends it first: the flush is remembered to be the last
+ *   (`leaving`), and FLUSHED closes the session.
  * - Effects may send FLUSHED (or anything else) to the actor from inside the call: XState queues it behind the
  *   step in progress.
  * - An effect that throws does not kill the process and cannot leave the machine claiming a state it did not
  *   reach: see `SessionEffects.effectFailed`.
  */
-import { assign, type SnapshotFrom, setup } from 'xstate';
+import { assign, type SnapshotFrom, setup, stateIn } from 'xstate';
 import type { ErrorCode } from '../src/errors.js';
 import { attempt } from './attempt.js';
 import type { FlushReason, SessionContext, SessionEvent, SessionInput, SessionTag } from './session-types.js';
@@ -35,17 +35,17 @@ const machine = setup({
     tags: {} as SessionTag,
   },
   actions: {
-    rememberConfig: assign({
-      config: ({ context, event }) => (event.type === 'START' ? event.config : context.config),
-    }),
     rememberCloseCode: assign({
       closeCode: ({ event }, params: { code?: ErrorCode }) =>
         params.code ?? (event.type === 'FAULT' || event.type === 'CLOSE' ? event.code : null),
     }),
-    beginRecording: ({ context, self }) =>
+    rememberToLeave: assign({
+      leaving: true,
+      closeCode: (_, params: { code: ErrorCode }) => params.code,
+    }),
+    beginRecording: ({ context, event, self }) =>
       attempt(context, 'beginRecording', faulting(self), (effects) => {
-        if (context.config === null) throw new Error('A recording cannot begin without its configuration.');
-        effects.beginRecording(context.config);
+        if (event.type === 'START') effects.beginRecording(event.config);
       }),
     beginFlush: ({ context, self }, params: { reason: FlushReason }) =>
       attempt(context, 'beginFlush', faulting(self), (effects) => effects.beginFlush(params.reason)),
@@ -53,8 +53,6 @@ const machine = setup({
       attempt(context, 'finishRecording', faulting(self), (effects) => effects.finishRecording()),
     finalizeSegment: ({ context, self }) =>
       attempt(context, 'finalizeSegment', faulting(self), (effects) => effects.finalizeSegment()),
-    holdFinalize: ({ context, self }) =>
-      attempt(context, 'holdFinalize', faulting(self), (effects) => effects.holdFinalize()),
     refuse: ({ context, self }, params: { code: ErrorCode }) =>
       attempt(context, 'refuse', faulting(self), (effects) => effects.refuse(params.code)),
     detach: ({ context, self }) => attempt(context, 'detach', faulting(self), (effects) => effects.detach()),
@@ -63,6 +61,8 @@ const machine = setup({
   },
   guards: {
     canResume: ({ context }) => context.resumeWindowMs > 0,
+    isLeaving: ({ context }) => context.leaving,
+    isAttached: stateIn({ open: { transport: 'attached' } }),
   },
   delays: {
     resumeWindow: ({ context }) => context.resumeWindowMs,
@@ -75,6 +75,7 @@ function faulting(self: { send(event: SessionEvent): void }) {
 }
 
 const refuse = (code: ErrorCode) => ({ type: 'refuse', params: { code } }) as const;
+const leave = (code: ErrorCode) => ({ type: 'rememberToLeave', params: { code } }) as const;
 const refusedAsNotRecording = {
   actions: refuse('NOT_RECORDING'),
   description: 'There is no recording to act on.',
@@ -83,13 +84,13 @@ const refusedAsNotRecording = {
 export const sessionMachine = machine.createMachine({
   id: 'session',
   description: 'One session: what it does with audio, and whether a socket is attached to it.',
-  context: ({ input }) => ({ ...input, config: null, closeCode: null }),
+  context: ({ input }) => ({ ...input, closeCode: null, leaving: false }),
   output: ({ context }) => ({ code: context.closeCode }),
   initial: 'open',
   states: {
     open: {
       type: 'parallel',
-      description: 'The session holds a slot.',
+      description: 'Somebody is there, or may come back.',
       on: {
         DRAIN: {
           target: 'closed',
@@ -120,7 +121,7 @@ export const sessionMachine = machine.createMachine({
             idle: {
               description: 'Connected; audio is ignored and counted.',
               on: {
-                START: { target: 'recording', actions: 'rememberConfig' },
+                START: { target: 'recording', actions: 'beginRecording' },
                 STOP: refusedAsNotRecording,
                 FINALIZE: refusedAsNotRecording,
               },
@@ -128,7 +129,6 @@ export const sessionMachine = machine.createMachine({
             recording: {
               description: 'Audio goes to the ring and is recognised.',
               tags: 'accepting-audio',
-              entry: 'beginRecording',
               on: {
                 START: {
                   actions: refuse('ALREADY_RECORDING'),
@@ -142,95 +142,32 @@ export const sessionMachine = machine.createMachine({
                   target: 'flushing',
                   actions: { type: 'beginFlush', params: { reason: 'stop' } },
                 },
+                NO_AUDIO: {
+                  target: 'flushing',
+                  actions: { type: 'beginFlush', params: { reason: 'timeout' } },
+                  description: 'The client is there and sends nothing: its slot is for others.',
+                },
+                IDLE_TIMEOUT: {
+                  guard: 'isAttached',
+                  target: 'flushing',
+                  actions: [leave('IDLE_TIMEOUT'), { type: 'beginFlush', params: { reason: 'timeout' } }],
+                  description: 'Tell what was said, then leave.',
+                },
                 DRAIN: {
-                  target: 'flushing.draining',
-                  actions: { type: 'beginFlush', params: { reason: 'drain' } },
+                  target: 'flushing',
+                  actions: [leave('DRAINING'), { type: 'beginFlush', params: { reason: 'drain' } }],
                   description: 'Finish what was said, then leave.',
                 },
               },
             },
             flushing: {
               description: 'What is left in the ring runs through the model, ahead of the queue.',
-              initial: 'finishing',
               on: {
-                STOP: refusedAsNotRecording,
-                FINALIZE: refusedAsNotRecording,
-                DRAIN: { target: '.draining', description: 'Finish the flush, then leave.' },
-              },
-              states: {
-                finishing: {
-                  description: 'Nothing follows yet.',
-                  on: {
-                    START: {
-                      target: 'startQueued',
-                      actions: 'rememberConfig',
-                      description: 'Clients send stop and start back to back.',
-                    },
-                    FLUSHED: {
-                      target: '#session.open.activity.idle',
-                      actions: 'finishRecording',
-                    },
-                  },
-                },
-                startQueued: {
-                  description: 'A START is remembered; frames that follow it are held.',
-                  tags: 'holding-audio',
-                  on: {
-                    START: { actions: refuse('ALREADY_RECORDING'), description: 'One START is remembered.' },
-                    FINALIZE: {
-                      actions: 'holdFinalize',
-                      description: 'It belongs to the remembered recording.',
-                    },
-                    STOP: {
-                      target: 'startStopQueued',
-                      description: 'The remembered recording ends here; it is answered like any other.',
-                    },
-                    FLUSHED: {
-                      target: '#session.open.activity.recording',
-                      actions: 'finishRecording',
-                      description: 'The remembered recording begins.',
-                    },
-                    DRAIN: {
-                      target: 'draining',
-                      actions: refuse('DRAINING'),
-                      description: 'The remembered START will not be served.',
-                    },
-                  },
-                },
-                startStopQueued: {
-                  description: 'A START and its STOP are remembered.',
-                  on: {
-                    START: { actions: refuse('ALREADY_RECORDING'), description: 'One START is remembered.' },
-                    FLUSHED: {
-                      target: 'finishing',
-                      actions: [
-                        'finishRecording',
-                        'beginRecording',
-                        { type: 'beginFlush', params: { reason: 'stop' } },
-                      ],
-                      description: 'The remembered recording begins and is flushed at once.',
-                    },
-                    DRAIN: {
-                      target: 'draining',
-                      actions: refuse('DRAINING'),
-                      description: 'The remembered START will not be served.',
-                    },
-                  },
-                },
-                draining: {
-                  description: 'The server is leaving: this flush is the last.',
-                  on: {
-                    START: { actions: refuse('DRAINING'), description: 'No new recording on the way out.' },
-                    DRAIN: { description: 'Already on the way.' },
-                    FLUSHED: {
-                      target: '#session.closed',
-                      actions: [
-                        'finishRecording',
-                        { type: 'rememberCloseCode', params: { code: 'DRAINING' } },
-                      ],
-                    },
-                  },
-                },
+                DRAIN: { actions: leave('DRAINING'), description: 'Finish the flush, then leave.' },
+                FLUSHED: [
+                  { guard: 'isLeaving', target: '#session.closed', actions: 'finishRecording' },
+                  { target: 'idle', actions: 'finishRecording' },
+                ],
               },
             },
           },
@@ -277,7 +214,7 @@ export const sessionMachine = machine.createMachine({
     },
     closed: {
       type: 'final',
-      description: 'The slot is free; nothing happens any more.',
+      description: 'Nothing happens any more.',
       entry: 'close',
     },
   },
@@ -292,7 +229,7 @@ export type SessionActivity = (typeof SESSION_ACTIVITIES)[number];
 export function activityOf(snapshot: SessionSnapshot): SessionActivity {
   const { value } = snapshot;
   if (snapshot.status !== 'active' || typeof value === 'string') return 'closed';
-  return typeof value.open.activity === 'string' ? value.open.activity : 'flushing';
+  return value.open.activity;
 }
 
 /** Whether a socket is attached; false once closed. */

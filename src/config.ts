@@ -107,7 +107,18 @@ export const OPTIONS = {
     schema: real(1, 86_400),
     initial: 120,
     unit: 's',
-    doc: 'Close a connection from which nothing came for this long.',
+    doc: 'Close a connection that gave no sign of life for this long; an answered ping (one each 20 s) is one.',
+  },
+  noAudioTimeout: {
+    schema: real(1, 86_400),
+    initial: 600,
+    unit: 's',
+    doc: 'End a recording to which no audio came for this long; its connection stays open.',
+  },
+  maxConnections: {
+    schema: whole(1, 65_536),
+    initial: 4096,
+    doc: 'WebSocket sessions open at once, recording or not; only those that record take a place of the streams.',
   },
   drainTimeout: {
     schema: real(0, 600),

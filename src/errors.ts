@@ -29,11 +29,13 @@ export const ERRORS = {
   UNSUPPORTED_CHANNELS: entry('The audio must have one or two channels.', 415),
   ALREADY_RECORDING: entry('A recording is already running; stop it first.', 409),
   NOT_RECORDING: entry('No recording is running; start one first.', 409),
+  UNKNOWN_SETTING: entry('A setting is not known; it was ignored.', 400),
   AUDIO_IGNORED: entry('Audio arrived while no recording was running; it was ignored.', 409),
   CONFIG_LOCKED: entry('This field cannot change while recording.', 409),
+  RECORDING_TIMEOUT: entry('No audio came for too long; the recording was ended.', 408, true),
   NOT_SUPPORTED: entry('The model cannot do this; the recording goes on without it.', 501),
   MESSAGE_TOO_LARGE: entry('The frame is larger than the server accepts.', 413, false, 1009),
-  RATE_LIMITED: entry('Too many control messages in a short time.', 429, true, 4429),
+  RATE_LIMITED: entry('Too many text frames in a short time.', 429, true, 4429),
 
   // Connections.
   UNAUTHORIZED: entry('A valid access token is needed.', 401, false, 1008),

@@ -12,6 +12,19 @@ export const LIMITS = {
    * receiver has buffered, so one frame of the largest size may come on top of another.
    */
   maxWaitingAudioBytes: 2 << 20,
+  /** What a session has received and may not take yet, because a flush or a cut before it is under way; as above. */
+  maxInboxBytes: 2 << 20,
+  maxInboxFrames: 20_000,
+  /** Bytes at the start of a recording that are looked at before they are taken for samples: the header of a WAV. */
+  maxHeaderBytes: 4_096,
+  /** The text of `recording_stopped`: more than two hours of talk, and far below what a socket may have waiting. */
+  maxFinalTranscriptChars: 128 * 1024,
+  /**
+   * A client that does not resume and sends nothing for this long, or for this many times its `silence_duration`, has its
+   * segment finalised.
+   */
+  pauseMs: 3_000,
+  pauseSilences: 5,
   /** A request, its body included, must have come within this: an upload that trickles in holds its place. */
   requestTimeoutMs: 600_000,
   /** Samples beyond real time (1.5 s) from which a stream counts as a file and goes behind the live ones. */
@@ -20,7 +33,7 @@ export const LIMITS = {
   maxQueuedFiles: 16,
   /** One control message; hotword lists are the longest. */
   maxControlBytes: 64 * 1024,
-  /** Control messages a second, averaged, and how many may come at once. */
+  /** Text frames a second, readable or not, averaged, and how many may come at once. */
   controlMessagesPerSecond: 20,
   controlBurst: 60,
   /** How often a socket is asked for a sign of life; one that has not answered by the next time is gone. */
@@ -37,6 +50,10 @@ export const LIMITS = {
   maxSegmentWords: 1_000,
   /** Tokens in one word: beyond this a new word is started, so that a babbling model stays bounded. */
   maxWordTokens: 48,
+  /** Finals that wait for a frame to be answered (Vosk's lock step) before they are told in one. */
+  maxQueuedFinals: 8,
+  /** Unknown settings that a warning names. */
+  maxNamedSettings: 10,
   /** Hotword phrases a session. */
   maxHotwords: 100,
   maxHotwordChars: 80,

@@ -49,14 +49,36 @@ export function parseConfig(
   value: unknown,
   invalid: ErrorCode = 'INVALID_MESSAGE',
 ): Partial<RecordingConfig> {
-  const result = configSchema.safeParse(value ?? {});
+  const { fields, defaultLanguage } = withLanguage(value ?? {});
+  const result = configSchema.safeParse(fields);
   if (!result.success) {
     const issue = result.error.issues[0];
     const field = String(issue?.path[0] ?? '');
     const where = issue?.path.join('.') || 'config';
     throw new ServerError(FIELD_CODES[field] ?? invalid, `${where}: ${issue?.message ?? 'invalid'}`);
   }
-  return dropUndefined(result.data);
+  const config = dropUndefined(result.data);
+  return defaultLanguage ? { ...config, language: DEFAULT_LANGUAGE } : config;
+}
+
+/** In a configuration: the model's own language. */
+export const DEFAULT_LANGUAGE = '';
+
+/** `EN` and `en_US` are tags too; null and nothing stand for the default. */
+function withLanguage(value: unknown): { fields: unknown; defaultLanguage: boolean } {
+  if (!isRecord(value) || !('language' in value)) return { fields: value, defaultLanguage: false };
+  const { language, ...rest } = value;
+  if (language === null || language === '') return { fields: rest, defaultLanguage: true };
+  const tag = typeof language === 'string' ? canonicalTag(language) : language;
+  return { fields: { ...rest, language: tag }, defaultLanguage: false };
+}
+
+function canonicalTag(language: string): string {
+  try {
+    return Intl.getCanonicalLocales(language.replaceAll('_', '-'))[0] ?? language;
+  } catch {
+    return language; // no tag; the schema bounds it, and the session says that it is not the model's
+  }
 }
 
 /** `Kubernetes`, or `Kubernetes:3` with its boost. */
@@ -98,31 +120,36 @@ function dropUndefined(config: z.output<typeof configSchema>): Partial<Recording
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-const isKnownType = (type: unknown): type is ClientMessageType =>
-  (CLIENT_MESSAGE_TYPES as readonly unknown[]).includes(type);
+/** The message that a `type` names, if it names one. `config` is what a page in the field calls `configure`. */
+const knownType = (type: unknown): ClientMessageType | undefined =>
+  type === 'config' ? 'configure' : CLIENT_MESSAGE_TYPES.find((known) => known === type);
 
-function toMessage(record: Record<string, unknown>, type: ClientMessageType): ClientMessage {
-  switch (type) {
-    case 'start_recording':
-      return { type, config: parseConfig(record.config) };
-    case 'configure': {
-      // Fields stand beside `type`; a nested `config` is understood as well.
-      const { type: _, config, ...fields } = record;
-      return { type, config: parseConfig(isRecord(config) ? { ...fields, ...config } : fields) };
-    }
-    default:
-      return { type };
+/** Fields of a message that are no settings: clients put them beside `type` in all that they send. */
+const ENVELOPE = new Set(['type', 'config', 'client_id', 'session_id', 'timestamp', 'seq', 'id']);
+
+/** Settings stand beside `type`, in a nested `config`, or both; the nested ones count. */
+function settingsOf(record: Record<string, unknown>): {
+  config: Partial<RecordingConfig>;
+  unknown?: string[];
+} {
+  const { config: nested = null } = record;
+  if (nested !== null && !isRecord(nested)) {
+    throw new ServerError('INVALID_MESSAGE', 'config: an object is needed');
   }
+  const beside = Object.entries(record).filter(([name]) => !ENVELOPE.has(name));
+  const fields = { ...Object.fromEntries(beside), ...nested };
+  const unknown = Object.keys(fields).filter((name) => !Object.hasOwn(configSchema.shape, name));
+  const config = parseConfig(fields);
+  return unknown.length === 0 ? { config } : { config, unknown };
 }
 
-/**
- * Reads a text frame.
- * @throws ServerError INVALID_JSON, UNKNOWN_MESSAGE, MESSAGE_TOO_LARGE and those of parseConfig
- */
-export function parseControl(text: string): ClientMessage {
-  if (text.length > LIMITS.maxControlBytes) {
-    throw new ServerError('MESSAGE_TOO_LARGE', `A text frame may have ${LIMITS.maxControlBytes} characters.`);
-  }
+function toMessage(record: Record<string, unknown>, type: ClientMessageType): ClientMessage {
+  if (type === 'start_recording' || type === 'configure') return { type, ...settingsOf(record) };
+  return { type };
+}
+
+/** A text frame as a JSON object. @throws ServerError INVALID_JSON */
+export function parseObject(text: string): Record<string, unknown> {
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -130,12 +157,22 @@ export function parseControl(text: string): ClientMessage {
     throw new ServerError('INVALID_JSON', 'Audio goes into binary frames.', { cause });
   }
   if (!isRecord(json)) throw new ServerError('INVALID_JSON');
+  return json;
+}
+
+/**
+ * Reads a text frame.
+ * @throws ServerError INVALID_JSON, UNKNOWN_MESSAGE and those of parseConfig
+ */
+export function parseControl(text: string): ClientMessage {
+  const json = parseObject(text);
   const { type } = json;
   if (typeof type !== 'string') throw new ServerError('INVALID_MESSAGE', 'type: a string is needed');
-  if (!isKnownType(type)) {
+  const known = knownType(type);
+  if (known === undefined) {
     throw new ServerError('UNKNOWN_MESSAGE', `type: ${JSON.stringify(type.slice(0, 40))}`);
   }
-  return toMessage(json, type);
+  return toMessage(json, known);
 }
 
 const OPENING_BRACE = 0x7b;
@@ -160,5 +197,7 @@ export function controlInBinary(frame: Uint8Array): ClientMessage | null {
   } catch {
     return null;
   }
-  return isRecord(json) && isKnownType(json.type) ? toMessage(json, json.type) : null;
+  if (!isRecord(json)) return null;
+  const known = knownType(json.type);
+  return known === undefined ? null : toMessage(json, known);
 }

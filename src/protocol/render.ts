@@ -4,7 +4,15 @@ import { LIMITS } from '../limits.js';
 import type { Manifest } from '../models/manifest.js';
 import type { Segment } from '../transcript/transcript.js';
 import { joinWords, type Word, wordConfidence } from '../transcript/words.js';
-import type { ErrorMessage, TranscriptionMessage, WarningMessage, WordResult } from './types.js';
+import type { MetricsEvent, PartialEvent, StoppedEvent } from './events.js';
+import type {
+  ErrorMessage,
+  MetricsMessage,
+  RecordingStoppedMessage,
+  TranscriptionMessage,
+  WarningMessage,
+  WordResult,
+} from './types.js';
 
 /** Samples as seconds, to the hundredth. */
 export const toSeconds = (samples: number): number => Math.round((samples / LIMITS.sampleRateHz) * 100) / 100;
@@ -44,14 +52,7 @@ function renderWord(word: Word, calibration: Manifest['confidence']): Rendered {
 const meanConfidence = (words: readonly WordResult[]): number =>
   words.length === 0 ? 0 : round(words.reduce((sum, word) => sum + word.confidence, 0) / words.length, 3);
 
-export interface PartialInput {
-  segmentId: number;
-  words: readonly Word[];
-  stableWords: number;
-  audioEndSamples: number;
-  processingMs: number;
-  withWords: boolean;
-}
+export type PartialInput = Omit<PartialEvent, 'type' | 'channel'>;
 
 /**
  * A `PartialMessage` as JSON. Put together by hand: partials are most of what is sent, and most of a partial is words
@@ -98,6 +99,30 @@ export function renderTranscription(
     confidence: meanConfidence(words),
     reason: segment.reason,
     processing_time_ms: round(processingMs, 1),
+    timestamp: timestamp(),
+  };
+}
+
+export function renderStopped({ text, truncated, samples, segments }: StoppedEvent): RecordingStoppedMessage {
+  return {
+    type: 'recording_stopped',
+    final_transcript: text,
+    ...(truncated ? { final_transcript_truncated: true } : {}),
+    total_duration: toSeconds(samples),
+    total_segments: segments,
+    timestamp: timestamp(),
+  };
+}
+
+export function renderMetrics(event: MetricsEvent): MetricsMessage {
+  return {
+    type: 'metrics',
+    level_dbfs: event.levelDbfs,
+    lag: toSeconds(event.lagSamples),
+    step_ms_p50: event.stepMsP50,
+    step_ms_p95: event.stepMsP95,
+    dropped_partials: event.droppedPartials,
+    audio_received: toSeconds(event.receivedSamples),
     timestamp: timestamp(),
   };
 }

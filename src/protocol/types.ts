@@ -1,20 +1,20 @@
 /**
- * The wire contract of `/ws/transcribe`, version 1.0, as types. docs/WEBSOCKET_API.md is its prose.
+ * The wire contract of `/ws/transcribe`, version 1.1, as types. docs/WEBSOCKET_API.md is its prose.
  * Times on the wire are seconds from the start of the recording; inside the server they are samples at 16 kHz.
  */
 import type { AudioFormat } from '../audio/format.js';
 import type { ErrorCode } from '../errors.js';
 import type { SegmentReason, TuningConfig } from '../transcript/tuning.js';
 
-export const PROTOCOL_VERSION = '1.0';
+export const PROTOCOL_VERSION = '1.1';
 
 export interface RecordingConfig extends AudioFormat, TuningConfig {}
 
 // ---- client → server ------------------------------------------------------------------------------------
 
 export type ClientMessage =
-  | { type: 'start_recording'; config: Partial<RecordingConfig> }
-  | { type: 'configure'; config: Partial<RecordingConfig> }
+  | { type: 'start_recording'; config: Partial<RecordingConfig>; unknown?: string[] }
+  | { type: 'configure'; config: Partial<RecordingConfig>; unknown?: string[] }
   | { type: 'stop_recording' }
   | { type: 'finalize' }
   | { type: 'ping' }
@@ -46,7 +46,8 @@ export interface ConnectionMessage {
   status: 'connected';
   client_id: string;
   session_id: string;
-  resume_token: string;
+  /** Only to clients that connect with `?resumable=1`. */
+  resume_token?: string;
   message: string;
   protocol_version: string;
   model: string;
@@ -85,6 +86,8 @@ export interface TranscriptionMessage {
 export interface RecordingStoppedMessage {
   type: 'recording_stopped';
   final_transcript: string;
+  /** Only if it is: `final_transcript` is the end of a longer one. */
+  final_transcript_truncated?: true;
   /** Seconds of audio received in this recording. */
   total_duration: number;
   total_segments: number;

@@ -72,9 +72,11 @@ export function admit(context: ServerContext, request: IncomingMessage, url: URL
   checkToken(context.config.authToken, request, url);
   const recogniser = requireReady(context);
   const clientId = clientIdOf(url);
-  const { engine } = recogniser;
-  if (context.registry.size >= engine.capacity.streams || engine.table.vacancies === 0) {
-    throw new ServerError('AT_CAPACITY', `${context.registry.size} streams are admitted`);
+  const { leases } = recogniser.sessions;
+  // Who comes now wants to record soon; a session that is open already is told at its start.
+  if (leases.full) throw new ServerError('AT_CAPACITY', `${leases.active} streams are running`);
+  if (context.registry.size >= context.config.maxConnections) {
+    throw new ServerError('AT_CAPACITY', `${context.registry.size} connections are open`);
   }
   return { clientId, recogniser };
 }

@@ -1,9 +1,8 @@
-/** One WebSocket and the session behind it: frames in, text out, heartbeats to find sockets that died silently. */
-import type { IncomingMessage } from 'node:http';
+/** One WebSocket and the session behind it: frames in, frames out, heartbeats to find sockets that died silently. */
 import type { RawData, WebSocket } from 'ws';
 import { LIMITS } from '../limits.js';
 import type { Transport } from '../session/outbox.js';
-import { Session, type SessionContext } from '../session/session.js';
+import type { Session } from '../session/session.js';
 
 /** A closing handshake that the client does not answer is cut short. */
 export const CLOSE_TIMEOUT_MS = 5_000;
@@ -39,8 +38,8 @@ export function transportOf(socket: WebSocket): Transport {
     get bufferedAmount() {
       return socket.bufferedAmount;
     },
-    send: (text) => {
-      if (socket.readyState === socket.OPEN) socket.send(text);
+    send: (frame) => {
+      if (socket.readyState === socket.OPEN) socket.send(frame);
     },
     pause: () => {
       if (socket.readyState === socket.OPEN) socket.pause();
@@ -63,21 +62,11 @@ const asBytes = (data: RawData): Uint8Array => {
   return new Uint8Array(Array.isArray(data) ? Buffer.concat(data) : data);
 };
 
-/** Binds a socket to a new session. @throws ServerError AT_CAPACITY if no slot is free */
-export function openSession(
-  socket: WebSocket,
-  request: IncomingMessage,
-  clientId: string,
-  context: SessionContext,
-): Session {
-  const remote = request.socket.remoteAddress ?? '';
-  const session = new Session(context, transportOf(socket), clientId, remote);
-  socket.on('message', (data, isBinary) => {
-    if (isBinary) session.onBinary(asBytes(data));
-    else session.onText(data.toString());
-  });
+/** Hands what a socket brings to its session. */
+export function bind(socket: WebSocket, session: Session): void {
+  socket.on('message', (data, isBinary) => session.onFrame(isBinary ? asBytes(data) : data.toString()));
+  socket.on('pong', () => session.onAlive());
   socket.on('close', () => session.onSocketClosed());
   // A protocol error (an oversized frame, bad UTF-8): ws closes with the right code by itself.
   socket.on('error', (err) => session.onSocketError(err));
-  return session;
 }

@@ -5,9 +5,10 @@ import type { CodecPool } from '../codec/pool.js';
 import type { Config } from '../config.js';
 import type { Engine } from '../inference/engine.js';
 import type { Logger } from '../log.js';
+import type { SessionContext } from '../session/context.js';
 import type { FileJobParts } from '../session/file-job.js';
 import type { SessionMetrics } from '../session/meters.js';
-import type { SessionContext } from '../session/session.js';
+
 import type { EventLoopMeter } from './event-loop.js';
 import type { SessionRegistry } from './registry.js';
 import type { UploadPlaces } from './upload-places.js';

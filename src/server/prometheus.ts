@@ -33,7 +33,8 @@ export function createPrometheus(context: ServerContext): Registry {
   const engine = () => context.recogniser?.engine;
 
   gauge('ready', '1 if the server admits streams', () => (statusOf(context) === 'ready' ? 1 : 0));
-  gauge('sessions', 'Open sessions', () => registry.size);
+  gauge('sessions', 'Open sessions, recording or not', () => registry.size);
+  gauge('streams', 'Recordings that hold a slot', () => context.recogniser?.sessions.leases.active ?? 0);
   gauge('capacity_streams', 'Streams this machine is rated for', () => engine()?.capacity.streams ?? 0);
   gauge('slots_vacant', 'Free slots of the stream table', () => engine()?.table.vacancies ?? 0);
   gauge('streams_waiting', 'Streams with a whole chunk that wait for a lane', () => engine()?.waiting ?? 0);

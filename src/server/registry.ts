@@ -12,10 +12,10 @@ export class SessionRegistry {
   private readonly timer: NodeJS.Timeout;
   private whenEmpty: (() => void) | null = null;
 
-  constructor(idleTimeoutMs: number, alsoSweep: () => void) {
+  constructor(alsoSweep: () => void) {
     this.timer = setInterval(() => {
       const nowMs = performance.now();
-      for (const session of this.sessions.values()) session.sweep(nowMs, idleTimeoutMs);
+      for (const session of this.sessions.values()) session.sweep(nowMs);
       alsoSweep();
     }, SWEEP_MS);
     this.timer.unref();
@@ -40,10 +40,12 @@ export class SessionRegistry {
     for (const tell of this.opened) tell(session);
   }
 
-  remove(session: Session): void {
-    if (!this.sessions.delete(session.id)) return;
-    this.byClientId.delete(session.clientId);
-    for (const tell of this.closed) tell(session);
+  remove(session: Pick<Session, 'id'>): void {
+    const known = this.sessions.get(session.id);
+    if (known === undefined) return;
+    this.sessions.delete(known.id);
+    this.byClientId.delete(known.clientId);
+    for (const tell of this.closed) tell(known);
     if (this.sessions.size === 0) this.whenEmpty?.();
   }
 

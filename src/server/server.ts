@@ -12,8 +12,8 @@ import { InspectHub } from '../inspect/hub.js';
 import type { Logger } from '../log.js';
 import { loadModel } from '../models/store.js';
 import { recordingDefaults } from '../session/defaults.js';
+import { StreamLeases } from '../session/leases.js';
 import { SessionMetrics } from '../session/meters.js';
-import type { Session } from '../session/session.js';
 import { pieceTable } from '../transcript/words.js';
 import { type Recogniser, type ServerContext, statusOf } from './context.js';
 import { EventLoopMeter } from './event-loop.js';
@@ -57,11 +57,13 @@ function assemble(engine: Engine, context: ServerContext): Recogniser {
       codecPool,
       pieces,
       defaults,
+      leases: new StreamLeases(engine),
       // Sessions cannot be resumed yet: one ends with its socket.
       resumeWindowMs: 0,
+      bounds: { idleMs: config.idleTimeout * 1000, noAudioMs: config.noAudioTimeout * 1000 },
       metrics: context.metrics,
       log: context.log,
-      onClosed: (session: Session) => {
+      onClosed: (session) => {
         context.metrics.droppedPartials += session.droppedPartials;
         context.registry.remove(session);
       },
@@ -102,7 +104,7 @@ export async function startServer(
   });
   lifecycle.subscribe({ error: (err) => log.error({ err }, 'server machine failed') });
 
-  const registry = new SessionRegistry(config.idleTimeout * 1000, rotateHistograms);
+  const registry = new SessionRegistry(rotateHistograms);
   const context: ServerContext = {
     config,
     log,

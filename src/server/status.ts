@@ -27,6 +27,7 @@ export function serviceCard(context: ServerContext) {
     protocol_version: PROTOCOL_VERSION,
     endpoints: {
       websocket: '/ws/transcribe',
+      vosk: '/vosk',
       status: '/ws/status',
       upload: '/transcribe/file',
       health: '/health',
@@ -141,7 +142,7 @@ export function liveStatus(context: ServerContext) {
     model: modelCard(context),
     connections: registry.size,
     sessions: { ...registry.counts(), ...registry.transports() },
-    admitted: registry.size,
+    admitted: recogniser?.sessions.leases.active ?? 0,
     capacity: recogniser?.engine.capacity.streams ?? 0,
     waiting: recogniser?.engine.waiting ?? 0,
     batch_size: batchSummary(stats?.batchSizes ?? new Uint32Array(0)),

@@ -5,9 +5,12 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import { ERRORS, ServerError, toServerError } from '../errors.js';
 import type { InspectHub } from '../inspect/hub.js';
 import { LIMITS } from '../limits.js';
+import type { DialectDefinition } from '../protocol/dialect.js';
+import { dialectAt } from '../protocol/dialects/index.js';
 import { renderError } from '../protocol/render.js';
+import { Session } from '../session/session.js';
 import { admit, checkOrigin, checkToken, retryAfter, urlOf } from './admission.js';
-import { CLOSE_TIMEOUT_MS, openSession } from './connection.js';
+import { bind, CLOSE_TIMEOUT_MS, transportOf } from './connection.js';
 import type { ServerContext } from './context.js';
 
 /** permessage-deflate for mobile clients: little memory a connection, few threads, nothing for small frames. */
@@ -94,7 +97,8 @@ export function acceptUpgrades(
     socket.on('error', () => socket.destroy());
     try {
       const url = urlOf(request);
-      if (url.pathname === '/ws/transcribe') upgradeStream(sockets, context, request, socket, head, url);
+      const spoken = dialectAt(url.pathname);
+      if (spoken !== undefined) upgradeStream(sockets, context, spoken, request, socket, head, url);
       else if (url.pathname === '/ws/inspect') {
         checkOrigin(context.config.allowedOrigins, request);
         checkToken(context.config.authToken, request, url);
@@ -123,23 +127,35 @@ export function closeSockets(sockets: WebSocketServer): void {
 function upgradeStream(
   sockets: WebSocketServer,
   context: ServerContext,
+  spoken: DialectDefinition,
   request: IncomingMessage,
   socket: Duplex,
   head: Buffer,
   url: URL,
 ): void {
   const { clientId, recogniser } = admit(context, request, url);
+  const { sessions } = recogniser;
+  const host = { manifest: sessions.engine.model.manifest, defaults: sessions.defaults };
+  const dialect = spoken.create({ url, headers: request.headers }, host);
+  // Offered subprotocols: ws answers with the first, as every client expects.
   sockets.handleUpgrade(request, socket, head, (ws) => {
+    const transport = transportOf(ws);
     const holder = context.registry.holder(clientId);
     if (holder !== undefined) {
       holder.probe(); // its client may be the same one, back from a network that died: then a second try succeeds
       ignoreErrors(ws);
-      ws.send(JSON.stringify(renderError('CLIENT_ID_IN_USE')));
-      ws.close(ERRORS.CLIENT_ID_IN_USE.closeCode ?? 1008, 'CLIENT_ID_IN_USE');
-      context.metrics.countError('CLIENT_ID_IN_USE');
+      const code = 'CLIENT_ID_IN_USE';
+      for (const frame of dialect.render({ type: 'error', code, fatal: true })) transport.send(frame);
+      transport.close(dialect.closeCode(code), code);
+      context.metrics.countError(code);
       return;
     }
     context.metrics.connections++;
-    context.registry.add(openSession(ws, request, clientId, recogniser.sessions));
+    const session = new Session(sessions, transport, dialect, {
+      clientId,
+      remote: request.socket.remoteAddress ?? '',
+    });
+    bind(ws, session);
+    context.registry.add(session);
   });
 }

@@ -1,11 +1,13 @@
 /**
- * The data plane of one recording, from its first frame to its last segment:
+ * The data plane of one recording on one slot, from its first frame to its last segment:
  *
  *     push → intake → slot's ring ~~ batcher ~~▶ onStep → transcript → listener
  *
- * It also keeps flushes in order: a finalize cuts the audio exactly where it stood between two frames, and a stop
- * comes after every finalize before it.
+ * A finalize cuts the audio exactly where it stands: nothing may be pushed until its cut is in the ring (`onCut`), which
+ * the inbox sees to. A stop comes after the finalize before it.
  */
+
+import type { AudioFormat } from '../audio/format.js';
 import type { CodecPool } from '../codec/pool.js';
 import { ServerError } from '../errors.js';
 import type { Slot } from '../inference/stream-table.js';
@@ -23,6 +25,8 @@ export interface RecordingParts {
   readonly pieces: readonly Piece[];
   readonly codecPool: CodecPool;
   readonly config: RecordingConfig;
+  /** Characters of the whole transcript that are kept; all if left out. */
+  readonly keptChars?: number;
 }
 
 export interface RecordingListener extends TranscriptListener {
@@ -33,42 +37,57 @@ export interface RecordingListener extends TranscriptListener {
   onIntakeFailed(error: unknown): void;
 }
 
-/** Stands for a finalize among the frames that wait. */
-export const FINALIZE = Symbol('finalize');
+/** Silence run through the model to bring out what it has heard, and what is to be told then. */
+interface Flush {
+  readonly reason: SegmentReason;
+  readonly isStop: boolean;
+  /** The audio before it is in the ring, and what is pushed from now on comes behind it. */
+  onCut(): void;
+}
 
 export class Recording {
   readonly transcript: Transcript;
-  private readonly slot: Slot;
-  private readonly intake: Intake;
+  private readonly parts: RecordingParts;
   private readonly listener: RecordingListener;
   private readonly silenceSamples: number;
-  /** The flush under way; also while a finalize waits for the audio before it to reach the ring. */
-  private flushing: SegmentReason | null = null;
-  /** The finalize under way has not cut the audio yet: frames must wait behind it. */
-  private cutting = false;
-  /** What came after a finalize that waits for its turn, in order: frames, and further finalizes. */
-  private behind: (Uint8Array | typeof FINALIZE)[] = [];
-  private behindBytes = 0;
-  private stop: SegmentReason | null = null;
+  private intake: Intake;
+  /** Intakes of a format that the audio turned out not to have. */
+  private readonly retired: Promise<void>[] = [];
+  /** The flush under way; also while it waits for the audio before it to reach the ring. */
+  private flushing: Flush | null = null;
+  /** Flushes that wait for it: at most a finalize and a stop. */
+  private readonly waiting: Flush[] = [];
   private closed = false;
 
   constructor(parts: RecordingParts, listener: RecordingListener) {
-    const { slot, manifest, config } = parts;
-    this.slot = slot;
+    const { slot, manifest, config, keptChars } = parts;
+    this.parts = parts;
     this.listener = listener;
     this.silenceSamples = Math.ceil(((manifest.flushMs + manifest.lookaheadMs) * LIMITS.sampleRateHz) / 1000);
     slot.restart();
-    this.transcript = new Transcript(manifest, parts.pieces, config, listener);
-    const { sample_rate, encoding, channels } = config;
-    this.intake = createIntake({ sample_rate, encoding, channels }, slot, parts.codecPool, {
-      drained: () => listener.onRoom(),
-      failed: (error) => listener.onIntakeFailed(error),
+    this.transcript = new Transcript(manifest, parts.pieces, config, listener, keptChars);
+    this.intake = this.open(config);
+  }
+
+  private open({ sample_rate, encoding, channels }: AudioFormat): Intake {
+    const { slot, codecPool } = this.parts;
+    return createIntake({ sample_rate, encoding, channels }, slot, codecPool, {
+      drained: () => this.listener.onRoom(),
+      failed: (error) => this.listener.onIntakeFailed(error),
     });
+  }
+
+  /** Another format, before anything was pushed. @throws ServerError AT_CAPACITY, UNSUPPORTED_SAMPLE_RATE */
+  reformat(format: AudioFormat): void {
+    if (this.intake.receivedFrames > 0) throw new Error('The format is fixed by the first frame.');
+    const intake = this.open(format);
+    this.retired.push(this.intake.close());
+    this.intake = intake;
   }
 
   /** Phrases to listen for from the next step on. */
   setHotwords(edges: Int32Array): void {
-    this.slot.setHotwords(edges);
+    this.parts.slot.setHotwords(edges);
   }
 
   /** Sample frames received, at the client's own rate. */
@@ -78,102 +97,76 @@ export class Recording {
 
   /** False when the sender should be slowed. */
   accepts(): boolean {
-    return this.behind.length === 0 && this.intake.accepts();
+    return this.intake.accepts();
+  }
+
+  /** Something was said that no segment has told yet, as far as the model has heard. */
+  get pending(): boolean {
+    return this.flushing === null && this.transcript.pending;
   }
 
   /** @throws ServerError MESSAGE_TOO_LARGE if the sender goes on though `accepts()` is false */
   push(frame: Uint8Array): void {
-    if (!this.cutting && this.behind.length === 0) {
-      this.intake.push(frame);
-      return;
-    }
-    if (this.behindBytes + frame.length > LIMITS.maxWaitingAudioBytes) {
-      throw new ServerError('MESSAGE_TOO_LARGE', 'Audio came faster than it could be taken.');
-    }
-    this.behindBytes += frame.length;
-    this.behind.push(frame.slice());
+    this.intake.push(frame);
   }
 
-  /** Closes the open segment where the audio stands now. */
-  finalize(): void {
-    this.behind.push(FINALIZE);
-    this.advance();
+  /** Closes the open segment where the audio stands now. Nothing may be pushed before `onCut`, which may come at once. */
+  finalize(reason: SegmentReason, onCut: () => void): void {
+    this.request({ reason, isStop: false, onCut });
   }
 
   /** Runs what is left; `onStopped` follows. No frame may come after it. */
   end(reason: SegmentReason): void {
-    this.stop = reason;
-    this.advance();
+    this.request({ reason, isStop: true, onCut: () => {} });
   }
 
   /** Resolves when nobody writes to the slot's ring any more: only then may the slot go to another. */
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.closed = true;
-    this.behind = [];
-    this.behindBytes = 0;
-    return this.intake.close();
+    this.waiting.length = 0;
+    await Promise.all([...this.retired, this.intake.close()]);
   }
 
   /** A step was committed: its result is in the slot. */
   onStep(audioSamples: number): void {
-    this.transcript.step(this.slot.result, audioSamples);
-    if (this.flushing !== null && this.transcript.settled) this.slot.cutFlush();
+    const { slot } = this.parts;
+    this.transcript.step(slot.result, audioSamples);
+    if (this.flushing !== null && this.transcript.settled) slot.cutFlush();
     this.intake.resume();
   }
 
   onFlushed(): void {
-    const reason = this.flushing;
+    const { flushing } = this;
     this.flushing = null;
-    if (reason === null) return;
+    if (flushing === null) return;
     this.transcript.flushed();
-    this.transcript.close(reason);
-    if (reason === this.stop) this.listener.onStopped();
-    else this.advance();
+    this.transcript.close(flushing.reason, flushing.isStop);
+    if (flushing.isStop) this.listener.onStopped();
+    else this.next();
   }
 
-  /** Goes on with what waits, in order, as far as it can now. */
-  private advance(): void {
-    const waited = this.behind.length > 0;
-    while (!this.cutting && !this.closed) {
-      const next = this.behind[0];
-      if (next === undefined) break;
-      if (next === FINALIZE) {
-        if (this.flushing !== null) return;
-        this.behind.shift();
-        this.beginFinalize();
-      } else {
-        this.behind.shift();
-        this.behindBytes -= next.length;
-        this.intake.push(next); // cannot be too much: a cut left nothing waiting, and `push` bounds what is behind
-      }
-    }
-    if (this.behind.length > 0 || this.cutting || this.closed) return;
-    if (waited) this.listener.onRoom();
-    if (this.flushing === null && this.stop !== null) this.beginStop(this.stop);
+  private request(flush: Flush): void {
+    if (this.waiting.length > 1) throw new ServerError('INTERNAL', 'too many flushes at once');
+    this.waiting.push(flush);
+    this.next();
   }
 
-  private beginFinalize(): void {
-    this.flushing = 'finalize';
-    this.cutting = true;
-    // Called at once when all audio is in the ring, else later, from within the intake.
-    let later = false;
-    this.intake.whenSettled(() => {
-      this.cutting = false;
-      this.flushSlot();
-      if (later) this.advance();
-    });
-    later = true;
+  private next(): void {
+    if (this.flushing !== null || this.closed) return;
+    const flush = this.waiting.shift();
+    if (flush === undefined) return;
+    this.flushing = flush;
+    if (flush.isStop) {
+      this.intake.end().then(
+        () => this.cut(flush),
+        (error: unknown) => this.listener.onIntakeFailed(error),
+      );
+    } else this.intake.whenSettled(() => this.cut(flush));
   }
 
-  private beginStop(reason: SegmentReason): void {
-    this.flushing = reason;
-    this.intake.end().then(
-      () => this.flushSlot(),
-      (error: unknown) => this.listener.onIntakeFailed(error),
-    );
-  }
-
-  private flushSlot(): void {
-    if (!this.closed) this.slot.flush(this.silenceSamples);
+  private cut(flush: Flush): void {
+    if (this.closed) return;
+    this.parts.slot.flush(this.silenceSamples);
+    flush.onCut();
   }
 }

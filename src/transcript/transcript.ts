@@ -5,6 +5,7 @@
 import type { ResultViews } from '../inference/layout.js';
 import { LIMITS } from '../limits.js';
 import type { Manifest } from '../models/manifest.js';
+import { BoundedText } from './bounded-text.js';
 import { Endpointer } from './endpoint.js';
 import type { SegmentReason, TuningConfig } from './tuning.js';
 import { joinWords, type Piece, type TokenTiming, tokenTiming, type Word, WordList } from './words.js';
@@ -38,7 +39,7 @@ export class Transcript {
   audioSamples = 0;
   private padSamples = 0;
   segments = 0;
-  private readonly texts: string[] = [];
+  private readonly told: BoundedText;
 
   private readonly words: WordList;
   private readonly endpointer: Endpointer;
@@ -58,7 +59,15 @@ export class Transcript {
   /** Where the last token was spoken, which is some time before the model said it. */
   private lastTokenAt = 0;
 
-  constructor(manifest: Manifest, pieces: readonly Piece[], tuning: Tuning, listener: TranscriptListener) {
+  /** @param keptChars of `text` */
+  constructor(
+    manifest: Manifest,
+    pieces: readonly Piece[],
+    tuning: Tuning,
+    listener: TranscriptListener,
+    keptChars = Number.POSITIVE_INFINITY,
+  ) {
+    this.told = new BoundedText(keptChars);
     this.timing = tokenTiming(manifest);
     this.symbols = manifest.symbolsPerFrame;
     this.settlingSamples = seconds((manifest.previewFlushMs ?? Number.POSITIVE_INFINITY) / 1000);
@@ -77,9 +86,19 @@ export class Transcript {
     this.rules.silenceSamples = seconds(tuning.silence_duration);
   }
 
-  /** `final_transcript`: all segments joined by one space. */
+  /** All segments joined by one space; the last of them, if that is longer than what is kept. */
   get text(): string {
-    return this.texts.join(' ');
+    return this.told.text;
+  }
+
+  /** `text` is the end of a longer one. */
+  get truncated(): boolean {
+    return this.told.truncated;
+  }
+
+  /** Something is being said, or was said and is in no segment yet. */
+  get pending(): boolean {
+    return !this.words.isEmpty || this.holding || this.shownPreview !== '' || this.endpointer.speaking;
   }
 
   /** So much silence of a flush was heard that a word not even in the preview will not come. */
@@ -201,9 +220,12 @@ export class Transcript {
     this.lastPartialAt = Math.min(this.lastPartialAt, this.audioSamples);
   }
 
-  /** Ends the open segment. `finalize` is always answered, with an empty segment if there were no words. */
-  close(reason: SegmentReason): void {
-    if (reason === 'stop' && this.endpointer.speaking) {
+  /**
+   * Ends the open segment. `finalize` is always answered, with an empty segment if there were no words.
+   * @param isLast no audio follows
+   */
+  close(reason: SegmentReason, isLast = reason === 'stop'): void {
+    if (isLast && this.endpointer.speaking) {
       this.endpointer.speaking = false;
       this.listener.onSpeech('ended', this.endpointer.speechEnd);
     }
@@ -220,7 +242,7 @@ export class Transcript {
     this.segments++;
     this.changed = !this.words.isEmpty;
     this.shownPreview = '';
-    if (words.length > 0) this.texts.push(joinWords(words));
+    if (words.length > 0) this.told.add(joinWords(words));
     this.listener.onSegment({ id: this.segments, words, reason });
   }
 }

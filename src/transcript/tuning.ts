@@ -24,4 +24,4 @@ export interface TuningConfig {
 }
 
 /** Why a segment ended. */
-export type SegmentReason = 'silence' | 'max_duration' | 'finalize' | 'stop' | 'disconnect';
+export type SegmentReason = 'silence' | 'max_duration' | 'finalize' | 'stop' | 'timeout';

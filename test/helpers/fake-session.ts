@@ -1,9 +1,13 @@
 /** A session on a fake engine and a fake socket. */
 import { CodecPool } from '../../src/codec/pool.js';
 import { createLogger } from '../../src/log.js';
+import type { DialectDefinition } from '../../src/protocol/dialect.js';
+import { native } from '../../src/protocol/dialects/native.js';
 import type { RecordingConfig } from '../../src/protocol/types.js';
+import type { SessionContext } from '../../src/session/context.js';
+import { StreamLeases } from '../../src/session/leases.js';
 import { SessionMetrics } from '../../src/session/meters.js';
-import { Session, type SessionContext } from '../../src/session/session.js';
+import { Session } from '../../src/session/session.js';
 import { FakeEngine, type FakeEngineOptions } from './fake-engine.js';
 import { bytesOf, pieces, spoken } from './fake-model.js';
 import { FakeTransport } from './fake-transport.js';
@@ -16,6 +20,9 @@ export const DEFAULTS = recordingConfig();
 export interface FakeSessionOptions extends FakeEngineOptions {
   defaults?: Partial<RecordingConfig>;
   resumeWindowMs?: number;
+  /** Of the connection: the native dialect at `/ws/transcribe` if left out. */
+  dialect?: DialectDefinition;
+  query?: string;
 }
 
 export interface FakeSession {
@@ -32,6 +39,8 @@ export interface FakeSession {
   speak(samples: number, tokens?: readonly (readonly [number, string])[]): void;
 }
 
+export const BOUNDS = { idleMs: 120_000, noAudioMs: 600_000 };
+
 /** Decodes files only, and starts no thread before it has one. */
 const noStreams = new CodecPool();
 
@@ -44,13 +53,14 @@ export function openFakeSession(options: FakeSessionOptions = {}): FakeSession {
     codecPool: noStreams,
     pieces,
     defaults: { ...DEFAULTS, ...options.defaults },
+    leases: new StreamLeases(engine),
     resumeWindowMs: options.resumeWindowMs ?? 0,
+    bounds: BOUNDS,
     metrics,
     log: silentLog,
-    onClosed: (session) => void closed.push(session),
+    onClosed: (session) => void closed.push(session as Session),
   };
-  const socket = new FakeTransport();
-  const session = new Session(context, socket, 'someone', '127.0.0.1');
+  const { socket, session } = joinSession(context, options);
   return {
     engine,
     session,
@@ -58,7 +68,20 @@ export function openFakeSession(options: FakeSessionOptions = {}): FakeSession {
     metrics,
     closed,
     context,
-    say: (message) => session.onText(JSON.stringify(message)),
-    speak: (samples, tokens) => session.onBinary(bytesOf(spoken(samples, tokens))),
+    say: (message) => session.onFrame(JSON.stringify(message)),
+    speak: (samples, tokens) => session.onFrame(bytesOf(spoken(samples, tokens))),
   };
+}
+
+/** One more client of the same server. */
+export function joinSession(
+  context: SessionContext,
+  { dialect = native, query = '' }: Pick<FakeSessionOptions, 'dialect' | 'query'> = {},
+): Pick<FakeSession, 'session' | 'socket'> {
+  const socket = new FakeTransport();
+  const url = new URL(`ws://localhost${dialect.paths[0]}${query}`);
+  const host = { manifest: context.engine.model.manifest, defaults: context.defaults };
+  const spoken = dialect.create({ url, headers: {} }, host);
+  const session = new Session(context, socket, spoken, { clientId: 'someone', remote: '127.0.0.1' });
+  return { session, socket };
 }

@@ -1,4 +1,5 @@
 /** A socket that writes down what it is told; the test says how full its buffer is. */
+import type { Frame } from '../../src/protocol/commands.js';
 import type { ServerMessage } from '../../src/protocol/types.js';
 import type { Transport } from '../../src/session/outbox.js';
 
@@ -14,8 +15,9 @@ export class FakeTransport implements Transport {
   readonly flow: ('pause' | 'resume')[] = [];
   readonly messages: (ServerMessage & { seq: number })[] = [];
 
-  send(text: string): void {
-    this.messages.push(JSON.parse(text));
+  send(frame: Frame): void {
+    if (typeof frame !== 'string') throw new Error('a binary frame');
+    this.messages.push(JSON.parse(frame));
   }
 
   probe(): void {

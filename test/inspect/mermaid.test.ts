@@ -41,9 +41,9 @@ describe('machine diagrams', () => {
   it('draws what stays inside the state, and what a composite does on the children that let it', () => {
     const mermaid = renderMachine('session');
     assert.match(mermaid, /activity_idle : STOP \/ refuse\(NOT_RECORDING\)/);
-    assert.match(mermaid, /flushing_startStopQueued : FINALIZE \/ refuse\(NOT_RECORDING\)/);
-    assert.doesNotMatch(mermaid, /flushing_startQueued : STOP/);
-    assert.match(mermaid, /flushing_finishing --> session_open_activity_flushing_draining : DRAIN\n/);
+    assert.match(mermaid, /activity_recording : FINALIZE \/ finalizeSegment/);
+    assert.match(mermaid, /flushing --> session_closed : FLUSHED \[isLeaving\] \/ finishRecording\n/);
+    assert.match(mermaid, /flushing --> session_open_activity_idle : FLUSHED \[else\] \/ finishRecording\n/);
   });
 
   it('draws guards, timers and actions on the arrows', () => {
@@ -56,7 +56,7 @@ describe('machine diagrams', () => {
   it('leaves the actions out when it is to be brief', () => {
     const mermaid = toMermaid(machineGraph('session'), { direction: 'LR', brief: true });
     assert.match(mermaid, /direction LR/);
-    assert.match(mermaid, /recording --> session_open_activity_flushing : STOP\n/);
+    assert.match(mermaid, /recording --> session_open_activity_flushing : STOP<br\/>NO_AUDIO<br/);
     assert.match(mermaid, /DETACHED \[canResume\]\n/);
     assert.doesNotMatch(mermaid, / \/ /);
   });

@@ -24,6 +24,7 @@ export const EVERY_STEP: readonly Step[] = [
   { type: 'DETACHED' },
   { type: 'ATTACHED' },
   { type: 'IDLE_TIMEOUT' },
+  { type: 'NO_AUDIO' },
   { type: 'DRAIN' },
   { type: 'FAULT', code: 'ENGINE_FAILED' },
   { type: 'CLOSE', code: null },
@@ -56,7 +57,6 @@ export class SessionHarness {
       beginFlush: (reason) => note('beginFlush', reason),
       finishRecording: () => note('finishRecording'),
       finalizeSegment: () => note('finalizeSegment'),
-      holdFinalize: () => note('holdFinalize'),
       refuse: (code) => note('refuse', code),
       detach: () => note('detach'),
       attach: () => note('attach'),
@@ -100,11 +100,10 @@ export class SessionHarness {
         beginRecording: 'b',
         finalizeSegment: 'z',
         beginFlush: 'f',
-        holdFinalize: 'h',
         finishRecording: 'e',
         close: 'c',
       }),
-      /^(bz*fh*e)*(bz*(fh*)?)?c?$/,
+      /^(bz*fe)*(bz*f?)?c?$/,
       `the recordings are out of order: ${trace}`,
     );
     assert.match(

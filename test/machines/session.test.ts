@@ -37,10 +37,10 @@ describe('session machine: recording', () => {
     assert.equal(session.state, 'idle');
   });
 
-  it('refuses STOP and FINALIZE while flushing', () => {
+  it('leaves what comes while flushing to the inbox: nothing is refused, nothing begins', () => {
     const session = new SessionHarness();
     session.send('START', 'STOP');
-    assert.deepEqual(session.send('STOP', 'FINALIZE'), ['refuse(NOT_RECORDING)', 'refuse(NOT_RECORDING)']);
+    assert.deepEqual(session.send('START', 'STOP', 'FINALIZE', 'NO_AUDIO'), []);
     assert.deepEqual(session.send('FLUSHED'), ['finishRecording']);
   });
 
@@ -77,50 +77,28 @@ describe('session machine: recording', () => {
   });
 });
 
-describe('session machine: START before the last flush is done', () => {
-  it('remembers it and begins after finishRecording', () => {
+describe('session machine: a client that fell silent', () => {
+  it('ends a recording without audio, and is idle afterwards', () => {
     const session = new SessionHarness();
-    session.send('START', 'STOP');
-    assert.deepEqual(session.send(start('de')), []);
-    assert.equal(session.acceptsAudio, false);
-    assert.equal(session.actor.getSnapshot().hasTag('holding-audio'), true);
-    assert.deepEqual(session.send('FLUSHED'), ['finishRecording', 'beginRecording(de)']);
-    assert.equal(session.acceptsAudio, true);
-    assert.equal(session.actor.getSnapshot().hasTag('holding-audio'), false);
-  });
-
-  it('refuses a second one and keeps the first', () => {
-    const session = new SessionHarness();
-    session.send('START', 'STOP', start('de'));
-    assert.deepEqual(session.send(start('fr')), ['refuse(ALREADY_RECORDING)']);
-    assert.deepEqual(session.send('FLUSHED'), ['finishRecording', 'beginRecording(de)']);
-  });
-
-  it('answers a remembered START and STOP as if the client had waited', () => {
-    const session = new SessionHarness();
-    session.send('START', 'STOP');
-    assert.deepEqual(session.send(start('de'), 'STOP'), []);
-    assert.equal(session.actor.getSnapshot().hasTag('holding-audio'), false);
-    assert.deepEqual(session.send('FLUSHED'), ['finishRecording', 'beginRecording(de)', 'beginFlush(stop)']);
+    assert.deepEqual(session.send('START', 'NO_AUDIO'), ['beginRecording(en)', 'beginFlush(timeout)']);
     assert.deepEqual(session.send('FLUSHED'), ['finishRecording']);
     assert.equal(session.state, 'idle');
   });
 
-  it('keeps a FINALIZE for the remembered recording, in its order', () => {
+  it('tells what was said before it closes an idle connection', () => {
     const session = new SessionHarness();
-    session.send('START', 'STOP', 'START');
-    assert.deepEqual(session.send('FINALIZE'), ['holdFinalize']);
-    assert.deepEqual(
-      session.send('STOP', 'FINALIZE'),
-      ['refuse(NOT_RECORDING)'],
-      'behind its stop there is none',
-    );
+    session.send('START');
+    assert.deepEqual(session.send('IDLE_TIMEOUT'), ['beginFlush(timeout)']);
+    assert.deepEqual(session.send('FLUSHED'), ['finishRecording', 'close(IDLE_TIMEOUT)']);
   });
 
-  it('refuses the remembered START with DRAINING when the server drains first', () => {
+  it('closes an idle connection that does not record at once', () => {
+    assert.deepEqual(new SessionHarness().send('IDLE_TIMEOUT'), ['close(IDLE_TIMEOUT)']);
+  });
+
+  it('leaves with the last reason when two come together', () => {
     const session = new SessionHarness();
-    session.send('START', 'STOP', 'START');
-    assert.deepEqual(session.send('DRAIN'), ['refuse(DRAINING)']);
+    session.send('START', 'IDLE_TIMEOUT', 'DRAIN');
     assert.deepEqual(session.send('FLUSHED'), ['finishRecording', 'close(DRAINING)']);
   });
 });
@@ -172,6 +150,13 @@ describe('session machine: the socket', () => {
     assert.deepEqual(session.send('DETACHED', 'IDLE_TIMEOUT'), ['detach']);
     assert.deepEqual(session.send('ATTACHED', 'IDLE_TIMEOUT'), ['attach', 'close(IDLE_TIMEOUT)']);
   });
+
+  it('does so in the middle of a recording too', () => {
+    const session = new SessionHarness();
+    session.send('START', 'DETACHED');
+    assert.deepEqual(session.send('IDLE_TIMEOUT'), []);
+    assert.equal(session.state, 'recording, detached');
+  });
 });
 
 describe('session machine: the end', () => {
@@ -183,7 +168,7 @@ describe('session machine: the end', () => {
     const session = new SessionHarness();
     session.send('START');
     assert.deepEqual(session.send('DRAIN'), ['beginFlush(drain)']);
-    assert.deepEqual(session.send('START', 'DRAIN'), ['refuse(DRAINING)']);
+    assert.deepEqual(session.send('START', 'DRAIN'), []);
     assert.deepEqual(session.send('FLUSHED'), ['finishRecording', 'close(DRAINING)']);
   });
 

@@ -5,6 +5,7 @@ import { ServerError } from '../../src/errors.js';
 import { LIMITS } from '../../src/limits.js';
 import {
   controlInBinary,
+  DEFAULT_LANGUAGE,
   parseConfig,
   parseControl,
   parseHotword,
@@ -23,18 +24,35 @@ test('a message without configuration is its type', () => {
   });
 });
 
-test('fields that are not known are ignored', () => {
-  const message = parseControl('{"type":"start_recording","config":{"sample_rate":8000,"colour":"red"}}');
-  assert.deepEqual(message, { type: 'start_recording', config: { sample_rate: 8_000 } });
+test('settings that are not known are left out and named; what belongs to the message is none', () => {
+  const text =
+    '{"type":"start_recording","client_id":"x","smooth":1,"config":{"sample_rate":8000,"toString":"red"}}';
+  const config = { sample_rate: 8_000 };
+  assert.deepEqual(parseControl(text), { type: 'start_recording', config, unknown: ['smooth', 'toString'] });
 });
 
-test('configure takes its fields beside the type, or nested', () => {
-  const expected = { type: 'configure', config: { vad_threshold: null, silence_duration: 0.5 } };
-  assert.deepEqual(
-    parseControl('{"type":"configure","vad_threshold":null,"silence_duration":0.5}'),
-    expected,
-  );
-  assert.deepEqual(parseControl('{"type":"configure","config":{"vad_threshold":null,"silence_duration":0.5}}'), expected); // biome-ignore format: short
+for (const type of ['configure', 'start_recording'] as const) {
+  test(`${type} takes its settings beside the type, nested, or both`, () => {
+    const expected = { type, config: { vad_threshold: null, silence_duration: 0.5 } };
+    const settings = '"vad_threshold":null,"silence_duration":0.5';
+    assert.deepEqual(parseControl(`{"type":"${type}",${settings}}`), expected);
+    assert.deepEqual(parseControl(`{"type":"${type}","config":{${settings}}}`), expected);
+    const both = `{"type":"${type}","silence_duration":2,"vad_threshold":null,"config":{"silence_duration":0.5}}`;
+    assert.deepEqual(parseControl(both), expected, 'the nested one counts');
+  });
+}
+
+test('the message `config` of pages in the field is a configure', () => {
+  const message = parseControl('{"type":"config","config":{"sample_rate":48000}}');
+  assert.deepEqual(message, { type: 'configure', config: { sample_rate: 48_000 } });
+});
+
+test('a language may be written in capitals or with an underscore, and left out', () => {
+  const languageOf = (language: unknown) => parseConfig({ language }).language;
+  assert.deepEqual(['EN', 'en_US', 'en-gb', 'no tag'].map(languageOf), ['en', 'en-US', 'en-GB', 'no tag']);
+  assert.deepEqual([null, ''].map(languageOf), [DEFAULT_LANGUAGE, DEFAULT_LANGUAGE]);
+  assert.equal('language' in parseConfig({}), false);
+  assert.throws(() => languageOf(7), { code: 'INVALID_MESSAGE' });
 });
 
 const refused: readonly (readonly [string, string, RegExp])[] = [
@@ -72,10 +90,6 @@ for (const [name, text, code] of refused) {
 
 test('a refusal names the field', () => {
   assert.throws(() => parseConfig({ hotwords: [{ phrase: 'a' }, { phrase: 3 }] }), /hotwords\.1\.phrase/);
-});
-
-test('a text frame larger than a control message may be is not even read', () => {
-  assert.throws(() => parseControl('x'.repeat(LIMITS.maxControlBytes + 1)), { code: 'MESSAGE_TOO_LARGE' });
 });
 
 test('an unknown type is quoted in part', () => {

@@ -1,19 +1,18 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, mock, test } from 'node:test';
 import { SessionRegistry } from '../../src/server/registry.js';
-import type { Session } from '../../src/session/session.js';
-import { openFakeSession } from '../helpers/fake-session.js';
+import { BOUNDS, openFakeSession } from '../helpers/fake-session.js';
 
 beforeEach(() => mock.timers.enable({ apis: ['setInterval'] }));
 afterEach(() => mock.timers.reset());
 
 /** A registry, and sessions that leave it when they close, as the server's do. */
-function registryOf(idleTimeoutMs = 60_000) {
+function registryOf() {
   const sweeps: string[] = [];
-  const registry = new SessionRegistry(idleTimeoutMs, () => void sweeps.push('also'));
+  const registry = new SessionRegistry(() => void sweeps.push('also'));
   const open = () => {
     const fake = openFakeSession();
-    fake.context.onClosed = (session: Session) => registry.remove(session);
+    fake.context.onClosed = (session) => registry.remove(session);
     registry.add(fake.session);
     return fake;
   };
@@ -32,10 +31,10 @@ test('a session is listed from its opening to its close, by its client_id too', 
 });
 
 test('once a second every session is swept: who is idle is closed', () => {
-  const { registry, open, sweeps } = registryOf(5_000);
+  const { registry, open, sweeps } = registryOf();
   const busy = open();
   const idle = open();
-  idle.session.lastHeardMs -= 6_000;
+  idle.session.watch.heardMs -= BOUNDS.idleMs;
   mock.timers.tick(999);
   assert.equal(idle.socket.closings.length, 0);
   mock.timers.tick(1);

@@ -2,20 +2,47 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { LIMITS } from '../../src/limits.js';
-import type { TranscriptionMessage } from '../../src/protocol/types.js';
+import type {
+  DialectDefinition,
+  PartialEvent,
+  SegmentEvent,
+  StoppedEvent,
+} from '../../src/protocol/dialect.js';
+import { native } from '../../src/protocol/dialects/native.js';
 import { Outbox } from '../../src/session/outbox.js';
+import { joinWords, type Word } from '../../src/transcript/words.js';
+import { fakeManifest } from '../helpers/fake-model.js';
 import { FakeTransport } from '../helpers/fake-transport.js';
+import { recordingConfig } from '../helpers/recording-config.js';
 
-const partial = (text: string): string => JSON.stringify({ type: 'partial', segment_id: 1, text });
-const final = (text: string, segment_id = 1): TranscriptionMessage => ({
-  type: 'transcription', segment_id, text, is_final: true, start: 0, duration: 0, confidence: 0, reason: 'silence',
-  processing_time_ms: 0, timestamp: '',
-}); // biome-ignore format: a message
+/** An event that says a text. */
+const partial = (text: string): PartialEvent => ({
+  type: 'partial',
+  channel: 0,
+  segmentId: 1,
+  words: [wordOf(text)],
+  stableWords: 0,
+  audioEndSamples: 0,
+  processingMs: 0,
+  withWords: true,
+});
+const final = (text: string): SegmentEvent => ({
+  type: 'segment',
+  channel: 0,
+  segment: { id: 1, words: [wordOf(text)], reason: 'silence' },
+  audioEndSamples: 0,
+  processingMs: 0,
+  withWords: true,
+});
+const wordOf = (text: string): Word => ({ text, startSamples: 0, endSamples: 0, tokens: 1, logpSum: 0 });
+const stopped: StoppedEvent = { type: 'stopped', text: '', truncated: false, segments: 0, samples: 0 };
 
-function outbox() {
+function outbox(dialect: DialectDefinition = native) {
   const socket = new FakeTransport();
   const overflows: string[] = [];
-  return { socket, overflows, box: new Outbox(socket, () => void overflows.push('overflow')) };
+  const host = { manifest: fakeManifest(), defaults: recordingConfig() };
+  const spoken = dialect.create({ url: new URL('ws://localhost/'), headers: {} }, host);
+  return { socket, overflows, box: new Outbox(socket, spoken, () => void overflows.push('overflow')) };
 }
 
 const texts = (socket: FakeTransport) =>
@@ -23,7 +50,7 @@ const texts = (socket: FakeTransport) =>
 
 test('a client that keeps up gets every partial', () => {
   const { socket, box } = outbox();
-  for (const text of ['a', 'a b', 'a b c']) box.sendPartial(partial(text));
+  for (const text of ['a', 'a b', 'a b c']) box.tell(partial(text));
   assert.deepEqual(texts(socket), ['a', 'a b', 'a b c']);
   assert.equal(box.droppedPartials, 0);
 });
@@ -31,7 +58,7 @@ test('a client that keeps up gets every partial', () => {
 test('while the buffer is full only the newest partial is kept', () => {
   const { socket, box } = outbox();
   socket.bufferedAmount = LIMITS.outboxSoftBytes + 1;
-  for (const text of ['a', 'a b', 'a b c']) box.sendPartial(partial(text));
+  for (const text of ['a', 'a b', 'a b c']) box.tell(partial(text));
   assert.deepEqual(texts(socket), []);
   socket.bufferedAmount = 0;
   box.sendHeld();
@@ -42,37 +69,81 @@ test('while the buffer is full only the newest partial is kept', () => {
 test('a held partial goes out before the next message of another kind', () => {
   const { socket, box } = outbox();
   socket.bufferedAmount = LIMITS.outboxSoftBytes + 1;
-  box.sendPartial(partial('a'));
+  box.tell(partial('a'));
   socket.bufferedAmount = 0;
-  box.send({ type: 'ack', received_samples: 1 });
+  box.tell({ type: 'ack', receivedFrames: 1 });
   assert.deepEqual(texts(socket), ['a', 'ack']);
 });
 
 test('a final says all that a held partial said', () => {
   const { socket, box } = outbox();
   socket.bufferedAmount = LIMITS.outboxSoftBytes + 1;
-  box.sendPartial(partial('a'));
-  box.send(final('a b'));
+  box.tell(partial('a'));
+  box.tell(final('a b'));
   socket.bufferedAmount = 0;
   box.sendHeld();
   assert.deepEqual(texts(socket), ['a b']);
 });
 
+test('no partial comes after recording_stopped, however late the client reads', () => {
+  const { socket, box } = outbox();
+  socket.bufferedAmount = LIMITS.outboxSoftBytes + 1;
+  box.tell(partial('a'));
+  box.tell(stopped);
+  socket.bufferedAmount = 0;
+  box.sendHeld();
+  assert.deepEqual(texts(socket), ['recording_stopped']);
+});
+
+test('what is held is as it was said, whatever became of its words meanwhile', () => {
+  const { socket, box } = outbox();
+  socket.bufferedAmount = LIMITS.outboxSoftBytes + 1;
+  const event = partial('a');
+  box.tell(event);
+  event.words[0]!.text = 'b';
+  socket.bufferedAmount = 0;
+  box.sendHeld();
+  assert.deepEqual(texts(socket), ['a']);
+});
+
+test('a dialect that only notes partials is told each of them at once', () => {
+  const noted: string[] = [];
+  const { socket, box } = outbox({
+    ...native,
+    create: (request, host) => {
+      const spoken = native.create(request, host);
+      return {
+        ...spoken,
+        policy: { ...spoken.policy, coalescesPartials: false },
+        parse: () => [],
+        closeCode: () => 1000,
+        render: (event) => {
+          if (event.type === 'partial') noted.push(joinWords(event.words));
+          return [];
+        },
+      };
+    },
+  });
+  socket.bufferedAmount = LIMITS.outboxSoftBytes + 1;
+  for (const text of ['a', 'a b']) box.tell(partial(text));
+  assert.deepEqual([noted, socket.messages], [['a', 'a b'], []]);
+});
+
 test('past the hard bound the session is told, each time', () => {
   const { socket, box, overflows } = outbox();
   socket.bufferedAmount = LIMITS.outboxHardBytes;
-  box.send(final('a'));
+  box.tell(final('a'));
   assert.deepEqual(overflows, []);
   socket.bufferedAmount++;
-  box.send(final('b'));
+  box.tell(final('b'));
   assert.equal(overflows.length, 1);
 });
 
 test('nothing is sent after the socket is gone', () => {
   const { socket, box } = outbox();
   box.detach();
-  box.send(final('a'));
-  box.sendPartial(partial('a'));
+  box.tell(final('a'));
+  box.tell(partial('a'));
   box.sendHeld();
   assert.deepEqual(socket.messages, []);
 });
@@ -90,11 +161,11 @@ test('whatever the buffer does: finals all in order, seq without gaps, no partia
       for (const { op, full } of steps) {
         socket.bufferedAmount = full ? LIMITS.outboxSoftBytes + 1 : 0;
         n++;
-        if (op === 'partial') box.sendPartial(partial(`${n}`));
+        if (op === 'partial') box.tell(partial(`${n}`));
         if (op === 'held') box.sendHeld();
         if (op === 'final') {
           finals.push(`${n}`);
-          box.send(final(`${n}`));
+          box.tell(final(`${n}`));
         }
       }
       assert.deepEqual(socket.of('transcription').map((message) => message.text), finals); // biome-ignore format: short

@@ -92,50 +92,28 @@ test('a flush is over when the preview is empty and it had its silence, not befo
 test('an end waits for the finalizes before it', async () => {
   const studio = new Studio();
   studio.push(500, 'one');
-  studio.recording.finalize();
+  const cuts: string[] = [];
+  studio.recording.finalize('finalize', () => void cuts.push('first'));
   studio.push(500, 'two');
-  studio.recording.finalize();
+  studio.recording.finalize('timeout', () => void cuts.push('second'));
+  assert.deepEqual(cuts, ['first'], 'the first cuts at once, the second behind its flush');
   studio.recording.end('stop');
   await studio.engine.settle();
-  const told = studio.said.filter((it) => it !== 'room');
-  assert.deepEqual(told, ['finalize one', 'finalize two', 'stopped']);
+  assert.deepEqual(
+    [studio.said, cuts],
+    [
+      ['finalize one', 'timeout two', 'stopped'],
+      ['first', 'second'],
+    ],
+  );
 });
 
-test('frames behind a finalize that waits hold the sender back until they are in', async () => {
+test('an end without a word closes no segment, a finalize does', async () => {
   const studio = new Studio();
-  studio.recording.finalize();
-  assert.ok(studio.recording.accepts(), 'the first finalize cuts at once');
-  studio.recording.finalize();
-  studio.push(100, 'one');
-  assert.equal(studio.recording.accepts(), false);
+  studio.recording.finalize('finalize', () => {});
+  studio.recording.end('timeout');
   await studio.engine.settle();
-  assert.ok(studio.recording.accepts());
-  assert.ok(studio.said.includes('room'));
-  assert.equal(studio.recording.receivedFrames, 100);
-});
-
-test('a sender that goes on behind a finalize is refused before its frames fill the memory', async () => {
-  const studio = new Studio();
-  studio.recording.finalize();
-  studio.recording.finalize(); // holds what follows
-  const frame = new Uint8Array(LIMITS.maxFrameBytes);
-  studio.recording.push(frame);
-  studio.recording.push(frame);
-  assert.throws(() => studio.recording.push(frame), { code: 'MESSAGE_TOO_LARGE' });
-  await studio.engine.settle();
-  assert.equal(studio.recording.receivedFrames, frame.length, 'what was taken is not lost');
-});
-
-test('the frame handed in may be used again at once', async () => {
-  const studio = new Studio();
-  studio.recording.finalize();
-  studio.recording.finalize(); // holds what follows
-  const frame = bytesOf(spoken(500, [[0, 'one']]));
-  studio.recording.push(frame);
-  frame.fill(0);
-  studio.recording.end('stop');
-  await studio.engine.settle();
-  assert.equal(studio.said.at(-2), 'stop one');
+  assert.deepEqual(studio.said, ['finalize', 'stopped']);
 });
 
 test('nothing is flushed after a close', async () => {
@@ -161,15 +139,16 @@ test('a finalize of resampled audio cuts after everything that was sent before i
   });
   let cutAt = -1;
   studio.recording.push(bytesOf(spoken(CHUNK)));
-  studio.recording.finalize();
+  const cut = new Promise<void>((resolve) => studio.recording.finalize('finalize', resolve));
   const flush = studio.slot.flush.bind(studio.slot);
   studio.slot.flush = (silence) => {
     if (cutAt < 0) cutAt = studio.slot.written;
     flush(silence);
   };
-  studio.recording.push(bytesOf(spoken(CHUNK)));
-  studio.recording.finalize();
   const drive = setInterval(() => void studio.engine.settle(), 5);
+  await cut;
+  studio.recording.push(bytesOf(spoken(CHUNK)));
+  studio.recording.finalize('finalize', () => {});
   await second;
   clearInterval(drive);
   // What the resampler keeps for its next sample is not cut off: it follows with the audio behind.

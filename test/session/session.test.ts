@@ -2,10 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { LIMITS } from '../../src/limits.js';
-import { Session } from '../../src/session/session.js';
 import { bytesOf, CHUNK, marked } from '../helpers/fake-model.js';
-import { openFakeSession } from '../helpers/fake-session.js';
-import { FakeTransport } from '../helpers/fake-transport.js';
+import { joinSession, openFakeSession } from '../helpers/fake-session.js';
 
 const START = { type: 'start_recording' };
 const STOP = { type: 'stop_recording' };
@@ -25,7 +23,7 @@ test('speech comes back as partials, then as a transcription with word times aft
   const { engine, socket, session, say, speak } = openFakeSession();
   say(START);
   speak(8_000, [[1_000, 'hello'], [6_000, 'world']]); // biome-ignore format: pairs
-  session.onBinary(quiet(16_000));
+  session.onFrame(quiet(16_000));
   await engine.settle();
   assert.deepEqual(socket.of('partial').map((partial) => partial.text), ['hello', 'hello world']); // biome-ignore format: short
   const final = socket.last('transcription');
@@ -41,7 +39,7 @@ test('speech comes back as partials, then as a transcription with word times aft
 
 test('a frame that is too large is answered with its code before the connection ends', () => {
   const { socket, session } = openFakeSession();
-  session.onBinary(new Uint8Array(LIMITS.maxFrameBytes + 1));
+  session.onFrame(new Uint8Array(LIMITS.maxFrameBytes + 1));
   assert.equal(socket.last('error').code, 'MESSAGE_TOO_LARGE');
   assert.equal(session.activity, 'closed');
 });
@@ -128,7 +126,7 @@ test('a finalize behind a remembered start cuts the second recording where it ca
   ); // biome-ignore format: pairs
 });
 
-test('configure between stop and start, and after the remembered start, holds for the second recording', async () => {
+test('configure between stop and start, and after the waiting start, holds for the second recording', async () => {
   const { engine, socket, say } = openFakeSession();
   say(START);
   say(STOP);
@@ -136,7 +134,14 @@ test('configure between stop and start, and after the remembered start, holds fo
   say(START);
   say({ type: 'configure', max_segment_duration: 7 });
   await engine.settle();
-  const { config } = socket.last('recording_started');
+  assert.deepEqual(socket.types.slice(-4), [
+    'recording_stopped',
+    'configured',
+    'recording_started',
+    'configured',
+  ]);
+  assert.equal(socket.last('recording_started').config.silence_duration, 1);
+  const { config } = socket.last('configured');
   assert.deepEqual([config.silence_duration, config.max_segment_duration], [1, 7]);
 });
 
@@ -287,9 +292,9 @@ test('what configure sets holds for later recordings; what start sets for its ow
 test('speech events are sent when asked for', async () => {
   const { engine, socket, session, say, speak } = openFakeSession();
   say({ ...START, config: { vad_events: true, silence_duration: 0.2 } });
-  session.onBinary(quiet(CHUNK));
+  session.onFrame(quiet(CHUNK));
   speak(CHUNK * 2);
-  session.onBinary(quiet(CHUNK * 4));
+  session.onFrame(quiet(CHUNK * 4));
   await engine.settle();
   assert.equal(socket.last('speech_started').audio_time, 0.1);
   assert.equal(socket.last('speech_ended').audio_time, 0.3);
@@ -325,13 +330,13 @@ test('audio outside of a recording is counted and warned of once', async () => {
 
 test('a binary frame with a known control message is one; audio that begins with { is audio', async () => {
   const { engine, session, socket } = openFakeSession();
-  const binary = (text: string) => session.onBinary(new TextEncoder().encode(text));
+  const binary = (text: string) => session.onFrame(new TextEncoder().encode(text));
   binary('{"type":"start_recording"}');
   assert.equal(session.activity, 'recording');
   binary('{"type":"no such thing"}'); // 24 bytes: 12 samples
   binary('{{{{');
   const audio = bytesOf(marked(CHUNK - 14, [[1_000, 'one']]));
-  session.onBinary(audio);
+  session.onFrame(audio);
   binary('{"type":"stop_recording"}');
   await engine.settle();
   assert.deepEqual(socket.errors, []);
@@ -350,7 +355,7 @@ test('too many control messages at once end the connection, with one error', () 
 
 test('a control message that is too large ends the connection', () => {
   const { socket, session } = openFakeSession();
-  session.onText(`{"type":"ping","x":"${'x'.repeat(LIMITS.maxControlBytes)}"}`);
+  session.onFrame(`{"type":"ping","x":"${'x'.repeat(LIMITS.maxControlBytes)}"}`);
   assert.deepEqual(socket.errors, ['MESSAGE_TOO_LARGE']);
   assert.match(socket.last('error').detail ?? '', /65536/);
   assert.equal(socket.closeCode, 1009);
@@ -369,8 +374,8 @@ test('whatever bytes a client sends, the session answers or ignores them', async
     fc.asyncProperty(frames, async (sent) => {
       const { engine, session, socket } = openFakeSession();
       for (const frame of sent) {
-        if (typeof frame === 'string') session.onText(frame);
-        else session.onBinary(frame);
+        if (typeof frame === 'string') session.onFrame(frame);
+        else session.onFrame(frame);
       }
       await engine.settle();
       session.onSocketClosed();
@@ -407,14 +412,14 @@ test('a slow reader gets the newest partial only, and every final', async () => 
   speak(CHUNK);
   await engine.settle();
   assert.deepEqual(socket.of('partial'), []);
-  session.onBinary(quiet(CHUNK * 6));
+  session.onFrame(quiet(CHUNK * 6));
   await engine.settle();
   assert.deepEqual(socket.of('transcription').map(({ text }) => text), ['one two three']); // biome-ignore format: short
   assert.equal(session.droppedPartials, 2);
   speak(CHUNK * 2, [[0, 'four']]);
   await engine.settle();
   socket.bufferedAmount = 0;
-  session.sweep(performance.now(), 60_000);
+  session.sweep(performance.now());
   assert.deepEqual(socket.of('partial').map(({ text }) => text), ['four'], 'the sweep sends what was held'); // biome-ignore format: short
 });
 
@@ -461,51 +466,62 @@ test('a drain finishes what was said, then closes with 1001', async () => {
   speak(2_000, [[1_000, 'one']]);
   session.actor.send({ type: 'DRAIN' });
   say(START);
-  assert.deepEqual(socket.errors, ['DRAINING'], 'refused, and the flush goes on');
-  assert.deepEqual(socket.closings, []);
+  assert.deepEqual([socket.errors, socket.closings], [[], []], 'it waits behind the flush, which goes on');
   await engine.settle();
   assert.equal(socket.last('recording_stopped').final_transcript, 'one');
+  assert.deepEqual([socket.errors, socket.of('recording_started').length], [['DRAINING'], 1]);
   assert.equal(socket.closeCode, 1001);
   assert.ok(metrics.final.percentiles().p99 < 1_000, 'timed from the drain');
 });
 
 test('a session that hears nothing for too long is closed; one that is paused is not', () => {
   const { session, socket } = openFakeSession();
-  session.sweep(session.lastHeardMs + 119_000, 120_000);
+  session.sweep(session.watch.heardMs + 119_000);
   assert.deepEqual(socket.closings, []);
-  session.sweep(session.lastHeardMs + 121_000, 120_000);
+  session.sweep(session.watch.heardMs + 121_000);
   assert.equal(socket.closeCode, 4408);
   const slowed = openFakeSession({ ringSeconds: 1 });
   slowed.say(START);
   slowed.speak(20_000);
-  slowed.session.sweep(slowed.session.lastHeardMs + 121_000, 120_000);
+  slowed.session.sweep(slowed.session.watch.heardMs + 121_000);
   assert.deepEqual(slowed.socket.closings, []);
 });
 
 test('keepalive resets the idle timer and is not answered', () => {
   const { session, socket, say } = openFakeSession();
-  session.lastHeardMs -= 121_000;
+  session.watch.heardMs -= 121_000;
   say({ type: 'keepalive' });
-  session.sweep(performance.now(), 120_000);
+  session.sweep(performance.now());
   assert.deepEqual(socket.closings, []);
   assert.deepEqual(socket.types, ['connection']);
 });
 
 test('the sweep acknowledges what was received, and tells figures when asked to', async () => {
-  const { engine, session, socket, say, speak } = openFakeSession();
-  session.sweep(performance.now(), 60_000);
+  const { engine, session, socket, say, speak } = openFakeSession({ query: '?resumable=1' });
+  session.sweep(performance.now());
   assert.deepEqual(socket.of('ack'), [], 'nothing while idle');
   say({ ...START, config: { metrics: true } });
   speak(CHUNK + 100);
   await engine.settle();
-  session.sweep(performance.now(), 60_000);
+  session.sweep(performance.now());
   assert.equal(socket.last('ack').received_samples, CHUNK + 100);
   const figures = socket.last('metrics');
   assert.equal(figures.level_dbfs, -30.3);
   assert.deepEqual([figures.lag, figures.audio_received], [0.01, 0.11]);
 });
 
-test('no session is made when no slot is free', () => {
-  const { context } = openFakeSession({ slots: 1 });
-  assert.throws(() => new Session(context, new FakeTransport(), 'other', ''), { code: 'AT_CAPACITY' });
+test('a start finds no slot: AT_CAPACITY, which may be tried again on the same connection', async () => {
+  const { context, engine, say } = openFakeSession({ slots: 1 });
+  const other = joinSession(context);
+  const start = () => other.session.onFrame(JSON.stringify(START));
+  say(START);
+  start();
+  assert.deepEqual(other.socket.errors, ['AT_CAPACITY']);
+  assert.equal(other.socket.last('error').retryable, true);
+  assert.deepEqual([other.session.activity, other.socket.closings], ['idle', []]);
+  say(STOP);
+  await engine.settle();
+  assert.equal(engine.table.leased, 0, 'a session that does not record holds no slot');
+  start();
+  assert.equal(other.session.activity, 'recording');
 });

@@ -1,0 +1,99 @@
+/**
+ * How one protocol says things. A session knows commands and events; a dialect turns a frame of its client into commands
+ * and audio, and an event into frames, and says by which rules its clients live:
+ *
+ *     frame ─▶ parse ─▶ inbox ─▶ session ─▶ event ─▶ outbox ─▶ render ─▶ frames
+ *
+ * There is one dialect object for each session, so it may remember what it likes: what was sent (for deltas), what waits
+ * (for lock steps), ids, offsets. It never waits, sets no timer and sends nothing by itself: what it has to say it
+ * returns from `parse` (as `say`) or from `render`.
+ */
+import { ERRORS, type ErrorCode } from '../errors.js';
+import type { Manifest } from '../models/manifest.js';
+import type { Frame, Input } from './commands.js';
+import type { StreamEvent } from './events.js';
+import type { RecordingConfig } from './types.js';
+
+export type { Command, Frame, Input, InputHandlers } from './commands.js';
+export type * from './events.js';
+
+/** The rules of a dialect. They hold for the whole session. */
+export interface DialectPolicy {
+  /** What a recording is like where these clients say nothing, in place of the server's own defaults. */
+  readonly defaults: Partial<RecordingConfig>;
+  /**
+   * There is no start message: the first audio while no recording runs begins one with the settings in force. If it
+   * cannot begin, or its audio cannot be read, the connection is closed with that error.
+   */
+  readonly startsByItself: boolean;
+  /** One text frame, in characters; MESSAGE_TOO_LARGE beyond it. */
+  readonly maxTextChars: number;
+  /**
+   * Text frames a second, averaged, and how many may come at once; counted on arrival, unread. RATE_LIMITED ends the
+   * session beyond it. Generous where audio comes in text frames.
+   */
+  readonly textFramesPerSecond: number;
+  readonly textFrameBurst: number;
+  /**
+   * `frames`: a connection that gives no sign of life for `--idle-timeout` is closed. `heartbeat`: only one that does not
+   * answer the server's pings is; its client may be mute for hours.
+   */
+  readonly idle: 'frames' | 'heartbeat';
+  /**
+   * Partials to a client that reads slowly are replaced by newer ones before they are rendered. False: each is rendered
+   * at once, for a dialect that only notes it.
+   */
+  readonly coalescesPartials: boolean;
+  /**
+   * The client takes part in resuming: it gets `ack`, and a pause in its sending is its own affair. For others the
+   * segment is finalised when audio stops coming (reason `timeout`).
+   */
+  readonly resumable: boolean;
+}
+
+export interface Dialect {
+  readonly policy: DialectPolicy;
+
+  /**
+   * What a frame means, in order. An empty list: nothing. Bytes may be handed on in `audio` uncopied.
+   * @throws ServerError what is wrong with it: told as `error`, and the connection goes on unless the code closes it
+   */
+  parse(frame: Frame): readonly Input[];
+
+  /** What the client is told of it: nothing, one message or several. Called once for each event, when it is sent. */
+  render(event: StreamEvent): readonly Frame[];
+
+  /** The close code of a session that ends with this error; null: as it should. */
+  closeCode(code: ErrorCode | null): number;
+}
+
+/** What the client said when it connected. */
+export interface DialectRequest {
+  readonly url: URL;
+  /** Lower-case names, as Node gives them. */
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+}
+
+/** What a dialect may know of the server. */
+export interface DialectHost {
+  readonly manifest: Manifest;
+  readonly defaults: RecordingConfig;
+}
+
+export interface DialectDefinition {
+  /** For logs: `native`, `vosk`. */
+  readonly name: string;
+  /** Where it is served, as paths of WebSocket upgrades. */
+  readonly paths: readonly string[];
+  /** @throws ServerError what cannot be served; answered as HTTP, before the upgrade */
+  create(request: DialectRequest, host: DialectHost): Dialect;
+}
+
+export const NOTHING: readonly Frame[] = [];
+
+/** By the error table; for errors that close no native connection: 1003 unsupported data, 1008 policy, 1011 internal. */
+export function closeCodeOf(code: ErrorCode | null): number {
+  if (code === null) return 1000;
+  const { closeCode, httpStatus } = ERRORS[code];
+  return closeCode ?? (httpStatus === 415 ? 1003 : httpStatus < 500 ? 1008 : 1011);
+}

@@ -1,0 +1,165 @@
+/**
+ * The protocol of `/ws/transcribe`: docs/WEBSOCKET_API.md. Messages are numbered (`seq`), controls are JSON in text
+ * frames or, from old clients, in binary ones.
+ */
+import { randomBytes } from 'node:crypto';
+import { COMMON_SAMPLE_RATES, ENCODINGS } from '../../audio/format.js';
+import { ServerError } from '../../errors.js';
+import { LIMITS } from '../../limits.js';
+import type {
+  Dialect,
+  DialectDefinition,
+  DialectHost,
+  DialectPolicy,
+  DialectRequest,
+  Frame,
+  Input,
+  OpenedEvent,
+  StreamEvent,
+} from '../dialect.js';
+import { closeCodeOf, NOTHING } from '../dialect.js';
+import { controlInBinary, parseControl } from '../parse.js';
+import {
+  renderError,
+  renderMetrics,
+  renderStopped,
+  renderTranscription,
+  renderWarning,
+  timestamp,
+  toSeconds,
+  writePartial,
+} from '../render.js';
+import {
+  type ClientMessage,
+  type ConnectionMessage,
+  PROTOCOL_VERSION,
+  type ServerMessage,
+} from '../types.js';
+
+const isYes = (value: string | null): boolean => value !== null && /^(1|true|yes)$/i.test(value);
+
+class NativeDialect implements Dialect {
+  readonly policy: DialectPolicy;
+  readonly #host: DialectHost;
+  #seq = 0;
+
+  constructor({ url }: DialectRequest, host: DialectHost) {
+    this.#host = host;
+    this.policy = {
+      defaults: {},
+      startsByItself: false,
+      maxTextChars: LIMITS.maxControlBytes,
+      textFramesPerSecond: LIMITS.controlMessagesPerSecond,
+      textFrameBurst: LIMITS.controlBurst,
+      idle: 'frames',
+      coalescesPartials: true,
+      resumable: isYes(url.searchParams.get('resumable')),
+    };
+  }
+
+  parse(frame: Frame): readonly Input[] {
+    if (typeof frame !== 'string') {
+      const message = controlInBinary(frame);
+      return message === null ? [{ type: 'audio', bytes: frame }] : inputsOf(message);
+    }
+    try {
+      return inputsOf(parseControl(frame));
+    } catch (error) {
+      // Pages in the field show every error to people, and send messages of servers that they were made for.
+      if (!(error instanceof ServerError) || error.code !== 'UNKNOWN_MESSAGE') throw error;
+      return [{ type: 'warning', code: error.code, detail: error.detail ?? '' }];
+    }
+  }
+
+  render(event: StreamEvent): readonly Frame[] {
+    if (event.type === 'partial')
+      return [this.#numbered(writePartial(event, this.#host.manifest.confidence))];
+    const message = this.#messageOf(event);
+    return message === null ? NOTHING : [this.#numbered(JSON.stringify(message))];
+  }
+
+  closeCode = closeCodeOf;
+
+  /** An object's JSON with its number as the last field. */
+  #numbered(json: string): string {
+    return `${json.slice(0, -1)},"seq":${++this.#seq}}`;
+  }
+
+  #messageOf(event: Exclude<StreamEvent, { type: 'partial' }>): ServerMessage | null {
+    switch (event.type) {
+      case 'opened':
+        return this.#greeting(event);
+      case 'started':
+        return { type: 'recording_started', timestamp: timestamp(), config: event.config };
+      case 'configured':
+        return { type: 'configured', config: event.config };
+      case 'segment': {
+        const { segment, processingMs, withWords } = event;
+        return renderTranscription(segment, processingMs, withWords, this.#host.manifest.confidence);
+      }
+      case 'speech': {
+        if (!event.wanted) return null;
+        const type = event.change === 'started' ? 'speech_started' : 'speech_ended';
+        return { type, audio_time: toSeconds(event.atSamples), timestamp: timestamp() };
+      }
+      case 'stopped':
+        return renderStopped(event);
+      case 'warning':
+        return renderWarning(event.code, event.detail);
+      case 'error':
+        return renderError(event.code, event.detail);
+      case 'metrics':
+        return renderMetrics(event);
+      case 'pong':
+        return { type: 'pong', timestamp: timestamp() };
+      case 'ack':
+        return { type: 'ack', received_samples: event.receivedFrames };
+      case 'closing':
+        return null;
+    }
+  }
+
+  #greeting({ clientId, sessionId }: OpenedEvent): ConnectionMessage {
+    return {
+      type: 'connection',
+      status: 'connected',
+      client_id: clientId,
+      session_id: sessionId,
+      ...(this.policy.resumable ? { resume_token: randomBytes(24).toString('base64url') } : {}),
+      message: 'Send {"type":"start_recording"}, then audio in binary frames.',
+      protocol_version: PROTOCOL_VERSION,
+      model: this.#host.manifest.name,
+      supported_audio_formats: {
+        sample_rates: [...COMMON_SAMPLE_RATES],
+        encodings: [...ENCODINGS],
+        channels: [1, 2],
+      },
+    };
+  }
+}
+
+function inputsOf(message: ClientMessage): Input[] {
+  switch (message.type) {
+    case 'start_recording':
+      return [{ type: 'start', config: message.config }, ...unknownSettings(message.unknown)];
+    case 'configure':
+      return [{ type: 'configure', config: message.config }, ...unknownSettings(message.unknown)];
+    case 'stop_recording':
+      return [{ type: 'stop' }];
+    default:
+      return [{ type: message.type }];
+  }
+}
+
+function unknownSettings(names: readonly string[] = []): Input[] {
+  if (names.length === 0) return [];
+  const named = names.slice(0, LIMITS.maxNamedSettings).map((name) => JSON.stringify(name.slice(0, 40)));
+  const more = names.length > named.length ? ' …' : '';
+  return [{ type: 'warning', code: 'UNKNOWN_SETTING', detail: `${named.join(', ')}${more}` }];
+}
+
+export const native: DialectDefinition = {
+  name: 'native',
+  paths: ['/ws/transcribe'],
+  create: (request, host) => new NativeDialect(request, host),
+};

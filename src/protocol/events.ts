@@ -1,0 +1,122 @@
+/**
+ * What happens in a session, as facts: a dialect makes messages of them. Positions are samples at 16 kHz from the start
+ * of the recording; durations are milliseconds.
+ */
+import type { ErrorCode } from '../errors.js';
+import type { Segment } from '../transcript/transcript.js';
+import type { Word } from '../transcript/words.js';
+import type { RecordingConfig } from './types.js';
+
+/** The session is open: the first event. */
+export interface OpenedEvent {
+  readonly type: 'opened';
+  readonly sessionId: string;
+  readonly clientId: string;
+}
+
+/** A recording began; `config` is all that is in force. Audio positions count from 0 again. */
+export interface StartedEvent {
+  readonly type: 'started';
+  readonly config: RecordingConfig;
+}
+
+/** Settings changed: by `configure`, or by a WAV header at the start of the audio. */
+export interface ConfiguredEvent {
+  readonly type: 'configured';
+  readonly config: RecordingConfig;
+}
+
+/**
+ * The open segment as it is now; it replaces the one before it. To a client that reads slowly only the newest is told,
+ * so a dialect that sends deltas must take them from what it rendered last.
+ */
+export interface PartialEvent {
+  readonly type: 'partial';
+  /** 0; with two channels apart, 0 or 1. */
+  readonly channel: number;
+  /** The id that the segment will have: 1, 2, 3 … within the recording and channel. */
+  readonly segmentId: number;
+  /** Valid until `render` returns: copy what is kept. */
+  readonly words: readonly Word[];
+  /** How many of `words`, from the first, will not change any more. */
+  readonly stableWords: number;
+  /** Samples of audio recognised so far. */
+  readonly audioEndSamples: number;
+  /** From the chunk being complete on the server to its result. */
+  readonly processingMs: number;
+  /** The client wants `words` told. */
+  readonly withWords: boolean;
+}
+
+/** A segment is final. Never left out, and never behind a partial of its own. */
+export interface SegmentEvent {
+  readonly type: 'segment';
+  readonly channel: number;
+  readonly segment: Segment;
+  readonly audioEndSamples: number;
+  readonly processingMs: number;
+  readonly withWords: boolean;
+}
+
+/** The speaker began or fell silent. Told whether or not `vad_events` asks for it: `wanted` says so. */
+export interface SpeechEvent {
+  readonly type: 'speech';
+  readonly channel: number;
+  readonly change: 'started' | 'ended';
+  readonly atSamples: number;
+  readonly wanted: boolean;
+}
+
+/** The recording is over, and all of its segments are told. */
+export interface StoppedEvent {
+  readonly type: 'stopped';
+  /** All segments joined by one space; the end of it if it is longer than LIMITS.maxFinalTranscriptChars. */
+  readonly text: string;
+  readonly truncated: boolean;
+  readonly segments: number;
+  /** Audio received, 16 kHz. */
+  readonly samples: number;
+}
+
+/** Something was left out or ignored; nothing is wrong with the connection. */
+export interface WarningEvent {
+  readonly type: 'warning';
+  readonly code: ErrorCode;
+  readonly detail?: string | undefined;
+}
+
+/** Something was refused. `fatal`: the connection is closed right after this. */
+export interface ErrorEvent {
+  readonly type: 'error';
+  readonly code: ErrorCode;
+  readonly detail?: string | undefined;
+  readonly fatal: boolean;
+}
+
+/** Once a second while recording, if the settings ask for it. */
+export interface MetricsEvent {
+  readonly type: 'metrics';
+  readonly levelDbfs: number;
+  readonly lagSamples: number;
+  readonly stepMsP50: number;
+  readonly stepMsP95: number;
+  readonly droppedPartials: number;
+  readonly receivedSamples: number;
+}
+
+export type StreamEvent =
+  | OpenedEvent
+  | StartedEvent
+  | ConfiguredEvent
+  | PartialEvent
+  | SegmentEvent
+  | SpeechEvent
+  | StoppedEvent
+  | WarningEvent
+  | ErrorEvent
+  | MetricsEvent
+  | { readonly type: 'pong'; readonly text?: string | undefined }
+  /** Once a second while recording: sample-frames received, at the client's own rate. To resumable dialects only. */
+  | { readonly type: 'ack'; readonly receivedFrames: number }
+  /** The connection is about to be closed with `closeCode(code)`: the last event, and the last chance to say something. */
+  | { readonly type: 'closing'; readonly code: ErrorCode | null };

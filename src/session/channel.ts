@@ -1,0 +1,132 @@
+/** One channel of a live recording: its slot, what is recognised on it, and the events that come of it. */
+import { ServerError } from '../errors.js';
+import type { Slot, SlotOwner } from '../inference/stream-table.js';
+import { LIMITS } from '../limits.js';
+import type { StreamEvent } from '../protocol/events.js';
+import type { RecordingConfig } from '../protocol/types.js';
+import type { Segment } from '../transcript/transcript.js';
+import type { Word } from '../transcript/words.js';
+import type { SessionContext } from './context.js';
+import { LevelMeter } from './meters.js';
+import { Recording, type RecordingListener } from './recording.js';
+
+/** What a channel tells the recording that it belongs to. */
+export interface ChannelHost {
+  /** All that is in force now. */
+  readonly config: RecordingConfig;
+  tell(event: StreamEvent): void;
+  /** A step was committed: the ring may have room again. */
+  onStep(): void;
+  onRoom(): void;
+  onChannelStopped(): void;
+  onFailed(error: unknown): void;
+}
+
+export class Channel implements SlotOwner, RecordingListener {
+  readonly recording: Recording;
+  readonly slot: Slot;
+  readonly level = new LevelMeter();
+  private readonly index: number;
+  private readonly context: SessionContext;
+  private readonly host: ChannelHost;
+  private lastLatencyMs = 0;
+
+  /** @throws ServerError AT_CAPACITY, UNSUPPORTED_SAMPLE_RATE; nothing is leased then */
+  constructor(index: number, context: SessionContext, host: ChannelHost) {
+    this.index = index;
+    this.context = context;
+    this.host = host;
+    const slot = context.leases.take(this);
+    if (slot === null) throw new ServerError('AT_CAPACITY', `${context.leases.active} streams are running`);
+    this.slot = slot;
+    const { engine, pieces, codecPool } = context;
+    const { manifest } = engine.model;
+    const keptChars = LIMITS.maxFinalTranscriptChars;
+    try {
+      const parts = { slot, manifest, pieces, codecPool, config: host.config, keptChars };
+      this.recording = new Recording(parts, this);
+    } catch (error) {
+      context.leases.give(slot);
+      throw error;
+    }
+  }
+
+  /** Samples received and not yet recognised. */
+  get lagSamples(): number {
+    return this.slot.written - this.slot.read;
+  }
+
+  /** Resolves when the slot is given back. */
+  async close(): Promise<void> {
+    await this.recording.close();
+    this.context.leases.give(this.slot);
+  }
+
+  // ---- from the batcher -----------------------------------------------------------------------------------
+
+  onStep(slot: Slot, audioSamples: number): void {
+    this.lastLatencyMs = performance.now() - slot.arrivedMs;
+    // What a file's chunks wait for is the file before them: no latency of ours.
+    this.context.metrics.recordChunk(slot.ahead ? null : this.lastLatencyMs, audioSamples);
+    this.level.add(slot.result.rms);
+    this.recording.onStep(audioSamples);
+    this.host.onStep();
+  }
+
+  onFlushed(): void {
+    this.recording.onFlushed();
+  }
+
+  onFault(): void {
+    this.host.onFailed(new ServerError('ENGINE_FAILED'));
+  }
+
+  // ---- from the recording ---------------------------------------------------------------------------------
+
+  onStopped(): void {
+    this.host.onChannelStopped();
+  }
+
+  onRoom(): void {
+    this.host.onRoom();
+  }
+
+  onIntakeFailed(error: unknown): void {
+    this.host.onFailed(error);
+  }
+
+  onPartial(segmentId: number, words: readonly Word[], stableWords: number, audioEndSamples: number): void {
+    this.host.tell({
+      type: 'partial',
+      channel: this.index,
+      segmentId,
+      words,
+      stableWords,
+      audioEndSamples,
+      processingMs: this.lastLatencyMs,
+      withWords: this.host.config.words,
+    });
+  }
+
+  onSegment(segment: Segment): void {
+    this.context.metrics.segments++;
+    this.host.tell({
+      type: 'segment',
+      channel: this.index,
+      segment,
+      audioEndSamples: this.recording.transcript.audioSamples,
+      processingMs: this.lastLatencyMs,
+      withWords: this.host.config.words,
+    });
+  }
+
+  onSpeech(change: 'started' | 'ended', atSamples: number): void {
+    this.host.tell({
+      type: 'speech',
+      channel: this.index,
+      change,
+      atSamples,
+      wanted: this.host.config.vad_events,
+    });
+  }
+}

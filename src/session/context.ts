@@ -1,0 +1,29 @@
+/** What all sessions of a server share. */
+import type { CodecPool } from '../codec/pool.js';
+import type { Engine } from '../inference/engine.js';
+import type { Logger } from '../log.js';
+import type { RecordingConfig } from '../protocol/types.js';
+import type { Piece } from '../transcript/words.js';
+import type { StreamLeases } from './leases.js';
+import type { SessionMetrics } from './meters.js';
+import type { WatchBounds } from './watch.js';
+
+export interface SessionContext {
+  readonly engine: Engine;
+  readonly leases: StreamLeases;
+  readonly codecPool: CodecPool;
+  readonly pieces: readonly Piece[];
+  readonly defaults: RecordingConfig;
+  readonly resumeWindowMs: number;
+  readonly bounds: WatchBounds;
+  readonly metrics: SessionMetrics;
+  readonly log: Logger;
+  onClosed(session: { readonly id: string; readonly droppedPartials: number }): void;
+}
+
+/** Who is at the other end. */
+export interface Peer {
+  readonly clientId: string;
+  /** Address. */
+  readonly remote: string;
+}

@@ -1,0 +1,215 @@
+/**
+ * The recording that a session runs, over all of its channels: one now; each has a slot and a transcript of its own. Before
+ * the first sample it looks at what the client sends: a WAV header sets the format, compressed audio is refused by name.
+ */
+
+import type { AudioFormat } from '../audio/format.js';
+import { readHeader } from '../audio/header.js';
+import { ServerError } from '../errors.js';
+import { LIMITS } from '../limits.js';
+import type { MetricsEvent, StoppedEvent, StreamEvent } from '../protocol/events.js';
+import type { RecordingConfig } from '../protocol/types.js';
+import type { SegmentReason } from '../transcript/tuning.js';
+import { Channel, type ChannelHost } from './channel.js';
+import type { SessionContext } from './context.js';
+import type { Settings } from './settings.js';
+
+export interface LiveRecordingOwner {
+  tell(event: StreamEvent): void;
+  /** All channels have told everything up to the stop. */
+  onStopped(): void;
+  /** There may be room for more audio. */
+  onRoom(): void;
+  onFailed(error: unknown): void;
+}
+
+const NO_BYTES = new Uint8Array(0);
+
+export class LiveRecording implements ChannelHost {
+  private readonly channels: Channel[] = [];
+  private readonly context: SessionContext;
+  private readonly settings: Settings;
+  private readonly owner: LiveRecordingOwner;
+  private running: number;
+  /** The first bytes, until it is known what they are; null afterwards. */
+  private head: Uint8Array | null = NO_BYTES;
+  /** The audio cannot be read: what comes is ignored. */
+  private deaf = false;
+  /** Frames received when a pause was last answered. */
+  private answeredFrames = 0;
+
+  /** @throws ServerError AT_CAPACITY, UNSUPPORTED_SAMPLE_RATE; nothing is leased then */
+  constructor(context: SessionContext, settings: Settings, owner: LiveRecordingOwner) {
+    this.context = context;
+    this.settings = settings;
+    this.owner = owner;
+    this.channels.push(new Channel(0, context, this));
+    this.running = this.channels.length;
+  }
+
+  get config(): RecordingConfig {
+    return this.settings.current;
+  }
+
+  private get first(): Channel {
+    return this.channels[0]!; // there is always one
+  }
+
+  get receivedFrames(): number {
+    return this.first.recording.receivedFrames;
+  }
+
+  /** Audio received, at 16 kHz. */
+  get samples(): number {
+    return this.first.slot.written;
+  }
+
+  get segments(): number {
+    return this.channels.reduce((sum, { recording }) => sum + recording.transcript.segments, 0);
+  }
+
+  get lagSamples(): number {
+    return Math.max(...this.channels.map((channel) => channel.lagSamples));
+  }
+
+  accepts(): boolean {
+    for (const { recording } of this.channels) if (!recording.accepts()) return false;
+    return true;
+  }
+
+  /** @throws ServerError MESSAGE_TOO_LARGE, UNSUPPORTED_ENCODING, UNSUPPORTED_SAMPLE_RATE, AT_CAPACITY */
+  push(bytes: Uint8Array): void {
+    if (this.deaf) {
+      this.context.metrics.ignoredFrames++;
+      return;
+    }
+    if (this.head === null) this.pushSamples(bytes);
+    else if (bytes.length > 0) this.readHead(this.head, bytes);
+  }
+
+  private pushSamples(bytes: Uint8Array): void {
+    for (const { recording } of this.channels) recording.push(bytes);
+  }
+
+  private readHead(before: Uint8Array, bytes: Uint8Array): void {
+    const all = before.length === 0 ? bytes : new Uint8Array([...before, ...bytes]);
+    const header = readHeader(all.subarray(0, LIMITS.maxHeaderBytes));
+    if (header.kind === 'unclear' && all.length < LIMITS.maxHeaderBytes) {
+      this.head = new Uint8Array(all);
+      return;
+    }
+    this.head = null;
+    if (header.kind === 'foreign') {
+      this.deaf = true;
+      const detail = `The audio is ${header.name}; send raw samples, in the encoding of the recording.`;
+      throw new ServerError('UNSUPPORTED_ENCODING', detail);
+    }
+    if (header.kind === 'wav') this.reformat(header.format);
+    this.pushSamples(header.kind === 'wav' ? all.subarray(header.bytes) : all);
+  }
+
+  private reformat(format: AudioFormat): void {
+    const { sample_rate, encoding, channels } = this.config;
+    if (format.sample_rate === sample_rate && format.encoding === encoding && format.channels === channels)
+      return;
+    this.deaf = true;
+    for (const { recording } of this.channels) recording.reformat(format);
+    this.deaf = false;
+    this.owner.tell({ type: 'configured', config: this.settings.reformat(format) });
+  }
+
+  /** Nothing more comes that could tell what the first bytes are: they are samples. */
+  private settleHead(): void {
+    const { head } = this;
+    this.head = null;
+    if (head !== null && head.length > 0) this.pushSamples(head);
+  }
+
+  /** New settings are in force from the next chunk on. */
+  configure(config: RecordingConfig): void {
+    for (const { recording } of this.channels) recording.transcript.configure(config);
+  }
+
+  setHotwords(edges: Int32Array): void {
+    for (const { recording } of this.channels) recording.setHotwords(edges);
+  }
+
+  /** Closes the open segments where the audio stands. Nothing may be pushed before `onCut`, which may come at once. */
+  finalize(reason: SegmentReason, onCut: () => void): void {
+    if (this.head !== null && this.head.length > 0) this.settleHead();
+    let uncut = this.channels.length;
+    for (const { recording } of this.channels) recording.finalize(reason, () => --uncut === 0 && onCut());
+  }
+
+  /** Audio stopped coming, and there is something to be told that has not been told since it last did. */
+  get unanswered(): boolean {
+    if (this.receivedFrames <= this.answeredFrames) return false;
+    return this.channels.some(({ recording }) => recording.pending);
+  }
+
+  /** As `finalize`, once for each pause. */
+  answerPause(onCut: () => void): void {
+    this.answeredFrames = this.receivedFrames;
+    this.finalize('timeout', onCut);
+  }
+
+  /** Runs what is left; `onStopped` follows. */
+  end(reason: SegmentReason): void {
+    this.settleHead();
+    for (const { recording } of this.channels) recording.end(reason);
+  }
+
+  /** Resolves when every slot is given back. */
+  async close(): Promise<void> {
+    await Promise.all(this.channels.map((channel) => channel.close()));
+  }
+
+  stopped(): StoppedEvent {
+    const transcripts = this.channels.map(({ recording }) => recording.transcript);
+    return {
+      type: 'stopped',
+      text: transcripts
+        .map(({ text }) => text)
+        .filter((text) => text !== '')
+        .join(' '),
+      truncated: transcripts.some(({ truncated }) => truncated),
+      segments: this.segments,
+      samples: this.samples,
+    };
+  }
+
+  figures(nowMs: number, droppedPartials: number): MetricsEvent {
+    const step = this.context.engine.stats.step.recent(nowMs);
+    return {
+      type: 'metrics',
+      levelDbfs: Math.max(...this.channels.map(({ level }) => level.takeDbfs())),
+      lagSamples: this.lagSamples,
+      stepMsP50: step.p50,
+      stepMsP95: step.p95,
+      droppedPartials,
+      receivedSamples: this.samples,
+    };
+  }
+
+  // ---- from the channels ----------------------------------------------------------------------------------
+
+  tell(event: StreamEvent): void {
+    this.owner.tell(event);
+  }
+
+  onStep(): void {
+    this.owner.onRoom();
+  }
+
+  onRoom(): void {
+    this.owner.onRoom();
+  }
+
+  onChannelStopped(): void {
+    if (--this.running === 0) this.owner.onStopped();
+  }
+
+  onFailed(error: unknown): void {
+    this.owner.onFailed(error);
+  }
+}

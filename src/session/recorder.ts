@@ -1,0 +1,137 @@
+/** The recordings of a session, one after the other: their settings, and the one that runs. */
+import type { Logger } from '../log.js';
+import type { DialectPolicy } from '../protocol/dialect.js';
+import { toSeconds } from '../protocol/render.js';
+import type { RecordingConfig } from '../protocol/types.js';
+import type { SessionContext } from './context.js';
+import { LiveRecording } from './live-recording.js';
+import type { Replies } from './replies.js';
+import { Settings } from './settings.js';
+
+export interface RecorderOwner {
+  /** Everything up to the stop is told. */
+  onStopped(): void;
+  /** There may be room for more audio. */
+  onRoom(): void;
+  onFailed(error: unknown): void;
+}
+
+export class Recorder {
+  /** The recording that runs, or is being flushed. */
+  live: LiveRecording | null = null;
+  readonly settings: Settings;
+  private readonly context: SessionContext;
+  private readonly policy: DialectPolicy;
+  private readonly replies: Replies;
+  private readonly log: Logger;
+  private readonly owner: RecorderOwner;
+  private warnedIdleAudio = false;
+
+  constructor(
+    context: SessionContext,
+    policy: DialectPolicy,
+    replies: Replies,
+    log: Logger,
+    owner: RecorderOwner,
+  ) {
+    this.context = context;
+    this.log = log;
+    this.policy = policy;
+    this.replies = replies;
+    this.owner = owner;
+    this.settings = new Settings(context.defaults, policy.defaults);
+  }
+
+  /** Leases what a recording needs; one that cannot begin changes nothing, and the client is told. */
+  open(config: Partial<RecordingConfig>): boolean {
+    const { context, settings } = this;
+    settings.begin(config);
+    try {
+      this.live = new LiveRecording(context, settings, {
+        tell: (event) => this.replies.tell(event),
+        onStopped: () => this.owner.onStopped(),
+        onRoom: () => this.owner.onRoom(),
+        onFailed: (error) => this.owner.onFailed(error),
+      });
+      return true;
+    } catch (error) {
+      settings.end();
+      this.replies.reject(error, this.policy.startsByItself);
+      return false;
+    }
+  }
+
+  /** Says that the recording which was opened runs. */
+  begin(config: RecordingConfig): void {
+    this.warnedIdleAudio = false;
+    this.context.metrics.recordings++;
+    this.log.info({ rate: config.sample_rate, encoding: config.encoding }, 'recording started');
+    this.replies.tell({ type: 'started', config });
+    this.replies.warnOfUnsupported(config);
+    if (config.hotwords.length > 0) this.listenFor(config.hotwords);
+  }
+
+  /** Audio while recording. What cannot be read is told; who never asked for a recording cannot go on then. */
+  push(bytes: Uint8Array): void {
+    try {
+      this.live?.push(bytes);
+    } catch (error) {
+      if (this.policy.startsByItself) this.replies.reject(error, true);
+      else this.replies.reject(error);
+    }
+  }
+
+  /** Audio that belongs to no recording is counted, and told once until the next one. */
+  ignore(): void {
+    this.context.metrics.ignoredFrames++;
+    if (!this.warnedIdleAudio) this.replies.tell({ type: 'warning', code: 'AUDIO_IGNORED' });
+    this.warnedIdleAudio = true;
+  }
+
+  /** @throws ServerError CONFIG_LOCKED */
+  configure(changes: Partial<RecordingConfig>): void {
+    const config = this.settings.configure(changes);
+    this.live?.configure(config);
+    this.replies.tell({ type: 'configured', config });
+    this.replies.warnOfUnsupported(changes);
+    if (changes.hotwords !== undefined) this.listenFor(changes.hotwords);
+  }
+
+  private listenFor(hotwords: RecordingConfig['hotwords']): void {
+    const edges = this.replies.compile(hotwords);
+    if (edges !== null) this.live?.setHotwords(edges);
+  }
+
+  /** Says how the recording ended. Resolves when its slots are free: the next start must find them. */
+  finish(finalMs: number): Promise<void> {
+    const { live } = this;
+    if (live === null) return Promise.resolve();
+    const stopped = live.stopped();
+    this.context.metrics.recordFinal(finalMs);
+    this.log.info({ audioS: toSeconds(stopped.samples), segments: stopped.segments }, 'recording stopped');
+    this.settings.end();
+    this.replies.tell(stopped);
+    return this.close();
+  }
+
+  /** Once a second while recording: what the client asked to be told of it. */
+  report(nowMs: number, droppedPartials: number): void {
+    const { live } = this;
+    if (live === null) return;
+    if (this.policy.resumable) this.replies.tell({ type: 'ack', receivedFrames: live.receivedFrames });
+    if (live.config.metrics) this.replies.tell(live.figures(nowMs, droppedPartials));
+  }
+
+  /** Of the recording that runs; zeros between two. */
+  summary(): { audioSeconds: number; segments: number; lagMs: number } {
+    const { samples = 0, segments = 0, lagSamples = 0 } = this.live ?? {};
+    return { audioSeconds: toSeconds(samples), segments, lagMs: Math.round(toSeconds(lagSamples) * 1000) };
+  }
+
+  /** Drops what runs. Resolves when its slots are free. */
+  close(): Promise<void> {
+    const { live } = this;
+    this.live = null;
+    return live?.close() ?? Promise.resolve();
+  }
+}

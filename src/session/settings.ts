@@ -1,0 +1,71 @@
+/**
+ * The settings of a session, one fold: the server's defaults and the dialect's, what `configure` asked for, what the start
+ * of the running recording asked for. `configure` in the middle of a recording holds for it and for those that follow.
+ */
+
+import type { AudioFormat } from '../audio/format.js';
+import { ServerError } from '../errors.js';
+import { DEFAULT_LANGUAGE } from '../protocol/parse.js';
+import type { RecordingConfig } from '../protocol/types.js';
+
+/** Fields that hold for the whole recording. */
+const LOCKED = ['sample_rate', 'encoding', 'channels'] as const satisfies readonly (keyof AudioFormat)[];
+
+export class Settings {
+  /** In force: those of the recording that runs, else of one that would begin now. */
+  current: RecordingConfig;
+  private readonly defaults: RecordingConfig;
+  private configured: Partial<RecordingConfig> = {};
+  /** Of the recording that runs; null between two. */
+  private own: Partial<RecordingConfig> | null = null;
+
+  constructor(defaults: RecordingConfig, ofDialect: Partial<RecordingConfig>) {
+    this.defaults = { ...defaults, ...ofDialect };
+    this.current = this.fold();
+  }
+
+  /** @throws ServerError CONFIG_LOCKED naming the field */
+  configure(changes: Partial<RecordingConfig>): RecordingConfig {
+    if (this.own !== null) {
+      const locked = LOCKED.find((it) => changes[it] !== undefined && changes[it] !== this.current[it]);
+      if (locked !== undefined) throw new ServerError('CONFIG_LOCKED', locked);
+      this.own = { ...this.own, ...changes };
+    }
+    this.configured = { ...this.configured, ...changes };
+    return this.fold();
+  }
+
+  /** A recording begins, with settings of its own. */
+  begin(own: Partial<RecordingConfig>): RecordingConfig {
+    this.own = own;
+    return this.fold();
+  }
+
+  /** The audio itself says what format it has; no longer than this recording. */
+  reformat(format: AudioFormat): RecordingConfig {
+    this.own = { ...this.own, ...format };
+    return this.fold();
+  }
+
+  /** The recording is over. */
+  end(): void {
+    this.own = null;
+    this.fold();
+  }
+
+  private fold(): RecordingConfig {
+    const folded = { ...this.defaults, ...this.configured, ...this.own };
+    if (folded.language === DEFAULT_LANGUAGE) folded.language = this.defaults.language;
+    this.current = folded;
+    return folded;
+  }
+}
+
+/** What a model that speaks one language cannot do of a configuration; null if nothing. */
+export function unsupportedLanguage(language: string | undefined, spoken: string): string | null {
+  const primary = (tag: string) => tag.split('-')[0]?.toLowerCase();
+  if (language === undefined || language === DEFAULT_LANGUAGE || primary(language) === primary(spoken)) {
+    return null;
+  }
+  return `language: the model knows ${spoken} only`;
+}

@@ -1,0 +1,31 @@
+/** Texts joined by one space, of which the end is kept: whole texts, at most so many characters. */
+export class BoundedText {
+  /** Something before `text` was dropped. */
+  truncated = false;
+  private readonly texts: string[] = [];
+  private first = 0;
+  private chars = 0;
+  private readonly maxChars: number;
+
+  constructor(maxChars: number) {
+    this.maxChars = maxChars;
+  }
+
+  add(text: string): void {
+    this.texts.push(text);
+    this.chars += text.length + 1;
+    while (this.chars - 1 > this.maxChars && this.first < this.texts.length) {
+      this.chars -= this.texts[this.first]!.length + 1; // first < length
+      this.texts[this.first++] = '';
+      this.truncated = true;
+    }
+    if (2 * this.first > this.texts.length) {
+      this.texts.splice(0, this.first);
+      this.first = 0;
+    }
+  }
+
+  get text(): string {
+    return this.texts.slice(this.first).join(' ');
+  }
+}
