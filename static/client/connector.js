@@ -116,7 +116,7 @@ export class Connector {
     const { session } = this;
     const resume = session?.token ? { resume: session.token, last_seq: String(session.lastSeq) } : {};
     try {
-      const address = webSocketUrl(url, { ...params, client_id: clientId, ...resume });
+      const address = webSocketUrl(url, { ...params, client_id: clientId, resumable: '1', ...resume });
       const Socket = await socketConstructor(this.options.WebSocket);
       if (generation !== this.#generation) return;
       this.link = new Link(new Socket(address), {

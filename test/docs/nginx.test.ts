@@ -69,7 +69,7 @@ describe('nginx before two servers of one stream each', { skip: noNginx, timeout
 
   it('sends a stream that one server refuses to the other, and passes the last refusal on', async () => {
     const url = `ws://127.0.0.1:${port}/ws/transcribe`;
-    const clients = [await TestClient.open(url), await TestClient.open(url)];
+    const clients = [await TestClient.recording(url), await TestClient.recording(url)];
     for (const { server } of servers) assert.equal(server.context.registry.size, 1);
     const { status, body } = await refusedUpgrade(url);
     assert.equal(status, 503);

@@ -19,7 +19,6 @@ const WRONG: [name: string, message: string, code: string][] = [
   ['text that is no object', '[1,2]', 'INVALID_JSON'],
   ['text where audio belongs', 'UklGRiQAAABXQVZF', 'INVALID_JSON'],
   ['a message without a type', '{}', 'INVALID_MESSAGE'],
-  ['an unknown type', '{"type":"dance"}', 'UNKNOWN_MESSAGE'],
   ['a field of the wrong type', '{"type":"configure","silence_duration":"long"}', 'INVALID_MESSAGE'],
   ['a value out of bounds', '{"type":"configure","silence_duration":-1}', 'INVALID_MESSAGE'],
   [
@@ -50,6 +49,31 @@ for (const [name, message, code] of WRONG) {
     await client.close();
   });
 }
+
+test('an unknown message and an unknown setting are warned of by name, not refused', async () => {
+  const client = await TestClient.open(live.ws);
+  client.say('{"type":"dance"}');
+  const message = await client.until('warning');
+  assert.deepEqual([message.code, message.detail], ['UNKNOWN_MESSAGE', 'type: "dance"']);
+  client.say('{"type":"start_recording","smooth":true,"language":"EN"}');
+  const setting = await client.until('warning');
+  assert.deepEqual([setting.code, setting.detail], ['UNKNOWN_SETTING', '"smooth"']);
+  assert.equal(client.all('error').length, 0);
+  await client.close();
+});
+
+test('an open connection that finds no slot at its start is told so, and may try again', async () => {
+  const waiting = await TestClient.open(live.ws);
+  const clients = await Promise.all(Array.from({ length: 4 }, () => TestClient.recording(live.ws)));
+  waiting.say({ type: 'start_recording' });
+  const error = await waiting.until('error');
+  assert.deepEqual([error.code, error.retryable], ['AT_CAPACITY', true]);
+  clients[0]!.say({ type: 'stop_recording' });
+  await clients[0]!.until('recording_stopped');
+  const stopped = await waiting.transcribe(cut(bytesOf(speech), 3_200));
+  assert.ok(stopped.total_duration > 1);
+  await Promise.all([waiting, ...clients].map((client) => client.close()));
+});
 
 test('start while recording is refused, and the recording goes on', async () => {
   const client = await TestClient.open(live.ws);
@@ -117,7 +141,7 @@ test('a client that vanishes in mid-word frees its slot', async () => {
 });
 
 test('the stream past the last slot is refused with 503, Retry-After and a reason', async () => {
-  const clients = await Promise.all(Array.from({ length: 4 }, () => TestClient.open(live.ws)));
+  const clients = await Promise.all(Array.from({ length: 4 }, () => TestClient.recording(live.ws)));
   const refused = await refusedUpgrade(live.ws);
   assert.equal(refused.status, 503);
   assert.equal(refused.body.code, 'AT_CAPACITY');

@@ -93,7 +93,7 @@ test('learns why it was refused, and gets in when there is room again', async ()
   const first = new RNNTClient({ url: small.http });
   const second = new RNNTClient({ url: small.http, reconnect: { baseMs: 20 } });
   try {
-    await first.connect();
+    await first.start(); // it is the recording that takes the room
     const refused = new Promise<string | undefined>((resolve) => {
       second.on('state', ({ state, reason }) => state === 'refused' && resolve(reason?.code));
     });

@@ -31,6 +31,14 @@ export class TestClient {
     return client;
   }
 
+  /** A client that records: it holds a slot. */
+  static async recording(url: string): Promise<TestClient> {
+    const client = await TestClient.open(url);
+    client.say({ type: 'start_recording' });
+    await client.until('recording_started');
+    return client;
+  }
+
   private wake(): void {
     for (const wake of [...this.waiting]) wake();
   }

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { ERRORS, type ErrorCode } from '../../src/errors.js';
 import { admit, checkOrigin, checkToken, retryAfter } from '../../src/server/admission.js';
 import type { ServerContext } from '../../src/server/context.js';
+import { StreamLeases } from '../../src/session/leases.js';
 import { FakeEngine } from '../helpers/fake-engine.js';
 import { Tenant } from '../helpers/tenant.js';
 
@@ -13,19 +14,27 @@ const url = (query = '') => new URL(`http://localhost/ws/transcribe${query}`);
 interface Situation {
   engine?: FakeEngine | null;
   status?: 'starting' | 'ready' | 'draining' | 'stopped';
-  sessions?: number;
+  /** Recordings that run. */
+  streams?: number;
+  connections?: number;
   authToken?: string;
   allowedOrigins?: string[];
 }
 
 /** As much of a server as admission looks at. */
 function serverWith(situation: Situation = {}): ServerContext {
-  const { engine = new FakeEngine({ slots: 4 }), status = 'ready', sessions = 0 } = situation;
+  const { engine = new FakeEngine({ slots: 4 }), status = 'ready' } = situation;
+  const leases = engine === null ? null : new StreamLeases(engine);
+  for (let i = 0; i < (situation.streams ?? 0); i++) leases?.take(new Tenant());
   return {
-    config: { authToken: situation.authToken ?? '', allowedOrigins: situation.allowedOrigins ?? [] },
+    config: {
+      authToken: situation.authToken ?? '',
+      allowedOrigins: situation.allowedOrigins ?? [],
+      maxConnections: 10,
+    },
     lifecycle: { getSnapshot: () => ({ value: status }) },
-    registry: { size: sessions },
-    recogniser: engine === null ? null : { engine },
+    registry: { size: situation.connections ?? 0 },
+    recogniser: engine === null ? null : { engine, sessions: { leases } },
   } as unknown as ServerContext;
 }
 
@@ -56,9 +65,15 @@ test('who comes while the server starts or leaves is told which', () => {
 });
 
 test('the stream past the rated number is refused', () => {
-  const engine = new FakeEngine({ slots: 4, capacity: 2 });
-  assert.equal(refusal({ engine, sessions: 1 }), 'admitted');
-  assert.equal(refusal({ engine, sessions: 2 }), 'AT_CAPACITY');
+  const engine = () => new FakeEngine({ slots: 4, capacity: 2 });
+  assert.equal(refusal({ engine: engine(), streams: 1 }), 'admitted');
+  assert.equal(refusal({ engine: engine(), streams: 2 }), 'AT_CAPACITY');
+});
+
+test('connections that do not record take no stream, and have a bound of their own', () => {
+  const engine = () => new FakeEngine({ slots: 4, capacity: 2 });
+  assert.equal(refusal({ engine: engine(), connections: 9 }), 'admitted');
+  assert.equal(refusal({ engine: engine(), connections: 10 }), 'AT_CAPACITY');
 });
 
 test('a table without a free slot refuses too', () => {

@@ -109,6 +109,10 @@ test('an address that cannot be read is refused with 400', async () => {
   await stop();
 });
 
+/** A text frame as a client sends it, under a mask of zeros. */
+const maskedText = (text: string): Buffer =>
+  Buffer.concat([Buffer.from([0x81, 0x80 | text.length, 0, 0, 0, 0]), Buffer.from(text)]);
+
 /** A frame that no client may send: reserved bits set, without a mask. */
 const BROKEN_FRAME = Buffer.from([0xff, 0x7f, 0xff]);
 
@@ -130,6 +134,8 @@ test('a client that breaks the protocol in the middle of its recording hurts nob
   const { server, engine, stop } = await startScriptedServer();
   const socket = connect(server.port, '127.0.0.1');
   socket.write(`GET /ws/transcribe HTTP/1.1\r\n${UPGRADE.join('\r\n')}\r\n\r\n`);
+  await once(socket, 'data');
+  socket.write(maskedText('{"type":"start_recording"}'));
   await once(socket, 'data');
   assert.equal(engine.table.leased, 1);
   socket.write(BROKEN_FRAME);
