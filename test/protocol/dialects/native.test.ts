@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { LIMITS } from '../../../src/limits.js';
+import { DIALECTS, dialectAt } from '../../../src/protocol/dialects/index.js';
+import { native } from '../../../src/protocol/dialects/native.js';
+import { fakeManifest } from '../../helpers/fake-model.js';
+import { recordingConfig } from '../../helpers/recording-config.js';
+
+function opened(query = '') {
+  const host = { manifest: fakeManifest(), defaults: recordingConfig() };
+  return native.create({ url: new URL(`ws://localhost/ws/transcribe${query}`), headers: {} }, host);
+}
+const OPENED = { type: 'opened', sessionId: 's', clientId: 'c' } as const;
+
+test('controls are text, or a whole JSON object in a binary frame; anything else in one is audio', () => {
+  const it = opened();
+  assert.deepEqual(it.parse('{"type":"stop_recording"}'), [{ type: 'stop' }]);
+  assert.deepEqual(it.parse(Buffer.from('{"type":"finalize"}')), [{ type: 'finalize' }]);
+  const audio = Buffer.from('{"type":"dance"}');
+  assert.deepEqual(it.parse(audio), [{ type: 'audio', bytes: audio }]);
+});
+
+test('an unknown message is a warning; an unreadable one is a mistake', () => {
+  assert.deepEqual(opened().parse('{"type":"dance"}'), [
+    { type: 'warning', code: 'UNKNOWN_MESSAGE', detail: 'type: "dance"' },
+  ]);
+  assert.throws(() => opened().parse('{'), { code: 'INVALID_JSON' });
+});
+
+test('unknown settings are named behind what they came with, and not endlessly', () => {
+  const fields = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`f${i}`.padEnd(60, '.'), 1]));
+  const [start, warning, ...rest] = opened().parse(JSON.stringify({ type: 'start_recording', ...fields }));
+  assert.deepEqual([start?.type, warning?.type, rest], ['start', 'warning', []]);
+  const detail = warning?.type === 'warning' ? warning.detail : '';
+  assert.equal(detail.split(', ').length, LIMITS.maxNamedSettings);
+  assert.match(detail, /…$/);
+});
+
+test('a resume token, acknowledgements and their silence are for clients that resume', () => {
+  for (const [query, resumable] of [['', false], ['?resumable=0', false], ['?resumable=1', true]] as const) {
+    const it = opened(query);
+    assert.equal(it.policy.resumable, resumable, query);
+    const greeting = JSON.parse(String(it.render(OPENED)[0]));
+    assert.equal('resume_token' in greeting, resumable, query);
+    assert.equal(greeting.session_id, 's');
+    assert.equal(greeting.protocol_version, '1.1');
+  } // biome-ignore format: pairs
+});
+
+test('what is said is numbered, what is not said is not', () => {
+  const it = opened();
+  const numbers = [
+    ...it.render(OPENED),
+    ...it.render({ type: 'speech', channel: 0, change: 'started', atSamples: 0, wanted: false }),
+    ...it.render({ type: 'pong' }),
+    ...it.render({ type: 'closing', code: null }),
+    ...it.render({ type: 'error', code: 'NOT_RECORDING', fatal: false }),
+  ].map((frame) => JSON.parse(String(frame)).seq);
+  assert.deepEqual(numbers, [1, 2, 3]);
+});
+
+test('a transcript that was cut says so', () => {
+  const stopped = { type: 'stopped', text: 'the end', segments: 9, samples: 16_000 } as const;
+  const told = (truncated: boolean) => JSON.parse(String(opened().render({ ...stopped, truncated })[0]));
+  assert.equal(told(true).final_transcript_truncated, true);
+  assert.equal('final_transcript_truncated' in told(false), false);
+});
+
+test('every dialect has a name and paths of its own', () => {
+  const paths = DIALECTS.flatMap((it) => it.paths);
+  assert.equal(new Set(paths).size, paths.length);
+  assert.equal(new Set(DIALECTS.map((it) => it.name)).size, DIALECTS.length);
+  assert.deepEqual(['/ws/transcribe', '/', '/vosk'].map((it) => dialectAt(it)?.name), ['native', 'vosk', 'vosk']); // biome-ignore format: short
+  assert.equal(dialectAt('/nowhere'), undefined);
+});
