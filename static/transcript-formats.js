@@ -33,6 +33,22 @@ export function clockTime(seconds) {
   return `${Math.floor(tenths / 600)}:${String(Math.floor(rest / 10)).padStart(2, '0')}.${rest % 10}`;
 }
 
+const CHARACTER = '(?=[\\p{L}\\p{N}])[\\p{scx=Han}\\p{scx=Hiragana}\\p{scx=Katakana}\\p{scx=Bopomofo}]';
+const BEGINS_WITH_CHARACTER = new RegExp(`^\\p{P}*${CHARACTER}`, 'u');
+const ENDS_IN_CHARACTER = new RegExp(`${CHARACTER}\\p{M}*\\p{P}*$`, 'u');
+
+/**
+ * Words or segments as one text, with a space between two of them but not between Chinese or Japanese characters: as the
+ * server joins them.
+ * @param {string[]} texts
+ */
+export function joinTexts(texts) {
+  return texts.reduce((all, text, i) => {
+    const joined = ENDS_IN_CHARACTER.test(texts[i - 1] ?? '') && BEGINS_WITH_CHARACTER.test(text);
+    return `${all}${i === 0 || joined ? '' : ' '}${text}`;
+  }, '');
+}
+
 /** @param {Segment[]} segments */
 export function toText(segments) {
   return joinLines(spoken(segments).map((s) => s.text));
@@ -48,9 +64,7 @@ export function toTimestampedText(segments) {
  * @param {Record<string, unknown>} [about] More fields for the top level, for example the model.
  */
 export function toJson(segments, about = {}) {
-  const transcript = spoken(segments)
-    .map((s) => s.text)
-    .join(' ');
+  const transcript = joinTexts(spoken(segments).map((s) => s.text));
   return `${JSON.stringify({ ...about, transcript, segments }, null, 2)}\n`;
 }
 
@@ -118,15 +132,15 @@ function groupWords(segment) {
  * @param {string[]} words
  */
 function wrap(words) {
-  const whole = words.join(' ');
+  const whole = joinTexts(words);
   if (whole.length <= CAPTION_LINE_CHARS) return [whole];
   let best = { at: 1, difference: Number.POSITIVE_INFINITY };
   for (let at = 1; at < words.length; at += 1) {
-    const first = words.slice(0, at).join(' ').length;
+    const first = joinTexts(words.slice(0, at)).length;
     const difference = Math.abs(whole.length - 1 - 2 * first);
     if (difference < best.difference) best = { at, difference };
   }
-  return [words.slice(0, best.at).join(' '), words.slice(best.at).join(' ')].filter((line) => line !== '');
+  return [joinTexts(words.slice(0, best.at)), joinTexts(words.slice(best.at))].filter((line) => line !== '');
 }
 
 /** @param {string} text */

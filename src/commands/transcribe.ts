@@ -10,7 +10,7 @@ import { parseConfig, parseHotword } from '../protocol/parse.js';
 import { renderFile } from '../protocol/render.js';
 import { recordingDefaults } from '../session/defaults.js';
 import { recogniseFile } from '../session/file-job.js';
-import { pieceTable } from '../transcript/words.js';
+import { pieceTable } from '../transcript/pieces.js';
 
 export async function transcribeFiles(
   files: readonly string[],
@@ -26,7 +26,7 @@ export async function transcribeFiles(
   const model = await loadModel(config.model);
   const engine = await startEngine(model, { ...quiet, maxBatch: 1, maxStreams: 1 }, createLogger(quiet));
   const codecPool = new CodecPool();
-  const pieces = pieceTable(model.tokens);
+  const pieces = pieceTable(model.tokens, model.manifest);
   const defaults = recordingDefaults(config, model.manifest.language);
   const parts = { engine, codecPool, pieces, defaults, maxSeconds: config.maxUploadSeconds };
   let failed = 0;

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { LIMITS } from '../limits.js';
+import { TOKEN_STYLES } from './vocabulary.js';
 
 /** Element types a state tensor may have; the stream table only moves their bytes. */
 export const STATE_TYPES = {
@@ -52,6 +53,10 @@ const fields = z.object({
   graph: name,
   tokens: name,
   blank: z.number().int().min(0),
+  /** How tokens make words; if missing the tokens themselves show it. */
+  tokenStyle: z.enum(TOKEN_STYLES).optional(),
+  /** `lower`: the text in small letters, which is the default where the tokens have capitals alone; `keep`: as they are. */
+  letterCase: z.enum(['lower', 'keep']).optional(),
   inputs: z.object({ audio: name, hotwords: name.optional() }),
   /** Edges of a stream's hotword trie that the graph takes, where `inputs.hotwords` names that input. */
   hotwordEdges: positive.max(4096).optional(),

@@ -73,10 +73,13 @@ export function writePartial(input: PartialInput, calibration: Manifest['confide
   );
 }
 
-/** Characters of the first words, with the spaces between them. */
+/** Characters of the first words, with the spaces between them: the length of what `joinWords` makes of them. */
 function charsOf(words: readonly Word[], count: number): number {
-  let chars = Math.max(0, count - 1);
-  for (let i = 0; i < count; i++) chars += words[i]?.text.length ?? 0;
+  let chars = 0;
+  for (let i = 0; i < count; i++) {
+    const word = words[i];
+    if (word !== undefined) chars += word.text.length + (i > 0 && !word.joined ? 1 : 0);
+  }
   return chars;
 }
 

@@ -14,7 +14,7 @@ import { loadModel } from '../models/store.js';
 import { recordingDefaults } from '../session/defaults.js';
 import { StreamLeases } from '../session/leases.js';
 import { SessionMetrics } from '../session/meters.js';
-import { pieceTable } from '../transcript/words.js';
+import { pieceTable } from '../transcript/pieces.js';
 import { type Recogniser, type ServerContext, statusOf } from './context.js';
 import { EventLoopMeter } from './event-loop.js';
 import { SessionRegistry } from './registry.js';
@@ -43,7 +43,7 @@ const realEngine: EngineFactory = async (config, log) =>
 function assemble(engine: Engine, context: ServerContext): Recogniser {
   const { config } = context;
   const { manifest, tokens } = engine.model;
-  const pieces = pieceTable(tokens);
+  const pieces = pieceTable(tokens, manifest);
   const codecPool = new CodecPool({ streamSlab: engine.table.slab, slots: engine.table.slots.length });
   const defaults = recordingDefaults(config, manifest.language);
   return {

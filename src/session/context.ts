@@ -3,7 +3,7 @@ import type { CodecPool } from '../codec/pool.js';
 import type { Engine } from '../inference/engine.js';
 import type { Logger } from '../log.js';
 import type { RecordingConfig } from '../protocol/types.js';
-import type { Piece } from '../transcript/words.js';
+import type { Piece } from '../transcript/pieces.js';
 import type { StreamLeases } from './leases.js';
 import type { SessionMetrics } from './meters.js';
 import type { WatchBounds } from './watch.js';

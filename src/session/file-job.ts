@@ -9,8 +9,8 @@ import { compileHotwords } from '../inference/hotwords.js';
 import type { Slot, SlotOwner } from '../inference/stream-table.js';
 import type { UploadConfig } from '../protocol/parse.js';
 import type { RecordingConfig } from '../protocol/types.js';
+import type { Piece } from '../transcript/pieces.js';
 import type { Segment } from '../transcript/transcript.js';
-import type { Piece } from '../transcript/words.js';
 import { Recording, type RecordingListener } from './recording.js';
 
 export interface FileProgress {

@@ -14,9 +14,9 @@ import type { Slot } from '../inference/stream-table.js';
 import { LIMITS } from '../limits.js';
 import type { Manifest } from '../models/manifest.js';
 import type { RecordingConfig } from '../protocol/types.js';
+import type { Piece } from '../transcript/pieces.js';
 import { Transcript, type TranscriptListener } from '../transcript/transcript.js';
 import type { SegmentReason } from '../transcript/tuning.js';
-import type { Piece } from '../transcript/words.js';
 import { createIntake, type Intake } from './intake.js';
 
 export interface RecordingParts {

@@ -1,4 +1,6 @@
-/** Texts joined by one space, of which the end is kept: whole texts, at most so many characters. */
+import { joinTexts } from './pieces.js';
+
+/** Texts joined as the segments of a transcript are, of which the end is kept: whole texts, at most so many characters. */
 export class BoundedText {
   /** Something before `text` was dropped. */
   truncated = false;
@@ -26,6 +28,6 @@ export class BoundedText {
   }
 
   get text(): string {
-    return this.texts.slice(this.first).join(' ');
+    return joinTexts(this.texts.slice(this.first));
   }
 }

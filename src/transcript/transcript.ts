@@ -7,8 +7,9 @@ import { LIMITS } from '../limits.js';
 import type { Manifest } from '../models/manifest.js';
 import { BoundedText } from './bounded-text.js';
 import { Endpointer } from './endpoint.js';
+import type { Piece } from './pieces.js';
 import type { SegmentReason, TuningConfig } from './tuning.js';
-import { joinWords, type Piece, type TokenTiming, tokenTiming, type Word, WordList } from './words.js';
+import { joinWords, type TokenTiming, tokenTiming, type Word, WordList } from './words.js';
 
 export interface Segment {
   /** 1, 2, 3 … within the recording. */
@@ -86,7 +87,7 @@ export class Transcript {
     this.rules.silenceSamples = seconds(tuning.silence_duration);
   }
 
-  /** All segments joined by one space; the last of them, if that is longer than what is kept. */
+  /** All segments, without a space between characters of scripts that write none; the last of them, if more than is kept. */
   get text(): string {
     return this.told.text;
   }

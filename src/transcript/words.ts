@@ -1,5 +1,6 @@
 /**
- * Tokens to words. A token whose piece begins with U+2581 (▁) begins a word.
+ * Tokens to words. A space in the tokens' text begins a word, and so does every character of a script without spaces
+ * (pieces.ts). Bytes are gathered until they are characters.
  *
  * Times. A transducer emits a token in some frame; the word's start is the start of its first token's frame plus
  * `startShiftMs`, its end the end of its last token's frame plus `endShiftMs`. Both shifts were fitted on an
@@ -14,6 +15,8 @@
  */
 import { LIMITS } from '../limits.js';
 import type { Manifest } from '../models/manifest.js';
+import { takeUtf8 } from '../models/vocabulary.js';
+import { type PartKind, type Piece, partsOf } from './pieces.js';
 
 /** Times in samples at 16 kHz from the start of the recording. */
 export interface Word {
@@ -22,10 +25,13 @@ export interface Word {
   endSamples: number;
   tokens: number;
   logpSum: number;
+  /** No space stands between it and the word before it. */
+  joined?: boolean;
 }
 
-const WORD_START = '\u2581';
 const SAMPLES_PER_MS = LIMITS.sampleRateHz / 1000;
+/** A vowel sign or tone mark belongs to the letter before it. */
+const COMBINING = /^\p{M}/u;
 /** Longer speech behind a word's last token is not that word. */
 const MAX_TAIL_MS = 300;
 /** Frames of voice activity kept, one bit each: a word that is said later than this after its end has that of its token. */
@@ -49,20 +55,17 @@ export function tokenTiming(manifest: Manifest): TokenTiming {
   };
 }
 
-/** What a token adds to the text: where it begins a word, and its letters. Specials like <unk> add nothing. */
-export interface Piece {
-  readonly beginsWord: boolean;
-  readonly text: string;
+/** What was spoken of a text, and how surely: samples, the tokens it took and the sum of their log-probabilities. */
+interface Spoken {
+  readonly start: number;
+  readonly end: number;
+  readonly tokens: number;
+  readonly logpSum: number;
 }
 
-export function pieceTable(tokens: readonly string[]): Piece[] {
-  return tokens.map((token) => {
-    const special = token.startsWith('<') && token.endsWith('>');
-    return {
-      beginsWord: token.startsWith(WORD_START),
-      text: special ? '' : token.replaceAll(WORD_START, ''),
-    };
-  });
+/** Bytes of a character that is not complete. */
+interface Tail extends Spoken {
+  readonly bytes: readonly number[];
 }
 
 /** The words of one segment, growing token by token. A step's tokens are final: the search in the graph never takes one back.
@@ -71,6 +74,9 @@ export class WordList {
   readonly words: Word[] = [];
   /** A word has begun with a bare ▁ and has no letters yet. */
   private opening = false;
+  /** How the last word ends: a word of letters goes on with letters, one of characters does not. */
+  private lastKind: PartKind = 'letters';
+  private tail: Tail | null = null;
   /** Where the last word that was taken ends: none begins before it. */
   private takenUntil = 0;
   /** Where the last word ends as its tokens have it. */
@@ -90,9 +96,10 @@ export class WordList {
     return this.words.length === 0;
   }
 
-  /** Does the token have letters? */
+  /** Does the token have letters, or bytes that may become some? */
   hasText(token: number): boolean {
-    return (this.pieces[token]?.text ?? '') !== '';
+    const piece = this.pieces[token];
+    return piece !== undefined && (piece.text !== '' || piece.bytes !== undefined);
   }
 
   /**
@@ -102,30 +109,77 @@ export class WordList {
    */
   add(token: number, logp: number, frameStart: number, age = 0, span = 0): boolean {
     const piece = this.pieces[token];
-    if (piece === undefined || (piece.text === '' && !piece.beginsWord)) return false;
-    if (piece.text === '') {
-      this.opening = true;
-      return false;
-    }
-    const last = this.words.at(-1);
+    if (piece === undefined) return false;
     const { frameSamples, startShiftSamples, endShiftSamples } = this.timing;
     const lastFrame = frameStart - Math.max(0, age) * frameSamples;
     const start = lastFrame - Math.max(0, span) * frameSamples + startShiftSamples;
-    const end = lastFrame + frameSamples + endShiftSamples;
-    if (last === undefined || this.opening || piece.beginsWord || last.tokens >= LIMITS.maxWordTokens) {
-      this.begin(piece.text, logp, start, end);
-      this.tokenEnd = end;
-    } else {
-      last.text += piece.text;
-      last.endSamples = Math.max(last.endSamples, end);
-      last.tokens++;
-      last.logpSum += logp;
-      this.tokenEnd = Math.max(this.tokenEnd, end);
-    }
-    this.opening = false;
+    const spoken = { start, end: lastFrame + frameSamples + endShiftSamples, tokens: 1, logpSum: logp };
+    const changed = piece.bytes === undefined ? this.addText(piece, spoken) : this.addBytes(piece, spoken);
     // The frames after the end of a token that has an age were heard before it came.
-    if (age > 0) this.followSpeech();
-    return true;
+    if (changed && age > 0) this.followSpeech();
+    return changed;
+  }
+
+  private addText(piece: Omit<Piece, 'bytes'>, spoken: Spoken): boolean {
+    this.tail = null;
+    const { parts = null } = piece;
+    if (parts !== null) {
+      const step = (spoken.end - spoken.start) / parts.length;
+      for (const [i, { text, kind, beginsWord }] of parts.entries()) {
+        const start = spoken.start + i * step;
+        this.addPart(text, kind, beginsWord, { ...spoken, start, end: start + step });
+      }
+    } else if (piece.text !== '') {
+      this.addPart(piece.text, 'letters', piece.beginsWord, spoken);
+    }
+    if (piece.text === '' ? piece.beginsWord : piece.endsWord) this.opening = true;
+    return piece.text !== '';
+  }
+
+  /** Shows the characters that the bytes complete; those of one that is not complete wait for more. */
+  private addBytes({ bytes = [], small = false }: Piece, spoken: Spoken): boolean {
+    const { tail } = this;
+    const { text, rest } = takeUtf8(tail === null ? bytes : [...tail.bytes, ...bytes]);
+    const since = tail === null ? spoken : {
+      start: tail.start,
+      end: Math.max(tail.end, spoken.end),
+      tokens: tail.tokens + spoken.tokens,
+      logpSum: tail.logpSum + spoken.logpSum,
+    }; // biome-ignore format: a choice of two
+    if (text !== '') {
+      const { parts, endsWord } = partsOf(small ? text.toLowerCase() : text);
+      const shown = parts.map((part) => part.text).join('');
+      this.addText({ beginsWord: endsWord, text: shown, parts, endsWord }, since);
+    }
+    // What a character took is counted with it: what is left begins with the tokens that follow.
+    const left = text === '' ? since : { ...spoken, tokens: 0, logpSum: 0 };
+    this.tail = rest.length === 0 ? null : { ...left, bytes: rest };
+    return text !== '';
+  }
+
+  private addPart(text: string, kind: PartKind, spaced: boolean, spoken: Spoken): void {
+    const last = this.words.at(-1);
+    const begins = spaced || this.opening;
+    this.opening = false;
+    if (last === undefined || this.isNext(last, text, kind, begins)) {
+      const joined = kind === 'character' ? this.lastKind === kind : !begins && this.lastKind === kind;
+      this.begin(text, spoken, last !== undefined && joined);
+      this.tokenEnd = spoken.end;
+      this.lastKind = kind === 'mark' ? 'letters' : kind;
+      return;
+    }
+    last.text += text;
+    last.endSamples = Math.max(last.endSamples, spoken.end);
+    last.tokens += spoken.tokens;
+    last.logpSum += spoken.logpSum;
+    this.tokenEnd = Math.max(this.tokenEnd, spoken.end);
+  }
+
+  /** Is it a word of its own, behind `last`? */
+  private isNext(last: Word, text: string, kind: PartKind, begins: boolean): boolean {
+    if (begins || kind === 'character' || last.tokens >= LIMITS.maxWordTokens) return true;
+    if (kind === 'unspaced') return this.lastKind !== kind || !COMBINING.test(text);
+    return kind === 'letters' && this.lastKind !== 'letters';
   }
 
   /** Takes the voice activity of the frame that starts at `frameStart`, after its tokens; frames come one after the other. */
@@ -161,6 +215,8 @@ export class WordList {
     const last = this.words.at(-1);
     if (last !== undefined) draft.words.push({ ...last });
     draft.opening = this.opening;
+    draft.lastKind = this.lastKind;
+    draft.tail = this.tail;
     draft.takenUntil = this.takenUntil;
     draft.tokenEnd = this.tokenEnd;
     draft.heard = this.heard;
@@ -168,7 +224,7 @@ export class WordList {
     return draft;
   }
 
-  private begin(text: string, logp: number, start: number, end: number): void {
+  private begin(text: string, { start, end, tokens, logpSum }: Spoken, joined: boolean): void {
     const last = this.words.at(-1);
     const startSamples = Math.max(start, last?.startSamples ?? this.takenUntil);
     if (last && last.endSamples > startSamples) last.endSamples = startSamples;
@@ -176,8 +232,9 @@ export class WordList {
       text,
       startSamples,
       endSamples: Math.max(end, startSamples),
-      tokens: 1,
-      logpSum: logp,
+      tokens,
+      logpSum,
+      ...(joined && { joined }),
     });
   }
 
@@ -188,6 +245,7 @@ export class WordList {
 
   takeAll(audioEnd: number): Word[] {
     this.opening = false;
+    this.tail = null;
     return this.take(this.words.length, audioEnd);
   }
 
@@ -210,4 +268,8 @@ export function wordConfidence(word: Word, calibration: Manifest['confidence']):
   return 1 / (1 + Math.exp(-(calibration.scale * logit + calibration.bias)));
 }
 
-export const joinWords = (words: readonly Word[]): string => words.map((word) => word.text).join(' ');
+export function joinWords(words: readonly Word[]): string {
+  let text = '';
+  for (const [i, word] of words.entries()) text += i > 0 && !word.joined ? ` ${word.text}` : word.text;
+  return text;
+}

@@ -28,6 +28,18 @@ describe('transcript formats', () => {
     assert.equal(toText(two), 'hello world\ntea & <cake>\n');
   });
 
+  it('puts no space between Chinese characters, in captions and transcripts', () => {
+    const words = [...'你好', 'ok', ...'世界'].map((word, i) => ({
+      word,
+      start: i,
+      end: i + 0.5,
+      confidence: 0.9,
+    }));
+    const chinese = { ...segment(1, '你好 ok 世界', 0), words, end: 4.5 };
+    assert.deepEqual(captions([chinese])[0]?.lines, ['你好 ok 世界']);
+    assert.match(toJson([chinese, segment(2, '好。', 5), segment(3, 'yes', 6)]), /"你好 ok 世界好。 yes"/);
+  });
+
   it('writes nothing for nothing', () => {
     assert.equal(toText([]), '');
     assert.equal(toSrt([]), '');

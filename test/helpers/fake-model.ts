@@ -7,7 +7,7 @@
  */
 import { type Manifest, manifestSchema } from '../../src/models/manifest.js';
 import type { Model } from '../../src/models/store.js';
-import { type Piece, pieceTable } from '../../src/transcript/words.js';
+import { type Piece, pieceTable } from '../../src/transcript/pieces.js';
 
 export const CHUNK = 1_600;
 export const FRAMES = 2;

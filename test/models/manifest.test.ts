@@ -34,6 +34,13 @@ test('a step may see further than it advances, and never less far', () => {
   assert.ok(refuses({ chunkSamples: 40_000 }));
 });
 
+test('a manifest may say how its tokens are to be read', () => {
+  assert.equal(fakeManifest().tokenStyle, undefined);
+  assert.equal(fakeManifest({ tokenStyle: 'words', letterCase: 'keep' }).tokenStyle, 'words');
+  assert.ok(refuses({ tokenStyle: 'runes' }));
+  assert.ok(refuses({ letterCase: 'upper' }));
+});
+
 test('a graph that takes hotwords says how many edges, and one that does not says nothing', () => {
   const inputs = { audio: 'pcm', hotwords: 'phrases' };
   assert.ok(refuses({ inputs }));

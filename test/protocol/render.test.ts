@@ -52,6 +52,21 @@ test('without words a transcription still has its span and confidence', () => {
   assert.deepEqual([message.start, message.duration, message.confidence], [0.1, 0.9, 0.7]);
 });
 
+test('characters without spaces between them are counted without, in texts and in what is stable', () => {
+  const joined = (text: string, at: number): Word => ({ ...word(text, at, at + 800), joined: true });
+  const words = [word('你', 0, 800), joined('好', 800), word('ok', 1_600, 2_400), word('吗', 2_400, 3_200)];
+  assert.equal(renderTranscription({ id: 1, words, reason: 'stop' }, 0, true, AS_IT_IS).text, '你好 ok 吗');
+  const stable = [0, 1, 2, 3, 4].map((stableWords) => {
+    const { text, stable_chars } = partialOf({ words, stableWords });
+    return text.slice(0, stable_chars);
+  });
+  assert.deepEqual(stable, ['', '你', '你好', '你好 ok', '你好 ok 吗']);
+  assert.deepEqual(
+    partialOf({ words }).words?.map((it) => it.word),
+    ['你', '好', 'ok', '吗'],
+  );
+});
+
 test('an empty segment has no span', () => {
   const message = renderTranscription({ id: 1, words: [], reason: 'finalize' }, 0, true, AS_IT_IS);
   assert.deepEqual([message.text, message.start, message.duration, message.confidence], ['', 0, 0, 0]);

@@ -2,14 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { LIMITS } from '../../src/limits.js';
-import {
-  joinWords,
-  pieceTable,
-  tokenTiming,
-  type Word,
-  WordList,
-  wordConfidence,
-} from '../../src/transcript/words.js';
+import { joinWords, tokenTiming, type Word, WordList, wordConfidence } from '../../src/transcript/words.js';
 import { FRAME, fakeManifest, pieces, TOKENS, tokenOf } from '../helpers/fake-model.js';
 
 const timing = tokenTiming(fakeManifest({ timing: { startShiftMs: 0, endShiftMs: 0 } }));
@@ -209,15 +202,6 @@ test('confidence is a probability whatever the model says', () => {
     }),
     { seed: 5 },
   );
-});
-
-test('a token table knows where words begin, and gives specials no letters', () => {
-  assert.deepEqual(pieceTable(['<blk>', '▁he', 'llo', '▁']), [
-    { beginsWord: false, text: '' },
-    { beginsWord: true, text: 'he' },
-    { beginsWord: false, text: 'llo' },
-    { beginsWord: true, text: '' },
-  ]);
 });
 
 test('the text is that of the tokens, and times never go back, whatever the tokens and the shifts', () => {
