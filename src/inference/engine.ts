@@ -186,7 +186,7 @@ export async function startEngine(model: Model, config: Config, log: Logger): Pr
   const edges = table.layout.hotwordInts / EDGE_INTS;
   return {
     model,
-    hotwords: edges > 0 ? new HotwordCompiler(model.tokens, edges) : null,
+    hotwords: edges > 0 ? new HotwordCompiler(model.tokens, edges, model.manifest) : null,
     provider,
     capacity,
     table,

@@ -8,8 +8,9 @@
  * An edge is five int32: from node, piece, to node, gain of taking it, debt at its end (both in thousandths of a nat).
  * A hypothesis that leaves the trie in the middle of a phrase pays back what it gained since the last phrase's end.
  */
+import { PieceSpeller, type VocabularyFacts } from './speller.js';
+
 export const EDGE_INTS = 5;
-const WORD_START = '\u2581';
 /** Node numbers are never used twice in this many tables, so that a hypothesis from before a change leads nowhere. With the
  * 4,096 edges that a manifest may ask for, all of them fit an int32. */
 const NODE_GENERATIONS = 500_000;
@@ -28,39 +29,6 @@ export interface Phrase {
   readonly boost: number;
 }
 
-/** Splits words into the pieces of a vocabulary: whole words, or those of BPE, whose ids are in the order of the merges that
- * made them. */
-export class PieceSpeller {
-  private readonly ids = new Map<string, number>();
-
-  constructor(tokens: readonly string[]) {
-    for (const [id, piece] of tokens.entries()) if (piece !== '') this.ids.set(piece, id);
-  }
-
-  /** Ids of the pieces of `phrase`, lower-cased; null when the vocabulary has neither a word nor its letters. */
-  spell(phrase: string): number[] | null {
-    const words = phrase.normalize('NFC').toLowerCase().split(/\s+/).filter(Boolean);
-    const ids = words.flatMap((word) => this.spellWord(WORD_START + word));
-    return ids.length === 0 || ids.includes(undefined) ? null : (ids as number[]);
-  }
-
-  private spellWord(text: string): (number | undefined)[] {
-    const whole = this.ids.get(text);
-    if (whole !== undefined) return [whole];
-    const parts = [...text];
-    for (;;) {
-      let best = -1;
-      let bestId = Number.POSITIVE_INFINITY;
-      for (let i = 0; i + 1 < parts.length; i++) {
-        const id = this.ids.get(parts[i]! + parts[i + 1]!) ?? Number.POSITIVE_INFINITY;
-        if (id < bestId) [best, bestId] = [i, id];
-      }
-      if (best < 0) return parts.map((part) => this.ids.get(part));
-      parts.splice(best, 2, parts[best]! + parts[best + 1]!);
-    }
-  }
-}
-
 /** What became of a list of hotwords. */
 export interface CompiledHotwords {
   /** (edges × 5) int32, zero where unused. */
@@ -75,8 +43,8 @@ export class HotwordCompiler {
   private generation = 0;
 
   /** @param maxEdges how many edges the graph takes for a stream */
-  constructor(tokens: readonly string[], maxEdges: number) {
-    this.speller = new PieceSpeller(tokens);
+  constructor(tokens: readonly string[], maxEdges: number, facts: VocabularyFacts = {}) {
+    this.speller = new PieceSpeller(tokens, facts);
     this.maxEdges = maxEdges;
   }
 
@@ -86,11 +54,17 @@ export class HotwordCompiler {
     const left: { index: number; reason: string }[] = [];
     let edges = 0;
     for (const [index, { phrase, boost }] of hotwords.entries()) {
-      const ids = this.speller.spell(phrase);
-      if (ids === null) left.push({ index, reason: "it cannot be spelled with the model's pieces" });
+      const spellings = this.speller.spellings(phrase);
+      const [first] = spellings;
+      if (first === undefined) left.push({ index, reason: "it cannot be spelled with the model's pieces" });
       else if (boost <= 0) left.push({ index, reason: 'its boost is not above 0' });
-      else if (edges + missing(root, ids) > this.maxEdges) left.push({ index, reason: 'there are too many' });
-      else edges += insert(root, ids, boost);
+      else if (edges + missing(root, first) > this.maxEdges)
+        left.push({ index, reason: 'there are too many' });
+      else {
+        // The same phrase in other capitals, as far as there is room.
+        for (const ids of spellings)
+          if (edges + missing(root, ids) <= this.maxEdges) edges += insert(root, ids, boost);
+      }
     }
     return { edges: this.write(root), left };
   }
