@@ -18,6 +18,9 @@ const written = <T extends z.ZodType>(schema: T) =>
   z.preprocess((value) => (typeof value === 'string' && value.trim() === '' ? Number.NaN : value), schema);
 const whole = (min: number, max: number) => written(z.coerce.number().int().min(min).max(max));
 const real = (min: number, max: number) => written(z.coerce.number().min(min).max(max));
+/** One of a few words, in upper or lower case: `LOG_LEVEL=INFO` is as common as `info`. */
+const oneOf = <const T extends readonly [string, ...string[]]>(...words: T) =>
+  z.preprocess((value) => (typeof value === 'string' ? value.trim().toLowerCase() : value), z.enum(words));
 const list = z.preprocess(
   (value) => (typeof value === 'string' ? value.split(',').map((item) => item.trim()) : value),
   z.array(z.string().min(1)),
@@ -42,7 +45,7 @@ export const OPTIONS = {
     doc: 'Name of a model in models/, or a folder that holds a manifest.json; `default` is the embedded one.',
   },
   provider: {
-    schema: z.enum(['cpu', 'cuda', 'auto']),
+    schema: oneOf('cpu', 'cuda', 'auto'),
     initial: 'auto',
     doc: 'Execution provider; `auto` tries CUDA and falls back to the CPU.',
   },
@@ -69,7 +72,7 @@ export const OPTIONS = {
     doc: 'Memory for the audio and the model state of all streams; 0: a quarter of what the machine, or its container, has.',
   },
   admission: {
-    schema: z.enum(['measured', 'slots']),
+    schema: oneOf('measured', 'slots'),
     initial: 'measured',
     doc: 'Refuse new streams past the capacity measured at start (`measured`), or only when no slot is free (`slots`).',
   },
@@ -155,7 +158,7 @@ export const OPTIONS = {
     doc: 'Comma-separated browser origins that may connect; empty: all.',
   },
   logLevel: {
-    schema: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
+    schema: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),
     initial: 'info',
     env: 'LOG_LEVEL',
     doc: 'Least level that is logged.',

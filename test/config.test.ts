@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { availableParallelism } from 'node:os';
 import { test } from 'node:test';
+import { z } from 'zod';
 import {
   envOf,
   flagOf,
@@ -37,6 +38,18 @@ test('yes and no are understood in many words', () => {
     assert.equal(loadConfig({ deflate: yes }, {}).deflate, true);
   for (const no of ['0', 'false', 'No', 'off', false])
     assert.equal(loadConfig({ deflate: no }, {}).deflate, false);
+});
+
+test('words are understood in upper and lower case, wherever a few are to choose from', () => {
+  const env = { LOG_LEVEL: 'INFO', RNNT_SERVER_PROVIDER: 'CPU', RNNT_SERVER_ADMISSION: ' Slots ' };
+  const { logLevel, provider, admission } = loadConfig({}, env);
+  assert.deepEqual([logLevel, provider, admission], ['info', 'cpu', 'slots']);
+  for (const name of OPTION_NAMES) {
+    const { initial } = OPTIONS[name];
+    const { enum: words = [] } = z.toJSONSchema(OPTIONS[name].schema) as { enum?: string[] };
+    for (const word of words)
+      assert.equal(loadConfig({ [name]: word.toUpperCase() }, {})[name], word, `${name}, ${initial}`);
+  }
 });
 
 test('a list is separated by commas', () => {
