@@ -1,5 +1,6 @@
 /** The command line. Options come from config.ts; a bad value ends with a clear message and exit code 2. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { fileFormatsText } from './audio/file-formats.js';
 import { type Config, envOf, flagOf, loadConfig, OPTION_NAMES, OPTIONS, type OptionName } from './config.js';
 import { ServerError } from './errors.js';
 import { MACHINE_FORMATS, MACHINE_NAMES } from './inspect/machines.js';
@@ -47,7 +48,7 @@ function buildProgram(finish: (code: number) => void): Command {
   const transcribe = program
     .command('transcribe')
     .description('Transcribe audio files without a server; prints the text, or JSON with --json.')
-    .argument('<files...>', 'audio files: WAV, FLAC, MP3, Ogg Opus, …')
+    .argument('<files...>', `audio files: ${fileFormatsText}`)
     .option('--json', 'print one JSON object a file, with words and times')
     .option(
       '--hotword <phrase>',

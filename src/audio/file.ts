@@ -7,6 +7,7 @@ import type { ErrorCode } from '../errors.js';
 import { ServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { BLOCK_FRAMES, type OnBlock } from './block.js';
+import { fileFormatsText } from './file-formats.js';
 import { MAX_FILE_RATE_HZ, MIN_RATE_HZ } from './filter.js';
 import { decodeFlac } from './flac.js';
 import type { AudioFormat } from './format.js';
@@ -50,7 +51,7 @@ function containerOf(bytes: Uint8Array): Decode {
   if (head.startsWith('fLaC') || (head.startsWith('OggS') && head.includes('FLAC'))) return decodeFlac;
   const isWebm = head.startsWith('\x1aE\xdf\xa3');
   if (isWebm || head.startsWith('OggS') || head.slice(4, 8) === 'ftyp') return decodeOpusFile;
-  throw new ServerError('UNSUPPORTED_MEDIA', 'WAV, FLAC, and Opus in Ogg, WebM or MP4 are understood.');
+  throw new ServerError('UNSUPPORTED_MEDIA', `These are understood: ${fileFormatsText}.`);
 }
 
 function decodeRaw(bytes: Uint8Array, format: AudioFormat, onBlock: OnBlock): void {

@@ -12,6 +12,21 @@ import { recordingDefaults } from '../session/defaults.js';
 import { recogniseFile } from '../session/file-job.js';
 import { pieceTable } from '../transcript/pieces.js';
 
+/** What the system says of a file that cannot be read, in words. */
+const UNREADABLE: Readonly<Record<string, string>> = {
+  ENOENT: 'There is no such file.',
+  ENOTDIR: 'There is no such file.',
+  EACCES: 'The file may not be read.',
+  EPERM: 'The file may not be read.',
+  EISDIR: 'This is a folder, not a file.',
+};
+
+/** Why a file has no transcript. Not being able to read it is no fault of the server. */
+function reasonOf(thrown: unknown): string {
+  const { code = '' } = thrown as NodeJS.ErrnoException;
+  return UNREADABLE[code] ?? toServerError(thrown).message;
+}
+
 export async function transcribeFiles(
   files: readonly string[],
   flags: { json?: boolean; hotword?: string[] },
@@ -41,7 +56,7 @@ export async function transcribeFiles(
       );
     } catch (thrown) {
       failed++;
-      process.stderr.write(`${file}: ${toServerError(thrown).message}\n`);
+      process.stderr.write(`${file}: ${reasonOf(thrown)}\n`);
     }
   }
   await codecPool.close();

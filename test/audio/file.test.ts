@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { decodeFile } from '../../src/audio/file.js';
+import { FILE_FORMATS } from '../../src/audio/file-formats.js';
 import { ALAW, MULAW } from '../../src/audio/g711.js';
 import { ServerError } from '../../src/errors.js';
 import { clips, fixturesDir, loadClip, sampleWavPath } from '../helpers/fixtures.js';
@@ -238,4 +240,16 @@ test('damage to WebM and MP4 gives samples or a named error', async () => {
       { seed: 6, numRuns: 60 },
     );
   }
+});
+
+test('every format that help texts and errors name is decoded', async () => {
+  const examples: Record<(typeof FILE_FORMATS)[number], Promise<Uint8Array>[]> = {
+    WAV: [readFile(sampleWavPath)],
+    FLAC: [readFile(join(fixturesDir, 'flac', 'sine-440hz-half-8bit-stereo.flac'))],
+    'Opus in Ogg, WebM or MP4': ['ogg', 'webm', 'mp4'].map((ending) =>
+      readFile(join(fixturesDir, 'opus', `cathy-a0280.${ending}`)),
+    ),
+  };
+  for (const name of FILE_FORMATS)
+    for (const bytes of examples[name]) assert.ok((await decode(await bytes)).length > 0, name);
 });
