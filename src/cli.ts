@@ -15,6 +15,15 @@ function positive(value: string): number {
   throw new InvalidArgumentError('A whole number above 0 is needed.');
 }
 
+/** A choice in upper or lower case, as the options of the schema take theirs. */
+function choice<T extends string>(words: readonly T[]): (value: string) => T {
+  return (value) => {
+    const found = words.find((word) => word === value.toLowerCase());
+    if (found !== undefined) return found;
+    throw new InvalidArgumentError(`Allowed choices are ${words.join(', ')}.`);
+  };
+}
+
 const collect = (value: string, earlier: readonly string[] = []): string[] => [...earlier, value];
 
 /** Adds the given options of the schema to a command. */
@@ -41,7 +50,7 @@ function buildProgram(finish: (code: number) => void): Command {
     .exitOverride();
 
   withOptions(
-    program.command('start', { isDefault: true }).description('Run the server.'),
+    program.command('start').description('Run the server (what happens without a command).'),
     OPTION_NAMES,
   ).action(async (flags) => finish(await (await import('./main.js')).runServer(configOf(flags))));
 
@@ -67,8 +76,8 @@ function buildProgram(finish: (code: number) => void): Command {
   program
     .command('machines')
     .description('Print the state machines.')
-    .addOption(new Option('--machine <name>', 'only this one').choices(MACHINE_NAMES))
-    .addOption(new Option('--format <format>', 'how').choices(MACHINE_FORMATS).default('mermaid'))
+    .option('--machine <name>', `only this one: ${MACHINE_NAMES.join(', ')}`, choice(MACHINE_NAMES))
+    .option('--format <format>', MACHINE_FORMATS.join(' or '), choice(MACHINE_FORMATS), 'mermaid')
     .action(async (flags) => finish((await import('./commands/machines.js')).showMachines(flags)));
 
   program
@@ -82,6 +91,20 @@ function buildProgram(finish: (code: number) => void): Command {
   return program;
 }
 
+/** What concerns the program itself, and not the command that is left out. */
+const OWN_FLAGS = ['-h', '--help', '-V', '--version'];
+
+/**
+ * `rnnt-server --port 9000` is `rnnt-server start --port 9000`. Not commander's default command: that one gets a
+ * mistyped command as an argument, and cannot say what was meant.
+ */
+function withCommand(argv: readonly string[]): readonly string[] {
+  const [first] = argv;
+  return first === undefined || (first.startsWith('-') && !OWN_FLAGS.includes(first))
+    ? ['start', ...argv]
+    : argv;
+}
+
 /** Runs the command line; returns the exit code. */
 export async function runCli(argv: readonly string[]): Promise<number> {
   let code = 0;
@@ -89,7 +112,7 @@ export async function runCli(argv: readonly string[]): Promise<number> {
     code = result;
   });
   try {
-    await program.parseAsync([...argv], { from: 'user' });
+    await program.parseAsync(withCommand(argv), { from: 'user' });
     return code;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
+import { fileFormatsText } from '../src/audio/file-formats.js';
 import { envOf, flagOf, OPTION_NAMES } from '../src/config.js';
 import { inPackage, packageVersion } from '../src/paths.js';
 
@@ -45,7 +46,10 @@ const bad: readonly (readonly [string[], Record<string, string>, RegExp])[] = [
   [['start', '--port', '70000'], {}, /--port/],
   [['start'], { RNNT_SERVER_LANES: 'many' }, /RNNT_SERVER_LANES/],
   [['start', '--no-such-option'], {}, /--no-such-option/],
-  [['frobnicate'], {}, /frobnicate|too many arguments/i],
+  [['frobnicate'], {}, /unknown command 'frobnicate'[\s\S]*Commands:/],
+  [['strat'], {}, /unknown command 'strat'\n\(Did you mean start\?\)/],
+  [['start', 'nope'], {}, /too many arguments for 'start'/],
+  [['machines', '--format', 'svg'], {}, /Allowed choices are mermaid, json/],
   [['transcribe'], {}, /files/],
   [['bench', '--connections', 'many'], {}, /--connections/],
 ];
@@ -57,10 +61,43 @@ for (const [args, env, says] of bad) {
   });
 }
 
+test('options alone are options of start', async () => {
+  const { status, stderr } = await rnnt(['--port', '70000']);
+  assert.equal(status, 2);
+  assert.match(stderr, /CONFIG_INVALID.*--port/);
+});
+
+test('choices are understood in upper case', async () => {
+  const { status, stdout } = await rnnt(['machines', '--machine', 'SERVER', '--format', 'JSON']);
+  assert.equal(status, 0);
+  assert.equal(JSON.parse(stdout).id, 'server');
+});
+
 test('a model that is not there ends with exit code 1 and says where it was looked for', async () => {
   const { status, stderr } = await rnnt(['models', 'no-such-model']);
   assert.equal(status, 1);
   assert.match(stderr, /MODEL_MISSING.*no-such-model/);
+});
+
+test('transcribe --help names the formats that are understood', async () => {
+  const { stdout } = await rnnt(['transcribe', '--help']);
+  assert.ok(stdout.replace(/\s+/g, ' ').includes(`audio files: ${fileFormatsText}`), stdout);
+});
+
+test('transcribe says of each file that cannot be read what is the matter with it, and exits with 1', async () => {
+  const missing = inPackage('no', 'such.wav');
+  const { status, stdout, stderr } = await rnnt([
+    'transcribe',
+    missing,
+    inPackage('docs'),
+    inPackage('LICENSE'),
+  ]);
+  assert.equal(status, 1);
+  assert.equal(stdout, '');
+  const [first, second, third] = stderr.trim().split('\n');
+  assert.equal(first, `${missing}: There is no such file.`);
+  assert.equal(second, `${inPackage('docs')}: This is a folder, not a file.`);
+  assert.match(third ?? '', /LICENSE: The audio format is not recognised\. These are understood: WAV/);
 });
 
 test('models lists what the package carries', async () => {
