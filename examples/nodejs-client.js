@@ -3,6 +3,7 @@
  * Speech to text in the terminal: from the microphone, or from a WAV file as if it were spoken now.
  *
  *     node examples/nodejs-client.js                       the microphone (needs sox or arecord); Ctrl+C ends
+ *     node examples/nodejs-client.js --duration 10         the same, for ten seconds
  *     node examples/nodejs-client.js --file speech.wav
  */
 import { spawn, spawnSync } from 'node:child_process';
@@ -15,6 +16,7 @@ const HELP = `Usage: node examples/nodejs-client.js [options]
 
   --url URL        the server's WebSocket (default ws://localhost:8000/ws/transcribe)
   --file FILE.wav  stream this file in real time; without it the microphone is used
+  --duration S     stop after this many seconds of audio
   --fast           stream the file as fast as the server takes it
   --silence S      seconds of silence that end a segment (default: the server's)
   --token TOKEN    access token, if the server wants one
@@ -25,6 +27,7 @@ const HELP = `Usage: node examples/nodejs-client.js [options]
 const options = {
   url: { type: 'string', default: 'ws://localhost:8000/ws/transcribe' },
   file: { type: 'string' },
+  duration: { type: 'string' },
   fast: { type: 'boolean', default: false },
   silence: { type: 'string' },
   token: { type: 'string' },
@@ -51,6 +54,23 @@ function microphone() {
   return child.stdout;
 }
 
+/** The first `seconds` of the microphone. Audio is counted, not time: a recorder may take a while to begin. */
+async function* firstSeconds(audio, seconds) {
+  let left = Math.round(seconds * MICROPHONE_FORMAT.sample_rate) * 2;
+  for await (const piece of audio) {
+    yield piece.subarray(0, left);
+    left -= piece.length;
+    if (left <= 0) return; // leaving the loop closes the pipe, and with it the recorder
+  }
+}
+
+/** @returns {number} Infinity where nothing was asked for. */
+function secondsOf(duration = 'Infinity') {
+  const seconds = Number(duration);
+  if (seconds > 0) return seconds;
+  throw new Error(`--duration: a number of seconds above 0 is needed, not "${duration}"`);
+}
+
 function addressOf({ url, token }) {
   const address = new URL(url);
   if (token !== undefined) address.searchParams.set('token', token);
@@ -64,12 +84,13 @@ async function main() {
     process.stdout.write(HELP);
     return 0;
   }
+  const seconds = secondsOf(values.duration);
   const screen = createScreen();
   const wav = values.file === undefined ? null : readWav(values.file);
   const { socket } = await connect(addressOf(values));
   const format = wav === null ? MICROPHONE_FORMAT : formatOf(wav);
   const speed = values.fast ? Number.POSITIVE_INFINITY : 1;
-  const audio = wav === null ? microphone() : paced(wav, { speed });
+  const audio = wav === null ? firstSeconds(microphone(), seconds) : paced(wav, { speed, seconds });
   if (wav === null) screen.line('Speak. Ctrl+C ends.');
 
   const show = (message) => {

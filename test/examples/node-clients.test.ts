@@ -20,6 +20,14 @@ describe('the Node examples against the real server', { timeout: 120_000 }, () =
     await rm(folder, { recursive: true, force: true });
   });
 
+  const speech = inPackage('static', 'sample.wav');
+  /** A search path on which a shell script stands in for sox. */
+  async function recorder(script: string): Promise<string> {
+    const bin = await mkdtemp(join(folder, 'bin-'));
+    await writeFile(join(bin, 'sox'), `#!/bin/sh\n[ "$1" = --version ] || ${script}\n`, { mode: 0o755 });
+    return `${bin}:${process.env.PATH}`;
+  }
+
   it('nodejs-client streams a file in real time and shows partials, finals and word times', async () => {
     const startedMs = performance.now();
     const run = await runScript(
@@ -57,16 +65,38 @@ describe('the Node examples against the real server', { timeout: 120_000 }, () =
   });
 
   it('nodejs-client recognises what the recorder writes while it records', async () => {
-    const recorder = join(folder, 'sox');
-    const speech = inPackage('static', 'sample.wav');
-    await writeFile(recorder, `#!/bin/sh\n[ "$1" = --version ] || tail -c +45 '${speech}'\n`, {
-      mode: 0o755,
-    });
+    const path = await recorder(`tail -c +45 '${speech}'`);
     const args = ['examples/nodejs-client.js', '--url', server.ws];
-    const run = await runProgram(process.execPath, args, { PATH: `${folder}:${process.env.PATH}` });
+    const run = await runProgram(process.execPath, args, { PATH: path });
     assert.equal(run.code, 0, run.stderr);
     assert.match(run.stdout, /^Speak\. Ctrl\+C ends\./);
     assert.match(run.stdout, /segment\(s\) in 6\.96 s of audio/);
+  });
+
+  it('nodejs-client --duration ends the microphone after so many seconds of audio', async () => {
+    // Never ends by itself, and must be gone when the client is.
+    const path = await recorder(`{ while tail -c +45 '${speech}'; do :; done; }`);
+    const args = ['examples/nodejs-client.js', '--url', server.ws, '--duration', '10'];
+    const run = await runProgram(process.execPath, args, { PATH: path });
+    assert.equal(run.code, 0, run.stderr);
+    assert.match(run.stdout, /segment\(s\) in 10 s of audio/);
+  });
+
+  it('nodejs-client --duration ends a file early, and wants a number', async () => {
+    const base = [
+      'examples/nodejs-client.js',
+      '--url',
+      server.ws,
+      '--file',
+      'static/sample.wav',
+      '--fast',
+    ] as const;
+    const run = await runScript(...base, '--duration', '3');
+    assert.equal(run.code, 0, run.stderr);
+    assert.match(run.stdout, /segment\(s\) in 3 s of audio/);
+    const wrong = await runScript(...base, '--duration', 'long');
+    assert.equal(wrong.code, 1);
+    assert.match(wrong.stderr, /--duration: a number of seconds/);
   });
 
   it('nodejs-client says how to get a recorder where there is none', async () => {
