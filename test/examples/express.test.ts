@@ -54,6 +54,18 @@ describe('the Express backend', { timeout: 60_000 }, () => {
     assert.equal(answer.words.map(({ word }) => word).join(' '), answer.text);
   });
 
+  it('answers a WAV in a form with its transcript, whatever its field is called', async () => {
+    for (const field of ['audio', 'file']) {
+      const form = new FormData();
+      form.append('language', 'en');
+      form.append(field, new Blob([await readFile(inPackage('static', 'sample.wav'))]), 'sample.wav');
+      const response = await fetch(url, { method: 'POST', body: form });
+      const answer = (await response.json()) as { text: string };
+      assert.equal(response.status, 200, JSON.stringify(answer));
+      assert.ok(answer.text.length > 0);
+    }
+  });
+
   it('answers anything else with 415', async () => {
     const response = await fetch(url, { method: 'POST', body: 'not a WAV' });
     assert.equal(response.status, 415);

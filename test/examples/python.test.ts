@@ -95,9 +95,7 @@ describe('the Flask backend', { skip: noFlask, timeout: 60_000 }, () => {
     await server?.stop();
   });
 
-  it('answers a WAV with its transcript', async () => {
-    const body = await readFile(inPackage('static', 'sample.wav'));
-    const response = await fetch(url, { method: 'POST', body });
+  async function expectTranscript(response: Response): Promise<void> {
     assert.equal(response.status, 200);
     const { text, words, duration } = (await response.json()) as {
       text: string;
@@ -107,6 +105,29 @@ describe('the Flask backend', { skip: noFlask, timeout: 60_000 }, () => {
     assert.equal(duration, 6.96);
     assert.ok(text.length > 0);
     assert.equal(words.map(({ word }) => word).join(' '), text);
+  }
+
+  // curl --data-binary says that its body is a form; other programs say what it is, or nothing.
+  for (const type of ['application/x-www-form-urlencoded', 'audio/wav', '']) {
+    it(`answers a WAV as the body, called "${type}", with its transcript`, async () => {
+      const body = new Blob([await readFile(inPackage('static', 'sample.wav'))], { type });
+      await expectTranscript(await fetch(url, { method: 'POST', body }));
+    });
+  }
+
+  for (const field of ['audio', 'file']) {
+    it(`answers a WAV in the field \`${field}\` of a form with its transcript`, async () => {
+      const form = new FormData();
+      form.append('language', 'en');
+      form.append(field, new Blob([await readFile(inPackage('static', 'sample.wav'))]), 'sample.wav');
+      await expectTranscript(await fetch(url, { method: 'POST', body: form }));
+    });
+  }
+
+  it('answers a form without a file with 415', async () => {
+    const form = new FormData();
+    form.append('audio', 'not a file');
+    assert.equal((await fetch(url, { method: 'POST', body: form })).status, 415);
   });
 
   it('answers anything else with 415', async () => {

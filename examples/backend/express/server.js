@@ -3,6 +3,7 @@
  *
  *     npm install && npm start
  *     curl --data-binary @speech.wav http://localhost:5000/transcribe
+ *     curl -F audio=@speech.wav http://localhost:5000/transcribe
  */
 import express from 'express';
 import { RNNTClient } from 'rnnt-server/client';
@@ -11,7 +12,7 @@ import { readPcm16Wav } from './wav.js';
 const { RNNT_URL = 'ws://localhost:8000/ws/transcribe', PORT = '5000' } = process.env;
 const MAX_UPLOAD = '50mb';
 
-/** @param {Buffer} body A 16-bit PCM WAV. */
+/** @param {unknown} body A 16-bit PCM WAV. */
 async function transcribe(body) {
   const { samples, sampleRate, channels } = readPcm16Wav(body);
   const client = new RNNTClient({ url: RNNT_URL, reconnect: { maxAttempts: 3 } });
@@ -25,10 +26,19 @@ async function transcribe(body) {
   }
 }
 
+/** The first file of a form, whatever its field is called; else the body itself. */
+async function uploaded({ headers, body }) {
+  const type = headers['content-type'] ?? '';
+  if (!type.startsWith('multipart/form-data')) return body;
+  const form = await new Response(body, { headers: { 'content-type': type } }).formData();
+  const file = [...form.values()].find((value) => typeof value !== 'string');
+  return file === undefined ? null : Buffer.from(await file.arrayBuffer());
+}
+
 const app = express();
 
 app.post('/transcribe', express.raw({ type: () => true, limit: MAX_UPLOAD }), async (request, response) => {
-  response.json(await transcribe(request.body));
+  response.json(await transcribe(await uploaded(request)));
 });
 
 // Express knows an error handler by its four parameters.

@@ -3,6 +3,7 @@
     pip install -r requirements.txt
     flask --app app run --port 5000
     curl --data-binary @speech.wav http://localhost:5000/transcribe
+    curl -F audio=@speech.wav http://localhost:5000/transcribe
 """
 
 import io
@@ -21,11 +22,19 @@ app.config["MAX_CONTENT_LENGTH"] = MAX_UPLOAD_BYTES
 client = RNNTClient(os.environ.get("RNNT_URL", "ws://localhost:8000/ws/transcribe"))
 
 
+def uploaded() -> bytes:
+    """The form's `audio`, or its only file whatever it is called; else the body itself."""
+    if request.mimetype == "multipart/form-data":
+        upload = request.files.get("audio") or next(request.files.values(), None)
+        return upload.read() if upload else b""
+    # Without looking at request.files: curl calls every body a form, and reading it as one would consume it.
+    return request.get_data(parse_form_data=False)
+
+
 @app.post("/transcribe")
 async def transcribe():
-    """The body, or the form's `file`: a 16-bit PCM WAV."""
-    upload = request.files.get("file")
-    body = upload.read() if upload else request.get_data()
+    """A 16-bit PCM WAV, as `request.files['audio']` or as the body."""
+    body = uploaded()
     try:
         with wave.open(io.BytesIO(body)) as audio:
             if audio.getsampwidth() != 2:
