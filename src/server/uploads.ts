@@ -24,6 +24,8 @@ declare module 'fastify' {
 
 export async function uploadRoutes(app: FastifyInstance, context: ServerContext): Promise<void> {
   const maxBytes = Math.floor(context.config.maxUploadMb * 1024 * 1024);
+  // A body is audio, whatever its type says: curl calls it a form, others JSON or text. Its first bytes decide.
+  app.removeAllContentTypeParsers();
   await app.register(multipart, {
     limits: { fileSize: maxBytes, files: 1, fields: 20, fieldSize: 64 * 1024 },
   });

@@ -20,7 +20,7 @@ const json = async (path: string) => {
   return (await response.json()) as Record<string, never>;
 };
 
-const upload = (body: string | Uint8Array | FormData, headers: Record<string, string> = {}) =>
+const upload = (body: string | Uint8Array | Blob | FormData, headers: Record<string, string> = {}) =>
   fetch(`${live.http}/transcribe/file`, { method: 'POST', body, headers });
 
 test('GET / is a card that names every endpoint, and each of them answers', async () => {
@@ -107,6 +107,28 @@ test('an uploaded WAV gives text, words, times and a real-time factor', async ()
   assert.equal(result.text, result.segments.map((segment) => segment.text).join(' '));
   assert.ok(Math.abs(result.audio_duration_s - 6.96) < 0.02);
   assert.ok(result.real_time_factor > 0);
+});
+
+test('an upload is read whatever type its body or its field is said to be', async () => {
+  const wav = await readFile(sampleWavPath);
+  const bodies = [
+    ...['', 'application/x-www-form-urlencoded', 'application/json', 'text/plain', 'audio/x-wav'].map(
+      (type) => new Blob([wav], { type }),
+    ),
+    ...['audio', 'file', 'upload'].map((field) => {
+      const form = new FormData();
+      form.append('model', 'whisper-1');
+      form.append(field, new Blob([wav]), 'sample.wav');
+      return form;
+    }),
+  ];
+  const texts = new Set<string>();
+  for (const body of bodies) {
+    const response = await upload(body);
+    assert.equal(response.status, 200, body instanceof Blob ? `"${body.type}"` : [...body.keys()].join());
+    texts.add(uploadResultSchema.parse(await response.json()).text);
+  }
+  assert.equal(texts.size, 1);
 });
 
 test('a raw FLAC body gives what the same audio gives over the WebSocket', async () => {
