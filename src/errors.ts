@@ -49,6 +49,7 @@ export const ERRORS = {
 
   // HTTP.
   NOT_FOUND: entry('There is nothing at this address.', 404),
+  METHOD_NOT_ALLOWED: entry('This address takes other methods; Allow names them.', 405),
   UPGRADE_REQUIRED: entry('This address speaks WebSocket.', 426),
   UPLOAD_TOO_LARGE: entry('The upload is larger than the server accepts.', 413),
   UPLOAD_TOO_LONG: entry('The audio is longer than the server accepts in one upload.', 413),

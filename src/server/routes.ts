@@ -56,6 +56,7 @@ export async function createRoutes(context: ServerContext): Promise<FastifyInsta
     reply.header('x-content-type-options', 'nosniff');
   });
 
+  const methods = methodsByUrl(app);
   app.get('/', async (request, reply) =>
     request.headers.accept?.includes('text/html')
       ? reply.redirect('/static/index.html')
@@ -79,7 +80,37 @@ export async function createRoutes(context: ServerContext): Promise<FastifyInsta
   app.get('/docs/openapi.json', async () => openApi());
   await pages(app, context);
   await app.register((scope) => uploadRoutes(scope, context));
+  refuseOtherMethods(app, methods);
   return app;
+}
+
+/** What each address takes, filled as routes are added from here on. */
+function methodsByUrl(app: FastifyInstance): Map<string, Set<string>> {
+  const byUrl = new Map<string, Set<string>>();
+  app.addHook('onRoute', ({ url, method }) => {
+    const methods = byUrl.get(url) ?? new Set();
+    for (const name of [method].flat()) methods.add(name);
+    byUrl.set(url, methods);
+  });
+  return byUrl;
+}
+
+/** Answers 405 and Allow where the address is right and the method is not, and OPTIONS with Allow alone. */
+function refuseOtherMethods(app: FastifyInstance, byUrl: ReadonlyMap<string, ReadonlySet<string>>): void {
+  for (const [url, taken] of [...byUrl]) {
+    const allow = [...taken, 'OPTIONS'].join(', ');
+    app.route({
+      method: app.supportedMethods.filter((method) => !taken.has(method)),
+      url,
+      // Before the body is read, which may be of a type that nobody here parses.
+      onRequest: async (request, reply) => {
+        reply.header('allow', allow);
+        if (request.method === 'OPTIONS') return reply.code(204).send();
+        throw new ServerError('METHOD_NOT_ALLOWED', request.method);
+      },
+      handler: () => {}, // never reached
+    });
+  }
 }
 
 /** Browser libraries that the pages use, served from where npm put them. */

@@ -97,6 +97,40 @@ test('/metrics is Prometheus text with the figures of the service', async () => 
   }
 });
 
+test('a wrong method at a known address is answered with 405 and what is allowed', async () => {
+  const wrong = [
+    ['GET', '/transcribe/file', 'POST, OPTIONS'],
+    ['HEAD', '/transcribe/file', 'POST, OPTIONS'],
+    ...[
+      '/',
+      '/health',
+      '/ws/status',
+      '/ws/transcribe',
+      '/metrics',
+      '/docs/openapi.json',
+      '/static/index.html',
+    ].map((path) => ['POST', path, 'GET, HEAD, OPTIONS']),
+    ['DELETE', '/examples/simple-client.html', 'GET, HEAD, OPTIONS'],
+    ['PUT', '/metrics', 'GET, HEAD, OPTIONS'],
+  ] as [string, string, string][];
+  for (const [method, path, allow] of wrong) {
+    const body = method === 'PUT' || method === 'POST' ? 'x' : null;
+    const response = await fetch(`${live.http}${path}`, {
+      method,
+      body,
+      headers: { 'content-type': 'audio/wav' },
+    });
+    assert.equal(response.status, 405, `${method} ${path}`);
+    assert.deepEqual(response.headers.get('allow')?.split(', ').sort(), allow.split(', ').sort(), path);
+    if (method === 'HEAD') continue;
+    assert.equal(((await response.json()) as { code: string }).code, 'METHOD_NOT_ALLOWED');
+  }
+  const options = await fetch(`${live.http}/transcribe/file`, { method: 'OPTIONS' });
+  assert.deepEqual([options.status, options.headers.get('allow')], [204, 'POST, OPTIONS']);
+  const unknown = await fetch(`${live.http}/transcribe/nothing`, { method: 'POST' });
+  assert.equal(unknown.status, 404);
+});
+
 test('an uploaded WAV gives text, words, times and a real-time factor', async () => {
   const form = new FormData();
   form.set('file', new Blob([await readFile(sampleWavPath)]), 'sample.wav');
