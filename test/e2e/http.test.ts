@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { after, before, test } from 'node:test';
-import { uploadResultSchema } from '../../src/server/openapi.js';
+import { uploadAnswer } from '../../src/server/answers.js';
 import { clips, fixturesDir, loadClip, sampleWavPath } from '../helpers/fixtures.js';
 import { type LiveServer, startLiveServer } from '../helpers/live-server.js';
 import { bytesOf, cut, TestClient } from '../helpers/ws-client.js';
@@ -136,7 +136,7 @@ test('an uploaded WAV gives text, words, times and a real-time factor', async ()
   form.set('file', new Blob([await readFile(sampleWavPath)]), 'sample.wav');
   const response = await upload(form);
   assert.equal(response.status, 200);
-  const result = uploadResultSchema.parse(await response.json());
+  const result = uploadAnswer.parse(await response.json());
   assert.ok(result.words.length >= 3);
   assert.equal(result.text, result.segments.map((segment) => segment.text).join(' '));
   assert.ok(Math.abs(result.audio_duration_s - 6.96) < 0.02);
@@ -160,7 +160,7 @@ test('an upload is read whatever type its body or its field is said to be', asyn
   for (const body of bodies) {
     const response = await upload(body);
     assert.equal(response.status, 200, body instanceof Blob ? `"${body.type}"` : [...body.keys()].join());
-    texts.add(uploadResultSchema.parse(await response.json()).text);
+    texts.add(uploadAnswer.parse(await response.json()).text);
   }
   assert.equal(texts.size, 1);
 });
@@ -169,7 +169,7 @@ test('a raw FLAC body gives what the same audio gives over the WebSocket', async
   const clip = clips[2]!;
   const body = await readFile(`${fixturesDir}speech/${clip.file}`);
   const response = await upload(body, { 'content-type': 'audio/flac' });
-  const result = uploadResultSchema.parse(await response.json());
+  const result = uploadAnswer.parse(await response.json());
   const client = await TestClient.open(live.ws);
   const stopped = await client.transcribe(cut(bytesOf(await loadClip(clip.file)), 3_200));
   assert.equal(result.text, stopped.final_transcript);
@@ -188,7 +188,7 @@ test('an upload listens for hotwords, and says which of them it cannot', async (
   };
   const { body } = await post('?hotwords=olde:20&hotwords=%C3%A9t%C3%A9&silence_duration=1');
   assert.match(body.text!, /\bolde\b/);
-  assert.deepEqual(uploadResultSchema.parse(body).warnings.length, 1);
+  assert.deepEqual(uploadAnswer.parse(body).warnings.length, 1);
   assert.match(JSON.stringify(body.warnings), /NOT_SUPPORTED.*hotwords\.1 is left out/);
   const refused = await post('?silence_duration=soon');
   assert.deepEqual([refused.status, refused.body.code], [400, 'BAD_REQUEST']);
@@ -229,7 +229,7 @@ test('progress comes as server-sent events when asked for', async () => {
   const names = events.map((event) => event[1]);
   assert.ok(names.includes('progress') && names.includes('transcription'));
   assert.equal(names.at(-1), 'result');
-  uploadResultSchema.parse(JSON.parse(events.at(-1)![2]!));
+  uploadAnswer.parse(JSON.parse(events.at(-1)![2]!));
 });
 
 test('progress comes as lines of JSON when asked for', async () => {

@@ -1,0 +1,133 @@
+/**
+ * What the HTTP routes answer with, as schemas: `/docs/openapi.json` is made from them, and a test holds the real
+ * answers against them. Answers may gain fields, so objects are open.
+ */
+import { z } from 'zod';
+import { ERRORS } from '../errors.js';
+
+const open = z.looseObject;
+const count = z.number().int().min(0);
+const seconds = z.number().min(0);
+const status = z.enum(['starting', 'ready', 'draining', 'stopped']);
+const model = open({ name: z.string(), version: z.string(), language: z.string() });
+const percentiles = open({ p50: z.number(), p95: z.number(), p99: z.number() }).describe('Milliseconds.');
+const delays = open({ p50: z.number(), p99: z.number(), max: z.number() }).describe('Milliseconds.');
+const memory = open({ rss_mb: z.number(), heap_mb: z.number(), slab_mb: z.number() });
+const lane = open({
+  id: count,
+  provider: z.string(),
+  state: z.string(),
+  steps: count,
+  restarts: count,
+  busy_ratio: z.number().describe('Part of the time since the server was ready.'),
+});
+
+/** The code of an error stands in the table of docs/WEBSOCKET_API.md. */
+export const errorAnswer = open({
+  type: z.literal('error'),
+  error: z.string(),
+  code: z.enum(Object.keys(ERRORS) as [string, ...string[]]),
+  retryable: z.boolean(),
+  detail: z.string().optional(),
+  timestamp: z.string(),
+});
+
+/** GET / */
+export const serviceCardAnswer = open({
+  service: z.literal('rnnt-server'),
+  version: z.string(),
+  description: z.string(),
+  status,
+  model: model.nullable().describe('Null until the model is loaded.'),
+  protocol_version: z.string(),
+  endpoints: z.record(z.string(), z.string()).describe('Addresses by what they are for.'),
+});
+
+/** GET /health, /health/live, /health/ready */
+export const healthAnswer = open({
+  status,
+  live: z.literal(true),
+  ready: z.boolean(),
+  uptime_s: seconds,
+  version: z.string(),
+});
+
+/** GET /health/extended; what is about the model is missing until it is loaded. */
+export const extendedHealthAnswer = healthAnswer.extend({
+  model: model
+    .extend({ licence: z.string(), chunk_ms: z.number(), lookahead_ms: z.number(), state_bytes: count })
+    .optional(),
+  provider: z.string().optional(),
+  capacity: open({
+    streams: count,
+    slots: count,
+    at_batch: count,
+    step_ms: z.record(z.string(), z.number()).describe('Milliseconds of a step, by batch size.'),
+  }).optional(),
+  lanes: z.array(lane),
+  memory,
+  event_loop_delay_ms: delays,
+  versions: z.record(z.string(), z.string()),
+  config: z
+    .record(z.string(), z.unknown())
+    .describe('The options in force; secrets are only said to be set.'),
+});
+
+/** GET /ws/status */
+export const liveStatusAnswer = open({
+  status,
+  uptime_s: seconds,
+  version: z.string(),
+  model: model.nullable(),
+  connections: count,
+  sessions: z.record(z.string(), count).describe('Sessions by state.'),
+  admitted: count,
+  capacity: count.describe('Streams that this server holds; 0 until it was measured.'),
+  waiting: count.describe('Streams with a chunk that waits for a lane.'),
+  batch_size: open({
+    mean: z.number(),
+    p50: count,
+    p95: count,
+    max: count,
+    histogram: z.record(z.string(), count).describe('Steps by batch size.'),
+  }),
+  latency_ms: open({ chunk: percentiles, step: percentiles, run: percentiles, final: percentiles }),
+  audio_seconds_processed: seconds,
+  dropped_partials: count,
+  lanes: z.array(lane),
+  memory,
+  event_loop_delay_ms: delays,
+  uploads: open({ active: count, waiting: count }),
+  totals: open({ connections: count, recordings: count, segments: count, refused: count, errors: count }),
+});
+
+const word = open({ word: z.string(), start: seconds, end: seconds, confidence: z.number() });
+const segment = open({
+  segment_id: z.number().int(),
+  text: z.string(),
+  start: seconds,
+  duration: seconds,
+  confidence: z.number(),
+});
+
+/** POST /transcribe/file */
+export const uploadAnswer = open({
+  text: z.string(),
+  confidence: z.number(),
+  words: z.array(word),
+  segments: z.array(segment),
+  language: z.string(),
+  model: z.string(),
+  processing_time_ms: z.number(),
+  audio_duration_s: seconds,
+  real_time_factor: z.number(),
+  warnings: z.array(open({ code: z.literal('NOT_SUPPORTED'), detail: z.string() })),
+});
+
+/** One line of POST /transcribe/file with `Accept: application/x-ndjson`; the events of text/event-stream are the same. */
+export const uploadProgress = z.discriminatedUnion('type', [
+  open({ type: z.literal('progress'), audio_s: seconds, total_s: seconds, percent: z.number() }),
+  segment.extend({ type: z.literal('transcription'), words: z.array(word) }),
+  uploadAnswer.extend({ type: z.literal('result') }),
+  errorAnswer,
+]);
