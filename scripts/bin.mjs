@@ -4,8 +4,8 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 if (!existsSync(fileURLToPath(new URL('../dist/src/cli.js', import.meta.url)))) {
-  const { prepare } = await import('./prepare.mjs');
-  prepare();
+  const { prepareServer } = await import('./prepare.mjs');
+  prepareServer();
 }
 const { runCli } = await import('../dist/src/cli.js');
 process.exitCode = await runCli(process.argv.slice(2));

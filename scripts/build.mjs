@@ -1,4 +1,8 @@
-import { build, prepare } from './prepare.mjs';
+// `npm run build [-- --force]`: installs what is missing, then compiles what a package has: the server and the
+// client library's types.
+import { build, install } from './prepare.mjs';
 
-prepare();
-build({ force: process.argv.includes('--force') });
+const force = process.argv.includes('--force');
+install({ tools: false });
+build('server', { force });
+build('client', { force });

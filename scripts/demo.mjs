@@ -1,9 +1,9 @@
 // `npm run demo`: starts the server on a free port, speaks the bundled sample to it in real time, and shows what it
 // hears: partials in place, then finals with the time of every word. Exits with 0 if words came.
 import { join } from 'node:path';
-import { prepare, root } from './prepare.mjs';
+import { prepareServer, root } from './prepare.mjs';
 
-prepare();
+prepareServer();
 const { loadConfig } = await import('../dist/src/config.js');
 const { createLogger } = await import('../dist/src/log.js');
 const { startServer } = await import('../dist/src/server/server.js');

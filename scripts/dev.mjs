@@ -1,13 +1,13 @@
 // `npm run dev`: the compiler in watch mode, and the server restarted whenever it has written something new.
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { prepare, root } from './prepare.mjs';
+import { prepareServer, root } from './prepare.mjs';
 
-prepare();
+prepareServer();
 const env = { ...process.env, DEV_MODE: process.env.DEV_MODE ?? 'true' };
 const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
 const children = [
-  spawn(process.execPath, [tsc, '-p', 'tsconfig.json', '--watch', '--preserveWatchOutput'], {
+  spawn(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--watch', '--preserveWatchOutput'], {
     cwd: root,
     stdio: 'inherit',
   }),

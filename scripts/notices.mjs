@@ -4,6 +4,7 @@
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { TOOLS } from './installed.mjs';
 
 const readJson = (path) => JSON.parse(readFileSync(path, 'utf8'));
 
@@ -11,7 +12,7 @@ const readJson = (path) => JSON.parse(readFileSync(path, 'utf8'));
 export function lockedPackages(root) {
   const { packages } = readJson(join(root, 'package-lock.json'));
   return Object.entries(packages)
-    .filter(([path]) => path !== '')
+    .filter(([path, { link }]) => path.startsWith('node_modules/') && !link) // not this package and its workspaces
     .map(([path, { version, license, dev = false, optional = false }]) => {
       const name = path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length);
       return { path, name, version, licence: license ?? 'not stated', dev, optional };
@@ -48,7 +49,9 @@ function runtimeRows(root) {
 }
 
 function developmentRows(root) {
-  const direct = Object.keys(readJson(join(root, 'package.json')).devDependencies);
+  const direct = [join(root, 'package.json'), join(root, TOOLS, 'package.json')].flatMap((path) =>
+    Object.keys(readJson(path).devDependencies),
+  );
   return lockedPackages(root)
     .filter(({ path }) => direct.includes(path.slice('node_modules/'.length)))
     .map(({ name, version, licence }) => `| ${name} | ${version} | ${licence} |`);

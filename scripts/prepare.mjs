@@ -1,49 +1,47 @@
 /**
- * Makes the working tree ready to run: installs from the lockfile when it changed, compiles when a source changed.
- * Both are no-ops on a second start. Used by start, dev, demo and test.
+ * Makes the working tree ready to run: installs from the lockfile when something of it is missing, compiles when a
+ * source changed. Both do nothing on a second start. What only tests, benchmarks and the linter need (the workspace
+ * test/tools) is left out where the server alone is wanted.
  */
 import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isInstalled } from './installed.mjs';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
 const modules = join(root, 'node_modules');
 const dist = join(root, 'dist');
-const SOURCES = ['src', 'workers', 'machines', 'benchmarks', 'test', 'static'];
 
-const hashOf = (...files) => {
-  const hash = createHash('sha256');
-  for (const file of files) hash.update(readFileSync(join(root, file)));
-  return hash.digest('hex');
-};
-const stampIs = (file, value) => existsSync(file) && readFileSync(file, 'utf8') === value;
+/** @param {string} file */
+const readJson = (file) => (existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : null);
 
-function run(command, args, env = {}) {
+function run(command, args) {
   // npm is a .cmd file on Windows, which needs a shell; node is none, and its path has a space that a shell would cut.
   const shell = process.platform === 'win32' && command === 'npm';
   const { status, error } = spawnSync(command, args, {
     cwd: root,
     stdio: ['ignore', 2, 2], // standard output belongs to the command that is run in the end
-    env: { ...process.env, ...env },
     shell,
   });
   if (error) throw error;
   if (status !== 0) process.exit(status ?? 1);
 }
 
-function install() {
-  const stamp = join(modules, '.rnnt-server-lock');
-  const wanted = hashOf('package-lock.json', 'package.json');
-  if (stampIs(stamp, wanted)) return;
+/** @param {{ tools?: boolean }} [wanted] `tools`: also what tests, benchmarks and the linter need. */
+export function install({ tools = true } = {}) {
+  const lock = readJson(join(root, 'package-lock.json'));
+  if (lock === null) return; // a published package: whoever installed it has what it needs
+  // npm writes this file last, so what it names is there.
+  const present = readJson(join(modules, '.package-lock.json'));
+  if (isInstalled(lock, present, { tools })) return;
   process.stderr.write('Installing dependencies …\n');
-  // The CUDA libraries that onnxruntime-node would download are opted into by hand (docs/DEPLOYMENT.md).
-  run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund'], { ONNXRUNTIME_NODE_INSTALL: 'skip' });
-  writeFileSync(stamp, wanted);
+  // No scripts, also where somebody's own settings allow them (.npmrc says why).
+  const args = ['ci', '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund'];
+  run('npm', tools ? args : [...args, '--workspaces=false']);
 }
 
-/** Newest change below the source folders, so that an unchanged tree starts without a compiler. */
+/** Newest change below a folder, so that an unchanged tree starts without a compiler. */
 function newestSource(folder) {
   let newest = 0;
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
@@ -54,23 +52,47 @@ function newestSource(folder) {
   return newest;
 }
 
-export function build({ force = false } = {}) {
-  const stamp = join(dist, '.built');
-  const configs = ['tsconfig.json', 'tsconfig.client.json', 'package.json'].map(
+const SERVER_SOURCES = ['src', 'workers', 'machines', 'benchmarks'];
+/** What can be built: how it is stamped, from what, with which compiler settings, in this order. */
+const TARGETS = {
+  server: { stamp: '.built-server', sources: SERVER_SOURCES, projects: ['tsconfig.build.json'] },
+  // Only the types of the client library: its JavaScript is served as it is.
+  client: { stamp: '.built-client', sources: ['static'], projects: ['tsconfig.client.json'] },
+  // The client's types first: the tests import it by the name that its users do.
+  tests: {
+    stamp: '.built',
+    sources: [...SERVER_SOURCES, 'test', 'static'],
+    projects: ['tsconfig.client.json', 'tsconfig.json'],
+  },
+};
+
+/**
+ * @param {keyof typeof TARGETS} target
+ * @param {{ force?: boolean }} [options]
+ */
+export function build(target, { force = false } = {}) {
+  const { stamp, sources, projects } = TARGETS[target];
+  const path = join(dist, stamp);
+  const settings = [...projects, 'tsconfig.json', 'package.json'].map(
     (file) => statSync(join(root, file)).mtimeMs,
   );
-  const newest = Math.max(...configs, ...SOURCES.map((folder) => newestSource(join(root, folder))));
-  if (!force && existsSync(stamp) && statSync(stamp).mtimeMs >= newest) return;
+  const newest = Math.max(...settings, ...sources.map((folder) => newestSource(join(root, folder))));
+  if (!force && existsSync(path) && statSync(path).mtimeMs >= newest) return;
   process.stderr.write('Building …\n');
   const tsc = join(modules, 'typescript', 'bin', 'tsc');
-  // The client's types first: the tests import it by the name that its users do.
-  run(process.execPath, [tsc, '-p', 'tsconfig.client.json']);
-  run(process.execPath, [tsc, '-p', 'tsconfig.json']);
+  for (const project of projects) run(process.execPath, [tsc, '-p', project]);
   mkdirSync(dist, { recursive: true });
-  writeFileSync(stamp, '');
+  writeFileSync(path, '');
 }
 
+/** For running the server. */
+export function prepareServer() {
+  install({ tools: false });
+  build('server');
+}
+
+/** For everything else: tests, benchmarks, documents. */
 export function prepare() {
   install();
-  build();
+  build('tests');
 }
