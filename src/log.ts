@@ -1,11 +1,26 @@
 /** Structured logs: one line per lifecycle event, the session's id on each, never a transcript. */
-import { type Logger, pino } from 'pino';
+import { createRequire } from 'node:module';
+import { type DestinationStream, type Logger, pino } from 'pino';
 import type { Config } from './config.js';
 
 export type { Logger };
 
+const STANDARD_ERROR = 2;
+
+/** For people: time, level and text on a line, the fields below. Only loaded where it is wanted. */
+function readable(): DestinationStream {
+  const require = createRequire(import.meta.url);
+  const pretty = require('pino-pretty') as typeof import('pino-pretty');
+  return pretty({
+    destination: STANDARD_ERROR,
+    sync: true,
+    colorize: process.stderr.isTTY === true,
+    translateTime: 'SYS:HH:MM:ss.l',
+  });
+}
+
 /** Logs go to standard error, so that standard output stays free for what a command prints. */
 export function createLogger(config: Pick<Config, 'logLevel' | 'devMode'>): Logger {
   const options = { level: config.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime };
-  return pino(options, pino.destination({ dest: 2, sync: config.devMode }));
+  return pino(options, config.devMode ? readable() : pino.destination({ dest: STANDARD_ERROR, sync: false }));
 }
