@@ -1,4 +1,4 @@
-import { RNNTDebugTools } from '../debug-tools.js';
+import { RNNTDebugTools } from './tools.js';
 
 const tools = new RNNTDebugTools().init(document.getElementById('tools') ?? undefined);
 Object.assign(globalThis, { tools, RNNTDebugTools });

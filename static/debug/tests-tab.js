@@ -8,7 +8,7 @@ import { button, el } from './dom.js';
 
 /**
  * Buttons for every check, and their findings below.
- * @param {import('../debug-tools.js').RNNTDebugTools} tools
+ * @param {import('./tools.js').RNNTDebugTools} tools
  */
 export function testsTab(tools) {
   const results = el('div', { class: 'results', 'aria-live': 'polite' });

@@ -169,10 +169,41 @@ describe('the debug tools', { skip: skipWithoutChromium, timeout: 120_000 }, () 
     await page.goto(`${server.url}/static/index.html`);
     await page.waitForSelector('html[data-ready]');
     await page.evaluate(
-      "import('./debug-tools.js').then(({ RNNTDebugTools }) => { new RNNTDebugTools().init(); })",
+      "import('./debug/tools.js').then(({ RNNTDebugTools }) => { new RNNTDebugTools().init(); })",
     );
     await page.getByRole('region', { name: 'Debug tools' }).getByText('Close').click();
     await page.locator('.rnnt-debug').waitFor({ state: 'detached' });
     assert.equal(await page.locator('.rnnt-debug').count(), 0);
+  });
+
+  it('load as a classic script, and everything can be called at once', async () => {
+    const classic = await browser.newPage();
+    const errors: string[] = [];
+    classic.on('pageerror', (error) => errors.push(error.message));
+    await classic.goto(`${server.url}/static/debug/debug.css`); // a page without a script of its own
+    await classic.addScriptTag({ url: '/static/debug-tools.js' });
+    await classic.evaluate(`
+      window.debugTools = new RNNTDebugTools().init();
+      window.tone = debugTools.generateTestAudio(440, 0.5);
+      window.before = [debugTools.report().results.length, debugTools.exportLog()];
+      window.checked = debugTools.testConnection();
+      window.loaded = debugTools.runLoadTest(2, 1);
+      0`);
+    await classic.getByRole('region', { name: 'Debug tools' }).waitFor();
+    assert.deepEqual(
+      await classic.evaluate('checked.then(({ findings }) => findings.filter(({ ok }) => !ok))'),
+      [],
+    );
+    assert.equal(await classic.evaluate('loaded.then(({ completed }) => completed)'), 2);
+    assert.deepEqual(await classic.evaluate('before'), [0, '']);
+    assert.equal(await classic.evaluate('debugTools.report().results.length'), 2);
+    assert.match((await classic.evaluate('debugTools.exportLog()')) as string, /start_recording/);
+    const sameTone = `import('/static/debug/test-audio.js').then(({ generateTestAudio }) =>
+      generateTestAudio(440, 0.5).every((sample, i) => sample === tone[i]) && tone.length === 8000)`;
+    assert.equal(await classic.evaluate(sameTone), true);
+    await classic.evaluate('debugTools.destroy()');
+    assert.equal(await classic.locator('.rnnt-debug').count(), 0);
+    assert.deepEqual(errors, []);
+    await classic.close();
   });
 });
