@@ -139,12 +139,20 @@ function limitsTable(): string {
   );
 }
 
+/** The drawing at the head of src/inference/layout.ts, which is kept beside what it draws. */
+function slabDrawing(): string {
+  const lines = readFileSync(inPackage('src', 'inference', 'layout.ts'), 'utf8').split('\n');
+  const drawing = lines.filter((line) => /^ \* {3}( {7}|slab|slot)/.test(line)).map((line) => line.slice(5));
+  return ['```', ...drawing, '```'].join('\n');
+}
+
 const BLOCKS: Record<string, () => string> = {
   options: optionsTable,
   errors: errorsTable,
   'recording-config': configTable,
   metrics: metricsTable,
   limits: limitsTable,
+  slab: slabDrawing,
 };
 
 const BLOCK = /(<!-- generated: ([\w-]+) -->\n)[\s\S]*?(<!-- end -->)/g;

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
+import { slabLayout } from '../../src/inference/layout.js';
 import { inPackage, packageRoot } from '../../src/paths.js';
 import { configSchema } from '../../src/protocol/parse.js';
+import { fakeManifest } from '../helpers/fake-model.js';
 import { CONFIG_MEANINGS, documents, readDocument, withFreshBlocks } from './blocks.js';
 
 describe('generated parts of the documents', () => {
@@ -26,9 +28,40 @@ describe('generated parts of the documents', () => {
   });
 });
 
+test('the drawing of the slab names every part of it', () => {
+  const drawing = /<!-- generated: slab -->\n([\s\S]*?)<!-- end -->/.exec(
+    readDocument('docs/ARCHITECTURE.md'),
+  )?.[1];
+  const layout = slabLayout(fakeManifest(), 1, 1);
+  const areas = Object.keys(layout).flatMap((key) => /^(\w+)At$/.exec(key)?.[1] ?? []);
+  assert.ok(areas.length >= 5);
+  for (const part of [...areas, ...Object.keys(layout.result)]) {
+    if (part === 'previewLogp') continue; // a part of the preview
+    assert.ok(drawing?.includes(part), part);
+  }
+});
+
+test('the table of libraries names what package.json has, and nothing else', () => {
+  const { dependencies, optionalDependencies, devDependencies } = readManifest('package.json');
+  const tools = readManifest('test/tools/package.json').devDependencies;
+  const had = Object.keys({ ...dependencies, ...optionalDependencies, ...devDependencies, ...tools });
+  const section = readDocument('docs/ARCHITECTURE.md').split('## Libraries')[1]?.split('## ')[0] ?? '';
+  const rows = section.split('\n').filter((line) => /^\| (?!library)\S/.test(line));
+  const named = rows.flatMap((line) => line.split('|')[1]?.trim().split(', ') ?? []);
+  assert.deepEqual(named.sort(), had.filter((name) => !name.startsWith('@types/')).sort());
+});
+
 test('every setting of a recording has a meaning, and no other', () => {
   assert.deepEqual(Object.keys(CONFIG_MEANINGS).sort(), Object.keys(configSchema.shape).sort());
 });
+
+type Names = Record<string, string>;
+const readManifest = (path: string) =>
+  JSON.parse(readFileSync(inPackage(path), 'utf8')) as {
+    dependencies?: Names;
+    optionalDependencies?: Names;
+    devDependencies?: Names;
+  };
 
 interface Notices {
   renderNotices(root: string): string;
