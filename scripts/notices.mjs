@@ -122,6 +122,9 @@ export function renderNotices(root) {
     '',
     '## The embedded model',
     '',
+    "The embedded model is a streaming phone transducer made from Vosk's small network (LF-MMI, no blanks, no learned",
+    'predictor) with a lexicon and trigram search inside the step.',
+    '',
     ...modelSections(root),
   ].join('\n')}\n`;
 }

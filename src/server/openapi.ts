@@ -4,6 +4,11 @@ import { packageVersion } from '../paths.js';
 import { configSchema, UPLOAD_FIELDS } from '../protocol/parse.js';
 import * as answers from './answers.js';
 
+const EMBEDDED_MODEL =
+  "The embedded model is a streaming phone transducer made from Vosk's small network (LF-MMI, no blanks, no learned " +
+  'predictor) with a lexicon and trigram search inside the step; RNN-T in the strict sense are the models that users ' +
+  'import.';
+
 /** The schemas by the names that they have in the description. */
 const COMPONENTS = {
   Error: answers.errorAnswer,
@@ -88,7 +93,7 @@ export function openApi() {
     info: {
       title: 'rnnt-server',
       version: packageVersion,
-      description: 'Real-time speech recognition. Live audio goes over the WebSocket /ws/transcribe.',
+      description: `Real-time speech recognition. Live audio goes over the WebSocket /ws/transcribe. ${EMBEDDED_MODEL}`,
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     paths: {

@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { slabLayout } from '../../src/inference/layout.js';
 import { inPackage, packageRoot } from '../../src/paths.js';
 import { configSchema } from '../../src/protocol/parse.js';
+import { openApi } from '../../src/server/openapi.js';
 import { fakeManifest } from '../helpers/fake-model.js';
 import { CONFIG_MEANINGS, documents, readDocument, withFreshBlocks } from './blocks.js';
 
@@ -51,6 +52,24 @@ test('the table of libraries names what package.json has, and nothing else', () 
   assert.deepEqual(named.sort(), had.filter((name) => !name.startsWith('@types/')).sort());
 });
 
+test('what the embedded model is, is said in the same words everywhere', () => {
+  const words =
+    "The embedded model is a streaming phone transducer made from Vosk's small network (LF-MMI, no blanks, no learned " +
+    'predictor) with a lexicon and trigram search inside the step';
+  const documents = [
+    'README.md',
+    'docs/MODELS.md',
+    'docs/ARCHITECTURE.md',
+    'training/README.md',
+    'THIRD_PARTY_NOTICES.md',
+  ];
+  for (const path of documents)
+    assert.ok(readFileSync(inPackage(path), 'utf8').replace(/\s+/g, ' ').includes(words), path);
+  assert.ok(openApi().info.description.includes(words));
+  const { description } = readManifest('package.json');
+  assert.match(description ?? '', /phone transducer made from Vosk's small network/);
+});
+
 test('every setting of a recording has a meaning, and no other', () => {
   assert.deepEqual(Object.keys(CONFIG_MEANINGS).sort(), Object.keys(configSchema.shape).sort());
 });
@@ -58,6 +77,7 @@ test('every setting of a recording has a meaning, and no other', () => {
 type Names = Record<string, string>;
 const readManifest = (path: string) =>
   JSON.parse(readFileSync(inPackage(path), 'utf8')) as {
+    description?: string;
     dependencies?: Names;
     optionalDependencies?: Names;
     devDependencies?: Names;
