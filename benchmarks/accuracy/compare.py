@@ -1,9 +1,10 @@
-"""Word errors of this project's model and of offline recognisers on the same held-out human clips, in one run.
+"""Word errors of this project's model and of other recognisers on the same held-out human clips, in one run.
 
     python compare.py --work $WORK_DIR/data --model ../../models/en-tiny-streaming \
-        --whisper DIR --moonshine DIR --librivox DIR --out results [--per-set 40]
+        --vosk DIR --whisper DIR --moonshine DIR --librivox DIR --out results [--per-set 40]
 
   this model    the exported graph in 100 ms steps, as the server runs it (nothing after the clip but flushMs and lookaheadMs of zeros)
+  Vosk          0.3.45's own decoder with its small English model, which this model was made from; hears 100 ms at a time, as a live stream
   Whisper       tiny.en through CTranslate2, fp32, greedy, no time stamps; sees the whole clip
   Moonshine     tiny-en through ONNX Runtime, greedy; sees the whole clip
   pocketsphinx  5.1.1 with its own US English model, dictionary and trigram; sees the whole clip
@@ -21,7 +22,7 @@ import zlib
 import numpy as np
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "training"))
-from common import Corpus, SAMPLE_RATE, normalise, read_librivox  # noqa: E402
+from common import CHUNK_SAMPLES, Corpus, SAMPLE_RATE, normalise, read_librivox  # noqa: E402
 from evaluate import score  # noqa: E402
 
 
@@ -84,20 +85,42 @@ def moonshine(folder):
     return lambda wave: model.transcribe([wave if len(wave) > 4000 else np.pad(wave, (0, 4000))])[0][0]
 
 
+def pcm16(wave):
+    return (np.clip(wave, -1, 1) * 32767).astype(np.int16)
+
+
+def vosk(folder):
+    """The recogniser it returns calls `at_last` when all chunks but the last are decoded."""
+    import vosk as library
+    library.SetLogLevel(-1)
+    model = library.Model(folder)
+
+    def run(wave, at_last=lambda: None):
+        decoder, pcm, texts = library.KaldiRecognizer(model, SAMPLE_RATE), pcm16(wave), []
+        for start in range(0, len(pcm), CHUNK_SAMPLES):
+            if start + CHUNK_SAMPLES >= len(pcm):
+                at_last()
+            if decoder.AcceptWaveform(pcm[start:start + CHUNK_SAMPLES].tobytes()):          # it heard a pause and began a new utterance
+                texts.append(decoder.Result())
+        return " ".join(json.loads(text)["text"] for text in [*texts, decoder.FinalResult()])
+
+    return run
+
+
 def pocketsphinx(_):
     from pocketsphinx import Decoder
     decoder = Decoder(samprate=SAMPLE_RATE, loglevel="FATAL")
 
     def run(wave):
         decoder.start_utt()
-        decoder.process_raw((np.clip(wave, -1, 1) * 32767).astype(np.int16).tobytes(), full_utt=True)
+        decoder.process_raw(pcm16(wave).tobytes(), full_utt=True)
         decoder.end_utt()
         return decoder.hyp().hypstr if decoder.hyp() else ""
 
     return run
 
 
-RECOGNISERS = {"this model": streaming, "Whisper tiny.en": whisper, "Moonshine tiny": moonshine, "pocketsphinx": pocketsphinx}
+RECOGNISERS = {"this model": streaming, "Vosk small": vosk, "Whisper tiny.en": whisper, "Moonshine tiny": moonshine, "pocketsphinx": pocketsphinx}
 
 
 def markdown(results, speeds):
@@ -115,6 +138,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", required=True)
     parser.add_argument("--model", required=True)
+    parser.add_argument("--vosk", help="model-en-us folder, see training/README.md")
     parser.add_argument("--whisper")
     parser.add_argument("--moonshine")
     parser.add_argument("--librivox", help="librivox folder of Debian's pocketsphinx-testdata")
@@ -128,7 +152,7 @@ def main():
     kept = json.load(open(kept_path)) if os.path.exists(kept_path) else {}
     corpus = Corpus(args.work)
     rows = choose(corpus, args.per_set, args.librivox)
-    folders = {"this model": args.model, "Whisper tiny.en": args.whisper, "Moonshine tiny": args.moonshine,
+    folders = {"this model": args.model, "Vosk small": args.vosk, "Whisper tiny.en": args.whisper, "Moonshine tiny": args.moonshine,
                "pocketsphinx": None if args.no_pocketsphinx else "its own"}
     results, speeds = {}, {}
     for name, build in RECOGNISERS.items():
