@@ -5,8 +5,7 @@
 
 The hop is 1600 / 9 samples where it was trained with 160: it hears speech 1.11 times faster, which its training did too (speed
 perturbation), and a chunk becomes a whole number of frames. Every layer is causal: one that looks ahead answers a frame late.
-Vosk's layers 6 and 7 look ahead too, those served do not (distil.py): they hear 89 ms beyond a frame in place of 156. The last
-of a chunk's three frames is centred on the chunk's start, so what comes out belongs to the chunk before.
+The last of a chunk's three frames is centred on the chunk's start, so what comes out belongs to the chunk before.
 """
 import numpy as np
 import torch
@@ -14,7 +13,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import ivector
-from common import CHUNK_SAMPLES
+from common import CHUNK_SAMPLES, SLOT_MS
 from frontend import Frontend, MEL_BINS, STARTS, TAIL, cepstra
 from ivector import Extractor, IVECTOR
 from kaldi import batch_norm
@@ -23,8 +22,10 @@ CONTEXT = 4                                                             # log-me
 STREAM, NARROW = 640, 96                                                # widths of the factored layers and of their waists
 KEEP = .75                                                              # share of its input that a factored layer passes on
 THIRD = 2                                                               # the factored layer that takes every third frame: layer 4
-VOSK_AHEAD = (True, True, True, False, True, True, True, False, False, False, False)    # which of layers 2-12 look one frame ahead
-AHEAD = (True, True, True, False, False, False, True, False, False, False, False)       # the same where it is served
+AHEAD = (True, True, True, False, True, True, True, False, False, False, False)         # which of layers 2-12 look one frame ahead
+# audio beyond a frame that its outputs hear: half of what the first layer spans, and a frame for each layer that looks ahead, before and after the third are taken
+RIGHT_CONTEXT_MS = SLOT_MS / 3 * (CONTEXT // 2 + sum(AHEAD[:THIRD + 1])) + SLOT_MS * sum(AHEAD[THIRD + 1:])
+MAX_RIGHT_CONTEXT_MS = 160                                              # what this project allows itself
 FEATURES, OUTPUTS = 192, 2192                                           # before what comes out, what does
 STATE = TAIL + ivector.STATE + CONTEXT * MEL_BINS + NARROW * (len(AHEAD) - 2) + (STREAM + NARROW) * (sum(AHEAD) - 1)
 
@@ -67,86 +68,54 @@ class Factored(nn.Module):
 class Acoustic(nn.Module):
     """The whole ear: `forward` hears utterances (training), `step` one chunk with explicit state (serving)."""
 
-    def __init__(self, ahead=AHEAD):
+    def __init__(self):
         super().__init__()
         self.frontend, self.extractor = Frontend(), Extractor()
         self.first = nn.Linear((CONTEXT + 1) * MEL_BINS, STREAM)
         self.speaker = nn.Linear(IVECTOR, STREAM, bias=False)
-        self.layers = nn.ModuleList(Factored(looks, before=i != THIRD + 1) for i, looks in enumerate(ahead))
+        self.layers = nn.ModuleList(Factored(looks, before=i != THIRD + 1) for i, looks in enumerate(AHEAD))
         self.outputs = nn.Sequential(nn.Linear(STREAM, FEATURES), nn.Linear(FEATURES, STREAM), nn.ReLU(), nn.Linear(STREAM, FEATURES), nn.Linear(FEATURES, OUTPUTS))
         self.speech = nn.Linear(STREAM, 1)                # log-odds of speech, ours (speech.py)
 
-    @property
-    def slots_late(self):
-        """Slots of 33.3 ms by which it answers later because layers 5-12 look ahead."""
-        return sum(layer.ahead for layer in self.layers[THIRD + 1:])
+    def state_sizes(self):
+        """What each factored layer keeps of earlier frames; the one that takes every third frame keeps nothing."""
+        return [layer.state_size for i, layer in enumerate(self.layers) if i != THIRD]
 
-    def state_sizes(self, layers):
-        """What each of the layers keeps of earlier frames; the one that takes every third frame keeps nothing."""
-        return [layer.state_size for layer in layers if layer is not self.layers[THIRD]]
-
-    def through(self, layers, x, states=None):
-        """x (B, n, 640), pieces of state in order or, where a stream starts, nothing -> x, next states in pieces."""
+    def layered(self, mel, speaker, states=None):
+        """mel (B, CONTEXT + 9 n, 40), i-vectors (B, n, 30), pieces of state in order or, where a stream starts, nothing
+        -> (B, 3 n, 640), next states in pieces."""
         if states is None:
-            states = [x.new_zeros(len(x), size) for size in self.state_sizes(layers)]
-        states, nexts = iter(states), []
-        for layer in layers:
-            if layer is self.layers[THIRD]:
+            states = [mel.new_zeros(len(mel), size) for size in self.state_sizes()]
+        length, states, nexts = mel.shape[1] - CONTEXT, iter(states), []
+        x = self.first(torch.cat([mel[:, i:i + length] for i in range(CONTEXT + 1)], -1))
+        # once a frame, not once a chunk: a product of one row is rounded otherwise than one of many, and results must not depend on the batch
+        x = F.relu(x + self.speaker(speaker.repeat_interleave(len(STARTS), 1)))
+        for i, layer in enumerate(self.layers):
+            if i == THIRD:
                 x = layer.every_third(x)
             else:
                 x, after = layer.run(x, next(states))
                 nexts += after
         return x, nexts
 
-    def heard(self, mel, speaker):
-        """The first layer: mel (B, CONTEXT + 9 n, 40), i-vectors (B, n, 30) -> (B, 9 n, 640)."""
-        length = mel.shape[1] - CONTEXT
-        x = self.first(torch.cat([mel[:, i:i + length] for i in range(CONTEXT + 1)], -1))
-        # once a frame, not once a chunk: a product of one row is rounded otherwise than one of many, and results must not depend on the batch
-        return F.relu(x + self.speaker(speaker.repeat_interleave(len(STARTS), 1)))
-
-    def early(self, wave, mask=None):
-        """Layers 1-4: (B, 1600 n) -> (B, 3 n, 640). mask (B, 9 n, 40): 0 where the log-mel is to be replaced by its mean."""
+    def forward(self, wave, mask=None):
+        """(B, 1600 n) -> (B, 3 n, 640), what `outputs` and `speech` read. mask (B, 9 n, 40): 0 where the log-mel is to be replaced by its mean."""
         mel = self.frontend(F.pad(wave, (TAIL, 0)))
         with torch.no_grad(), torch.autocast(mel.device.type, enabled=False):            # its squares need all their digits
             speaker = self.extractor(mel.float())
         if mask is not None:
             mel = mel * mask + mel.mean((1, 2), keepdim=True) * (1 - mask)
-        return self.through(self.layers[:THIRD + 1], self.heard(F.pad(mel, (0, 0, CONTEXT, 0)), speaker))[0]
-
-    def late(self, x):
-        """Layers 5-12 over utterances: (B, 3 n, 640) -> (B, 3 n, 640), what `outputs` and `speech` read."""
-        return self.through(self.layers[THIRD + 1:], x)[0]
-
-    def forward(self, wave, mask=None):
-        """(B, 1600 n) -> (B, 3 n, 640)."""
-        return self.late(self.early(wave, mask))
+        return self.layered(F.pad(mel, (0, 0, CONTEXT, 0)), speaker)[0]
 
     def step(self, pcm, state):
         """pcm (B, 1600), state (B, STATE), zero at the start -> (B, 3, 640), next state."""
-        tail, heard, mel, *states = state.split([TAIL, ivector.STATE, CONTEXT * MEL_BINS, *self.state_sizes(self.layers)], 1)
+        tail, heard, mel, *states = state.split([TAIL, ivector.STATE, CONTEXT * MEL_BINS, *self.state_sizes()], 1)
         wave = torch.cat([tail, pcm], 1)
         fresh = self.frontend.step(wave)
         speaker, heard = self.extractor.step(fresh, heard)
         mel = torch.cat([mel.unflatten(1, (CONTEXT, MEL_BINS)), fresh], 1)
-        found, nexts = self.through(self.layers, self.heard(mel, speaker[:, None]), states)
+        found, nexts = self.layered(mel, speaker[:, None], states)
         return found, torch.cat([wave[:, -TAIL:], heard, mel[:, -CONTEXT:].flatten(1), *nexts], 1)
-
-
-def looks_ahead(weights):
-    """Of a checkpoint's weights: which of layers 2-12 look one frame ahead."""
-    return tuple(weights[f"ear.layers.{i}.wide.weight"].shape[1] > NARROW for i in range(len(AHEAD)))
-
-
-@torch.no_grad()
-def look_less_far(weights):
-    """Weights of a network that looks as far ahead as Vosk's -> of one that looks as far as is served: a layer that looked ahead takes this frame for the next."""
-    found = dict(weights)
-    for i, (looked, looks) in enumerate(zip(looks_ahead(weights), AHEAD)):
-        if looked and not looks:
-            name = f"ear.layers.{i}.wide.weight"
-            found[name] = sum(weights[name].split(NARROW, 1))
-    return found
 
 
 def first_layer(parts, floor):
@@ -165,10 +134,10 @@ def first_layer(parts, floor):
 
 @torch.no_grad()
 def convert(parts, speakers=None):
-    """kaldi.read_components of Vosk's final.mdl, ivector.read_parts of its i-vector folder -> Acoustic that looks as far ahead as Vosk's.
+    """kaldi.read_components of Vosk's final.mdl, ivector.read_parts of its i-vector folder -> Acoustic.
     Folded on the way: cepstra and deltas into the first layer (it reads log-mel), batch normalisation into the products around it.
     Without `speakers` i-vectors are zero, what Vosk's own decoder starts a recording with."""
-    model = Acoustic(VOSK_AHEAD)
+    model = Acoustic()
     if speakers is not None:
         model.extractor.fold(speakers)
 

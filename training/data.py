@@ -90,10 +90,10 @@ class Batches:
     """Endless batches of about `seconds` of audio, made one ahead on a thread. The shares are those of clips played at another speed,
     through another microphone, in another room, in noise."""
 
-    def __init__(self, corpus, rows, seconds, seed, noise_share=.3, speed_share=0., microphone_share=0., room_share=0., augment=True, clean=False):
+    def __init__(self, corpus, rows, seconds, seed, noise_share=.3, speed_share=0., microphone_share=0., room_share=0., augment=True):
         self.corpus, self.rows, self.seconds = corpus, rows, seconds
         self.rng, self.random = np.random.default_rng(seed), random.Random(seed)
-        self.noise_share, self.speed_share, self.augment, self.clean = noise_share, speed_share, augment, clean
+        self.noise_share, self.speed_share, self.augment = noise_share, speed_share, augment
         self.microphone_share, self.room_share = microphone_share, room_share
         self.noise = noise_bank(corpus, rows, self.rng) if augment else None
         self.queue = Queue(2)
@@ -122,7 +122,7 @@ class Batches:
                     self.queue.put(self.make(group))
 
     def make(self, rows):
-        """-> dict: wave (B, n), slots (B,) that count, tokens (B, U), lengths (B,), and if wanted clean (B, n): the wave before noise was added."""
+        """-> dict: wave (B, n), slots (B,) that count, tokens (B, U), lengths (B,)."""
         clips = [self.prepare(row) for row in rows]
         after = AFTER + (self.random.randint(0, 4 * CHUNK_SAMPLES) if self.augment else 0)
         longest = max(len(wave) + before for wave, before in clips) + after
@@ -134,10 +134,9 @@ class Batches:
             wave[i, before:before + len(clip)] = torch.from_numpy(clip)
             slots[i] = CHUNK_SLOTS * -(-(before + len(clip) + after) // CHUNK_SAMPLES)
             tokens[i, :len(row["tokens"])] = torch.tensor(row["tokens"])
-        clean = dict(clean=wave.clone()) if self.clean else {}
         if self.augment:
             self.add_noise(wave, wave.unflatten(1, (-1, FRAME)).square().mean(-1).sqrt())
-        return dict(clean, wave=wave, slots=slots, tokens=tokens, lengths=lengths)
+        return dict(wave=wave, slots=slots, tokens=tokens, lengths=lengths)
 
     def prepare(self, row):
         """-> clip with its gain, samples of quiet before it."""

@@ -27,20 +27,16 @@ def weights_of(checkpoint):
 
 
 def read_weights(paths):
-    """Checkpoints -> {name: tensor}: the mean of their weights. Where they do not look ahead equally far, all are made to look as far as is served."""
+    """Checkpoints -> {name: tensor}: the mean of their weights."""
     weights = [weights_of(torch.load(path, map_location="cpu")) for path in paths]
-    if len(set(map(acoustic.looks_ahead, weights))) > 1:
-        weights = list(map(acoustic.look_less_far, weights))
     return {name: torch.stack([one[name] for one in weights]).mean(0) for name in weights[0]}
 
 
 class Model(nn.Module):
-    """Of the shape that is served, or of that of `weights`: Vosk's looks further ahead, and `step` cannot serve it."""
-
     def __init__(self, weights=None):
         super().__init__()
         self.words = None                             # search.Words: what `step` needs and training does not
-        self.ear = acoustic.Acoustic() if weights is None else acoustic.Acoustic(acoustic.looks_ahead(weights))
+        self.ear = acoustic.Acoustic()
         if weights is not None:
             self.load_state_dict(weights)
 

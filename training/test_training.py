@@ -18,7 +18,6 @@ import torch
 import torch.nn.functional as F
 
 import acoustic
-import distil
 import hotwords
 import language
 import lexicon
@@ -27,7 +26,7 @@ import search
 import sweep
 import words
 from acoustic import OUTPUTS
-from common import CHUNK_SAMPLES, CHUNK_SLOTS, SAMPLE_RATE
+from common import CHUNK_SAMPLES, CHUNK_SLOTS, SAMPLE_RATE, SLOT_MS
 from export import write_graph, write_manifest
 from frontend import cepstra
 from ivector import IVECTOR, Extractor
@@ -644,7 +643,7 @@ def random_parts(rng):
         return dict(LinearParams=rng.normal(0, inputs ** -.5, (outputs, inputs)), BiasParams=rng.normal(0, .3, outputs))
 
     parts = {"delta": norm(120), "tdnn1.affine": affine(640, 120 + IVECTOR), "tdnn1.batchnorm": norm(640)}
-    for number, ahead in enumerate(acoustic.VOSK_AHEAD, 2):
+    for number, ahead in enumerate(acoustic.AHEAD, 2):
         parts[f"tdnnf{number}.linear"] = affine(96, 640 * (1 + (number != 5)))
         parts[f"tdnnf{number}.affine"] = affine(640, 96 * (1 + ahead))
         parts[f"tdnnf{number}.batchnorm"] = norm(640)
@@ -670,7 +669,7 @@ def as_kaldi_does(parts, mel, ivectors):
     x = mel @ cepstra().T
     x = norm(np.concatenate([x, at(x, 1) - at(x, -1), at(x, -2) + at(x, 2) - 2 * x], 1), "delta")
     x = norm(np.maximum(affine(np.concatenate([x, ivectors], 1), "tdnn1.affine"), 0), "tdnn1.batchnorm")
-    for number, ahead in enumerate(acoustic.VOSK_AHEAD, 2):
+    for number, ahead in enumerate(acoustic.AHEAD, 2):
         stride = 1 if number < 5 else 3
         heard = x if number == 5 else np.concatenate([at(x, -stride), x], 1)
         waist = heard @ parts[f"tdnnf{number}.linear"]["LinearParams"].T
@@ -680,19 +679,46 @@ def as_kaldi_does(parts, mel, ivectors):
     return affine(norm(x @ parts["prefinal-chain.linear"]["Params"].T, "prefinal-chain.batchnorm2"), "output.affine")
 
 
+KALDI_LATE = 4                       # frames of 33.3 ms by which the network's outputs come later than Kaldi's, which are those of their own frame
+
+
 class Preparing(unittest.TestCase):
+    @torch.no_grad()
+    def test_it_hears_156_ms_beyond_a_frame_of_160_that_are_allowed(self):
+        model, sounds, mel = acoustic.Acoustic(), 60, torch.zeros(3, 135, 40)
+        widen(model)
+        sound = torch.arange(sounds, sounds + 3)                             # one frame sounds in each clip, another third of an output's frame
+        mel[torch.arange(3), sound] = torch.randn(3, 40, generator=torch.Generator().manual_seed(3))
+        heard, _ = model.layered(F.pad(mel, (0, 0, acoustic.CONTEXT, 0)), torch.zeros(3, 15, IVECTOR))
+        quiet, _ = model.layered(torch.zeros(3, 135 + acoustic.CONTEXT, 40), torch.zeros(3, 15, IVECTOR))
+        first = (heard != quiet).any(-1).int().argmax(1)
+        ahead = (sound - 3 * (first - KALDI_LATE)).max() * SLOT_MS / 3
+        self.assertAlmostEqual(float(ahead), acoustic.RIGHT_CONTEXT_MS, places=3)
+        self.assertEqual(round(acoustic.RIGHT_CONTEXT_MS), 156)
+        self.assertLessEqual(acoustic.RIGHT_CONTEXT_MS, acoustic.MAX_RIGHT_CONTEXT_MS)
+
+    def test_the_mean_of_checkpoints_takes_the_running_mean_of_those_that_have_one(self):
+        one, other = Model().state_dict(), Model().state_dict()
+        with tempfile.TemporaryDirectory() as folder:
+            paths = [os.path.join(folder, name) for name in ("leg.pt", "init.pt")]
+            torch.save(dict(model=other, mean=one), paths[0])
+            torch.save(dict(model=other), paths[1])
+            found = read_weights(paths)
+        for name, value in found.items():
+            torch.testing.assert_close(value, (one[name] + other[name]) / 2)
+
     def test_the_folded_network_computes_what_kaldi_computes(self):
         parts, speakers = random_parts(np.random.default_rng(3)), made_up_parts()
         model = acoustic.convert(parts, speakers)
         mel = torch.rand(1, 270, 40, generator=torch.Generator().manual_seed(1)) * 6
         ivectors = torch.randn(1, 30, IVECTOR, generator=torch.Generator().manual_seed(2))
         with torch.no_grad():
-            heard, _ = model.through(model.layers, model.heard(F.pad(mel, (0, 0, acoustic.CONTEXT, 0)), ivectors))
+            heard, _ = model.layered(F.pad(mel, (0, 0, acoustic.CONTEXT, 0)), ivectors)
             found = model.outputs(heard)
         each = ivectors[0, ((torch.arange(270) + 2) // 9).clamp(max=29)].double().numpy()            # a frame is heard two later
         expected = as_kaldi_does(parts, (mel[0] + model.frontend.floor.log()).double().numpy(), each)[::3]
-        late = 4                                              # frames; the ends differ, where Kaldi repeats its first and last frame
-        np.testing.assert_allclose(found[0, 30:-10], expected[30 - late:-10 - late], atol=1e-3)
+        # the ends differ, where Kaldi repeats its first and last frame
+        np.testing.assert_allclose(found[0, 30:-10], expected[30 - KALDI_LATE:-10 - KALDI_LATE], atol=1e-3)
         for name, value in Extractor(speakers).state_dict().items():
             torch.testing.assert_close(model.extractor.state_dict()[name], value)
 
@@ -707,64 +733,6 @@ def widen(ear):
     for layer in ear.outputs:
         if isinstance(layer, torch.nn.Linear):
             torch.nn.init.normal_(layer.weight, std=layer.in_features ** -.5)
-
-
-class Distilling(unittest.TestCase):
-    def setUp(self):
-        torch.manual_seed(6)
-        self.teacher = Model()
-        self.teacher.ear = acoustic.Acoustic(acoustic.VOSK_AHEAD)
-        widen(self.teacher.ear)
-        self.wave = torch.randn(2, 30 * CHUNK_SAMPLES) * .1
-
-    def student(self):
-        return Model(acoustic.look_less_far(self.teacher.state_dict()))
-
-    @torch.no_grad()
-    def test_a_student_whose_teacher_makes_nothing_of_what_is_ahead_answers_the_same_so_many_slots_earlier(self):
-        for layer, looks in zip(self.teacher.ear.layers, acoustic.AHEAD):
-            if layer.ahead and not looks:
-                layer.wide.weight[:, acoustic.NARROW:] = 0
-        student = self.student()
-        earlier = self.teacher.ear.slots_late - student.ear.slots_late
-        self.assertEqual(earlier, 2)
-        expected, found = self.teacher.ear(self.wave), student.ear(self.wave)
-        self.assertGreater(float(expected.std()), .1)
-        torch.testing.assert_close(found[:, 30:-earlier], expected[:, 30 + earlier:], atol=1e-4, rtol=1e-4)
-
-    def test_the_mean_with_a_teacher_is_that_of_students(self):
-        student, other = self.student().state_dict(), Model().state_dict()
-        with tempfile.TemporaryDirectory() as folder:
-            paths = [os.path.join(folder, name) for name in ("teacher.pt", "other.pt")]
-            for path, weights in zip(paths, (self.teacher.state_dict(), other)):
-                torch.save(dict(model=weights), path)
-            found = read_weights(paths)
-            self.assertEqual(acoustic.looks_ahead(read_weights(paths[:1])), acoustic.VOSK_AHEAD)
-        self.assertEqual(acoustic.looks_ahead(found), acoustic.AHEAD)
-        for name, value in found.items():
-            torch.testing.assert_close(value, (student[name] + other[name]) / 2)
-
-    def test_the_metric_measures_differences_of_what_comes_out(self):
-        a, b = torch.randn(2, 7, acoustic.FEATURES)
-        product = self.teacher.ear.outputs[4]
-        with torch.no_grad():
-            expected = (product(a) - product(b)).var(-1, correction=0)
-        torch.testing.assert_close(((a - b) @ distil.of_outputs(product)).square().sum(-1), expected, rtol=1e-3, atol=1e-6)
-
-    def test_a_student_comes_nearer_to_its_teacher_and_keeps_its_first_layers(self):
-        student, ear = self.student(), self.teacher.ear
-        with torch.no_grad():
-            early = ear.early(self.wave)
-            batch = dict(early=early.half(), wanted=ear.outputs[:4](ear.late(early)).half())
-            expected = self.teacher.ear.outputs(ear(self.wave))[:, 2:]
-        apart = lambda weights: float((Model(weights).ear.outputs(Model(weights).ear(self.wave))[:, :-2] - expected).var(-1).mean().detach())
-        before, first = apart(student.state_dict()), {name: value.clone() for name, value in student.state_dict().items()}
-        args = types.SimpleNamespace(lr=5e-4, steps=60, minutes=1, ema=.5)
-        weights, hours = distil.learn(student, 2, itertools.repeat(batch), args)
-        self.assertLess(apart(weights), .5 * before)
-        self.assertAlmostEqual(hours, 60 * 2 * 3 / 3600)
-        for name in ("ear.first.weight", "ear.layers.2.wide.weight", "ear.outputs.4.weight"):
-            torch.testing.assert_close(weights[name], first[name])
 
 
 class Overfit(unittest.TestCase):

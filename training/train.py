@@ -9,8 +9,7 @@
 On a busy machine one single-threaded process a core, gradients averaged once a step, goes much faster than one process
 of two threads: those meet at hundreds of barriers a step, and each waits until the scheduler has let the other run.
 
-Loss = MMI in nats a slot, and with --keep so many times the mean squared difference between what comes out and what comes out of --start or
-of --teacher, which may look further ahead and so answer later.
+Loss = MMI in nats a slot, and with --keep so many times the mean squared difference between what comes out and what came out of --start.
 """
 import argparse
 import copy
@@ -31,7 +30,7 @@ from data import AFTER, Batches, load_rows
 from frontend import MEL_BINS, STARTS
 from lexicon import LABELS, Lexicon
 from losses import MMI, chances
-from model import Model, read_weights, weights_of
+from model import Model, weights_of
 from search import Weights, Words
 
 WARMUP_STEPS = 40
@@ -49,7 +48,6 @@ def parse():
     parser.add_argument("--batch-seconds", type=float, default=60)
     parser.add_argument("--lr", type=float, default=1e-5, help="ten times as much forgets what Vosk learned")
     parser.add_argument("--keep", type=float, default=0., help="times the mean squared difference from the outputs of --start")
-    parser.add_argument("--teacher", help="checkpoint whose outputs --keep means, if not those of --start")
     parser.add_argument("--noise", type=float, default=.3, help="share of clips at 3-30 dB")
     parser.add_argument("--speed", type=float, default=0., help="share of clips played 0.85-1.18 times as fast")
     parser.add_argument("--microphone", type=float, default=0., help="share of clips with another frequency response")
@@ -109,8 +107,6 @@ def losses(model, mmi, before, batch, args, generator):
     parts = dict(mmi=mmi(outputs, slots, batch["tokens"], batch["lengths"]).sum() / slots.sum())
     if before:
         inside = torch.arange(outputs.shape[1], device=slots.device) < slots[:, None]
-        later = before.ear.slots_late - model.ear.slots_late
-        outputs, wanted, inside = outputs[:, :outputs.shape[1] - later], wanted[:, later:], inside[:, later:]
         parts["kept"] = ((outputs - wanted).square().mean(-1) * inside).sum() / slots.sum()
     return parts
 
@@ -172,11 +168,6 @@ class Mean:
         return {**model.state_dict(), **dict(zip((name for name, _ in model.named_parameters()), self.means))}
 
 
-def rate(peak, step, progress):
-    """The learning rate: up over WARMUP_STEPS, then as a cosine to zero."""
-    return peak * min(1, (step + 1) / WARMUP_STEPS) * (.5 + .5 * math.cos(math.pi * progress))
-
-
 def save(path, model, optimiser, state, mean):
     torch.save(dict(model=model.state_dict(), mean=mean.state_dict(model), optimiser=optimiser.state_dict(), **state), path + ".part")
     os.replace(path + ".part", path)
@@ -207,8 +198,7 @@ def main():
     resume = args.resume and os.path.exists(args.out)
     checkpoint = torch.load(args.start, map_location=args.device)
     model = Model(weights_of(checkpoint)).to(args.device)
-    teacher = Model(read_weights([args.teacher])) if args.teacher else copy.deepcopy(model)
-    before = teacher.to(args.device).requires_grad_(False) if args.keep else None
+    before = copy.deepcopy(model).requires_grad_(False) if args.keep else None
     if resume:
         checkpoint = torch.load(args.out, map_location=args.device)
         model.load_state_dict(checkpoint["model"])
@@ -229,8 +219,9 @@ def main():
     log = open(args.out + ".jsonl", "a") if rank == 0 else None
     progress = state["step"] / args.steps if args.steps else earlier / args.minutes
     while progress < 1:
+        factor = min(1, (state["step"] + 1) / WARMUP_STEPS) * (.5 + .5 * math.cos(math.pi * progress))
         for group in optimiser.param_groups:
-            group["lr"] = rate(args.lr, state["step"], progress)
+            group["lr"] = args.lr * factor
         batch = {key: value.to(args.device) for key, value in next(batches).items()}
         parts = losses(model, mmi, before, batch, args, generator)
         loss = parts["mmi"] + args.keep * parts.get("kept", 0)
