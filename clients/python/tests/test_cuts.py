@@ -1,0 +1,126 @@
+"""Connections that are cut at random moments, against a server that resumes."""
+
+from __future__ import annotations
+
+import json
+import random
+import unittest
+import zlib
+from dataclasses import dataclass, field
+from typing import Any
+
+from fake_server import FakeServer, Peer
+
+from websocket_client import RNNTClient, Transcript, Word
+
+SECOND_BYTES = 32_000
+
+
+@dataclass
+class Session:
+    """What a server knows of a stream. Two seconds make a segment, whose two words are sums over their seconds of audio."""
+
+    token: str
+    audio: bytearray = field(default_factory=bytearray)
+    said: list[dict[str, Any]] = field(default_factory=list)
+    started: bool = False
+    stopped: bool = False
+
+    def say(self, type: str, **fields: Any) -> None:
+        self.said.append({"type": type, "seq": len(self.said) + 1, **fields})
+
+    def control(self, type: str) -> None:
+        if type == "start_recording":
+            self.started = True
+            self.say("recording_started", config={})
+        elif type == "stop_recording":
+            self.stopped = True
+            self.say("recording_stopped")
+
+    def hear(self, audio: bytes) -> None:
+        self.audio += audio
+        finals = sum(message["type"] == "transcription" for message in self.said)
+        while len(self.audio) >= 2 * SECOND_BYTES * (finals + 1):
+            finals += 1
+            words = [self.word(at) for at in (2 * finals - 2, 2 * finals - 1)]
+            text = " ".join(word["word"] for word in words)
+            self.say("transcription", segment_id=finals, text=text, words=words, start=2 * finals - 2, duration=2)
+
+    def word(self, second: int) -> Word:
+        sound = zlib.crc32(self.audio[second * SECOND_BYTES : (second + 1) * SECOND_BYTES])
+        return {"word": str(sound), "start": second, "end": second + 1, "confidence": 1}
+
+
+class Simulation:
+    """A server that cuts connections at moments drawn from a seed. forgets: the share of resumed sessions that it has lost."""
+
+    def __init__(self, seed: int, forgets: float):
+        self.chance = random.Random(seed)
+        self.forgets = forgets
+        self.sessions: dict[str, Session] = {}
+
+    async def open(self, peer: Peer) -> tuple[Session, int]:
+        """-> the session of the connection, how many of its messages the client has had."""
+        session = self.sessions.get(peer.query.get("resume", ""))
+        if session and self.chance.random() >= self.forgets:
+            state = "recording" if session.started and not session.stopped else "idle"
+            resumed = {"type": "resumed", "received_samples": len(session.audio) // 2, "state": state}
+            await peer.socket.send(json.dumps(resumed))
+            return session, int(peer.query["last_seq"])
+        if session:
+            await peer.say("error", error="too late", code="RESUME_EXPIRED", retryable=False)
+        session = Session(f"t{len(self.sessions)}")
+        self.sessions[session.token] = session
+        session.say("connection", session_id=session.token, resume_token=session.token)
+        return session, 0
+
+    async def cut(self, peer: Peer) -> None:
+        await self.play(peer, self.chance.randrange(40))
+
+    async def play(self, peer: Peer, frames: int | None = None) -> None:
+        """frames: after how many the connection is cut; None: never."""
+        session, sent = await self.open(peer)
+        while True:
+            for message in session.said[sent:]:
+                await peer.socket.send(json.dumps(message))
+            sent = len(session.said)
+            if frames is not None and (frames := frames - 1) < 0:
+                return
+            if session.stopped:
+                await peer.socket.wait_closed()
+                return
+            before = len(peer.audio)
+            control = await peer.take()
+            if control:
+                session.control(control["type"])
+                continue
+            session.hear(peer.audio[before:])
+            if self.chance.random() < 0.1:
+                session.say("ack", received_samples=len(session.audio) // 2)
+
+
+class Cuts(unittest.IsolatedAsyncioTestCase):
+    async def record(self, seed: int, cuts: int, forgets: float) -> tuple[Transcript, int]:
+        """-> the transcript of 12 s, and how often the client connected."""
+        simulation = Simulation(seed, forgets)
+        audio = random.Random(0).randbytes(12 * SECOND_BYTES)
+        async with FakeServer(*[simulation.cut] * cuts, simulation.play) as server:
+            async with RNNTClient(server.url, options=server.options()).record() as recording:
+                for at in range(0, len(audio), 7_001):
+                    await recording.send(audio[at : at + 7_001])
+                return await recording.stop(), len(server.peers)
+
+    async def test_cuts_at_random_moments_change_no_word_and_no_time(self) -> None:
+        expected, _ = await self.record(0, 0, 0)
+        self.assertEqual(len(expected.words), 12)
+        cuts = 0
+        for seed in range(1, 11):
+            for forgets in (0.0, 0.5):
+                found, connections = await self.record(seed, 3, forgets)
+                cuts += connections - 1
+                self.assertEqual(found, expected, f"seed {seed}, {forgets}")
+        self.assertGreaterEqual(cuts, 55)
+
+
+if __name__ == "__main__":
+    unittest.main()

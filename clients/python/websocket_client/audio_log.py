@@ -1,0 +1,116 @@
+"""The audio on its way to the server, kept until nobody can ask for it again."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+Message = dict[str, Any]
+
+
+class AudioLog:
+    """Positions are frames (one sample of each channel) from the start of the recording.
+
+        forgotten | kept: heard, no final yet | sent, not acknowledged | not sent
+                  ^ start                     ^ acknowledged           ^ cursor  ^ end
+
+    After a cut the cursor goes back to the position that the server names (`rewind`) or, where the server has forgotten the
+    session, to the end of the last final segment (`rebase`). Control messages stand at their places in the audio.
+    """
+
+    def __init__(self, frame_bytes: int, rate: int, max_replay_seconds: float):
+        self._frame_bytes = frame_bytes
+        self._rate = rate
+        self._max_replay = int(max_replay_seconds * rate)
+        self._audio = bytearray()
+        self._marks: deque[tuple[int, Message]] = deque()
+        self._marks_sent = 0
+        self._odd = b""
+        self._start = 0
+        self._final_end = 0
+        self._acknowledged = 0
+        self.cursor = 0
+        self.base = 0  # position of the present session's first sample
+        self.acknowledges = True  # False: a server that never does; what is sent counts as heard
+
+    @property
+    def end(self) -> int:
+        return self._start + len(self._audio) // self._frame_bytes
+
+    @property
+    def waiting(self) -> int:
+        """Frames that the server has not acknowledged."""
+        return self.end - (self._acknowledged if self.acknowledges else self.cursor)
+
+    def append(self, audio: bytes) -> None:
+        """Any length; a frame cut in two is put together again."""
+        audio = self._odd + audio
+        whole = len(audio) - len(audio) % self._frame_bytes
+        self._audio += audio[:whole]
+        self._odd = audio[whole:]
+
+    def mark(self, message: Message) -> None:
+        self._marks.append((self.end, message))
+
+    def next(self, max_frames: int) -> bytes | Message | None:
+        """The next thing to send, which counts as sent from now on; None where all is."""
+        limit = self.end
+        if self._marks_sent < len(self._marks):
+            limit, message = self._marks[self._marks_sent]
+            if limit <= self.cursor:
+                self._marks_sent += 1
+                return message
+        count = min(limit - self.cursor, max_frames)
+        if count <= 0:
+            return None
+        at = (self.cursor - self._start) * self._frame_bytes
+        piece = bytes(self._audio[at : at + count * self._frame_bytes])
+        self.cursor += count
+        if not self.acknowledges:
+            self._forget()
+        return piece
+
+    def acknowledge(self, received: int) -> bool:
+        """received: frames of the present session that survive a cut -> whether that is more than before."""
+        position = min(self.cursor, self.base + received)
+        if position <= self._acknowledged:
+            return False
+        self._acknowledged = position
+        self._forget()
+        return True
+
+    def final_until(self, position: int) -> None:
+        """A final segment covers the audio before `position`: nothing of it is recorded again."""
+        self._final_end = max(self._final_end, min(position, self.end))
+        self._forget()
+
+    def rewind(self, received: int) -> None:
+        """The session goes on: send from its frame `received` on, and the control messages from there."""
+        self._seek(max(self._start, min(self.end, self.base + received)))
+        self._acknowledged = max(self._acknowledged, self.cursor)
+
+    def rebase(self) -> None:
+        """A new session: its first sample is the oldest that no final segment covers."""
+        self._seek(max(self._start, self._final_end))
+        self._acknowledged = self.base = self.cursor
+
+    def skip_all(self) -> None:
+        """The server has everything, the control messages too."""
+        self.cursor = self.end
+        self._marks_sent = len(self._marks)
+
+    def _seek(self, position: int) -> None:
+        self.cursor = position
+        self._marks_sent = sum(at < position for at, _ in self._marks)
+
+    def _forget(self) -> None:
+        heard = self._acknowledged if self.acknowledges else self.cursor
+        keep = min(heard, self._final_end)
+        floor = min(self.cursor, max(keep, heard - self._max_replay))
+        if floor - self._start < self._rate:  # not for every acknowledgement: deleting moves what stays
+            return
+        del self._audio[: (floor - self._start) * self._frame_bytes]
+        self._start = floor
+        while self._marks_sent > 0 and self._marks[0][0] < floor:
+            self._marks.popleft()
+            self._marks_sent -= 1

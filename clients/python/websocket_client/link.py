@@ -1,0 +1,252 @@
+"""One connection of a recording, and what its connections share."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
+
+from .audio import SAMPLE_BYTES
+from .audio_log import AudioLog
+from .connection import Connector, Greeting, parse
+from .errors import RNNTError, UnsupportedAudio, closed
+from .options import Options
+from .results import Events, Results
+from .types import Transcript
+
+_PIECES_PER_SECOND = 10
+_SERVER_RATE = 16_000
+_FIXED = ("sample_rate", "encoding", "channels")
+
+
+class Shared:
+    """The state of a recording. Whoever changes it calls `changed`; whoever waits for it uses `until`."""
+
+    def __init__(self, config: dict[str, Any], options: Options):
+        self.options = options
+        self.config: dict[str, Any] = {"sample_rate": 16_000, "encoding": "pcm16", "channels": 1, **config}
+        if self.config["encoding"] not in SAMPLE_BYTES:
+            raise UnsupportedAudio(f"Encoding {self.config['encoding']!r}; one of {', '.join(SAMPLE_BYTES)} is needed.")
+        self.rate = int(self.config["sample_rate"])
+        self.frame_bytes = SAMPLE_BYTES[self.config["encoding"]] * int(self.config["channels"])
+        self.log = AudioLog(self.frame_bytes, self.rate, options.max_replay_seconds)
+        self.results = Results(options)
+        self.events = Events(options)
+        self.configuring: deque[tuple[dict[str, Any], asyncio.Future[dict[str, Any]]]] = deque()
+        self.effective: dict[str, Any] | None = None
+        self.started = self.stopping = self.done = False
+        self.progress = 0  # grows with everything that another connection need not repeat
+        self.heard_at: float | None = None  # time of the last message; None while there is no connection
+        self._failure: RNNTError | None = None
+        self._waiters: set[asyncio.Future[None]] = set()
+        self.wake = asyncio.Event()
+
+    def room(self) -> bool:
+        return self.log.waiting < self.options.max_queue_seconds * self.rate
+
+    def transcript(self) -> Transcript:
+        return self.results.transcript(self.log.end / self.rate)
+
+    def changed(self) -> None:
+        self.wake.set()
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def fail(self, error: RNNTError) -> None:
+        error.transcript = self.transcript()
+        self._failure, self.done = error, True
+        self.changed()
+
+    def check(self) -> None:
+        if self._failure:
+            raise self._failure
+
+    def lost(self, error: RNNTError, attempt: int, delay: float) -> None:
+        self.heard_at = None
+        self.events.push({"type": "state", "state": "reconnecting", "attempt": attempt, "retry_in": delay, "code": error.code})
+        self.changed()
+
+    def configured(self, config: dict[str, Any]) -> None:
+        """The oldest `configure` was answered."""
+        self.effective = config
+        if self.configuring:
+            settings, answer = self.configuring.popleft()
+            self.config |= settings
+            if not answer.done():
+                answer.set_result(config)
+
+    async def until(self, condition: Callable[[], bool], bounded: bool = True) -> None:
+        """bounded: not longer than `answer_timeout` on a connection that says nothing; how long there may be none is for `Backoff`
+        to say. Raises RNNTError where the recording fails."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        while True:
+            self.check()
+            if condition():
+                return
+            waiter: asyncio.Future[None] = loop.create_future()
+            self._waiters.add(waiter)
+            try:
+                patience = None
+                if bounded and self.heard_at is not None:
+                    patience = max(began, self.heard_at) + self.options.answer_timeout - loop.time()
+                done, _ = await asyncio.wait([waiter], timeout=patience)
+            finally:
+                self._waiters.discard(waiter)
+            if not done:
+                error = RNNTError("TIMEOUT", f"No answer in {self.options.answer_timeout:g} s.", retryable=True)
+                error.transcript = self.transcript()
+                raise error
+
+
+class Link:
+    """Sends what the log has and takes what the server says, until the recording is done or the connection is lost."""
+
+    def __init__(self, socket: ClientConnection, connector: Connector, shared: Shared):
+        self._socket = socket
+        self._connector = connector
+        self._shared = shared
+        self._confirmed = False
+        self._fresh = False
+        self._reason: RNNTError | None = None
+
+    async def run(self, greeting: Greeting) -> None:
+        """Returns when the recording is done; raises RNNTError otherwise."""
+        tasks: list[asyncio.Task[None]] = []
+        try:
+            self._shared.heard_at = asyncio.get_running_loop().time()
+            starts = self._begin(greeting)
+            self._shared.changed()
+            if starts:
+                await self._socket.send(json.dumps({"type": "start_recording", "config": self._shared.config}))
+            tasks = [asyncio.create_task(self._receive()), asyncio.create_task(self._send())]
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                if task.done():
+                    task.result()
+        except ConnectionClosed as error:
+            frame = error.rcvd
+            named = self._reason if frame else None  # an error and then the close: the one explains the other
+            raise named or closed(frame.code if frame else None, frame.reason if frame else "") from error
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._leave()
+
+    def _begin(self, greeting: Greeting) -> bool:
+        """Puts the log where the server stands -> whether `start_recording` has to be sent."""
+        shared, log = self._shared, self._shared.log
+        session = self._connector.session
+        log.acknowledges = session is not None and session.token is not None
+        resumed = greeting.resumed
+        self._fresh = resumed is None
+        if resumed is None:
+            log.rebase()
+            shared.results.restart(log.base / shared.rate)
+            shared.effective = None
+            for settings, _ in shared.configuring:  # those whose place in the audio is not recorded again
+                shared.config |= {name: value for name, value in settings.items() if name not in _FIXED}
+            if shared.started:
+                shared.events.push({"type": "state", "state": "resumed", "fresh": True})
+            return True
+        recording = resumed.get("state") == "recording"
+        self._confirmed = shared.effective is not None
+        if recording or not self._confirmed:
+            log.rewind(self._frames(resumed.get("received_samples")) if recording else 0)
+        else:
+            log.skip_all()  # our stop arrived; its answer is among the messages that follow
+        shared.events.push({"type": "state", "state": "resumed", "fresh": False})
+        return not recording and not self._confirmed
+
+    async def _send(self) -> None:
+        shared = self._shared
+        piece = max(1, shared.rate // _PIECES_PER_SECOND)
+        while True:
+            item = shared.log.next(piece)
+            if item is not None:
+                await self._socket.send(item if isinstance(item, bytes) else json.dumps(item))
+                continue
+            shared.wake.clear()
+            try:
+                # not wait_for, which before Python 3.12 swallows a cancellation that comes together with the event
+                async with asyncio.timeout(shared.options.keepalive_interval):
+                    await shared.wake.wait()
+            except TimeoutError:
+                await self._socket.send('{"type":"keepalive"}')
+
+    async def _receive(self) -> None:
+        while not self._shared.done:
+            message = parse(await self._socket.recv())
+            self._shared.heard_at = asyncio.get_running_loop().time()
+            if message is not None and self._connector.accept(message):
+                self._reason = None
+                self._take(message)
+            self._shared.changed()
+
+    def _take(self, message: dict[str, Any]) -> None:
+        shared, log = self._shared, self._shared.log
+        match message.get("type"):
+            case "recording_started":
+                self._started(message.get("config") or {})
+            case "configured":
+                shared.configured(message.get("config") or {})
+            case "ack":
+                shared.progress += log.acknowledge(self._frames(message.get("received_samples")))
+            case "transcription":
+                event = shared.results.receive(message)
+                shared.progress += 1
+                log.final_until(round(event["end"] * shared.rate))
+                shared.events.push(event)
+            case "partial" | "speech_started" | "speech_ended" | "metrics":
+                shared.events.push(shared.results.receive(message))
+            case "recording_stopped":
+                self._stopped()
+            case "error":
+                self._refused(RNNTError.of_message(message), message)
+            case "warning":
+                shared.events.push(message)
+
+    def _started(self, config: dict[str, Any]) -> None:
+        shared = self._shared
+        self._confirmed = shared.started = True
+        shared.effective = config
+        while shared.configuring and self._fresh:
+            shared.configured(config)
+        shared.events.push({"type": "recording_started", "config": config})
+
+    def _stopped(self) -> None:
+        if self._shared.stopping:
+            self._shared.done = True
+            return
+        # a server that is about to go ends its recordings itself: what follows is recorded in a new session
+        self._connector.session = None
+        raise RNNTError("DRAINING", "The server ended the recording.", retryable=True)
+
+    def _refused(self, error: RNNTError, message: dict[str, Any]) -> None:
+        shared = self._shared
+        self._reason = error
+        shared.events.push(message)
+        if not self._confirmed:
+            raise error
+        if shared.configuring:
+            _, answer = shared.configuring.popleft()
+            if not answer.done():
+                answer.set_exception(error)
+
+    def _frames(self, samples: object) -> int:
+        """received_samples counts samples of 16 kHz -> frames of the recording, rounded down."""
+        return int(samples) * self._shared.rate // _SERVER_RATE if isinstance(samples, (int, float)) else 0
+
+    async def _leave(self) -> None:
+        try:
+            if self._shared.done:
+                await self._socket.close()
+        finally:
+            self._socket.transport.abort()
