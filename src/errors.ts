@@ -68,6 +68,7 @@ export const ERRORS = {
   MODEL_MISSING: entry('A file of the model is missing.', 500),
   MODEL_CORRUPT: entry('A file of the model is damaged.', 500),
   MODEL_INVALID: entry('The model does not fit its manifest.', 500),
+  MODEL_UNSUPPORTED: entry('The model cannot be imported.', 500),
   PROVIDER_UNAVAILABLE: entry('The execution provider cannot be loaded.', 500),
 } as const satisfies Record<string, ErrorEntry>;
 

@@ -71,4 +71,10 @@ export const LIMITS = {
   maxChunkSamples: 32_000,
   /** Model manifest: samples that a step sees, 4 s: the longest chunk and as much look-ahead. */
   maxWindowSamples: 64_000,
+  /** Imported ONNX files: protobuf ends at 2 GB. */
+  maxOnnxBytes: 2 ** 31 - 1,
+  /** Messages in one of them; a model of 66 million parameters has 100,000. */
+  maxOnnxMessages: 4_000_000,
+  /** How deep they are nested: a loop in a loop in a graph has 20. */
+  maxOnnxDepth: 100,
 } as const;

@@ -1,0 +1,309 @@
+/**
+ * The protobuf wire format, as far as ONNX files need it: messages are read by a table of their fields, and fields that the
+ * table does not name are kept as the bytes they were. Bytes are views of the file, never copies.
+ * https://protobuf.dev/programming-guides/encoding
+ */
+import { ServerError } from '../errors.js';
+import { LIMITS } from '../limits.js';
+
+/** A field that the table does not name: its number and its bytes, tag included. */
+export interface UnknownField {
+  readonly field: number;
+  readonly bytes: Uint8Array;
+}
+
+/** What every message may carry beside its fields. Messages that are made here have neither. */
+export interface Message {
+  unknown?: readonly UnknownField[];
+  /** Numbers of the repeated integers that the file has in packed form. */
+  packed?: readonly number[];
+}
+
+/**
+ * `int`: a whole number up to 2^53; `long`: the same, as bigint beyond; `float`: 32 bits; `bytes`: one view, packed numbers
+ * included; anything else names the table of a message.
+ */
+export type FieldType = 'int' | 'long' | 'float' | 'string' | 'bytes' | (string & {});
+export interface Field {
+  readonly name: string;
+  readonly type: FieldType;
+  readonly repeated?: boolean;
+}
+export type Schema = Readonly<Record<string, Readonly<Record<number, Field>>>>;
+
+type Fields = Message & Record<string, unknown>;
+
+const VARINT = 0;
+const FIXED64 = 1;
+const LENGTH = 2;
+const FIXED32 = 5;
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+const toUtf8 = new TextEncoder();
+
+const damaged = (why: string): ServerError => new ServerError('MODEL_CORRUPT', `Not an ONNX file: ${why}.`);
+
+/** Reads one buffer from front to back. @throws ServerError MODEL_CORRUPT beyond its end */
+class Reader {
+  at = 0;
+
+  constructor(private readonly bytes: Uint8Array) {}
+
+  get done(): boolean {
+    return this.at >= this.bytes.length;
+  }
+
+  varint(): number | bigint {
+    let value = 0;
+    let scale = 1;
+    for (let i = 0; i < 7; i++) {
+      const byte = this.byte();
+      value += (byte & 127) * scale;
+      if (byte < 128) return value;
+      scale *= 128;
+    }
+    let wide = BigInt(value);
+    for (let shift = 49n; shift < 70n; shift += 7n) {
+      const byte = this.byte();
+      wide |= BigInt(byte & 127) << shift;
+      if (byte < 128) {
+        const signed = BigInt.asIntN(64, wide);
+        const number = Number(signed);
+        return Number.isSafeInteger(number) ? number : signed;
+      }
+    }
+    throw damaged('a number has more than ten bytes');
+  }
+
+  int(): number {
+    const value = this.varint();
+    if (typeof value === 'bigint') throw damaged('a number is out of range');
+    return value;
+  }
+
+  take(length: number): Uint8Array {
+    const end = this.at + length;
+    if (length < 0 || end > this.bytes.length) throw damaged('it ends in the middle');
+    const view = this.bytes.subarray(this.at, end);
+    this.at = end;
+    return view;
+  }
+
+  /** The bytes from `start` up to here. */
+  since(start: number): Uint8Array {
+    return this.bytes.subarray(start, this.at);
+  }
+
+  private byte(): number {
+    const byte = this.bytes[this.at++];
+    if (byte === undefined) throw damaged('it ends in the middle');
+    return byte;
+  }
+}
+
+/**
+ * Reads a message of the kind `kind`. Repeated fields are always arrays; others are missing where the file has none.
+ * @throws ServerError MODEL_CORRUPT for bytes that are not such a message
+ */
+export function decode(schema: Schema, kind: string, bytes: Uint8Array): Fields {
+  return new Decoder(schema).message(kind, bytes, 0);
+}
+
+class Decoder {
+  /** A small file could name a billion of empty messages. */
+  private messages = 0;
+
+  constructor(private readonly schema: Schema) {}
+
+  message(kind: string, bytes: Uint8Array, depth: number): Fields {
+    if (depth > LIMITS.maxOnnxDepth) throw damaged('its parts are nested too deeply');
+    if (++this.messages > LIMITS.maxOnnxMessages) throw damaged('it has too many parts');
+    const table = this.schema[kind] ?? {};
+    const message: Fields = {};
+    for (const { name, repeated } of Object.values(table)) if (repeated) message[name] = [];
+    const unknown: UnknownField[] = [];
+    const packed = new Set<number>();
+    const reader = new Reader(bytes);
+    while (!reader.done) {
+      const start = reader.at;
+      const tag = reader.int();
+      const number = Math.floor(tag / 8);
+      const field = table[number];
+      const value = readValue(reader, tag % 8);
+      if (field === undefined || !this.put(message, field, value, depth)) {
+        unknown.push({ field: number, bytes: reader.since(start) });
+      } else if (isInteger(field) && value instanceof Uint8Array) packed.add(number);
+    }
+    if (unknown.length > 0) message.unknown = unknown;
+    if (packed.size > 0) message.packed = [...packed];
+    return message;
+  }
+
+  /** False: the table does not name the field in this form. */
+  private put(to: Fields, field: Field, value: number | bigint | Uint8Array, depth: number): boolean {
+    const list = field.repeated ? (to[field.name] as unknown[]) : null;
+    const read = isInteger(field) ? integers(field, value) : this.content(field, value, depth);
+    if (read.length === 0 && list === null) return false;
+    if (list !== null) for (const one of read) list.push(one);
+    // Of two values of a field that is there once the last one counts, but bytes may be the halves of a packed list.
+    else if (field.type === 'bytes' && to[field.name] !== undefined) return false;
+    else to[field.name] = read.at(-1);
+    return isInteger(field) || read.length > 0;
+  }
+
+  /** What a field of bytes says; nothing if it cannot say that. */
+  private content({ type }: Field, value: number | bigint | Uint8Array, depth: number): unknown[] {
+    if (!(value instanceof Uint8Array)) return [];
+    switch (type) {
+      case 'bytes':
+        return [value];
+      case 'string':
+        return [textOf(value)];
+      case 'float':
+        return value.length === 4
+          ? [new DataView(value.buffer, value.byteOffset, 4).getFloat32(0, true)]
+          : [];
+      default:
+        return [this.message(type, value, depth + 1)];
+    }
+  }
+}
+
+/** One integer, or those of a packed list. */
+function integers({ name, type, repeated }: Field, value: number | bigint | Uint8Array): (number | bigint)[] {
+  if (value instanceof Uint8Array && !repeated) return [];
+  const read = value instanceof Uint8Array ? packedInts(value) : [value];
+  if (type === 'int' && read.some((one) => typeof one === 'bigint')) throw damaged(`${name} is out of range`);
+  return read;
+}
+
+const isInteger = ({ type }: Field): boolean => type === 'int' || type === 'long';
+
+function textOf(bytes: Uint8Array): string {
+  try {
+    return utf8.decode(bytes);
+  } catch (cause) {
+    throw new ServerError('MODEL_CORRUPT', 'Not an ONNX file: a name is not UTF-8.', { cause });
+  }
+}
+
+function readValue(reader: Reader, wire: number): number | bigint | Uint8Array {
+  switch (wire) {
+    case VARINT:
+      return reader.varint();
+    case LENGTH:
+      return reader.take(reader.int());
+    case FIXED32:
+      return reader.take(4);
+    case FIXED64:
+      return reader.take(8);
+    default:
+      throw damaged(`wire type ${wire}`);
+  }
+}
+
+/** A written message: its pieces in order, which are views of where they came from, and how many bytes they are together. */
+export interface Encoded {
+  readonly parts: Uint8Array[];
+  size: number;
+}
+
+/** Writes a message, fields in the order of their numbers, as protobuf's own writers do. */
+export function encode(schema: Schema, kind: string, message: object): Encoded {
+  const fields = message as Fields;
+  const out: Encoded = { parts: [], size: 0 };
+  const numbered: { field: number; write: () => void }[] = (fields.unknown ?? []).map(({ field, bytes }) => ({
+    field,
+    write: () => add(out, bytes),
+  }));
+  for (const [key, field] of Object.entries(schema[kind] ?? {})) {
+    const value = fields[field.name];
+    if (value === undefined) continue;
+    const number = Number(key);
+    const packed = fields.packed?.includes(number) === true;
+    numbered.push({ field: number, write: () => writeField(out, schema, number, field, value, packed) });
+  }
+  // The sort is stable: unknown fields of one number keep their order.
+  for (const { write } of numbered.sort((a, b) => a.field - b.field)) write();
+  return out;
+}
+
+function add(out: Encoded, bytes: Uint8Array): void {
+  out.parts.push(bytes);
+  out.size += bytes.length;
+}
+
+function writeField(
+  out: Encoded,
+  schema: Schema,
+  no: number,
+  field: Field,
+  value: unknown,
+  packed: boolean,
+): void {
+  const values = field.repeated ? (value as unknown[]) : [value];
+  if (packed) {
+    const body: number[] = [];
+    for (const one of values) pushVarint(body, one as number | bigint);
+    head(out, no, LENGTH, body.length);
+    add(out, Uint8Array.from(body));
+    return;
+  }
+  for (const one of values) writeValue(out, schema, no, field.type, one);
+}
+
+function writeValue(out: Encoded, schema: Schema, no: number, type: FieldType, value: unknown): void {
+  switch (type) {
+    case 'int':
+    case 'long':
+      head(out, no, VARINT, value as number | bigint);
+      return;
+    case 'float': {
+      const four = new Uint8Array(4);
+      new DataView(four.buffer).setFloat32(0, value as number, true);
+      head(out, no, FIXED32);
+      add(out, four);
+      return;
+    }
+    case 'string':
+    case 'bytes': {
+      const bytes = type === 'string' ? toUtf8.encode(value as string) : (value as Uint8Array);
+      head(out, no, LENGTH, bytes.length);
+      add(out, bytes);
+      return;
+    }
+    default: {
+      const inner = encode(schema, type, value as object);
+      head(out, no, LENGTH, inner.size);
+      for (const part of inner.parts) out.parts.push(part);
+      out.size += inner.size;
+    }
+  }
+}
+
+/** A tag, and the number behind it. */
+function head(out: Encoded, field: number, wire: number, number?: number | bigint): void {
+  const bytes: number[] = [];
+  pushVarint(bytes, field * 8 + wire);
+  if (number !== undefined) pushVarint(bytes, number);
+  add(out, Uint8Array.from(bytes));
+}
+
+function pushVarint(to: number[], value: number | bigint): void {
+  if (typeof value === 'number' && value >= 0) {
+    let rest = value;
+    for (; rest > 127; rest = Math.floor(rest / 128)) to.push((rest % 128) | 128);
+    to.push(rest);
+    return;
+  }
+  let rest = BigInt.asUintN(64, BigInt(value));
+  for (; rest > 127n; rest >>= 7n) to.push(Number(rest & 127n) | 128);
+  to.push(Number(rest));
+}
+
+/** The numbers of a packed field. */
+export function packedInts(bytes: Uint8Array): (number | bigint)[] {
+  const reader = new Reader(bytes);
+  const values: (number | bigint)[] = [];
+  while (!reader.done) values.push(reader.varint());
+  return values;
+}
