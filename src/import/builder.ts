@@ -11,7 +11,7 @@ import {
 export type Value = string;
 
 /** From which version of the operators the axes (or parts) of one are an input; before, an attribute. */
-const AXES_ARE_INPUT = {
+export const AXES_ARE_INPUT = {
   Split: 13,
   Squeeze: 13,
   Unsqueeze: 13,

@@ -172,7 +172,7 @@ export function tensor(
 }
 
 /** An input or output of a graph; a dimension that is a word may have any size. */
-export function value(name: string, element: ElementType, dims: readonly (number | string)[]): ValueProto {
+export function value(name: string, element: number, dims: readonly (number | string)[]): ValueProto {
   const shape = dims.map((dim): DimProto => (typeof dim === 'string' ? { param: dim } : { value: dim }));
   return { name, type: { tensor: { element, shape: { dims: shape } } } };
 }

@@ -1,6 +1,12 @@
 /** Models of other programs that the tests import (test/fixtures/foreign/README.md), and their recordings. */
 import { readFileSync } from 'node:fs';
+import type { InferenceSession } from 'onnxruntime-node';
+import { Tensor } from 'onnxruntime-node';
+import { readModel, writeModel } from '../../src/import/onnx.js';
+import { type Composition, type Model, NAMES, type Source } from '../../src/import/step.js';
+import { parseTokens } from '../../src/models/store.js';
 import { inPackage } from '../../src/paths.js';
+import { openSession } from './run-graph.js';
 
 export const fixture = (...parts: string[]): string => inPackage('test', 'fixtures', 'foreign', ...parts);
 
@@ -17,3 +23,88 @@ export const expected = (name: string): Expected[] =>
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line) as Expected);
+
+export const readFixture = (...parts: string[]): Model => readModel(readFileSync(fixture(...parts)));
+
+/** The digits recogniser's files: fp32, or as sherpa-onnx has int8. */
+export function digits(suffix: '' | '.int8' = ''): Source {
+  const folder = 'zipformer2-digits';
+  const path = fixture(folder, 'tokens.txt');
+  return {
+    encoder: readFixture(folder, `encoder${suffix}.onnx`),
+    decoder: readFixture(folder, 'decoder.onnx'),
+    joiner: readFixture(folder, `joiner${suffix}.onnx`),
+    tokens: parseTokens(readFileSync(path, 'utf8'), path),
+  };
+}
+
+/** A recording of `wavs` (16 kHz, 16 bits, mono) as −1…1. */
+export function recording(name: string): Float32Array {
+  const bytes = readFileSync(fixture('wavs', name));
+  const at = bytes.indexOf('data') + 8;
+  return Float32Array.from(
+    { length: (bytes.length - at) >> 1 },
+    (_, i) => bytes.readInt16LE(at + 2 * i) / 32_768,
+  );
+}
+
+/** A token said: id, frame from the start, log-probability. */
+export interface Said {
+  readonly token: number;
+  readonly frame: number;
+  readonly logp: number;
+}
+
+export interface Heard {
+  readonly said: Said[][];
+  /** Packed state of the whole batch after the last step, and after each if they were asked for. */
+  readonly states: Float32Array[];
+}
+
+export interface StepSession {
+  readonly session: InferenceSession;
+  readonly step: Composition;
+}
+
+export const openStep = async (step: Composition): Promise<StepSession> => ({
+  session: await openSession(writeModel(step.model)),
+  step,
+});
+
+/** Recordings as the streams of one batch, as far as whole windows go, `padSamples` of silence behind each. */
+export async function hear(
+  { session, step }: StepSession,
+  audios: readonly Float32Array[],
+  { padSamples = 12_800, extra = {} as Record<string, Tensor> } = {},
+): Promise<Heard> {
+  const { chunkSamples, windowSamples, stateFloats, framesPerChunk, symbolsPerFrame } = step;
+  const size = audios.length;
+  const steps = audios.map((it) => Math.floor((it.length + padSamples - windowSamples) / chunkSamples) + 1);
+  let state = new Float32Array(size * stateFloats);
+  const said: Said[][] = audios.map(() => []);
+  const states: Float32Array[] = [];
+  for (let k = 0; k < Math.max(...steps); k++) {
+    const pcm = new Float32Array(size * windowSamples);
+    audios.forEach((it, row) => {
+      pcm.set(it.subarray(k * chunkSamples, k * chunkSamples + windowSamples), row * windowSamples);
+    });
+    const answer = await session.run({
+      [NAMES.audio]: new Tensor('float32', pcm, [size, windowSamples]),
+      [NAMES.state]: new Tensor('float32', state, [size, stateFloats]),
+      ...extra,
+    });
+    state = Float32Array.from(answer[NAMES.next]?.data as Float32Array);
+    states.push(state);
+    const tokens = answer[NAMES.tokens]?.data as Int32Array;
+    const logp = answer[NAMES.logp]?.data as Float32Array;
+    const width = framesPerChunk * symbolsPerFrame;
+    for (let i = 0; i < tokens.length; i++) {
+      const row = Math.floor(i / width);
+      const token = tokens[i] ?? -1;
+      if (token < 0 || k >= (steps[row] ?? 0)) continue;
+      const frame = k * framesPerChunk + Math.floor((i % width) / symbolsPerFrame);
+      said[row]?.push({ token, frame, logp: logp[i] ?? Number.NaN });
+    }
+  }
+  return { said, states };
+}

@@ -1,0 +1,175 @@
+/** Composes the step of icefall's streaming transducers: zipformer2, zipformer, conformer, LSTM, with a stateless decoder. */
+import type { GraphBuilder, Value } from '../builder.js';
+import { rewriteConvolutions } from '../conv2d.js';
+import { icefallFeatures } from '../features.js';
+import { Metadata, unsupported } from '../meta.js';
+import { dimsOf, elementOf, graphInputs, nameOf, opsetOf, TYPE, type ValueProto } from '../onnx.js';
+import { greedySearch, type Stateless } from '../search-greedy.js';
+import { rowPart, type StatePart } from '../state.js';
+import {
+  type Composition,
+  call,
+  float,
+  type Model,
+  NAMES,
+  type Source,
+  StepGraph,
+  type Typed,
+} from '../step.js';
+import { CACHES, type Shape } from './caches.js';
+
+export const ICEFALL_KINDS = Object.keys(CACHES);
+
+/** The encoder halves the frame rate twice. */
+const SUBSAMPLING = 4;
+const CONTEXT = 'context';
+const COUNTER = 'frames_before';
+const UNKNOWN = '<unk>';
+
+interface Encoder {
+  readonly kind: string;
+  /** Feature frames it takes, and those that it advances by. */
+  readonly frames: number;
+  readonly shift: number;
+  readonly bands: number;
+  readonly caches: readonly StatePart[];
+  readonly countsFrames: boolean;
+}
+
+/** @throws ServerError MODEL_UNSUPPORTED where the files do not fit together, or their metadata does not fit them */
+export function composeIcefall(source: Source, kind: string): Composition {
+  const encoder = readEncoder(source.encoder, kind);
+  const search = readStateless(source, encoder);
+  const opset = opsetOf(source.encoder);
+  const parts = [...encoder.caches, rowPart(CONTEXT, search.context)];
+  if (encoder.countsFrames) parts.push({ name: COUNTER, dims: [], axis: 0, element: TYPE.int64 });
+  const window = { frames: encoder.frames, shift: encoder.shift, features: icefallFeatures(encoder.bands) };
+  const step = new StepGraph(opset, window, parts);
+  const framesPerChunk = encoder.shift / SUBSAMPLING;
+  const { g } = step;
+
+  const encoded = encode(step, encoder, source.encoder);
+  const begin = Array.from({ length: search.context }, (_, i) => (i === search.context - 1 ? 0 : -1));
+  const context = g.where(step.first, g.floats([1, search.context], begin), step.before(CONTEXT));
+  // A product of one row takes another kernel than one of many, and is rounded otherwise.
+  const found = greedySearch(g, search, withGuardRow(g, encoded), withGuardRow(g, context));
+  step.after(CONTEXT, withoutGuardRow(g, found.context));
+  step.output(g.cast(withoutGuardRow(g, found.tokens), TYPE.int32), NAMES.tokens, TYPE.int32, framesPerChunk);
+  step.output(withoutGuardRow(g, found.logp), NAMES.logp, TYPE.float, framesPerChunk);
+  return {
+    ...step.finish([source.encoder, source.decoder, source.joiner]),
+    kind,
+    chunkSamples: step.chunkSamples,
+    windowSamples: step.windowSamples,
+    framesPerChunk,
+    symbolsPerFrame: 1,
+    blank: 0,
+  };
+}
+
+/** (B, frames, joiner width) float32 */
+function encode(step: StepGraph, { caches, countsFrames, shift }: Encoder, model: Model): Value {
+  const { g } = step;
+  const inputs: Typed[] = [float(step.features)];
+  for (const { name, element } of caches) inputs.push({ value: step.before(name), element });
+  if (countsFrames) {
+    inputs.push({ value: step.before(COUNTER), element: TYPE.int64 });
+    step.after(COUNTER, g.add(step.before(COUNTER), g.int64(shift)));
+  }
+  const graph = rewriteConvolutions(model.graph, opsetOf(model));
+  const [encoded = '', ...next] = call(g, { ...model, graph }, 'encoder', inputs);
+  caches.forEach(({ name }, i) => {
+    step.after(name, next[i] ?? '');
+  });
+  return encoded;
+}
+
+function readEncoder(model: Model, kind: string): Encoder {
+  const meta = new Metadata(model, 'encoder');
+  const [frames, shift] = [meta.int('T'), meta.int('decode_chunk_len')];
+  const layout = CACHES[kind];
+  if (layout === undefined || frames < shift || shift % SUBSAMPLING !== 0 || shift > MOST_SHIFT) {
+    throw unsupported(
+      `The encoder says that it sees ${frames} frames and advances by ${shift}, which cannot be.`,
+      'Export it again.',
+    );
+  }
+  const { floats, countsFrames } = layout(meta);
+  const [x, ...others] = graphInputs(model.graph);
+  const states = countsFrames ? others.slice(0, -1) : others;
+  const wanted = floats.length + (countsFrames ? 1 : 0);
+  if (x === undefined || others.length !== wanted || model.graph.outputs.length !== floats.length + 1) {
+    throw unsupported(
+      `By its metadata the encoder has ${wanted} state tensors, by its inputs ${others.length}.`,
+      'Its metadata belongs to another model: fetch or export the encoder again.',
+    );
+  }
+  const [, seen, bands] = dimsOf(x);
+  if (seen !== frames || typeof bands !== 'number') {
+    throw unsupported(
+      `The encoder takes features (${dimsOf(x)}), and its metadata says T=${frames}.`,
+      'Export it again with a fixed number of frames.',
+    );
+  }
+  checkBatchAxis(x, 0);
+  return {
+    kind,
+    frames,
+    shift,
+    bands,
+    countsFrames,
+    caches: states.map((it, i) => cacheOf(it, floats[i] ?? [])),
+  };
+}
+
+/** 30 s of audio: the manifest's bound. */
+const MOST_SHIFT = 3_000;
+
+/** A state tensor as a part of the packed row, if it is what the metadata says. */
+function cacheOf(input: ValueProto, shape: Shape): StatePart {
+  const axis = shape.indexOf('N');
+  const dims = dimsOf(input);
+  const fits =
+    dims.length === shape.length &&
+    dims.every((dim, i) => i === axis || typeof dim === 'string' || dim === shape[i]);
+  if (!fits) {
+    throw unsupported(
+      `The encoder's input ${nameOf(input)} is (${dims}), and its metadata says (${shape}).`,
+      'Its metadata belongs to another model: fetch or export the encoder again.',
+    );
+  }
+  checkBatchAxis(input, axis);
+  const rest = shape.filter((_, i) => i !== axis) as number[];
+  const declared = elementOf(input);
+  // Where the encoder wants half precision, `call` makes it at its edges.
+  const element = declared === TYPE.float16 ? TYPE.float : declared;
+  return { name: `cache/${nameOf(input)}`, dims: rest, axis, element };
+}
+
+function checkBatchAxis(input: ValueProto, axis: number): void {
+  const size = dimsOf(input)[axis];
+  if (typeof size === 'string') return;
+  throw unsupported(
+    `The encoder was exported for batches of ${size} alone: its input ${nameOf(input)} is (${dimsOf(input)}).`,
+    'Export it with a dynamic batch axis (icefall: --dynamic-batch 1).',
+  );
+}
+
+function readStateless({ decoder, joiner, tokens, encoder }: Source, { shift }: Encoder): Stateless {
+  const meta = new Metadata(decoder, 'decoder');
+  const [context, vocabulary] = [meta.int('context_size'), meta.int('vocab_size')];
+  const joinerWidth = new Metadata(joiner, 'joiner').int('joiner_dim');
+  const [out] = encoder.graph.outputs;
+  const [, frames, width] = out === undefined ? [] : dimsOf(out);
+  const differs = (said: unknown, wanted: number) => typeof said === 'number' && said !== wanted;
+  if (differs(width, joinerWidth) || differs(frames, shift / SUBSAMPLING)) {
+    throw unsupported(
+      `The encoder gives (N, ${frames}, ${width}) and the joiner takes ${shift / SUBSAMPLING} frames of ${joinerWidth}.`,
+      'They belong to different models: take all three files from one export.',
+    );
+  }
+  return { decoder, joiner, context, vocabulary, joinerWidth, unk: tokens.indexOf(UNKNOWN) };
+}
+
+const withGuardRow = (g: GraphBuilder, x: Value): Value => g.concat([x, g.slice(x, 0, 1, 0)], 0);
+const withoutGuardRow = (g: GraphBuilder, x: Value): Value => g.slice(x, 0, -1, 0);
