@@ -3,7 +3,8 @@
  * bytes. https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
  */
 import { ServerError } from '../errors.js';
-import { decode, type Encoded, encode, type Message, packedInts, type Schema } from './wire.js';
+import { decode, type Message, packedInts, type Schema } from './wire.js';
+import { type Encoded, encode } from './wire-write.js';
 
 export interface ModelProto extends Message {
   ir?: number;
