@@ -75,6 +75,8 @@ export const LIMITS = {
   maxOnnxBytes: 2 ** 31 - 1,
   /** Messages in one of them; a model of 66 million parameters has 100,000. */
   maxOnnxMessages: 4_000_000,
+  /** Files of weights of an imported model: some exporters write one per tensor. */
+  maxExternalFiles: 10_000,
   /** How deep they are nested: a loop in a loop in a graph has 20. */
   maxOnnxDepth: 100,
 } as const;

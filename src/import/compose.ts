@@ -1,0 +1,66 @@
+/** Tells what kind of model a source is, and composes its step, or says why that cannot be. */
+import { OPSETS } from './builder.js';
+import { composeIcefall, ICEFALL_KINDS } from './kinds/icefall.js';
+import { unsupported } from './meta.js';
+import { metaOf, opsetOf } from './onnx.js';
+import type { Composition, Source } from './step.js';
+
+export const SEARCHES = ['greedy', 'beam'] as const;
+export type Search = (typeof SEARCHES)[number];
+
+export interface ComposeOptions {
+  readonly search: Search;
+}
+
+/** @throws ServerError MODEL_UNSUPPORTED, with the reason and what to do */
+export function compose(source: Source, _options: ComposeOptions): Composition {
+  checkOpsets(source);
+  const {
+    model_type: kind = '',
+    comment = '',
+    feature = '',
+    decode_chunk_len: chunk,
+  } = metaOf(source.encoder);
+  if (/whisper/i.test(feature)) {
+    throw unsupported(
+      'The encoder takes features of Whisper.',
+      'Take one that was trained with Kaldi’s 80-band features (fbank).',
+    );
+  }
+  if (/ctc/i.test(`${kind} ${comment}`)) {
+    throw unsupported(`This is a CTC model (${kind}).`, 'Take a transducer of the same family.');
+  }
+  if (!ICEFALL_KINDS.includes(kind)) {
+    throw unsupported(
+      kind === ''
+        ? 'The encoder’s metadata does not say what kind it is (model_type).'
+        : `The encoder is of the kind ${kind}.`,
+      `Kinds that can be imported: ${ICEFALL_KINDS.join(', ')}.`,
+    );
+  }
+  if (chunk === undefined) {
+    throw unsupported(
+      `This ${kind} is not a streaming model${comment ? ` (“${comment}”)` : ''}: its encoder takes whole recordings.`,
+      'Take the streaming model of the same name, or export it with export-onnx-streaming.py if it was trained causally.',
+    );
+  }
+  return composeIcefall(source, kind);
+}
+
+/** One graph has one version of the operators. */
+function checkOpsets({ encoder, decoder, joiner }: Source): void {
+  const versions = [encoder, decoder, joiner].map(opsetOf);
+  const [version = 0] = versions;
+  if (versions.some((it) => it !== version)) {
+    throw unsupported(
+      `Encoder, decoder and joiner use different versions of the ONNX operators (${versions.join(', ')}).`,
+      'Export all three with the same opset_version.',
+    );
+  }
+  if (version < OPSETS.least || version > OPSETS.most) {
+    throw unsupported(
+      `The files use version ${version} of the ONNX operators.`,
+      `Export them with an opset_version from ${OPSETS.least} to ${OPSETS.most}.`,
+    );
+  }
+}
