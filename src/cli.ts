@@ -3,6 +3,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { fileFormatsText } from './audio/file-formats.js';
 import { type Config, envOf, flagOf, loadConfig, OPTION_NAMES, OPTIONS, type OptionName } from './config.js';
 import { ServerError } from './errors.js';
+import { PRECISIONS, SEARCHES } from './import/options.js';
 import { MACHINE_FORMATS, MACHINE_NAMES } from './inspect/machines.js';
 import { packageVersion } from './paths.js';
 
@@ -68,6 +69,19 @@ function buildProgram(finish: (code: number) => void): Command {
     async (files, flags) =>
       finish(await (await import('./commands/transcribe.js')).transcribeFiles(files, flags, configOf(flags))),
   );
+
+  program
+    .command('import')
+    .description('Import a streaming transducer of sherpa-onnx, so that it can be served.')
+    .argument('<source>', 'the folder with encoder, decoder and joiner (.onnx) and tokens.txt')
+    .option('--out <dir>', 'where to make the model’s folder (default: models/)')
+    .option('--name <name>', 'its name (default: that of the source’s folder)')
+    .addOption(new Option('--precision <precision>', 'which files').choices(PRECISIONS).default('auto'))
+    .addOption(new Option('--search <search>', 'how tokens are found').choices(SEARCHES).default('greedy'))
+    .option('--language <codes>', 'its languages, "en" or "zh,en" (default: as the folder’s name tells)')
+    .action(async (source, flags) =>
+      finish(await (await import('./commands/import.js')).runImport(source, flags)),
+    );
 
   const models = program.command('models').description('List the models at hand, or verify one.');
   models.argument('[name]', 'a model to verify: every file against its checksum');

@@ -3,10 +3,8 @@ import { OPSETS } from './builder.js';
 import { composeIcefall, ICEFALL_KINDS } from './kinds/icefall.js';
 import { unsupported } from './meta.js';
 import { metaOf, opsetOf } from './onnx.js';
+import type { Search } from './options.js';
 import type { Composition, Source } from './step.js';
-
-export const SEARCHES = ['greedy', 'beam'] as const;
-export type Search = (typeof SEARCHES)[number];
 
 export interface ComposeOptions {
   readonly search: Search;

@@ -6,11 +6,10 @@ import { LIMITS } from '../limits.js';
 import { ExternalFiles } from './external.js';
 import { unsupported } from './meta.js';
 import { metaOf, readModel } from './onnx.js';
+import type { Precision } from './options.js';
 import type { Model, Source } from './step.js';
 import { readTokens } from './tokens.js';
 
-export const PRECISIONS = ['auto', 'fp32', 'fp16', 'int8'] as const;
-export type Precision = (typeof PRECISIONS)[number];
 type Exact = Exclude<Precision, 'auto'>;
 
 /** What `auto` takes, the first that is there: int8 costs a little accuracy, so it is asked for. */

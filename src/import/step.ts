@@ -31,6 +31,8 @@ export interface Composition {
   readonly framesPerChunk: number;
   readonly symbolsPerFrame: number;
   readonly blank: number;
+  /** Token ids, the blank among them. */
+  readonly vocabulary: number;
   /** Floats of a stream's state. */
   readonly stateFloats: number;
   /** The parts of that state, in order: caches of the encoder first. */

@@ -37,7 +37,8 @@ export function modelFolder(reference: string): string {
 export function listModels(): string[] {
   const folder = inPackage('models');
   return readdirSync(folder)
-    .filter((entry) => existsSync(join(folder, entry, 'manifest.json')))
+    // A hidden folder is a model in the making.
+    .filter((entry) => !entry.startsWith('.') && existsSync(join(folder, entry, 'manifest.json')))
     .sort();
 }
 
@@ -85,7 +86,8 @@ export function parseTokens(text: string, path: string): string[] {
   return Array.from(table, (piece) => piece ?? '');
 }
 
-async function sha256(path: string): Promise<string> {
+/** SHA-256 of a file, in hexadecimal. */
+export async function sha256(path: string): Promise<string> {
   const hash = createHash('sha256');
   await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash);
   return hash.digest('hex');

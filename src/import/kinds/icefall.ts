@@ -64,6 +64,7 @@ export function composeIcefall(source: Source, kind: string): Composition {
     framesPerChunk,
     symbolsPerFrame: 1,
     blank: 0,
+    vocabulary: search.vocabulary,
   };
 }
 

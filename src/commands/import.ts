@@ -1,0 +1,91 @@
+/** `rnnt-server import SOURCE` */
+import { readFileSync } from 'node:fs';
+import { decodeWav } from '../audio/wav.js';
+import { type ImportReport, importModel } from '../import/importer.js';
+import type { Precision, Search } from '../import/options.js';
+import { inPackage } from '../paths.js';
+
+export interface ImportFlags {
+  out?: string;
+  name?: string;
+  precision: Precision;
+  search: Search;
+  language?: string;
+}
+
+/** Speech that every import is tried on. */
+function spokenClip(): Float32Array {
+  const blocks: number[] = [];
+  decodeWav(readFileSync(inPackage('static', 'sample.wav')), (mono) => {
+    for (const sample of mono) blocks.push(sample / 32_768);
+  });
+  return Float32Array.from(blocks);
+}
+
+/** A line that is written over on a terminal, and a line each elsewhere. */
+function showProgress(what: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${what} …`);
+  else process.stderr.write(`${what} …\n`);
+}
+
+function clearProgress(): void {
+  if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+}
+
+/** Takes an import back when it is interrupted; returns how to stop waiting for that. */
+function onInterrupt(undo: () => void): () => void {
+  const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+  const stop = (signal: NodeJS.Signals): void => {
+    undo();
+    process.exit(signals[signal as keyof typeof signals]);
+  };
+  for (const signal of Object.keys(signals)) process.once(signal, stop);
+  return () => {
+    for (const signal of Object.keys(signals)) process.removeListener(signal, stop);
+  };
+}
+
+export async function runImport(source: string, flags: ImportFlags): Promise<number> {
+  const started = performance.now();
+  let forget = (): void => {};
+  try {
+    const report = await importModel({
+      source,
+      out: flags.out ?? inPackage('models'),
+      name: flags.name ?? null,
+      precision: flags.precision,
+      search: flags.search,
+      language: flags.language ?? null,
+      clip: spokenClip(),
+      onProgress: showProgress,
+      onUndo: (undo) => {
+        forget();
+        forget = undo === null ? () => {} : onInterrupt(undo);
+      },
+    });
+    clearProgress();
+    tell(report, flags, performance.now() - started);
+    return 0;
+  } finally {
+    forget();
+    clearProgress();
+  }
+}
+
+function tell(
+  { name, folder, step, precision, heard, stepMs }: ImportReport,
+  flags: ImportFlags,
+  ms: number,
+): void {
+  const { chunkSamples, windowSamples, stateFloats, kind } = step;
+  const times = [...stepMs].map(([batch, it]) => `${it.toFixed(1)} ms (${batch})`).join(', ');
+  const text = heard.join('').replaceAll('▁', ' ').trim();
+  const reference = flags.out === undefined ? name : folder;
+  process.stdout.write(
+    `${name}: ${kind}, ${precision}, ${flags.search} search; imported in ${(ms / 1000).toFixed(1)} s to ${folder}\n` +
+      `  chunk ${chunkSamples / 16} ms, look-ahead ${(windowSamples - chunkSamples) / 16} ms, ` +
+      `${4 * stateFloats} bytes of state a stream; a step on one core by batch: ${times}\n` +
+      `  rows of a batch are the same to the bit alone and together; heard in the English clip: ${text || '(nothing)'}\n` +
+      `Serve it: npm start -- --model ${reference}\n`,
+  );
+}

@@ -1,0 +1,152 @@
+/**
+ * Checks a composed graph before it is served: that ONNX Runtime runs it, that a stream's result does not depend on its
+ * neighbours, and that it takes speech.
+ */
+import { EDGE_INTS } from '../inference/hotwords.js';
+import type { GraphRunner, GraphTensor } from '../inference/runner.js';
+import { unsupported } from './meta.js';
+import { type Composition, NAMES } from './step.js';
+
+/** What a step gives for a batch. */
+export interface StepAnswer {
+  /** (B, frames × symbols) */
+  readonly tokens: Int32Array;
+  readonly logp: Float32Array;
+  /** (B, state) */
+  readonly state: Float32Array;
+  readonly ms: number;
+}
+
+/** Runs a composed step. */
+export class StepRunner {
+  constructor(
+    private readonly runner: GraphRunner,
+    private readonly graph: string,
+    readonly step: Composition,
+  ) {}
+
+  /**
+   * @param audio a window for each stream, −1…1
+   * @param state of the whole batch; null: all streams begin
+   * @throws ServerError MODEL_UNSUPPORTED with the runtime's own words
+   */
+  async run(audio: readonly Float32Array[], state: Float32Array | null): Promise<StepAnswer> {
+    const { windowSamples, stateFloats, hotwordEdges } = this.step;
+    const size = audio.length;
+    const pcm = new Float32Array(size * windowSamples);
+    audio.forEach((it, row) => {
+      pcm.set(it.subarray(0, windowSamples), row * windowSamples);
+    });
+    const feeds: Record<string, GraphTensor> = {
+      [NAMES.audio]: { type: 'float32', dims: [size, windowSamples], data: pcm },
+      [NAMES.state]: {
+        type: 'float32',
+        dims: [size, stateFloats],
+        data: state ?? new Float32Array(size * stateFloats),
+      },
+    };
+    if (hotwordEdges !== undefined) {
+      const data = new Int32Array(size * hotwordEdges * EDGE_INTS);
+      feeds[NAMES.hotwords] = { type: 'int32', dims: [size, hotwordEdges, EDGE_INTS], data };
+    }
+    const { outputs, runMs } = await this.runner.run(this.graph, feeds).catch((cause: unknown) => {
+      const words = cause instanceof Error ? cause.message : String(cause);
+      throw unsupported(`ONNX Runtime cannot run it: ${words}`, 'Export it with another opset_version.');
+    });
+    return {
+      tokens: outputs[NAMES.tokens]?.data as Int32Array,
+      logp: outputs[NAMES.logp]?.data as Float32Array,
+      state: outputs[NAMES.next]?.data as Float32Array,
+      ms: runMs,
+    };
+  }
+}
+
+const NOISE_STEPS = 3;
+const NOISE_LEVEL = 0.1;
+/** Batches of three streams: each alone, two, all in another order. */
+const BATCHES: readonly (readonly number[])[] = [[0], [1], [2], [0, 1], [2, 1, 0]];
+
+/** Noise from a seed (a linear congruential generator, Numerical Recipes). */
+export function noise(samples: number, seed: number): Float32Array {
+  let state = seed >>> 0;
+  return Float32Array.from({ length: samples }, () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return NOISE_LEVEL * (state / 2 ** 31 - 1);
+  });
+}
+
+/**
+ * Streams of noise alone and in batches of two and three: every row must be the same to the bit.
+ * @returns fastest milliseconds of a step by batch size
+ * @throws ServerError MODEL_UNSUPPORTED if a row differs
+ */
+export async function checkBatches(runner: StepRunner): Promise<Map<number, number>> {
+  const { windowSamples, chunkSamples } = runner.step;
+  const streams = [1, 2, 3].map((seed) => noise(windowSamples + NOISE_STEPS * chunkSamples, seed));
+  const alone = new Map(streams.map((_, row): [number, StepAnswer[]] => [row, []]));
+  const fastest = new Map<number, number>();
+  for (const rows of BATCHES) {
+    let state: Float32Array | null = null;
+    for (let k = 0; k < NOISE_STEPS; k++) {
+      const audio = rows.map((row) => (streams[row] as Float32Array).subarray(k * chunkSamples));
+      const answer = await runner.run(audio, state);
+      state = answer.state;
+      fastest.set(rows.length, Math.min(answer.ms, fastest.get(rows.length) ?? Number.POSITIVE_INFINITY));
+      const [only = 0] = rows;
+      if (rows.length === 1) alone.get(only)?.push(answer);
+      else compareRows(answer, rows.map((row) => alone.get(row)?.[k] as StepAnswer), k); // biome-ignore format: short
+    }
+  }
+  return fastest;
+}
+
+function compareRows(batch: StepAnswer, alone: readonly StepAnswer[], step: number): void {
+  alone.forEach((one, row) => {
+    for (const part of ['tokens', 'logp', 'state'] as const) {
+      const width = one[part].length;
+      if (sameBits(one[part], batch[part].subarray(row * width, (row + 1) * width))) continue;
+      throw unsupported(
+        `A stream's ${part} depend on the other streams of its batch (row ${row} of ${alone.length}, step ${step}).`,
+        'Take another --precision; if fp32 does this too, please report it.',
+      );
+    }
+  });
+}
+
+const sameBits = (a: Float32Array | Int32Array, b: Float32Array | Int32Array): boolean =>
+  Buffer.from(a.buffer, a.byteOffset, a.byteLength).equals(Buffer.from(b.buffer, b.byteOffset, b.byteLength));
+
+/**
+ * Runs a clip of speech through the graph, with silence behind it.
+ * @returns ids of the tokens said
+ * @throws ServerError MODEL_UNSUPPORTED if the graph gives what is no probability, or a token that the model does not have
+ */
+export async function runClip(runner: StepRunner, clip: Float32Array, vocabulary: number): Promise<number[]> {
+  const { windowSamples, chunkSamples } = runner.step;
+  const audio = new Float32Array(clip.length + 2 * windowSamples);
+  audio.set(clip);
+  const said: number[] = [];
+  let state: Float32Array | null = null;
+  for (let at = 0; at + windowSamples <= audio.length; at += chunkSamples) {
+    const answer = await runner.run([audio.subarray(at)], state);
+    state = answer.state;
+    answer.tokens.forEach((token, i) => {
+      const logp = answer.logp[i] ?? Number.NaN;
+      if (!(logp <= 1e-3) || token >= vocabulary) {
+        throw unsupported(
+          `On a spoken clip it gives token ${token} with the log-probability ${logp}.`,
+          'Its weights are damaged or of another model: fetch or export it again.',
+        );
+      }
+      if (token >= 0) said.push(token);
+    });
+    if (!state.every(Number.isFinite)) {
+      throw unsupported(
+        'On a spoken clip its state overflows.',
+        'Take another --precision, or export it again.',
+      );
+    }
+  }
+  return said;
+}

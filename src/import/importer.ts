@@ -1,0 +1,155 @@
+/** Imports a foreign model: finds its files, composes the step, checks it, writes the folder that the server loads. */
+import { basename, resolve } from 'node:path';
+import { GraphRunner } from '../inference/runner.js';
+import { LIMITS } from '../limits.js';
+import type { Manifest } from '../models/manifest.js';
+import { sha256 } from '../models/store.js';
+import { checkBatches, runClip, StepRunner } from './check.js';
+import { compose } from './compose.js';
+import { unsupported } from './meta.js';
+import { modelCard, type Notes, notesOf } from './notes.js';
+import type { Precision, Search } from './options.js';
+import { findSource, type LoadedSource, loadSource, type SourceFiles } from './sources.js';
+import { type Composition, NAMES } from './step.js';
+import { fittingTokens, tokensText } from './tokens.js';
+import { ModelDraft } from './write.js';
+
+export interface ImportOptions {
+  readonly source: string;
+  /** Folder that gets the model's folder. */
+  readonly out: string;
+  /** Name of the model; null: that of the source's folder. */
+  readonly name: string | null;
+  readonly precision: Precision;
+  readonly search: Search;
+  /** Languages for the manifest; null: as the folder's name tells. */
+  readonly language: string | null;
+  /** A spoken clip, 16 kHz, −1…1. */
+  readonly clip: Float32Array;
+  /** Told what is being done. */
+  readonly onProgress: (what: string) => void;
+  /** Told how to take everything back, as long as that may be needed; null afterwards. */
+  readonly onUndo?: (undo: (() => void) | null) => void;
+}
+
+export interface ImportReport {
+  readonly name: string;
+  readonly folder: string;
+  readonly step: Composition;
+  readonly precision: string;
+  /** What was said in the clip: the pieces as they are. */
+  readonly heard: readonly string[];
+  /** Fastest milliseconds of a step on one core by batch size. */
+  readonly stepMs: ReadonlyMap<number, number>;
+}
+
+const GRAPH = 'step.onnx';
+const TOKENS = 'tokens.txt';
+/** Silence behind the last audio in which the last tokens come out; sherpa-onnx's examples feed as much. */
+const FLUSH_MS = 800;
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
+
+/** @throws ServerError MODEL_MISSING, MODEL_CORRUPT, MODEL_UNSUPPORTED; then nothing is left behind */
+export async function importModel(options: ImportOptions): Promise<ImportReport> {
+  const { out, search, onProgress, onUndo } = options;
+  const name = nameFor(options);
+  onProgress('reading');
+  const files = findSource(options.source, options.precision);
+  const loaded = loadSource(files);
+  onProgress('composing');
+  const step = compose(loaded, { search });
+  const source = { ...loaded, tokens: fittingTokens(loaded.tokens, step.vocabulary) };
+  const draft = new ModelDraft(out, name);
+  onUndo?.(() => draft.discard());
+  const runner = new GraphRunner();
+  try {
+    onProgress('writing');
+    draft.addGraph(GRAPH, step.model);
+    for (const [file, from] of source.external) await draft.addLinked(file, from);
+    const steps = new StepRunner(runner, draft.path(GRAPH), step);
+    onProgress('checking batches');
+    const stepMs = await checkBatches(steps);
+    onProgress('checking speech');
+    const said = await runClip(steps, options.clip, source.tokens.length);
+    onProgress('describing');
+    const found = notesOf(source);
+    const notes = options.language === null ? found : { ...found, language: options.language };
+    await addNotes(draft, name, source, step, notes, search);
+    const folder = draft.publish(manifestOf(name, step, files, notes, search));
+    const heard = said.map((id) => source.tokens[id] ?? '');
+    return { name, folder, step, precision: files.precision, heard, stepMs };
+  } finally {
+    draft.discard();
+    onUndo?.(null);
+    await runner.close();
+  }
+}
+
+function nameFor({ name, source }: ImportOptions): string {
+  const chosen = name ?? basename(resolve(source));
+  if (NAME.test(chosen) && chosen !== 'default') return chosen;
+  throw unsupported(
+    `${JSON.stringify(chosen)} cannot be a model’s name.`,
+    'Give it a --name of letters, digits, dots and dashes.',
+  );
+}
+
+async function addNotes(
+  draft: ModelDraft,
+  name: string,
+  source: LoadedSource,
+  step: Composition,
+  notes: Notes,
+  search: Search,
+): Promise<void> {
+  draft.addText(TOKENS, tokensText(source.tokens));
+  for (const [file, from] of notes.files) await draft.addLinked(file, from);
+  const sums = new Map<string, string>();
+  for (const path of [...Object.values(source.files.paths), source.files.tokensPath]) {
+    sums.set(basename(path), await sha256(path));
+  }
+  draft.addText('MODEL_CARD.md', modelCard(name, source, step, notes, search, sums));
+}
+
+function manifestOf(
+  name: string,
+  step: Composition,
+  files: SourceFiles,
+  notes: Notes,
+  search: Search,
+): Omit<Manifest, 'files'> & { windowSamples: number } {
+  const { chunkSamples, windowSamples, framesPerChunk, symbolsPerFrame, blank, stateFloats } = step;
+  const { hotwordEdges, previewTokens } = step;
+  const lookaheadMs = ((windowSamples - chunkSamples) / LIMITS.sampleRateHz) * 1000;
+  return {
+    schema: 1,
+    name,
+    version: '1',
+    language: notes.language,
+    description: `${step.kind} transducer, ${files.precision}, ${search} search; imported`,
+    licence: notes.licence,
+    provenance: `Imported from ${basename(resolve(files.folder))}; see MODEL_CARD.md.`,
+    sampleRate: LIMITS.sampleRateHz,
+    chunkSamples,
+    windowSamples,
+    framesPerChunk,
+    symbolsPerFrame,
+    lookaheadMs,
+    flushMs: Math.ceil(Math.max(FLUSH_MS, lookaheadMs)),
+    graph: GRAPH,
+    tokens: TOKENS,
+    blank,
+    inputs: { audio: NAMES.audio, ...(hotwordEdges === undefined ? {} : { hotwords: NAMES.hotwords }) },
+    outputs: {
+      tokens: NAMES.tokens,
+      logp: NAMES.logp,
+      ...(previewTokens === undefined ? {} : { preview: NAMES.preview, previewLogp: NAMES.previewLogp }),
+    },
+    ...(hotwordEdges === undefined ? {} : { hotwordEdges }),
+    ...(previewTokens === undefined ? {} : { previewTokens }),
+    state: [{ input: NAMES.state, output: NAMES.next, type: 'float32', shape: [stateFloats] }],
+    timing: { startShiftMs: 0, endShiftMs: 0 },
+    confidence: { scale: 1, bias: 0 },
+    vadThreshold: 0.5,
+  };
+}

@@ -1,0 +1,138 @@
+/** Writes an imported model's folder: under a hidden name, moved into its place when it is whole. */
+import { createHash } from 'node:crypto';
+import {
+  closeSync, copyFileSync, existsSync, linkSync, mkdirSync, openSync, renameSync, rmSync, statSync, writeFileSync,
+  writeSync,
+} from 'node:fs'; // biome-ignore format: one source
+import { join } from 'node:path';
+import { ServerError } from '../errors.js';
+import { LIMITS } from '../limits.js';
+import { type Manifest, manifestSchema } from '../models/manifest.js';
+import { sha256 } from '../models/store.js';
+import { unsupported } from './meta.js';
+import { encodeModel } from './onnx.js';
+import type { Model } from './step.js';
+
+/** A file of the model, as its manifest lists it. */
+type ListedFile = Manifest['files'][number];
+
+const GATHER_BYTES = 1 << 20;
+const MANIFEST = 'manifest.json';
+
+/** A folder in the making. Nothing of it is left behind unless `publish` was called. */
+export class ModelDraft {
+  /** Where the files are until then. */
+  readonly folder: string;
+  private readonly target: string;
+  private readonly listed: ListedFile[] = [];
+
+  /** @throws ServerError MODEL_UNSUPPORTED if there is such a model already */
+  constructor(out: string, name: string) {
+    this.target = join(out, name);
+    if (existsSync(this.target)) {
+      throw unsupported(
+        `${this.target} exists already.`,
+        'Choose another --name, or delete that folder first.',
+      );
+    }
+    this.folder = join(out, `.importing-${name}-${process.pid}`);
+    mkdirSync(out, { recursive: true });
+    mkdirSync(this.folder);
+  }
+
+  path(name: string): string {
+    return join(this.folder, name);
+  }
+
+  addText(name: string, text: string): void {
+    writeFileSync(this.path(name), text);
+    this.list(name, createHash('sha256').update(text).digest('hex'));
+  }
+
+  /** Writes a graph, piece by piece: its weights are never copied as a whole. @throws ServerError MODEL_UNSUPPORTED beyond 2 GB */
+  addGraph(name: string, model: Model): void {
+    const { parts, size } = encodeModel(model);
+    if (size > LIMITS.maxOnnxBytes) {
+      throw unsupported(
+        `The composed graph would have ${size} bytes; protobuf, and so an ONNX file, ends at 2 GB.`,
+        'Save the encoder with external data (onnx.save_model with save_as_external_data=True).',
+      );
+    }
+    const hash = createHash('sha256');
+    const file = openSync(this.path(name), 'wx');
+    try {
+      for (const piece of gathered(parts)) {
+        hash.update(piece);
+        writeWhole(file, piece);
+      }
+    } finally {
+      closeSync(file);
+    }
+    this.list(name, hash.digest('hex'));
+  }
+
+  /** Takes a file over: a link to the same bytes where the file system can, else a copy. */
+  async addLinked(name: string, from: string): Promise<void> {
+    try {
+      linkSync(from, this.path(name));
+    } catch {
+      copyFileSync(from, this.path(name));
+    }
+    this.list(name, await sha256(from));
+  }
+
+  private list(path: string, hash: string): void {
+    this.listed.push({ path, bytes: statSync(this.path(path)).size, sha256: hash });
+  }
+
+  /** Writes the manifest and moves the folder into its place. @returns the model's folder */
+  publish(manifest: Omit<Manifest, 'files'> & { readonly windowSamples: number }): string {
+    const files = [...this.listed].sort((a, b) => (a.path < b.path ? -1 : 1));
+    const whole = { ...manifest, files };
+    const checked = manifestSchema.safeParse(whole);
+    if (!checked.success) {
+      const where = checked.error.issues
+        .map((issue) => `${issue.path.join('.')}: ${issue.message}`)
+        .join('; ');
+      throw unsupported(
+        `The model is beyond the server's bounds: ${where}.`,
+        'Take one with shorter chunks.',
+      );
+    }
+    writeFileSync(this.path(MANIFEST), `${JSON.stringify(whole, null, 2)}\n`);
+    try {
+      renameSync(this.folder, this.target);
+    } catch (cause) {
+      throw new ServerError('MODEL_UNSUPPORTED', `${this.target} cannot be made.`, { cause });
+    }
+    return this.target;
+  }
+
+  /** Removes what was written; does nothing after `publish`. */
+  discard(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** Small pieces together, large ones as they are. */
+function* gathered(parts: readonly Uint8Array[]): Generator<Uint8Array> {
+  let small: Uint8Array[] = [];
+  let bytes = 0;
+  for (const part of parts) {
+    if (part.length >= GATHER_BYTES || bytes + part.length > GATHER_BYTES) {
+      yield Buffer.concat(small);
+      small = [];
+      bytes = 0;
+    }
+    if (part.length >= GATHER_BYTES) yield part;
+    else {
+      small.push(part);
+      bytes += part.length;
+    }
+  }
+  yield Buffer.concat(small);
+}
+
+function writeWhole(file: number, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
+}
