@@ -66,20 +66,40 @@ export interface StepSession {
   readonly step: Composition;
 }
 
+/** Composed from bytes in memory: encoder.onnx, decoder.onnx, joiner.onnx, tokens.txt. */
+export function sourceOf(files: Readonly<Record<string, Uint8Array>>): Source {
+  const model = (part: string): Model => readModel(files[`${part}.onnx`] ?? new Uint8Array());
+  const text = Buffer.from(files['tokens.txt'] ?? []).toString();
+  return {
+    encoder: model('encoder'),
+    decoder: model('decoder'),
+    joiner: model('joiner'),
+    tokens: parseTokens(text, 'tokens.txt'),
+  };
+}
+
 export const openStep = async (step: Composition): Promise<StepSession> => ({
   session: await openSession(writeModel(step.model)),
   step,
 });
 
-/** Recordings as the streams of one batch, as far as whole windows go, `padSamples` of silence behind each. */
+/** sherpa-onnx takes a chunk when one more frame of 10 ms is there than the chunk needs. */
+export const SHERPA_WAITS = 160;
+
+/**
+ * Recordings as the streams of one batch, as far as whole windows go, `padSamples` of silence behind each.
+ * @param waits samples that must lie behind a window before it is taken
+ */
 export async function hear(
   { session, step }: StepSession,
   audios: readonly Float32Array[],
-  { padSamples = 12_800, extra = {} as Record<string, Tensor> } = {},
+  { padSamples = 12_800, waits = 0, extra = {} as Record<string, Tensor> } = {},
 ): Promise<Heard> {
   const { chunkSamples, windowSamples, stateFloats, framesPerChunk, symbolsPerFrame } = step;
   const size = audios.length;
-  const steps = audios.map((it) => Math.floor((it.length + padSamples - windowSamples) / chunkSamples) + 1);
+  const steps = audios.map(
+    (it) => Math.floor((it.length + padSamples - waits - windowSamples) / chunkSamples) + 1,
+  );
   let state = new Float32Array(size * stateFloats);
   const said: Said[][] = audios.map(() => []);
   const states: Float32Array[] = [];

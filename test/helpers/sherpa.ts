@@ -1,0 +1,84 @@
+/** sherpa-onnx in a process of its own, for comparison. Installed under test/sherpa by the first test that asks; skipped where it cannot be. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { nameOf, readModel, TYPE, tensor, writeModel } from '../../src/import/onnx.js';
+import { inPackage } from '../../src/paths.js';
+import { type Expected, fixture } from './foreign.js';
+
+const FOLDER = inPackage('test', 'sherpa');
+const INSTALLED = join(FOLDER, 'node_modules', 'sherpa-onnx-node');
+const INSTALL_MS = 300_000;
+
+/** Why sherpa-onnx cannot be asked, or null after it is installed. */
+export function sherpaProblem(): string | null {
+  if (!existsSync(INSTALLED)) {
+    const install = ['install', '--no-audit', '--no-fund', '--no-package-lock'];
+    const { status, stderr } = spawnSync('npm', install, {
+      cwd: FOLDER,
+      encoding: 'utf8',
+      timeout: INSTALL_MS,
+    });
+    if (status !== 0 || !existsSync(INSTALLED))
+      return `sherpa-onnx-node cannot be installed: ${stderr?.slice(0, 200)}`;
+  }
+  const { status, stderr } = spawnSync(process.execPath, ['-e', "require('sherpa-onnx-node')"], {
+    cwd: FOLDER,
+    encoding: 'utf8',
+  });
+  return status === 0 ? null : `sherpa-onnx-node cannot be loaded here: ${stderr.slice(0, 200)}`;
+}
+
+export interface SherpaRun {
+  /** With encoder.onnx, decoder.onnx, joiner.onnx and tokens.txt. */
+  readonly folder: string;
+  readonly suffix?: string;
+  readonly method?: 'greedy_search' | 'modified_beam_search';
+  readonly files: readonly string[];
+}
+
+/** @throws Error with its words if it cannot load the model */
+export function sherpaHears(run: SherpaRun): Expected[] {
+  const files = run.files.map((it) => fixture('wavs', it));
+  const args = [join(FOLDER, 'recognise.cjs'), JSON.stringify({ ...run, files })];
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: FOLDER, encoding: 'utf8' });
+  if (status !== 0) throw new Error(`sherpa-onnx failed: ${stderr.slice(-500)}`);
+  return stdout.trim().split('\n').map((line) => JSON.parse(line) as Expected); // biome-ignore format: short
+}
+
+/**
+ * Puts a transducer's files into a folder, the joiner's logits doubled: sherpa-onnx divides them by a temperature of two before it
+ * tells log-probabilities, and its Node package cannot be told otherwise. What it finds greedily is the same.
+ */
+export function withDoubledLogits(files: Record<string, Uint8Array>, folder: string): void {
+  mkdirSync(folder, { recursive: true });
+  for (const [name, bytes] of Object.entries(files)) {
+    writeFileSync(join(folder, name), name.startsWith('joiner') ? doubled(bytes) : bytes);
+  }
+}
+
+function doubled(bytes: Uint8Array): Uint8Array {
+  const model = readModel(bytes);
+  const { graph } = model;
+  const logit = graph.outputs[0];
+  const last = graph.nodes.find((it) => logit !== undefined && it.outputs.includes(nameOf(logit)));
+  if (logit === undefined || last === undefined) throw new Error('the joiner has no output');
+  const half = `${nameOf(logit)}/half`;
+  last.outputs = last.outputs.map((it) => (it === nameOf(logit) ? half : it));
+  const two = tensor(`${half}/two`, TYPE.float, [], [2]);
+  const mul = {
+    op: 'Mul',
+    name: `${half}/mul`,
+    inputs: [half, nameOf(two)],
+    outputs: [nameOf(logit)],
+    attributes: [],
+  };
+  graph.nodes.push(mul);
+  graph.initializers.push(two);
+  return writeModel(model);
+}
+
+/** A fixture's files by the names that sherpa-onnx is given. */
+export function fixtureFiles(folder: string, names: readonly string[]): Record<string, Uint8Array> {
+  return Object.fromEntries(names.map((name) => [name, readFileSync(fixture(folder, name))]));
+}

@@ -1,0 +1,43 @@
+/** The same files and recordings through sherpa-onnx itself, where it can be installed. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { compose } from '../../src/import/compose.js';
+import { hear, openStep, recording, SHERPA_WAITS, sourceOf } from '../helpers/foreign.js';
+import { fixtureFiles, sherpaHears, sherpaProblem, withDoubledLogits } from '../helpers/sherpa.js';
+import { TINY_KINDS, tinyTransducer } from '../helpers/tiny-transducer.js';
+
+const problem = sherpaProblem();
+const skip = problem ?? false;
+const folder = mkdtempSync(join(tmpdir(), 'rnnt-sherpa-'));
+after(() => rmSync(folder, { recursive: true }));
+
+const PARTS = ['encoder.onnx', 'decoder.onnx', 'joiner.onnx', 'tokens.txt'];
+const FILES = Array.from({ length: 8 }, (_, i) => `digits-${i}.wav`);
+const SOURCES: Record<string, () => Record<string, Uint8Array>> = {
+  'the digits recogniser': () => fixtureFiles('zipformer2-digits', PARTS),
+  ...Object.fromEntries(TINY_KINDS.map((kind) => [`a tiny ${kind}`, () => tinyTransducer(kind)])),
+};
+
+for (const [name, read] of Object.entries(SOURCES)) {
+  test(
+    `${name}: sherpa-onnx finds the same tokens in the same frames, with the same probabilities`,
+    { skip },
+    async () => {
+      const place = join(folder, name.replaceAll(' ', '-'));
+      withDoubledLogits(read(), place);
+      const theirs = sherpaHears({ folder: place, files: FILES });
+      const session = await openStep(compose(sourceOf(read()), { search: 'greedy' }));
+      const { said } = await hear(session, FILES.map(recording), { waits: SHERPA_WAITS });
+      for (const [i, { f, tokens, frames, logp }] of theirs.entries()) {
+        const ours = said[i] ?? [];
+        assert.deepEqual(ours.map((it) => it.token), tokens, f); // biome-ignore format: short
+        assert.deepEqual(ours.map((it) => it.frame), frames, f); // biome-ignore format: short
+        const worst = Math.max(...ours.map((it, k) => Math.abs(it.logp - (logp[k] ?? Number.NaN))));
+        assert.ok(worst < 1e-3, `${f}: log-probabilities differ by ${worst}`);
+      }
+    },
+  );
+}
