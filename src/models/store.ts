@@ -36,10 +36,12 @@ export function modelFolder(reference: string): string {
 /** Names of the models that the package carries. */
 export function listModels(): string[] {
   const folder = inPackage('models');
-  return readdirSync(folder)
-    // A hidden folder is a model in the making.
-    .filter((entry) => !entry.startsWith('.') && existsSync(join(folder, entry, 'manifest.json')))
-    .sort();
+  return (
+    readdirSync(folder)
+      // A hidden folder is a model in the making.
+      .filter((entry) => !entry.startsWith('.') && existsSync(join(folder, entry, 'manifest.json')))
+      .sort()
+  );
 }
 
 /** @throws ServerError MODEL_MISSING, MODEL_INVALID */

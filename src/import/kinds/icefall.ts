@@ -2,6 +2,7 @@
 import type { GraphBuilder, Value } from '../builder.js';
 import { rewriteConvolutions } from '../conv2d.js';
 import { icefallFeatures } from '../features.js';
+import { quantiseByRow } from '../int8.js';
 import { Metadata, unsupported } from '../meta.js';
 import { dimsOf, elementOf, graphInputs, nameOf, opsetOf, TYPE, type ValueProto } from '../onnx.js';
 import { greedySearch, type Stateless } from '../search-greedy.js';
@@ -37,7 +38,13 @@ interface Encoder {
 }
 
 /** @throws ServerError MODEL_UNSUPPORTED where the files do not fit together, or their metadata does not fit them */
-export function composeIcefall(source: Source, kind: string): Composition {
+export function composeIcefall(files: Source, kind: string): Composition {
+  const source = {
+    encoder: quantiseByRow(files.encoder),
+    decoder: quantiseByRow(files.decoder),
+    joiner: quantiseByRow(files.joiner),
+    tokens: files.tokens,
+  };
   const encoder = readEncoder(source.encoder, kind);
   const search = readStateless(source, encoder);
   const opset = opsetOf(source.encoder);

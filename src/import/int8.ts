@@ -1,0 +1,115 @@
+/**
+ * Dynamic int8 with one scale for each row in place of one for the whole batch: as usually exported (DynamicQuantizeLinear), a
+ * stream's numbers depend on the loudest stream beside it. A row is divided by its largest value and quantised with one fixed
+ * scale, and the product is multiplied back. A scale for each row in the place of the one would be silently wrong: ONNX Runtime
+ * fuses MatMulInteger, Cast and Mul into a kernel that reads one scale.
+ */
+import { AXES_ARE_INPUT } from './builder.js';
+import { unsupported } from './meta.js';
+import {
+  type AttributeProto,
+  attr,
+  type NodeProto,
+  nameOf,
+  opsetOf,
+  type TensorProto,
+  TYPE,
+  tensor,
+} from './onnx.js';
+import { pruned } from './rewrite.js';
+import type { Model } from './step.js';
+
+const QUANTISE = 'DynamicQuantizeLinear';
+const AXES = 'int8/axes';
+const TINY = 'int8/tiny';
+/** A row of zeros is divided by this. */
+const LEAST = 1e-9;
+/** Largest values are 127 steps from the zero point. */
+const STEPS = 127;
+const ZERO_POINT = 128;
+
+/** The model with its activations quantised row by row; itself if it quantises none. */
+export function quantiseByRow(model: Model): Model {
+  const { nodes, initializers } = model.graph;
+  if (!nodes.some((it) => it.op === QUANTISE)) return model;
+  const users = usersOf(nodes);
+  const added: TensorProto[] = [tensor(AXES, TYPE.int64, [1], [-1]), tensor(TINY, TYPE.float, [], [LEAST])];
+  /** Nodes that end a product → name of what its rows were divided by. */
+  const ends = new Map<NodeProto, string>();
+  for (const node of nodes) {
+    if (node.op !== QUANTISE) continue;
+    const [quantised = '', scale = '', zero = ''] = node.outputs;
+    added.push(tensor(scale, TYPE.float, [], [1 / STEPS]), tensor(zero, TYPE.uint8, [], [ZERO_POINT]));
+    for (const product of users.get(quantised) ?? []) ends.set(endOf(product, users), `${quantised}/largest`);
+  }
+  const opset = opsetOf(model);
+  const rewritten = nodes.flatMap((node) => {
+    if (node.op === QUANTISE) return rowByRow(node, opset);
+    const largest = ends.get(node);
+    return largest === undefined ? [node] : multipliedBack(node, largest);
+  });
+  return {
+    ...model,
+    graph: pruned({ ...model.graph, nodes: rewritten, initializers: [...initializers, ...added] }),
+  };
+}
+
+function usersOf(nodes: readonly NodeProto[]): Map<string, NodeProto[]> {
+  const users = new Map<string, NodeProto[]>();
+  for (const node of nodes) {
+    for (const name of node.inputs) users.set(name, [...(users.get(name) ?? []), node]);
+  }
+  return users;
+}
+
+/** The node that makes a float of a product: MatMulInteger → Cast → Mul by both scales. */
+function endOf(product: NodeProto, users: ReadonlyMap<string, readonly NodeProto[]>): NodeProto {
+  const [cast, ...castToo] = users.get(product.outputs[0] ?? '') ?? [];
+  const [mul, ...mulToo] = users.get(cast?.outputs[0] ?? '') ?? [];
+  const known = product.op === 'MatMulInteger' && cast?.op === 'Cast' && mul?.op === 'Mul';
+  if (known && castToo.length === 0 && mulToo.length === 0) return mul;
+  throw unsupported(
+    `Its int8 product ${nameOf(product)} (${product.op}, ${cast?.op}, ${mul?.op}) is none that can be rescaled by rows, and as it is a stream would depend on its neighbours.`,
+    'Take --precision fp32.',
+  );
+}
+
+const node = (
+  op: string,
+  inputs: string[],
+  output: string,
+  attributes: AttributeProto[] = [],
+): NodeProto => ({
+  op,
+  name: `${output}/${op}`,
+  inputs,
+  outputs: [output],
+  attributes,
+});
+
+function rowByRow({ inputs, outputs }: NodeProto, opset: number): NodeProto[] {
+  const [x = ''] = inputs;
+  const [quantised = '', scale = '', zero = ''] = outputs;
+  const keep = attr.int('keepdims', 1);
+  const [size, top, largest, unit] = ['size', 'top', 'largest', 'unit'].map((it) => `${quantised}/${it}`) as [
+    string,
+    string,
+    string,
+    string,
+  ];
+  return [
+    node('Abs', [x], size),
+    opset >= AXES_ARE_INPUT.ReduceMax
+      ? node('ReduceMax', [size, AXES], top, [keep])
+      : node('ReduceMax', [size], top, [attr.ints('axes', [-1]), keep]),
+    node('Max', [top, TINY], largest),
+    node('Div', [x, largest], unit),
+    node('QuantizeLinear', [unit, scale, zero], quantised),
+  ];
+}
+
+function multipliedBack(end: NodeProto, largest: string): NodeProto[] {
+  const [out = ''] = end.outputs;
+  const scaled = `${out}/unit`;
+  return [{ ...end, outputs: [scaled] }, node('Mul', [scaled, largest], out)];
+}
