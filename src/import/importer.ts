@@ -117,7 +117,7 @@ function manifestOf(
   files: SourceFiles,
   notes: Notes,
   search: Search,
-): Omit<Manifest, 'files'> & { windowSamples: number } {
+): Omit<Manifest, 'files'> {
   const { chunkSamples, windowSamples, framesPerChunk, symbolsPerFrame, blank, stateFloats } = step;
   const { hotwordEdges, previewTokens } = step;
   const lookaheadMs = ((windowSamples - chunkSamples) / LIMITS.sampleRateHz) * 1000;

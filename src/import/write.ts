@@ -86,7 +86,7 @@ export class ModelDraft {
   }
 
   /** Writes the manifest and moves the folder into its place. @returns the model's folder */
-  publish(manifest: Omit<Manifest, 'files'> & { readonly windowSamples: number }): string {
+  publish(manifest: Omit<Manifest, 'files'>): string {
     const files = [...this.listed].sort((a, b) => (a.path < b.path ? -1 : 1));
     const whole = { ...manifest, files };
     const checked = manifestSchema.safeParse(whole);

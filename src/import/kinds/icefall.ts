@@ -1,7 +1,8 @@
 /** Composes the step of icefall's streaming transducers: zipformer2, zipformer, conformer, LSTM, with a stateless decoder. */
+import { LIMITS } from '../../limits.js';
 import type { GraphBuilder, Value } from '../builder.js';
 import { rewriteConvolutions } from '../conv2d.js';
-import { icefallFeatures } from '../features.js';
+import { FRAME_SHIFT, icefallFeatures } from '../features.js';
 import { quantiseByRow } from '../int8.js';
 import { Metadata, unsupported } from '../meta.js';
 import { dimsOf, elementOf, graphInputs, nameOf, opsetOf, TYPE, type ValueProto } from '../onnx.js';
@@ -96,7 +97,12 @@ function readEncoder(model: Model, kind: string): Encoder {
   const meta = new Metadata(model, 'encoder');
   const [frames, shift] = [meta.int('T'), meta.int('decode_chunk_len')];
   const layout = CACHES[kind];
-  if (layout === undefined || frames < shift || shift % SUBSAMPLING !== 0 || shift > MOST_SHIFT) {
+  if (
+    layout === undefined ||
+    frames < shift ||
+    shift % SUBSAMPLING !== 0 ||
+    FRAME_SHIFT * shift > LIMITS.maxChunkSamples
+  ) {
     throw unsupported(
       `The encoder says that it sees ${frames} frames and advances by ${shift}, which cannot be.`,
       'Export it again.',
@@ -129,9 +135,6 @@ function readEncoder(model: Model, kind: string): Encoder {
     caches: states.map((it, i) => cacheOf(it, floats[i] ?? [])),
   };
 }
-
-/** 30 s of audio: the manifest's bound. */
-const MOST_SHIFT = 3_000;
 
 /** A state tensor as a part of the packed row, if it is what the metadata says. */
 function cacheOf(input: ValueProto, shape: Shape): StatePart {

@@ -1,0 +1,186 @@
+/** Sources that cannot be imported: each refusal names the reason and what to do, and leaves nothing behind. */
+import assert from 'node:assert/strict';
+import {
+  closeSync,
+  existsSync,
+  ftruncateSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { type ErrorCode, ServerError } from '../../src/errors.js';
+import { importModel } from '../../src/import/importer.js';
+import { type ModelProto, nameOf, readModel, writeModel } from '../../src/import/onnx.js';
+import type { Precision } from '../../src/import/options.js';
+import { LIMITS } from '../../src/limits.js';
+import {
+  type TinyOptions,
+  tinyDecoder,
+  tinyEncoder,
+  tinyJoiner,
+  tinyTransducer,
+} from '../helpers/tiny-transducer.js';
+
+const base = mkdtempSync(join(tmpdir(), 'rnnt-refusals-'));
+after(() => rmSync(base, { recursive: true }));
+
+type Files = Record<string, Uint8Array | string>;
+const GOOD = tinyTransducer('lstm');
+
+let sources = 0;
+function folderOf(files: Files): string {
+  const folder = join(base, `source-${sources++}`);
+  mkdirSync(folder);
+  for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content);
+  return folder;
+}
+
+async function refused(
+  source: string,
+  code: ErrorCode,
+  reason: RegExp,
+  precision: Precision = 'auto',
+  name = 'tiny',
+): Promise<void> {
+  const out = join(base, 'models');
+  const options = {
+    source,
+    out,
+    name,
+    precision,
+    search: 'greedy',
+    language: null,
+    clip: new Float32Array(16_000),
+  } as const;
+  await assert.rejects(importModel({ ...options, onProgress: () => {} }), (error: unknown) => {
+    assert.ok(error instanceof ServerError, String(error));
+    assert.equal(error.code, code, error.message);
+    assert.match(error.message, reason);
+    return true;
+  });
+  assert.deepEqual(existsSync(out) ? readdirSync(out) : [], []);
+}
+
+const without = (...names: string[]): Files =>
+  Object.fromEntries(Object.entries(GOOD).filter(([name]) => !names.includes(name)));
+const encoder = (options: TinyOptions): Files => ({
+  ...GOOD,
+  'encoder.onnx': writeModel(tinyEncoder('lstm', options)),
+});
+/** The joiner with its first weight in another file. */
+function externalJoiner(location: string, more: Record<string, string> = {}): Files {
+  const model: ModelProto = tinyJoiner();
+  const [weight] = model.graph?.initializers ?? [];
+  assert.ok(weight?.raw);
+  const entries = Object.entries({ location, ...more }).map(([key, value]) => ({ key, value }));
+  Object.assign(weight, { raw: undefined, location: 1, external: entries });
+  return { ...GOOD, 'joiner.onnx': writeModel(model) };
+}
+const weightBytes = (): number => tinyJoiner().graph?.initializers[0]?.raw?.length ?? 0;
+
+const CASES: [string, () => Files, ErrorCode, RegExp][] = [
+  ['an empty folder', () => ({}), 'MODEL_MISSING', /no ONNX file/],
+  ['no encoder', () => without('encoder.onnx'), 'MODEL_UNSUPPORTED', /not the encoder.*Take a streaming transducer/],
+  ['no decoder', () => without('decoder.onnx'), 'MODEL_MISSING', /no decoder beside encoder\.onnx/],
+  ['no joiner', () => without('joiner.onnx'), 'MODEL_UNSUPPORTED', /no joiner.*Whisper.*Take a streaming transducer/],
+  ['no tokens', () => without('tokens.txt'), 'MODEL_MISSING', /tokens\.txt/],
+  ['two encoders', () => ({ ...GOOD, 'encoder-epoch-9.onnx': '' }), 'MODEL_UNSUPPORTED', /several encoders.*folder of their own/],
+  ['a truncated encoder', () => ({ ...GOOD, 'encoder.onnx': GOOD['encoder.onnx']?.subarray(0, 5_000) ?? '' }), 'MODEL_CORRUPT', /encoder\.onnx.*ends in the middle.*Fetch/],
+  ['an encoder that is a page of HTML', () => ({ ...GOOD, 'encoder.onnx': '<html>' }), 'MODEL_CORRUPT', /encoder\.onnx.*Fetch/],
+  ['a pointer of Git LFS', () => ({ ...GOOD, 'encoder.onnx': 'version https://git-lfs.github.com/spec/v1' }), 'MODEL_CORRUPT', /encoder\.onnx/],
+  ['another opset in the decoder', () => ({ ...GOOD, 'decoder.onnx': writeModel(tinyDecoder({ opset: 17 })) }), 'MODEL_UNSUPPORTED', /13, 17, 13.*same opset_version/],
+  ['opset 9', () => ({ ...GOOD, ...tinyTransducer('lstm', { opset: 9 }) }), 'MODEL_UNSUPPORTED', /version 9.*opset_version from 11/],
+  ['a batch of one only', () => encoder({ batch: 1 }), 'MODEL_UNSUPPORTED', /batches of 1 alone.*--dynamic-batch/],
+  ['an offline model', () => encoder({ meta: { decode_chunk_len: undefined, T: undefined, comment: 'non-streaming zipformer2' } }), 'MODEL_UNSUPPORTED', /not a streaming model.*non-streaming/],
+  ['features of Whisper', () => encoder({ meta: { feature: 'whisper' } }), 'MODEL_UNSUPPORTED', /features of Whisper.*Kaldi/],
+  ['a CTC model beside a joiner', () => encoder({ meta: { model_type: 'zipformer2_ctc' } }), 'MODEL_UNSUPPORTED', /CTC model.*transducer/],
+  ['a CTC model in one file', () => ({ 'ctc-epoch-20.onnx': writeModel(tinyEncoder('lstm', { meta: { model_type: 'zipformer2_ctc' } })) }), 'MODEL_UNSUPPORTED', /CTC model/],
+  ['a kind that nobody knows', () => encoder({ meta: { model_type: 'ebranchformer' } }), 'MODEL_UNSUPPORTED', /kind ebranchformer.*zipformer2, zipformer/],
+  ['an encoder that does not say its kind', () => encoder({ meta: { model_type: undefined } }), 'MODEL_UNSUPPORTED', /model_type.*zipformer2/],
+  ['metadata without T', () => encoder({ meta: { T: undefined } }), 'MODEL_UNSUPPORTED', /no T.*export-onnx-streaming/],
+  ['metadata that is no number', () => encoder({ meta: { d_model: 'many' } }), 'MODEL_UNSUPPORTED', /d_model=many/],
+  ['metadata of another size', () => encoder({ meta: { d_model: '7' } }), 'MODEL_UNSUPPORTED', /state0 is \(3,N,6\).*\(3,N,7\)/],
+  ['metadata of another T', () => encoder({ meta: { T: '13' } }), 'MODEL_UNSUPPORTED', /T=13/],
+  ['a chunk longer than what is seen', () => encoder({ meta: { decode_chunk_len: '12' } }), 'MODEL_UNSUPPORTED', /9 frames and advances by 12/],
+  ['an absurd chunk', () => encoder({ meta: { T: '999999', decode_chunk_len: '999996' } }), 'MODEL_UNSUPPORTED', /advances by 999996/],
+  ['metadata of another kind', () => encoder({ meta: { model_type: 'conformer', encoder_dim: '6', left_context: '5', cnn_module_kernel: '7' } }), 'MODEL_UNSUPPORTED', /state tensors.*another model/],
+  ['the joiner of another model', () => ({ ...GOOD, 'encoder.onnx': writeModel(otherWidth()) }), 'MODEL_UNSUPPORTED', /different models/],
+  ['too few tokens', () => ({ ...GOOD, 'tokens.txt': '<blk> 0\na 1\n' }), 'MODEL_UNSUPPORTED', /2 tokens, and the model has 12/],
+  ['a token table that is none', () => ({ ...GOOD, 'tokens.txt': 'hello\n' }), 'MODEL_CORRUPT', /line 1 is not "piece id"/],
+  ['an id given twice', () => ({ ...GOOD, 'tokens.txt': 'a 0\nb 0\n' }), 'MODEL_CORRUPT', /line 2 gives the id 0 a second time/],
+  ['a graph that ONNX Runtime refuses', () => ({ ...GOOD, 'joiner.onnx': writeModel(unknownOperator()) }), 'MODEL_UNSUPPORTED', /ONNX Runtime cannot run it/],
+  ['weights outside the folder', () => externalJoiner('../../etc/passwd'), 'MODEL_UNSUPPORTED', /\.\.\/\.\.\/etc\/passwd.*Do not use/],
+  ['weights at an absolute path', () => externalJoiner('/etc/passwd'), 'MODEL_UNSUPPORTED', /\/etc\/passwd.*Do not use/],
+  ['weights outside, as Windows writes it', () => externalJoiner('..\\..\\weights'), 'MODEL_UNSUPPORTED', /Do not use/],
+  ['weights without a place', () => externalJoiner(''), 'MODEL_UNSUPPORTED', /Do not use/],
+  ['weights in a file that is not there', () => externalJoiner('weights.data'), 'MODEL_MISSING', /weights\.data/],
+  ['weights cut short', () => ({ ...externalJoiner('weights.data'), 'weights.data': 'short' }), 'MODEL_CORRUPT', /not whole in weights\.data/],
+  ['weights of another length', () => ({ ...externalJoiner('weights.data', { length: '8' }), 'weights.data': Buffer.alloc(weightBytes()) }), 'MODEL_CORRUPT', /not whole/],
+  ['weights behind the end', () => ({ ...externalJoiner('weights.data', { offset: '4' }), 'weights.data': Buffer.alloc(weightBytes()) }), 'MODEL_CORRUPT', /not whole/],
+  ['weights at a place that is no number', () => ({ ...externalJoiner('weights.data', { offset: '-1' }), 'weights.data': Buffer.alloc(weightBytes()) }), 'MODEL_CORRUPT', /not a number/],
+]; // biome-ignore format: a case a line
+
+function otherWidth(): ModelProto {
+  const model = tinyEncoder('lstm');
+  const shape = model.graph?.outputs[0]?.type?.tensor?.shape;
+  if (shape?.dims[2]) shape.dims[2] = { value: 512 };
+  return model;
+}
+
+function unknownOperator(): ModelProto {
+  const model = tinyJoiner();
+  const [first] = model.graph?.nodes ?? [];
+  if (first) first.op = 'NoSuchOperator';
+  return model;
+}
+
+for (const [name, files, code, reason] of CASES) {
+  test(`${name} is refused with the reason`, () => refused(folderOf(files()), code, reason));
+}
+
+test('a link to weights outside the folder is refused, wherever it leads', async () => {
+  const secret = join(base, 'secret');
+  writeFileSync(secret, Buffer.alloc(weightBytes()));
+  const folder = folderOf(externalJoiner('weights.data'));
+  symlinkSync(secret, join(folder, 'weights.data'));
+  await refused(folder, 'MODEL_UNSUPPORTED', /no file in the model's folder/);
+});
+
+test('a file beyond 2 GB is refused without being read', async () => {
+  const folder = folderOf(GOOD);
+  const file = openSync(join(folder, 'encoder.onnx'), 'r+');
+  ftruncateSync(file, LIMITS.maxOnnxBytes + 1);
+  closeSync(file);
+  await refused(folder, 'MODEL_UNSUPPORTED', /2 GB.*save_as_external_data/);
+});
+
+test('a file in place of a folder, and a place where nothing is, are refused', async () => {
+  const folder = folderOf(GOOD);
+  await refused(join(folder, 'encoder.onnx'), 'MODEL_UNSUPPORTED', /not a folder.*unpack/);
+  await refused(join(folder, 'nowhere'), 'MODEL_MISSING', /no folder/);
+});
+
+test('a precision that is not there is refused, and the others are hinted at', () =>
+  refused(folderOf(GOOD), 'MODEL_MISSING', /no int8 encoder, but one of another --precision/, 'int8'));
+
+test('a name that leaves the folder of models is refused', () =>
+  refused(folderOf(GOOD), 'MODEL_UNSUPPORTED', /cannot be a model’s name.*--name/, 'auto', '../evil'));
+
+test('weights whose numbers overflow are refused after the clip', async () => {
+  const model = readModel(GOOD['joiner.onnx'] ?? new Uint8Array());
+  const bias = model.graph.initializers.find((it) => it.dims.length === 1);
+  assert.ok(bias?.raw, nameOf(bias ?? {}));
+  bias.raw = new Uint8Array(Float32Array.from({ length: bias.raw.length / 4 }, () => Number.NaN).buffer);
+  await refused(
+    folderOf({ ...GOOD, 'joiner.onnx': writeModel(model) }),
+    'MODEL_UNSUPPORTED',
+    /log-probability NaN/,
+  );
+});
