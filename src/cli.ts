@@ -86,6 +86,12 @@ function buildProgram(finish: (code: number) => void): Command {
   const models = program.command('models').description('List the models at hand, or verify one.');
   models.argument('[name]', 'a model to verify: every file against its checksum');
   models.action(async (name) => finish(await (await import('./commands/models.js')).showModels(name)));
+  withOptions(
+    models.command('show').description('Tell what a model is and how fast it is here.').argument('<name>'),
+    ['provider', 'lanes', 'laneThreads', 'maxBatch', 'latencyTargetMs', 'logLevel'],
+  ).action(async (name, flags) =>
+    finish(await (await import('./commands/models.js')).showModel(name, configOf(flags))),
+  );
 
   program
     .command('machines')

@@ -1,4 +1,8 @@
-/** `rnnt-server models [name]` */
+/** `rnnt-server models [name]`, `rnnt-server models show NAME` */
+import type { Config } from '../config.js';
+import { startEngine } from '../inference/engine.js';
+import { createLogger } from '../log.js';
+import { chunkMs, type Manifest, stateLayout } from '../models/manifest.js';
 import { listModels, loadModel, modelFolder, readManifest } from '../models/store.js';
 
 export async function showModels(name: string | undefined): Promise<number> {
@@ -17,4 +21,47 @@ export async function showModels(name: string | undefined): Promise<number> {
     );
   }
   return 0;
+}
+
+/** Tells what a model is, and what this machine makes of it: the lanes are started and measured as for serving. */
+export async function showModel(name: string, config: Config): Promise<number> {
+  const model = await loadModel(name);
+  process.stdout.write(described(model.manifest));
+  const quiet = { ...config, logLevel: config.logLevel === 'info' ? 'warn' : config.logLevel } as const;
+  const engine = await startEngine(model, quiet, createLogger(quiet));
+  const { capacity, lanes, provider } = engine;
+  const times = capacity.stepTimes.map(({ batch, ms }) => `${batch}: ${ms.toFixed(1)} ms`).join(', ');
+  process.stdout.write(
+    `here        ${lanes.length} lanes on ${provider}; a step by batch size, all lanes busy: ${times}\n` +
+      `streams     ${capacity.streams}, in batches of up to ${capacity.batch}\n`,
+  );
+  await engine.close();
+  return 0;
+}
+
+function described(manifest: Manifest): string {
+  const {
+    kind = 'one graph',
+    name,
+    version,
+    language,
+    lookaheadMs,
+    framesPerChunk,
+    symbolsPerFrame,
+  } = manifest;
+  const megabytes = manifest.files.reduce((sum, file) => sum + file.bytes, 0) / 1e6;
+  const { hotwords } = manifest.inputs;
+  const { preview } = manifest.outputs;
+  return [
+    `${name} ${version}: ${manifest.description}`,
+    `kind        ${kind}`,
+    `languages   ${language}`,
+    `chunk       ${chunkMs(manifest)} ms: ${framesPerChunk} frames, ${symbolsPerFrame} symbols each at most`,
+    `look-ahead  ${lookaheadMs} ms`,
+    `state       ${stateLayout(manifest).bytes} bytes a stream`,
+    `can do      ${[hotwords ? 'hotwords' : '', preview ? 'preview' : ''].filter(Boolean).join(', ') || 'final tokens alone'}`,
+    `files       ${manifest.files.length}, ${megabytes.toFixed(1)} MB, all as the manifest says`,
+    `licence     ${manifest.licence}`,
+    '',
+  ].join('\n');
 }

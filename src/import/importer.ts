@@ -128,6 +128,7 @@ function manifestOf(
     language: notes.language,
     description: `${step.kind} transducer, ${files.precision}, ${search} search; imported`,
     licence: notes.licence,
+    kind: step.kind,
     provenance: `Imported from ${basename(resolve(files.folder))}; see MODEL_CARD.md.`,
     sampleRate: LIMITS.sampleRateHz,
     chunkSamples,

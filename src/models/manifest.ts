@@ -39,6 +39,8 @@ const fields = z.object({
   language: name,
   description: z.string(),
   licence: name,
+  /** Kind of network, for people: zipformer2, conformer, … */
+  kind: name.optional(),
   provenance: z.string(),
   sampleRate: z.literal(LIMITS.sampleRateHz),
   /** Samples by which a step advances; 1,600 are 100 ms. */
