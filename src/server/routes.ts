@@ -6,6 +6,7 @@ import Fastify, { type FastifyError, type FastifyInstance } from 'fastify';
 import { type ErrorCode, ServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { inPackage } from '../paths.js';
+import { DIALECTS } from '../protocol/dialects/index.js';
 import { renderError } from '../protocol/render.js';
 import { admit, retryAfter, urlOf } from './admission.js';
 import { type ServerContext, statusOf } from './context.js';
@@ -68,10 +69,13 @@ export async function createRoutes(context: ServerContext): Promise<FastifyInsta
   app.get('/health/live', async () => health(context));
   app.get('/health/extended', async () => extendedHealth(context));
   // A browser cannot see why its WebSocket was refused; asking by plain HTTP tells it, with Retry-After.
-  app.get('/ws/transcribe', async (request) => {
-    admit(context, request.raw, urlOf(request));
-    throw new ServerError('UPGRADE_REQUIRED');
-  });
+  for (const path of DIALECTS.flatMap(({ paths }) => paths)) {
+    if (path === '/') continue; // the card
+    app.get(path, async (request) => {
+      admit(context, request.raw, urlOf(request));
+      throw new ServerError('UPGRADE_REQUIRED');
+    });
+  }
   app.get('/ws/status', async () => liveStatus(context));
   const prometheus = createPrometheus(context);
   app.get('/metrics', async (_request, reply) =>

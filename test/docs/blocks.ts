@@ -63,7 +63,8 @@ export const CONFIG_MEANINGS: Record<string, string> = {
   sample_rate: 'Hz. Fixed while a recording runs.',
   encoding: 'Of the binary frames. Fixed while a recording runs.',
   channels: 'Two channels are mixed to one. Fixed while a recording runs.',
-  language: 'A model knows one language; another one is answered with the warning `NOT_SUPPORTED`.',
+  language:
+    'A model knows one language; another one is answered with the warning `NOT_SUPPORTED`. `EN` and `en_US` are taken too; `null` and `""` stand for the default.',
   partials: 'Whether `partial` messages come.',
   partial_interval_ms: 'Least time between two partials, in milliseconds of audio.',
   vad_threshold:
@@ -123,7 +124,7 @@ function limitsTable(): string {
       ['one binary or text frame', kibibytes(LIMITS.maxFrameBytes), '`MESSAGE_TOO_LARGE`, close 1009'],
       ['JSON in a binary frame', kibibytes(LIMITS.maxControlBytes), 'taken for audio'],
       [
-        'control messages',
+        'text frames, and controls in binary frames, readable or not',
         `${LIMITS.controlMessagesPerSecond} a second, ${LIMITS.controlBurst} at once`,
         '`RATE_LIMITED`, close 4429',
       ],
@@ -134,6 +135,17 @@ function limitsTable(): string {
         'partials are coalesced to the newest',
       ],
       ['the same', kibibytes(LIMITS.outboxHardBytes), '`SLOW_READER`, close 1013'],
+      ['what waits behind a flush', kibibytes(LIMITS.maxInboxBytes), '`MESSAGE_TOO_LARGE`, close 1009'],
+      [
+        '`final_transcript`',
+        `${LIMITS.maxFinalTranscriptChars} characters`,
+        'its end, and `final_transcript_truncated`',
+      ],
+      [
+        'silence of a client that does not resume',
+        `${LIMITS.pauseMs / 1000} s, or ${LIMITS.pauseSilences} times \`silence_duration\``,
+        'its segment is finalised (`timeout`)',
+      ],
       ['words in a segment', String(LIMITS.maxSegmentWords), 'the segment is cut (`max_duration`)'],
     ],
   );

@@ -85,7 +85,7 @@ describe('docs/WEBSOCKET_API.md', () => {
   it('knows every message and field that a real session sends', { timeout: 60_000 }, async () => {
     const live = await startLiveServer();
     try {
-      const client = await TestClient.open(live.ws);
+      const client = await TestClient.open(`${live.ws}?resumable=1`);
       client.say({ type: 'ping' });
       await client.until('pong');
       client.say({ type: 'configure', silence_duration: 0.3, vad_events: true, metrics: true });
@@ -99,7 +99,7 @@ describe('docs/WEBSOCKET_API.md', () => {
       await client.until('metrics');
       client.say({ type: 'stop_recording' });
       await client.until('recording_stopped');
-      client.say({ type: 'nonsense' });
+      client.say('nonsense');
       await client.until('error');
       for (const message of client.received) {
         const known = messages.get(message.type);

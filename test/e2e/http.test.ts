@@ -26,8 +26,13 @@ const upload = (body: string | Uint8Array | Blob | FormData, headers: Record<str
 test('GET / is a card that names every endpoint, and each of them answers', async () => {
   const card = (await json('/')) as unknown as { service: string; endpoints: Record<string, string> };
   assert.equal(card.service, 'rnnt-server');
-  const { websocket, upload: uploadPath, ...readable } = card.endpoints;
-  assert.equal(websocket, '/ws/transcribe');
+  const { websocket, vosk, upload: uploadPath, ...readable } = card.endpoints;
+  assert.deepEqual([websocket, vosk], ['/ws/transcribe', '/vosk']);
+  for (const path of [websocket, vosk]) {
+    const response = await fetch(live.http + path);
+    assert.equal(response.status, 426, path);
+    await response.arrayBuffer();
+  }
   assert.equal(uploadPath, '/transcribe/file');
   for (const path of Object.values(readable)) {
     const response = await fetch(live.http + path);

@@ -107,7 +107,7 @@ export class FakeServer {
       status: 'connected',
       client_id: url.searchParams.get('client_id') ?? id,
       message: 'Connected.',
-      protocol_version: '1.0',
+      protocol_version: '1.1',
       supported_audio_formats: { sample_rates: [16_000], encodings: ['pcm16', 'float32'], channels: [1, 2] },
       ...(this.options.legacy ? {} : { session_id: id, resume_token: session.token, model: 'fake' }),
     } as ServerMessage);
