@@ -24,7 +24,7 @@ import { loadModel } from '../../src/models/store.js';
 import { packageRoot } from '../../src/paths.js';
 import { recordingDefaults } from '../../src/session/defaults.js';
 import { recogniseFile } from '../../src/session/file-job.js';
-import { pieceTable } from '../../src/transcript/words.js';
+import { pieceTable } from '../../src/transcript/pieces.js';
 import { silentLog } from '../helpers/fake-session.js';
 import { expected, fixture, recording } from '../helpers/foreign.js';
 import { tinyJoiner, tinyTransducer } from '../helpers/tiny-transducer.js';
