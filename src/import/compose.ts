@@ -11,7 +11,7 @@ export interface ComposeOptions {
 }
 
 /** @throws ServerError MODEL_UNSUPPORTED, with the reason and what to do */
-export function compose(source: Source, _options: ComposeOptions): Composition {
+export function compose(source: Source, options: ComposeOptions): Composition {
   checkOpsets(source);
   const {
     model_type: kind = '',
@@ -42,7 +42,7 @@ export function compose(source: Source, _options: ComposeOptions): Composition {
       'Take the streaming model of the same name, or export it with export-onnx-streaming.py if it was trained causally.',
     );
   }
-  return composeIcefall(source, kind);
+  return composeIcefall(source, kind, options);
 }
 
 /** One graph has one version of the operators. */

@@ -119,7 +119,8 @@ function manifestOf(
   search: Search,
 ): Omit<Manifest, 'files'> {
   const { chunkSamples, windowSamples, framesPerChunk, symbolsPerFrame, blank, stateFloats } = step;
-  const { hotwordEdges, previewTokens } = step;
+  const { hotwordEdges, previewTokens, holdsFrames = 0 } = step;
+  const holdsMs = (holdsFrames * chunkSamples * 1000) / framesPerChunk / LIMITS.sampleRateHz;
   const lookaheadMs = ((windowSamples - chunkSamples) / LIMITS.sampleRateHz) * 1000;
   return {
     schema: 1,
@@ -136,7 +137,8 @@ function manifestOf(
     framesPerChunk,
     symbolsPerFrame,
     lookaheadMs,
-    flushMs: Math.ceil(Math.max(FLUSH_MS, lookaheadMs)),
+    flushMs: Math.ceil(Math.max(FLUSH_MS, lookaheadMs) + holdsMs),
+    ...(holdsMs > 0 ? { previewFlushMs: Math.ceil(Math.max(FLUSH_MS, lookaheadMs)) } : {}),
     graph: GRAPH,
     tokens: TOKENS,
     blank,
@@ -144,7 +146,9 @@ function manifestOf(
     outputs: {
       tokens: NAMES.tokens,
       logp: NAMES.logp,
-      ...(previewTokens === undefined ? {} : { preview: NAMES.preview, previewLogp: NAMES.previewLogp }),
+      ...(previewTokens === undefined
+        ? {}
+        : { times: NAMES.times, preview: NAMES.preview, previewLogp: NAMES.previewLogp }),
     },
     ...(hotwordEdges === undefined ? {} : { hotwordEdges }),
     ...(previewTokens === undefined ? {} : { previewTokens }),

@@ -39,6 +39,8 @@ export interface Composition {
   readonly state: readonly StatePart[];
   readonly hotwordEdges?: number;
   readonly previewTokens?: number;
+  /** Frames for which the search may hold a token before it says it. */
+  readonly holdsFrames?: number;
 }
 
 /** Names of the graph's inputs and outputs. */

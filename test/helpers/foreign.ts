@@ -4,6 +4,7 @@ import type { InferenceSession } from 'onnxruntime-node';
 import { Tensor } from 'onnxruntime-node';
 import { readModel, writeModel } from '../../src/import/onnx.js';
 import { type Composition, type Model, NAMES, type Source } from '../../src/import/step.js';
+import { EDGE_INTS } from '../../src/inference/hotwords.js';
 import { parseTokens } from '../../src/models/store.js';
 import { inPackage } from '../../src/paths.js';
 import { openSession } from './run-graph.js';
@@ -48,7 +49,7 @@ export function recording(name: string): Float32Array {
   );
 }
 
-/** A token said: id, frame from the start, log-probability. */
+/** A token said: id, frame from the start that it stands in (its age taken off), log-probability. */
 export interface Said {
   readonly token: number;
   readonly frame: number;
@@ -59,6 +60,8 @@ export interface Heard {
   readonly said: Said[][];
   /** Packed state of the whole batch after the last step, and after each if they were asked for. */
   readonly states: Float32Array[];
+  /** By stream and step: tokens that the search holds and has not said. */
+  readonly previews: Said[][][];
 }
 
 export interface StepSession {
@@ -93,13 +96,22 @@ export const SHERPA_WAITS = 160;
 export async function hear(
   { session, step }: StepSession,
   audios: readonly Float32Array[],
-  { padSamples = 12_800, waits = 0, extra = {} as Record<string, Tensor> } = {},
+  { padSamples = 12_800, waits = 0, hotwords = [] as readonly (Int32Array | null)[] } = {},
 ): Promise<Heard> {
   const { chunkSamples, windowSamples, stateFloats, framesPerChunk, symbolsPerFrame } = step;
   const size = audios.length;
   const steps = audios.map(
     (it) => Math.floor((it.length + padSamples - waits - windowSamples) / chunkSamples) + 1,
   );
+  const extra: Record<string, Tensor> = {};
+  if (step.hotwordEdges !== undefined) {
+    const table = new Int32Array(size * step.hotwordEdges * EDGE_INTS);
+    hotwords.forEach((it, row) => {
+      if (it !== null) table.set(it, row * (step.hotwordEdges ?? 0) * EDGE_INTS);
+    });
+    extra[NAMES.hotwords] = new Tensor('int32', table, [size, step.hotwordEdges, EDGE_INTS]);
+  }
+  const previews: Said[][][] = audios.map(() => []);
   let state = new Float32Array(size * stateFloats);
   const said: Said[][] = audios.map(() => []);
   const states: Float32Array[] = [];
@@ -115,16 +127,43 @@ export async function hear(
     });
     state = Float32Array.from(answer[NAMES.next]?.data as Float32Array);
     states.push(state);
+    const shown = previewOf(answer, step, (k + 1) * framesPerChunk - 1);
+    previews.forEach((list, row) => {
+      list.push(shown[row] ?? []);
+    });
     const tokens = answer[NAMES.tokens]?.data as Int32Array;
     const logp = answer[NAMES.logp]?.data as Float32Array;
+    const times = answer[NAMES.times]?.data as Int32Array | undefined;
     const width = framesPerChunk * symbolsPerFrame;
     for (let i = 0; i < tokens.length; i++) {
       const row = Math.floor(i / width);
       const token = tokens[i] ?? -1;
       if (token < 0 || k >= (steps[row] ?? 0)) continue;
-      const frame = k * framesPerChunk + Math.floor((i % width) / symbolsPerFrame);
+      const saidIn = k * framesPerChunk + Math.floor((i % width) / symbolsPerFrame);
+      const frame = saidIn - (times?.[2 * i] ?? 0);
       said[row]?.push({ token, frame, logp: logp[i] ?? Number.NaN });
     }
   }
-  return { said, states };
+  return { said, states, previews };
+}
+
+/** @param lastFrame of the chunk, from the stream's start */
+function previewOf(
+  answer: InferenceSession.OnnxValueMapType,
+  step: Composition,
+  lastFrame: number,
+): Said[][] {
+  const { previewTokens: n } = step;
+  const [shown, logp] = [
+    answer[NAMES.preview]?.data as Int32Array,
+    answer[NAMES.previewLogp]?.data as Float32Array,
+  ];
+  if (n === undefined) return [];
+  const rows = Array.from({ length: logp.length / n }, (): Said[] => []);
+  for (let i = 0; i < logp.length; i++) {
+    const [token = -1, age = 0] = shown.subarray(3 * i, 3 * i + 2);
+    const said = { token, frame: lastFrame - age, logp: logp[i] ?? Number.NaN };
+    if (token >= 0) rows[Math.floor(i / n)]?.push(said);
+  }
+  return rows;
 }

@@ -1,30 +1,22 @@
 /** Composes the step of icefall's streaming transducers: zipformer2, zipformer, conformer, LSTM, with a stateless decoder. */
 import { LIMITS } from '../../limits.js';
-import type { GraphBuilder, Value } from '../builder.js';
+import type { Value } from '../builder.js';
 import { rewriteConvolutions } from '../conv2d.js';
 import { FRAME_SHIFT, icefallFeatures } from '../features.js';
 import { quantiseByRow } from '../int8.js';
 import { Metadata, unsupported } from '../meta.js';
 import { dimsOf, elementOf, graphInputs, nameOf, opsetOf, TYPE, type ValueProto } from '../onnx.js';
-import { greedySearch, type Stateless } from '../search-greedy.js';
-import { rowPart, type StatePart } from '../state.js';
-import {
-  type Composition,
-  call,
-  float,
-  type Model,
-  NAMES,
-  type Source,
-  StepGraph,
-  type Typed,
-} from '../step.js';
+import type { Search } from '../options.js';
+import type { Stateless } from '../search-greedy.js';
+import { addSearch, searchParts } from '../search-stateless.js';
+import type { StatePart } from '../state.js';
+import { type Composition, call, float, type Model, type Source, StepGraph, type Typed } from '../step.js';
 import { CACHES, type Shape } from './caches.js';
 
 export const ICEFALL_KINDS = Object.keys(CACHES);
 
 /** The encoder halves the frame rate twice. */
 const SUBSAMPLING = 4;
-const CONTEXT = 'context';
 const COUNTER = 'frames_before';
 const UNKNOWN = '<unk>';
 
@@ -39,7 +31,11 @@ interface Encoder {
 }
 
 /** @throws ServerError MODEL_UNSUPPORTED where the files do not fit together, or their metadata does not fit them */
-export function composeIcefall(files: Source, kind: string): Composition {
+export function composeIcefall(
+  files: Source,
+  kind: string,
+  options: { readonly search: Search },
+): Composition {
   const source = {
     encoder: quantiseByRow(files.encoder),
     decoder: quantiseByRow(files.decoder),
@@ -49,28 +45,21 @@ export function composeIcefall(files: Source, kind: string): Composition {
   const encoder = readEncoder(source.encoder, kind);
   const search = readStateless(source, encoder);
   const opset = opsetOf(source.encoder);
-  const parts = [...encoder.caches, rowPart(CONTEXT, search.context)];
+  const framesPerChunk = encoder.shift / SUBSAMPLING;
+  const parts = [...encoder.caches, ...searchParts(search, options.search, framesPerChunk)];
   if (encoder.countsFrames) parts.push({ name: COUNTER, dims: [], axis: 0, element: TYPE.int64 });
   const window = { frames: encoder.frames, shift: encoder.shift, features: icefallFeatures(encoder.bands) };
   const step = new StepGraph(opset, window, parts);
-  const framesPerChunk = encoder.shift / SUBSAMPLING;
-  const { g } = step;
 
   const encoded = encode(step, encoder, source.encoder);
-  const begin = Array.from({ length: search.context }, (_, i) => (i === search.context - 1 ? 0 : -1));
-  const context = g.where(step.first, g.floats([1, search.context], begin), step.before(CONTEXT));
-  // A product of one row takes another kernel than one of many, and is rounded otherwise.
-  const found = greedySearch(g, search, withGuardRow(g, encoded), withGuardRow(g, context));
-  step.after(CONTEXT, withoutGuardRow(g, found.context));
-  step.output(g.cast(withoutGuardRow(g, found.tokens), TYPE.int32), NAMES.tokens, TYPE.int32, framesPerChunk);
-  step.output(withoutGuardRow(g, found.logp), NAMES.logp, TYPE.float, framesPerChunk);
+  const told = addSearch(step, search, options.search, encoded, framesPerChunk);
   return {
     ...step.finish([source.encoder, source.decoder, source.joiner]),
     kind,
     chunkSamples: step.chunkSamples,
     windowSamples: step.windowSamples,
     framesPerChunk,
-    symbolsPerFrame: 1,
+    ...told,
     blank: 0,
     vocabulary: search.vocabulary,
   };
@@ -181,6 +170,3 @@ function readStateless({ decoder, joiner, tokens, encoder }: Source, { shift }: 
   }
   return { decoder, joiner, context, vocabulary, joinerWidth, unk: tokens.indexOf(UNKNOWN) };
 }
-
-const withGuardRow = (g: GraphBuilder, x: Value): Value => g.concat([x, g.slice(x, 0, 1, 0)], 0);
-const withoutGuardRow = (g: GraphBuilder, x: Value): Value => g.slice(x, 0, -1, 0);
