@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { compose } from '../../src/import/compose.js';
-import { hear, openStep, recording, SHERPA_WAITS, sourceOf } from '../helpers/foreign.js';
+import { fixture, hear, openStep, recording, SHERPA_WAITS, sourceOf } from '../helpers/foreign.js';
 import { fixtureFiles, sherpaHears, sherpaProblem, withDoubledLogits } from '../helpers/sherpa.js';
 import { TINY_KINDS, tinyTransducer } from '../helpers/tiny-transducer.js';
 
@@ -41,3 +41,24 @@ for (const [name, read] of Object.entries(SOURCES)) {
     },
   );
 }
+
+test(
+  'four hypotheses: sherpa-onnx’s modified_beam_search finds the same tokens in the same frames',
+  { skip },
+  async () => {
+    const read = SOURCES['the digits recogniser'] as () => Record<string, Uint8Array>;
+    const place = fixture('zipformer2-digits');
+    const theirs = sherpaHears({ folder: place, method: 'modified_beam_search', files: FILES });
+    const session = await openStep(compose(sourceOf(read()), { search: 'beam' }));
+    for (const { f, tokens, frames } of theirs) {
+      // One recording each: it ends where sherpa-onnx decides (beam.test.ts).
+      const heard = await hear(session, [recording(f)], { waits: SHERPA_WAITS });
+      const end = session.step.framesPerChunk * (heard.states.length - 1);
+      const ours = [...(heard.said[0] ?? []), ...(heard.previews[0]?.at(-1) ?? [])].filter(
+        (it) => it.frame < end,
+      );
+      assert.deepEqual(ours.map((it) => it.token), tokens.filter((_, i) => (frames[i] ?? 0) < end), f); // biome-ignore format: short
+      assert.deepEqual(ours.map((it) => it.frame), frames.filter((it) => it < end), f); // biome-ignore format: short
+    }
+  },
+);
