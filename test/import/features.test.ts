@@ -32,7 +32,7 @@ const speech = recording(recorded.recording).subarray(
 
 const SIGNALS: Record<Signal, Float32Array> = {
   speech,
-  quiet: speech.map((x) => Math.round((x * 32_768) / 500) / 32_768),
+  quiet: speech.map((x) => Math.trunc((x * 32_768) / 500) / 32_768),
   offset: speech.map((x) => x / 2 + 0.2),
 };
 const OPTIONS: Record<'icefall' | 'nemo', FeatureOptions> = {

@@ -60,7 +60,7 @@ test('an imported recogniser is served: the words of a recording come out of the
   const engine = await startEngine(model, config, silentLog);
   const codecPool = new CodecPool();
   const parts = {
-    engine, codecPool, pieces: pieceTable(model.tokens), defaults: recordingDefaults(config, 'en'), maxSeconds: 60,
+    engine, codecPool, pieces: pieceTable(model.tokens, model.manifest), defaults: recordingDefaults(config, 'en'), maxSeconds: 60,
   }; // biome-ignore format: a plain list
   const [first] = expected('zip2-greedy');
   const bytes = readFileSync(fixture('wavs', first?.f ?? ''));
@@ -68,7 +68,8 @@ test('an imported recogniser is served: the words of a recording come out of the
   await codecPool.close();
   await engine.close();
   const said = first?.tokens.map((id) => model.tokens[id]).join('');
-  assert.equal(text, said?.replaceAll('▁', ' ').trim());
+  // A vocabulary of capitals is read in small letters.
+  assert.equal(text, said?.replaceAll('▁', ' ').trim().toLowerCase());
 });
 
 test('a model’s folder holds graph, tokens, manifest, card and the licence that lay beside it', async () => {
