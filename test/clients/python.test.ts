@@ -1,6 +1,6 @@
 /**
  * The Python client in clients/python: its own tests, its installation by pip, and a recording on the real server. They
- * need python3 with the packages of examples/backend/flask/requirements.txt, see test/examples/python.test.ts.
+ * need python3 with the packages of clients/python/tests/requirements.txt, see test/examples/python.test.ts.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -61,6 +61,15 @@ describe('the Python client', { skip: missing(), timeout: 120_000 }, () => {
     assert.deepEqual(plain.words, upload.words);
     assert.equal(plain.duration, 6.96);
     assert.ok(cut.segments.length >= plain.segments.length);
+  });
+
+  it('has types that mypy finds no fault with', async (t) => {
+    const cache = await mkdtemp(join(tmpdir(), 'rnnt-mypy-'));
+    t.after(() => rm(cache, { recursive: true, force: true }));
+    const args = ['-m', 'mypy', '--strict', '--cache-dir', cache, join(folder, 'websocket_client')];
+    const run = await runProgram(python, args, quiet);
+    if (/No module named mypy/.test(run.stderr)) return t.skip('mypy is not installed');
+    assert.equal(run.code, 0, run.stdout);
   });
 
   it('is installed by pip from its folder', async (t) => {
