@@ -4,18 +4,19 @@
  * @property {number} end The same as `start` for a control message.
  * @property {Uint8Array<ArrayBuffer> | null} bytes
  * @property {Record<string, unknown> | null} message
- * @property {number} pushedAtMs
- * @property {number} sentAtMs −1 while not sent.
+ *
+ * @typedef {{ from: number, to: number }} Gap Positions in the log, frames.
  */
 
 /**
  * What is on its way to the server, in order, and kept until it is no longer needed:
  *
  *     discarded │ kept: heard, but no final yet │ sent, not acknowledged │ not sent
- *               ▲ head                          ▲ acknowledged           ▲ cursor    ▲ end
+ *               ▲ oldest                        ▲ acknowledged           ▲ cursor    ▲ end
  *
  * After a drop the cursor goes back to the position that the server names (`rewind`), or, where the server
- * has forgotten the session, to the end of the last final segment (`rebase`).
+ * has forgotten the session, to the end of the last final segment (`rebase`). So the log is trimmed at the older of
+ * the acknowledgement and the last final, and never holds more acknowledged audio than `maxKeptFrames`.
  */
 export class AudioLog {
   /** @type {Entry[]} */
@@ -26,15 +27,17 @@ export class AudioLog {
   #keepFrom = 0;
   /** Log position of the server's sample 0. */
   #base = 0;
+  /** The server says how far it has got. Until its first word, what is sent counts as heard. */
+  #acknowledging = false;
 
   /**
-   * @param {{ bytesPerFrame: number, maxKeptFrames: number }} options `maxKeptFrames` bounds what is kept
-   *   only in case the server forgets the session.
+   * @param {{ bytesPerFrame: number, maxKeptFrames: number, maxBacklogFrames: number }} options `maxKeptFrames`
+   *   bounds what is kept only in case the server forgets the session.
    */
   constructor(options) {
     this.options = options;
-    /** False for servers that never acknowledge: then nothing is kept after sending. */
-    this.resumable = true;
+    /** The server can resume: before its first acknowledgement it may still need everything. */
+    this.resumable = false;
   }
 
   get end() {
@@ -45,77 +48,71 @@ export class AudioLog {
     return this.#base;
   }
 
-  get acknowledged() {
-    return this.#acknowledged;
-  }
-
   get unsentFrames() {
-    return this.#end - (this.#entries[this.#cursor]?.start ?? this.#end);
+    return this.#end - this.#sent;
   }
 
   get unacknowledgedFrames() {
-    return this.resumable ? this.#end - this.#acknowledged : this.unsentFrames;
+    return this.#end - this.#heard;
+  }
+
+  /** Log position up to which the server says that it has the audio; null where it says nothing. */
+  get acknowledged() {
+    return this.#acknowledging ? this.#acknowledged : null;
   }
 
   get drained() {
     return this.#cursor === this.#entries.length;
   }
 
-  /**
-   * @param {Uint8Array<ArrayBuffer>} bytes
-   * @param {number} pushedAtMs
-   */
-  appendAudio(bytes, pushedAtMs) {
+  /** @param {Uint8Array<ArrayBuffer>} bytes */
+  appendAudio(bytes) {
     const start = this.#end;
     this.#end += bytes.length / this.options.bytesPerFrame;
-    this.#entries.push({ start, end: this.#end, bytes, message: null, pushedAtMs, sentAtMs: -1 });
+    this.#entries.push({ start, end: this.#end, bytes, message: null });
   }
 
   /** @param {Record<string, unknown>} message */
   appendMessage(message) {
-    this.#entries.push({
-      start: this.#end,
-      end: this.#end,
-      bytes: null,
-      message,
-      pushedAtMs: 0,
-      sentAtMs: -1,
-    });
+    this.#entries.push({ start: this.#end, end: this.#end, bytes: null, message });
   }
 
-  /**
-   * @param {number} nowMs
-   * @returns {Entry | undefined} The next thing to send, which counts as sent from now on.
-   */
-  next(nowMs) {
+  /** @returns {Entry | undefined} The next thing to send, which counts as sent from now on. */
+  next() {
     const entry = this.#entries[this.#cursor];
     if (!entry) return undefined;
-    entry.sentAtMs = nowMs;
     this.#cursor += 1;
-    if (!this.resumable) this.#discard();
+    if (!this.#acknowledging) this.#discard();
     return entry;
   }
 
-  /** @param {number} serverFrames `received_samples` of an `ack`. */
-  acknowledge(serverFrames) {
-    this.#acknowledged = Math.max(this.#acknowledged, Math.min(this.#end, this.#base + serverFrames));
+  /** @param {number} frames What an `ack` says that the server has, from its sample 0 on. */
+  acknowledge(frames) {
+    this.#acknowledging = true;
+    this.#acknowledged = Math.max(this.#acknowledged, Math.min(this.#end, this.#base + frames));
     this.#discard();
   }
 
-  /** @param {number} position Log position of the last final segment's end: nothing before it is recorded again. */
+  /** @param {number} position Log position up to which everything is recognised for good. */
   keepFrom(position) {
-    this.#keepFrom = Math.max(this.#keepFrom, position);
+    this.#keepFrom = Math.max(this.#keepFrom, Math.min(position, this.#end));
     this.#discard();
   }
 
   /**
    * Sends again from the server's position on.
-   * @param {number} serverFrames `received_samples` of `resumed`.
+   * @param {number} frames What `resumed` says that the server has, from its sample 0 on.
+   * @returns {Gap | null} Audio that the server lacks although it had acknowledged it; its sample numbers go on
+   *   after the gap.
    */
-  rewind(serverFrames) {
-    const position = this.#base + serverFrames;
-    this.#acknowledged = Math.max(this.#acknowledged, Math.min(position, this.#end));
+  rewind(frames) {
+    const wanted = Math.min(this.#base + frames, this.#end);
+    const position = Math.max(wanted, this.#oldest);
+    this.#base += position - wanted;
+    this.#acknowledging = true;
+    this.#acknowledged = position;
     this.#seek(position);
+    return position > wanted ? { from: wanted, to: position } : null;
   }
 
   /** Everything counts as sent, control messages too: the server has already finished with this log. */
@@ -124,34 +121,32 @@ export class AudioLog {
   }
 
   /**
-   * A new session: its sample 0 is the oldest audio that no final segment covers.
-   * @returns {number} Frames that were heard by the old session only and will be sent again.
+   * A new recording on the server: its sample 0 is the oldest audio that no final segment covers.
+   * @returns {Gap | null} Audio that no final covers and that is no longer here.
    */
   rebase() {
-    const oldest = this.#entries[0]?.start ?? this.#end;
-    const position = Math.min(this.#end, Math.max(oldest, this.#keepFrom));
-    const again = this.#acknowledged - position;
+    const position = Math.max(this.#oldest, this.#keepFrom);
+    const gap = position > this.#keepFrom ? { from: this.#keepFrom, to: position } : null;
     this.#seek(position);
     this.#entries.splice(0, this.#cursor);
     this.#cursor = 0;
     this.#base = position;
     this.#acknowledged = position;
-    return Math.max(0, again);
+    this.#keepFrom = position;
+    this.#acknowledging = false;
+    return gap;
   }
 
-  /**
-   * When the audio that ends at (or first covers) a position was handed over and sent.
-   * @param {number} position Log position, frames.
-   * @returns {Entry | undefined}
-   */
-  at(position) {
-    for (let i = this.#cursor - 1; i >= 0; i -= 1) {
-      const entry = this.#entries[i];
-      if (!entry?.bytes) continue;
-      if (entry.start < position && position <= entry.end) return entry;
-      if (entry.end < position) return undefined;
-    }
-    return undefined;
+  get #oldest() {
+    return this.#entries[0]?.start ?? this.#end;
+  }
+
+  get #sent() {
+    return this.#entries[this.#cursor]?.start ?? this.#end;
+  }
+
+  get #heard() {
+    return this.#acknowledging ? this.#acknowledged : this.#sent;
   }
 
   /** @param {number} position */
@@ -169,13 +164,15 @@ export class AudioLog {
   }
 
   #discard() {
-    const heard = this.resumable ? this.#acknowledged : this.#end;
-    const keep = this.resumable ? Math.min(heard, this.#keepFrom) : heard;
-    const floor = Math.max(keep, heard - this.options.maxKeptFrames);
+    const { maxKeptFrames, maxBacklogFrames } = this.options;
+    const kept = this.resumable && !this.#acknowledging ? maxBacklogFrames : maxKeptFrames;
+    const heard = Math.min(this.#heard, this.#sent);
+    const floor = Math.max(Math.min(heard, this.#keepFrom), heard - kept);
     let drop = 0;
     while (drop < this.#cursor) {
       const entry = this.#entries[drop];
-      if (!entry || (entry.bytes ? entry.end > floor : entry.end >= floor && this.resumable)) break;
+      // A message at the floor itself may be behind what the server has: only audio tells its position.
+      if (!entry || (entry.bytes ? entry.end > floor : entry.end >= floor)) break;
       drop += 1;
     }
     if (drop === 0) return;

@@ -1,11 +1,15 @@
 /** How long to wait before the next attempt. */
 export class Backoff {
   #attempt = 0;
+  /** @type {number | null} */
+  #failingSinceMs = null;
 
   /**
    * Exponential backoff with full jitter: random · min(maxMs, baseMs · 2ⁿ). Full jitter spreads a crowd of
    * clients that lost one server evenly, where a fixed schedule makes them all come back at once.
-   * @param {{ baseMs: number, maxMs: number, maxAttempts: number, random: () => number }} options
+   * @param {{
+   *   baseMs: number, maxMs: number, maxAttempts: number, minOutageMs: number, random: () => number,
+   * }} options
    */
   constructor(options) {
     this.options = options;
@@ -16,8 +20,14 @@ export class Backoff {
     return this.#attempt;
   }
 
-  get exhausted() {
-    return this.#attempt >= this.options.maxAttempts;
+  /**
+   * Whether to give up: enough attempts, over a long enough time.
+   * @param {number} nowMs
+   */
+  exhausted(nowMs) {
+    const { maxAttempts, minOutageMs } = this.options;
+    this.#failingSinceMs ??= nowMs;
+    return this.#attempt >= maxAttempts && nowMs - this.#failingSinceMs >= minOutageMs;
   }
 
   /**
@@ -34,5 +44,6 @@ export class Backoff {
 
   reset() {
     this.#attempt = 0;
+    this.#failingSinceMs = null;
   }
 }

@@ -26,6 +26,14 @@ import { socketConstructor } from './options.js';
 /** Idle timeout: what the server does to a connection that records nothing. Connecting again would only repeat it. */
 const CLOSE_IDLE = 4408;
 const CLOSE_TRY_LATER = 1013;
+/** A server that is about to stop; with a resume token: "move to another one now". */
+const CLOSE_GOING_AWAY = 1001;
+/** How long a server that refused us may take to say why. */
+const REFUSAL_TIMEOUT_MS = 3_000;
+/** A connection that lasted this long was a good one; after a shorter one the waits go on growing. */
+const STABLE_MS = 5_000;
+const CLOSED_BY_NOBODY = 1006;
+const NO_REFUSALS = new Set(['UNREACHABLE', 'CONNECTION_LOST', 'TIMEOUT']);
 
 /** Keeps a session alive over as many connections as it takes: attempts, refusals, waits, sequence numbers. */
 export class Connector {
@@ -39,10 +47,13 @@ export class Connector {
   session = null;
   /** @type {Deferred<void> | null} */
   #connecting = null;
+  /** An attempt is being made or waited for. */
+  #busy = false;
   /** @type {unknown} */
   #retryTimer = null;
   /** @type {Reason | null} The last error that the server named; a close that follows is explained by it. */
   #lastError = null;
+  #establishedAtMs = 0;
   /** Goes up when an attempt is given up, so that its late results are ignored. */
   #generation = 0;
 
@@ -59,12 +70,13 @@ export class Connector {
   /** @returns {Promise<void>} */
   connect() {
     if (this.ready) return Promise.resolve();
-    if (!this.#connecting) {
-      this.#connecting = new Deferred();
+    this.#connecting ??= new Deferred();
+    const { promise } = this.#connecting;
+    if (!this.#busy) {
       this.backoff.reset();
-      if (!this.link && this.#retryTimer === null) this.#open('connecting');
+      this.#open('connecting');
     }
-    return this.#connecting.promise;
+    return promise;
   }
 
   /** Skips the rest of a wait. */
@@ -83,6 +95,7 @@ export class Connector {
     this.link?.close();
     this.link = null;
     this.ready = false;
+    this.#busy = false;
     this.session = null;
     this.setState('closed', { reason });
     this.#connecting?.reject(new RNNTClientError(reason));
@@ -109,6 +122,7 @@ export class Connector {
   /** @param {'connecting' | 'reconnecting'} state */
   async #open(state) {
     this.#generation += 1;
+    this.#busy = true;
     const generation = this.#generation;
     const { attempt } = this.backoff;
     this.setState(state, attempt > 0 ? { attempt } : {});
@@ -141,27 +155,33 @@ export class Connector {
    */
   async #onClose(address, { code, reason, opened }) {
     const generation = this.#generation;
+    const { clock, fetch, reconnect } = this.options;
+    const greeted = this.ready;
     this.link = null;
     this.ready = false;
     this.events.onDown();
-    const named = this.#lastError;
+    const named = code === CLOSED_BY_NOBODY && greeted ? null : this.#lastError;
     this.#lastError = null;
+    const stable = greeted && clock.now() - this.#establishedAtMs >= STABLE_MS;
+    if (stable) this.backoff.reset();
     const why = opened
       ? (named ?? closeReason(code, reason))
-      : await refusalReason(address, this.options.fetch);
+      : await refusalReason(address, fetch, { clock, timeoutMs: REFUSAL_TIMEOUT_MS });
     if (generation !== this.#generation) return;
     const retryable = why.retryable || code === CLOSE_TRY_LATER;
     const idle = code === CLOSE_IDLE && !this.events.inUse();
-    if (!retryable || idle || !this.options.reconnect.enabled || this.backoff.exhausted) {
+    if (!retryable || idle || !reconnect.enabled || this.backoff.exhausted(clock.now())) {
       if (!opened || !retryable) this.setState('refused', { reason: why });
       this.end(why);
       return;
     }
-    const retryInMs = this.backoff.next(why.retryAfterMs);
-    const refused = !opened && why.code !== 'UNREACHABLE' && why.code !== 'CONNECTION_LOST';
+    const waitMs = this.backoff.next(why.retryAfterMs);
+    const moving = code === CLOSE_GOING_AWAY && stable && this.session?.token;
+    const retryInMs = moving ? 0 : waitMs;
+    const refused = !greeted && !NO_REFUSALS.has(why.code);
     const { attempt } = this.backoff;
     this.setState(refused ? 'refused' : 'reconnecting', { reason: why, attempt, retryInMs });
-    this.#retryTimer = this.options.clock.setTimeout(() => this.#retry(), retryInMs);
+    this.#retryTimer = clock.setTimeout(() => this.#retry(), retryInMs);
   }
 
   /** @param {Message} message */
@@ -169,18 +189,24 @@ export class Connector {
     this.events.onTraffic('in', message);
     if (message.type === 'connection') return this.#onGreeting(message);
     if (message.type === 'resumed') {
+      this.#renewToken(message);
       this.#established();
       return this.events.onResumed(message);
     }
     // The answer to a stale token; a greeting for the fresh session follows.
     if (message.type === 'error' && message.code === 'RESUME_EXPIRED') return undefined;
     if (this.ready && this.#seenBefore(message)) return undefined;
-    if (message.type !== 'error') return this.events.onMessage(message);
+    if (message.type !== 'error') {
+      this.#lastError = null;
+      return this.events.onMessage(message);
+    }
     this.#lastError = {
       code: String(message.code ?? 'INTERNAL'),
       text: String(message.error ?? 'The server reported an error.'),
       retryable: message.retryable === true,
     };
+    // Before the greeting it is a refusal: the state says it, when the close has come.
+    if (!this.ready) return undefined;
     return this.events.onError(new RNNTClientError(this.#lastError, { detail: message.detail }));
   }
 
@@ -198,22 +224,29 @@ export class Connector {
   /** @param {Message} message */
   #onGreeting(message) {
     const id = String(message.session_id ?? message.client_id ?? '');
-    const token = typeof message.resume_token === 'string' ? message.resume_token : null;
     if (this.session?.id === id && this.session.token !== null) {
-      // The same session greets again, perhaps with a new token; `resumed` follows.
-      this.session.token = token ?? this.session.token;
-      return;
+      this.#renewToken(message);
+      return; // The same session greets again; `resumed` follows.
     }
     const lost = this.session !== null;
-    this.session = { id, token, lastSeq: typeof message.seq === 'number' ? message.seq : 0 };
+    this.session = { id, token: null, lastSeq: typeof message.seq === 'number' ? message.seq : 0 };
+    this.#renewToken(message);
     this.#established();
     this.events.onGreeting(message, lost);
+  }
+
+  /**
+   * A token is good for one resumption: the server gives the next one with its answer.
+   * @param {Message} message
+   */
+  #renewToken({ resume_token: token }) {
+    if (this.session && typeof token === 'string') this.session.token = token;
   }
 
   #established() {
     this.ready = true;
     this.#lastError = null;
-    this.backoff.reset();
+    this.#establishedAtMs = this.options.clock.now();
     this.link?.established();
     this.#connecting?.resolve();
     this.#connecting = null;

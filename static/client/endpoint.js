@@ -1,6 +1,11 @@
 /** Where the server is, and why it would not let us in. */
+import { REASONS } from './reasons.js';
 
 const DEFAULT_PATH = '/ws/transcribe';
+/** Longer waits than this are not asked for by a server in its right mind. */
+const MAX_RETRY_AFTER_MS = 300_000;
+
+/** @typedef {import('./types.js').Reason} Reason */
 
 /**
  * @param {string | undefined} url ws:, wss:, http:, https:, or a path on the page's own server.
@@ -23,66 +28,77 @@ export function webSocketUrl(url, params) {
 
 /**
  * A browser hides the HTTP answer to a refused WebSocket upgrade: the script sees a failed socket and nothing
- * else. So the reason is fetched from `/ws/status`, which is cheap and always on.
+ * else. So the same address is asked by plain HTTP, where the server answers with the reason that the upgrade got.
  * @param {string} socketUrl
  * @param {typeof globalThis.fetch | undefined} fetchLike
- * @param {AbortSignal} [signal]
- * @returns {Promise<import('./types.js').Reason>}
+ * @param {{ clock: import('./types.js').Clock, timeoutMs: number }} options Past `timeoutMs` the server counts as
+ *   unreachable.
+ * @returns {Promise<Reason>} Never rejects.
  */
-export async function refusalReason(socketUrl, fetchLike, signal) {
-  const unreachable = { code: 'UNREACHABLE', text: 'The server cannot be reached.', retryable: true };
-  if (!fetchLike) return unreachable;
-  const url = new URL('/ws/status', socketUrl.replace(/^ws/, 'http'));
-  try {
-    const response = await fetchLike(url.href, { cache: 'no-store', ...(signal ? { signal } : {}) });
-    const body = /** @type {Record<string, unknown>} */ (await response.json().catch(() => ({})));
-    const wait = retryAfterMs(response.headers.get('retry-after'));
-    return { ...explain(response.status, body), ...(wait === undefined ? {} : { retryAfterMs: wait }) };
-  } catch {
-    return unreachable;
-  }
+export async function refusalReason(socketUrl, fetchLike, { clock, timeoutMs }) {
+  if (!fetchLike) return REASONS.UNREACHABLE;
+  const abort = new AbortController();
+  /** @type {unknown} */
+  let timer;
+  const late = new Promise((resolve) => {
+    timer = clock.setTimeout(() => {
+      abort.abort();
+      resolve(REASONS.UNREACHABLE);
+    }, timeoutMs);
+  });
+  const asked = ask(socketUrl.replace(/^ws/, 'http'), fetchLike, abort.signal).catch(
+    () => REASONS.UNREACHABLE,
+  );
+  const reason = /** @type {Reason} */ (await Promise.race([asked, late]));
+  clock.clearTimeout(timer);
+  return reason;
 }
 
 /**
- * @param {number} status HTTP status of `/ws/status`.
+ * @param {string} url
+ * @param {typeof globalThis.fetch} fetchLike
+ * @param {AbortSignal} signal
+ * @returns {Promise<Reason>}
+ */
+async function ask(url, fetchLike, signal) {
+  const response = await fetchLike(url, { cache: 'no-store', signal });
+  const body = /** @type {Record<string, unknown>} */ (await response.json().catch(() => ({})));
+  const wait = retryAfterMs(response.headers.get('retry-after'));
+  return { ...explain(response.status, body), ...(wait === undefined ? {} : { retryAfterMs: wait }) };
+}
+
+/**
+ * @param {number} status HTTP status of the answer.
  * @param {Record<string, unknown>} body
- * @returns {import('./types.js').Reason}
+ * @returns {Reason}
  */
 function explain(status, body) {
+  const retryable = body.retryable !== false;
+  // It speaks WebSocket and would let us in: something on the way broke the connection.
+  if (status === 426 || body.code === 'UPGRADE_REQUIRED' || status < 400) {
+    return { code: 'CONNECTION_LOST', text: 'The server is up, but the connection failed.', retryable: true };
+  }
   if (typeof body.code === 'string') {
     const text = typeof body.error === 'string' ? body.error : body.code;
-    return { code: body.code, text, retryable: body.retryable !== false };
+    const detail = typeof body.detail === 'string' ? ` ${body.detail}` : '';
+    return { code: body.code, text: `${text}${detail}`, retryable };
   }
   if (status === 401 || status === 403) {
     return { code: 'UNAUTHORIZED', text: 'A valid access token is needed.', retryable: false };
   }
-  if (body.status === 'draining') {
-    return { code: 'DRAINING', text: 'The server is draining before it stops.', retryable: true };
-  }
-  if (body.status === 'starting') {
-    return { code: 'NOT_READY', text: 'The server is still starting.', retryable: true };
-  }
-  if (
-    typeof body.admitted === 'number' &&
-    typeof body.capacity === 'number' &&
-    body.admitted >= body.capacity
-  ) {
-    const text = `The server is at its rated number of streams (${body.admitted} of ${body.capacity}).`;
-    return { code: 'AT_CAPACITY', text, retryable: true };
-  }
-  return { code: 'CONNECTION_LOST', text: 'The server is up, but the connection failed.', retryable: true };
+  // A proxy's answer, or that of a server which lacks the route.
+  return { code: 'UNREACHABLE', text: `The server cannot be reached (HTTP ${status}).`, retryable: true };
 }
 
 /**
  * @param {string | null} header Seconds or an HTTP date.
- * @returns {number | undefined}
+ * @returns {number | undefined} At most five minutes.
  */
 export function retryAfterMs(header) {
   if (header === null) return undefined;
   const seconds = Number(header);
-  if (Number.isFinite(seconds)) return Math.max(0, seconds * 1_000);
-  const date = Date.parse(header);
-  return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now());
+  const ms = Number.isFinite(seconds) ? seconds * 1_000 : Date.parse(header) - Date.now();
+  return Number.isNaN(ms) ? undefined : Math.min(MAX_RETRY_AFTER_MS, Math.max(0, ms));
 }
 
 /** Close codes after which trying again cannot help. 4409 can: the old connection may be about to go. */
@@ -95,6 +111,7 @@ const CLOSE_REASONS = {
   1009: ['MESSAGE_TOO_LARGE', 'The frame is larger than the server accepts.'],
   1011: ['INTERNAL', 'Something went wrong inside the server.'],
   1013: ['AT_CAPACITY', 'The server asks to try again later.'],
+  4000: ['TIMEOUT', 'The server stopped answering.'], // Given by Link, not by a server.
   4408: ['IDLE_TIMEOUT', 'Nothing was sent for too long.'],
   4409: ['CLIENT_ID_IN_USE', 'Another connection uses this client_id.'],
   4429: ['RATE_LIMITED', 'Too many control messages in a short time.'],
@@ -103,9 +120,10 @@ const CLOSE_REASONS = {
 /**
  * @param {number} closeCode
  * @param {string} text The server's own words, where it gave any.
- * @returns {import('./types.js').Reason}
+ * @returns {Reason}
  */
 export function closeReason(closeCode, text) {
   const [code, fallback] = CLOSE_REASONS[closeCode] ?? ['CONNECTION_LOST', 'The connection was lost.'];
-  return { code, text: text || fallback, retryable: !FATAL_CLOSE_CODES.has(closeCode) };
+  const words = /^[A-Z_]+$/.test(text) ? '' : text; // A bare code is nothing to read.
+  return { code, text: words || fallback, retryable: !FATAL_CLOSE_CODES.has(closeCode) };
 }

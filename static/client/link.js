@@ -1,3 +1,6 @@
+/** The close code for a server that does not answer: of the range that applications may use. */
+const CLOSE_NO_ANSWER = 4000;
+
 /**
  * One socket, from its opening to its end: messages in and out as objects, a heartbeat, and exactly one
  * `onClose`, whether the peer closed, the network died silently or nobody ever answered.
@@ -33,7 +36,7 @@ export class Link {
     socket.onclose = ({ code, reason }) => this.#end(code, String(reason ?? ''));
     socket.onerror = () => {}; // A close always follows.
     const { clock, connectTimeoutMs } = options;
-    this.#timer = clock.setTimeout(() => this.#fail('No answer to the connection.'), connectTimeoutMs);
+    this.#timer = clock.setTimeout(() => this.fail('No answer to the connection.'), connectTimeoutMs);
   }
 
   get bufferedAmount() {
@@ -79,7 +82,7 @@ export class Link {
     this.#timer = clock.setTimeout(() => {
       const silentMs = this.#pingSentAtMs === null ? 0 : clock.now() - this.#pingSentAtMs;
       if (silentMs >= 2 * pingIntervalMs) {
-        this.#fail('The server stopped answering.');
+        this.fail('The server stopped answering.');
         return;
       }
       if (this.heartbeat) {
@@ -109,11 +112,14 @@ export class Link {
     this.options.onMessage(message);
   }
 
-  /** @param {string} why */
-  #fail(why) {
+  /**
+   * Gives the connection up, as if it had been lost.
+   * @param {string} why
+   */
+  fail(why) {
     const { socket } = this;
-    this.#end(4000, why);
-    socket.close(4000, why);
+    this.#end(CLOSE_NO_ANSWER, why);
+    socket.close(CLOSE_NO_ANSWER, why);
   }
 
   /**

@@ -10,6 +10,7 @@ export const systemClock = {
  * @param {import('./types.js').ClientOptions} options
  */
 export function withDefaults(options) {
+  const maxQueueSeconds = options.maxQueueSeconds ?? 30;
   return {
     url: options.url,
     clientId: options.clientId,
@@ -21,12 +22,16 @@ export function withDefaults(options) {
       baseMs: options.reconnect?.baseMs ?? 250,
       maxMs: options.reconnect?.maxMs ?? 10_000,
       maxAttempts: options.reconnect?.maxAttempts ?? 20,
+      // Attempts may fail within milliseconds. What the log can still hold is not given up for that.
+      minOutageMs: options.reconnect?.maxAttempts === undefined ? maxQueueSeconds * 1_000 : 0,
     },
-    maxQueueSeconds: options.maxQueueSeconds ?? 30,
+    maxQueueSeconds,
     maxBacklogSeconds: options.maxBacklogSeconds ?? 300,
     vad: options.vad === true ? {} : options.vad || null,
     pingIntervalMs: options.pingIntervalMs ?? 5_000,
     connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
+    answerTimeoutMs: options.answerTimeoutMs ?? 15_000,
+    painted: options.painted,
     clock: options.clock ?? systemClock,
     random: options.random ?? Math.random,
   };

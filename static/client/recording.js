@@ -2,23 +2,32 @@ import { LatencyWindow } from './latency.js';
 import { Outgoing } from './outgoing.js';
 import { Results } from './results.js';
 
+/** While no words are open, what the server has had for this long is silence that it has recognised. */
+const SETTLED_SECONDS = 3;
+/** A recording that the server ends this much before the end of the audio was not ended by our stop. */
+const EARLY_SECONDS = 0.1;
+/** After our stop: as often as this the audio that is missing is recorded once more. */
+const MAX_EARLY_STOPS = 3;
+
 /**
  * One recording, from `start()` to the final transcript, over as many connections and server sessions as it
  * takes. It knows positions and times; it knows nothing about sockets beyond "send this".
  */
 export class Recording {
-  /** The server has confirmed the start, in the present session. */
+  /** The server has confirmed the start, in the present session: only then is audio sent. */
   confirmed = false;
   stopping = false;
+  #earlyStops = 0;
 
   /**
    * @param {import('./types.js').RecordingOptions} config
-   * @param {ConstructorParameters<typeof Outgoing>[1]} options
+   * @param {ConstructorParameters<typeof Outgoing>[1] & { painted?: ((done: () => void) => void) | undefined }} options
+   * @param {import('./results.js').Emit} emit
    */
-  constructor(config, options) {
+  constructor(config, options, emit) {
     this.config = config;
     this.outgoing = new Outgoing(config, options);
-    this.results = new Results(this.outgoing, options.clock);
+    this.results = new Results(this.outgoing, options, emit);
   }
 
   get rate() {
@@ -29,31 +38,65 @@ export class Recording {
     return { type: 'start_recording', config: this.config };
   }
 
-  /** The server forgot the session: record what no final covers again, and keep ids and times going. */
+  /**
+   * The server forgot the session or ended the recording: record what no final covers again, and keep ids and
+   * times going.
+   * @returns {import('./losses.js').Loss | null} What can be recorded by nobody any more.
+   */
   restart() {
+    const { log } = this.outgoing;
     this.confirmed = false;
-    this.outgoing.log.rebase();
+    // Without partials words may be open unseen.
+    const quiet = !this.results.open && this.config.partials !== false;
+    if (quiet && log.acknowledged !== null)
+      log.keepFrom(log.acknowledged - Math.round(SETTLED_SECONDS * this.rate));
+    const gap = log.rebase();
     this.results.restart();
+    return quiet ? null : this.outgoing.lose(gap);
   }
 
   /**
    * The same session goes on.
-   * @param {boolean} started The server is recording.
-   * @param {number} receivedFrames
-   * @returns {boolean} True where `start_recording` never arrived and has to be sent again.
+   * @param {unknown} state Of the recording on the server.
+   * @param {number} receivedSamples At 16 kHz.
+   * @returns {{ start: boolean, loss: import('./losses.js').Loss | null }} `start`: `start_recording` never arrived
+   *   and has to be sent again.
    */
-  resume(started, receivedFrames) {
+  resume(state, receivedSamples) {
     const { log } = this.outgoing;
-    log.rewind(started || this.confirmed ? receivedFrames : 0);
-    // Idle although it had started: our stop arrived, and its answer is among the replayed messages.
-    if (!started && this.confirmed) log.skipAll();
-    return !started && !this.confirmed;
+    if (state === 'recording') {
+      return { start: false, loss: this.outgoing.lose(log.rewind(this.outgoing.frames(receivedSamples))) };
+    }
+    if (!this.confirmed) return { start: true, loss: this.outgoing.lose(log.rewind(0)) };
+    // It has ended, and the message that says so is among the replayed ones. If the stop was ours, all is sent.
+    if (this.stopping) log.skipAll();
+    else this.confirmed = false;
+    return { start: false, loss: null };
+  }
+
+  /**
+   * The server has ended the recording and recognised everything up to a moment.
+   * @param {unknown} totalDuration Seconds since its start on the server, as `recording_stopped` says it.
+   * @returns {boolean} True where it was to be ended: we have asked for it, and the end of the audio was reached.
+   */
+  ended(totalDuration) {
+    const { log } = this.outgoing;
+    const heard = typeof totalDuration === 'number' ? this.outgoing.logFrames(totalDuration) : null;
+    const early = heard === null ? !log.drained : log.end - heard > EARLY_SECONDS * this.rate;
+    if (this.stopping && !early) return true;
+    if (this.stopping) this.#earlyStops += 1;
+    if (this.#earlyStops > MAX_EARLY_STOPS) {
+      this.outgoing.lose({ from: heard ?? log.base, to: log.end });
+      return true;
+    }
+    if (heard !== null) log.keepFrom(heard);
+    return false;
   }
 
   /** @returns {import('./types.js').RecordingResult} */
   result() {
     const { segments } = this.results;
-    const { appFrames, droppedFrames, skippedFrames, rate } = this.outgoing;
+    const { appFrames, losses, skippedFrames, rate } = this.outgoing;
     return {
       transcript: segments
         .map((s) => s.text)
@@ -61,7 +104,8 @@ export class Recording {
         .join(' '),
       segments: [...segments],
       duration: appFrames / rate,
-      droppedSeconds: droppedFrames / rate,
+      droppedSeconds: losses.seconds,
+      lost: losses.list.map((loss) => ({ ...loss })).sort((a, b) => a.from - b.from),
       skippedSeconds: skippedFrames / rate,
     };
   }
@@ -75,7 +119,7 @@ export class Recording {
       wordMs: results.wordMs.summary(),
       queuedSeconds: log.unsentFrames / rate,
       unacknowledgedSeconds: log.unacknowledgedFrames / rate,
-      droppedSeconds: outgoing.droppedFrames / rate,
+      droppedSeconds: outgoing.losses.seconds,
       skippedSeconds: outgoing.skippedFrames / rate,
       lag: results.lag,
       droppedPartials: results.droppedPartials,

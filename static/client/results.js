@@ -1,10 +1,10 @@
 import { LatencyWindow } from './latency.js';
+import { WordLatency } from './word-latency.js';
 
 /**
  * @typedef {import('./types.js').ClientEvents} ClientEvents
- * @typedef {import('./types.js').LatencySample} LatencySample
- * @typedef {{ [K in keyof ClientEvents]: [type: K, detail: ClientEvents[K]] }[keyof ClientEvents]} AnyEvent
  * @typedef {Record<string, unknown>} Message
+ * @typedef {<K extends keyof ClientEvents>(type: K, detail: ClientEvents[K]) => void} Emit
  */
 
 /**
@@ -13,8 +13,9 @@ import { LatencyWindow } from './latency.js';
  */
 export class Results {
   #segmentOffset = 0;
-  /** How many words of the open segment were shown so far. */
-  #shown = { id: 0, words: 0 };
+  #wordLatency;
+  /** The newest partial shows words that no final has yet. */
+  open = false;
   lag = 0;
   droppedPartials = 0;
   chunkMs = new LatencyWindow();
@@ -24,65 +25,74 @@ export class Results {
 
   /**
    * @param {import('./outgoing.js').Outgoing} outgoing
-   * @param {import('./types.js').Clock} clock
+   * @param {{ clock: import('./types.js').Clock, painted?: ((done: () => void) => void) | undefined }} options
+   * @param {Emit} emit
    */
-  constructor(outgoing, clock) {
+  constructor(outgoing, { clock, painted }, emit) {
     this.outgoing = outgoing;
     this.clock = clock;
+    this.painted = painted;
+    this.emit = emit;
+    this.#wordLatency = this.#newWordLatency();
   }
 
-  /** A new session counts its segments from 1 again. */
+  /** A new recording on the server counts its segments from 1 again. */
   restart() {
     this.#segmentOffset = this.segments.reduce((max, s) => Math.max(max, s.segment_id), 0);
-    this.#shown = { id: 0, words: 0 };
+    this.#wordLatency = this.#newWordLatency();
+    this.open = false;
   }
 
-  /**
-   * @param {Message} message Of the present session.
-   * @returns {AnyEvent[]} What the application is told; nothing for messages that it need not know.
-   */
+  /** @param {Message} message Of the present session. Messages that the application need not know are passed over. */
   receive(message) {
     switch (message.type) {
       case 'partial':
-        return this.#partial(message);
+        this.#partial(message);
+        break;
       case 'transcription':
-        return this.#segment(message);
+        this.#segment(message);
+        break;
       case 'speech_started':
       case 'speech_ended':
-        return [[message.type, { audio_time: this.outgoing.appSeconds(number(message.audio_time)) }]];
+        this.emit(message.type, { audio_time: this.outgoing.appSeconds(number(message.audio_time)) });
+        break;
       case 'metrics':
         this.lag = number(message.lag);
         this.droppedPartials = number(message.dropped_partials);
-        return [['metrics', /** @type {import('./types.js').ServerMetrics} */ (message)]];
+        this.emit('metrics', /** @type {import('./types.js').ServerMetrics} */ (message));
+        break;
       case 'ack':
-        this.outgoing.log.acknowledge(number(message.received_samples));
-        return [];
+        this.outgoing.log.acknowledge(this.outgoing.frames(number(message.received_samples)));
+        break;
       default: // A later protocol's message: ours to ignore.
-        return [];
     }
   }
 
   /** @param {Message} message */
   #partial(message) {
     const audioEnd = number(message.audio_end);
-    const partial = {
+    const text = String(message.text ?? '');
+    const arrivedMs = this.clock.now();
+    this.open = text !== '';
+    this.emit('partial', {
       segment_id: number(message.segment_id) + this.#segmentOffset,
-      text: String(message.text ?? ''),
+      text,
       words: this.#words(message.words),
       stable_chars: number(message.stable_chars),
       audio_end: this.outgoing.appSeconds(audioEnd, 'end'),
-    };
-    const latency = this.#wordLatency(partial.segment_id, message.words);
-    const sent = this.outgoing.log.at(this.outgoing.logFrames(audioEnd));
-    if (sent) {
-      latency.chunkMs = this.clock.now() - sent.sentAtMs;
-      this.chunkMs.add(latency.chunkMs);
+    });
+    this.#time(message, arrivedMs);
+    const sentAtMs = this.outgoing.sent.chunkMs(this.outgoing.logFrames(audioEnd));
+    if (sentAtMs !== undefined) {
+      const chunkMs = arrivedMs - sentAtMs;
+      this.chunkMs.add(chunkMs);
+      this.emit('latency', { chunkMs });
     }
-    return events(['partial', partial], latency);
   }
 
   /** @param {Message} message */
   #segment(message) {
+    const arrivedMs = this.clock.now();
     const raw = /** @type {Message[]} */ (Array.isArray(message.words) ? message.words : []);
     const start = message.start === undefined ? number(raw[0]?.start) : number(message.start);
     const end = raw.length > 0 ? number(raw[raw.length - 1]?.end) : start + number(message.duration);
@@ -94,10 +104,11 @@ export class Results {
       end: this.outgoing.appSeconds(end, 'end'),
       reason: String(message.reason ?? 'silence'),
     };
-    const latency = this.#wordLatency(segment.segment_id, message.words);
     this.segments.push(segment);
+    this.open = false;
     this.outgoing.log.keepFrom(this.outgoing.logFrames(end));
-    return events(['transcription', segment], latency);
+    this.emit('transcription', segment);
+    this.#time(message, arrivedMs);
   }
 
   /**
@@ -114,35 +125,33 @@ export class Results {
     }));
   }
 
-  /**
-   * Times each word when it is shown for the first time.
-   * @param {number} segmentId
-   * @param {unknown} words
-   * @returns {LatencySample}
-   */
-  #wordLatency(segmentId, words) {
-    if (!Array.isArray(words)) return {};
-    if (this.#shown.id !== segmentId) this.#shown = { id: segmentId, words: 0 };
-    /** @type {LatencySample} */
-    const latency = {};
-    for (const word of words.slice(this.#shown.words)) {
-      const entry = this.outgoing.log.at(this.outgoing.logFrames(number(word.end)));
-      if (!entry) continue;
-      latency.wordMs = this.clock.now() - entry.pushedAtMs;
-      this.wordMs.add(latency.wordMs);
-    }
-    this.#shown.words = Math.max(this.#shown.words, words.length);
-    return latency;
+  #newWordLatency() {
+    const { base } = this.outgoing.log;
+    const { rate, handedOver } = this.outgoing;
+    return new WordLatency((seconds) => handedOver.momentMs(Math.round(seconds * rate) + base, rate / 1_000));
   }
-}
 
-/**
- * @param {AnyEvent} event
- * @param {LatencySample} latency
- * @returns {AnyEvent[]}
- */
-function events(event, latency) {
-  return Object.keys(latency).length === 0 ? [event] : [event, ['latency', latency]];
+  /**
+   * Notes when a result came, or when it was painted; a final's words are measured then.
+   * @param {Message} message
+   * @param {number} arrivedMs
+   */
+  #time(message, arrivedMs) {
+    const shown = { ms: arrivedMs };
+    const latency = this.#wordLatency;
+    const words = latency.show(message, shown);
+    const measure = () => {
+      for (const wordMs of latency.measure(words)) {
+        this.wordMs.add(wordMs);
+        this.emit('latency', { wordMs });
+      }
+    };
+    if (!this.painted) return measure();
+    return this.painted(() => {
+      shown.ms = this.clock.now();
+      measure();
+    });
+  }
 }
 
 /** @param {unknown} value */

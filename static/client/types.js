@@ -43,20 +43,24 @@
  * @property {Word[]} words
  * @property {number} start
  * @property {number} end
- * @property {string} reason silence, max_duration, finalize, stop or disconnect.
+ * @property {string} reason silence, max_duration, finalize, stop, timeout or disconnect.
  *
  * @typedef {object} RecordingResult
  * @property {string} transcript
  * @property {Segment[]} segments
  * @property {number} duration Seconds of audio that the application handed over.
- * @property {number} droppedSeconds Of these, never heard by the server: the queue was full.
+ * @property {number} droppedSeconds Of these, recognised by no server: the sum of `lost`.
+ * @property {import('./losses.js').Loss[]} lost What was dropped, in order.
  * @property {number} skippedSeconds Of these, silence that the voice gate held back.
  *
  * @typedef {'idle' | 'connecting' | 'live' | 'reconnecting' | 'resumed' | 'refused' | 'closed'} ClientState
- *   `resumed`: connected again and still sending what was kept; then `live`.
+ *   `live`: connected; a recording that was started is confirmed by the server. `resumed`: the recording goes on
+ *   and what was kept is still being sent; then `live`. `refused`: the server said no; with `retryInMs` it is tried
+ *   again, also where it has no room for a recording on a connection that it let in. `closed`: given up.
  *
  * @typedef {object} Reason Why a connection was refused or lost.
- * @property {string} code A code of the server's error table, or UNREACHABLE / CONNECTION_LOST / TIMEOUT.
+ * @property {string} code A code of the server's error table, or UNREACHABLE / CONNECTION_LOST / TIMEOUT (it does not
+ *   answer) / RECORDING_ENDED (the server ended the recording by itself; a new one goes on from there).
  * @property {string} text
  * @property {boolean} retryable
  * @property {number} [retryAfterMs]
@@ -67,7 +71,8 @@
  * @property {Reason} [reason]
  * @property {number} [attempt] Counts from 1.
  * @property {number} [retryInMs]
- * @property {boolean} [fresh] True when the server had forgotten the session and a new one took over.
+ * @property {boolean} [fresh] True when a new recording on the server took over: the server had forgotten the
+ *   session, or had ended the recording. What no final covered was sent again; ids and times go on.
  *
  * @typedef {object} ServerMetrics
  * @property {number} level_dbfs
@@ -79,7 +84,8 @@
  *
  * @typedef {object} LatencySample Milliseconds; only the fields that were measured just now.
  * @property {number} [chunkMs] A chunk left → a result that covers it came.
- * @property {number} [wordMs] The end of a word was handed over → the word was first shown.
+ * @property {number} [wordMs] A word ended in the audio → the first result that shows it and is not taken back,
+ *   or its painting (option `painted`). Known with the word's final, one event for each word.
  * @property {number} [rttMs] Network round trip.
  *
  * @typedef {object} Percentiles
@@ -112,7 +118,7 @@
  * @property {{ code: string, text: string, retryable: boolean, detail?: string }} error
  * @property {ServerMetrics} metrics
  * @property {LatencySample} latency
- * @property {{ seconds: number, totalSeconds: number }} dropped
+ * @property {import('./losses.js').Loss & { seconds: number, totalSeconds: number }} dropped
  * @property {{ direction: 'in' | 'out', message: Record<string, unknown> }} message Every text frame, raw.
  *
  * @typedef {object} Clock
@@ -124,7 +130,8 @@
  * @property {boolean} [enabled] true.
  * @property {number} [baseMs] 250; the wait before attempt n is random · min(maxMs, baseMs · 2ⁿ).
  * @property {number} [maxMs] 10,000.
- * @property {number} [maxAttempts] 20 in a row; then the client gives up and closes.
+ * @property {number} [maxAttempts] In a row; then the client gives up and closes. 20, and as many more as it takes
+ *   to fill `maxQueueSeconds`.
  *
  * @typedef {object} VoiceGateOptions
  * @property {number} [threshold] RMS 0–1 over 20 ms above which a frame counts as voice; 0.006 (−44 dBFS).
@@ -151,11 +158,16 @@
  * @property {SocketConstructor} [WebSocket] The global one, or the npm package `ws` where there is none.
  * @property {typeof globalThis.fetch} [fetch] Used to ask for the reason of a refusal.
  * @property {ReconnectOptions} [reconnect]
- * @property {number} [maxQueueSeconds] Audio kept while disconnected; 30 (the server's resume window).
+ * @property {number} [maxQueueSeconds] Audio kept while the server cannot be sent to; 30 (the server's resume
+ *   window). A shorter outage loses nothing.
  * @property {number} [maxBacklogSeconds] Audio handed over faster than the network takes it; 300.
  * @property {VoiceGateOptions | boolean} [vad] Client-side voice activity; off.
  * @property {number} [pingIntervalMs] 5,000.
  * @property {number} [connectTimeoutMs] 10,000.
+ * @property {number} [answerTimeoutMs] 15,000. A server that leaves a request unanswered for so long is treated as
+ *   a lost connection; after three times in a row the client gives up.
+ * @property {(done: () => void) => void} [painted] Called after each result; to call `done` when it is on the
+ *   screen. Word latency then ends there instead of at the message's arrival.
  * @property {Clock} [clock]
  * @property {() => number} [random] 0 ≤ x < 1.
  */

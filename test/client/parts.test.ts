@@ -10,11 +10,11 @@ import { Timeline } from '#static/client/timeline.js';
 
 describe('Backoff', () => {
   it('grows exponentially to its limit, jitters over the whole range and starts over after a success', () => {
-    const backoff = new Backoff({ baseMs: 100, maxMs: 500, maxAttempts: 4, random: () => 1 });
+    const backoff = new Backoff({ baseMs: 100, maxMs: 500, maxAttempts: 4, minOutageMs: 0, random: () => 1 });
     assert.deepEqual([backoff.next(), backoff.next(), backoff.next(), backoff.next()], [100, 200, 400, 500]);
-    assert.equal(backoff.exhausted, true);
+    assert.equal(backoff.exhausted(0), true);
     backoff.reset();
-    assert.equal(backoff.exhausted, false);
+    assert.equal(backoff.exhausted(0), false);
     assert.equal(backoff.next(2_000), 2_100);
   });
 });
@@ -80,10 +80,13 @@ describe('Timeline', () => {
 });
 
 describe('AudioLog', () => {
+  const newLog = (maxKeptFrames: number) =>
+    new AudioLog({ bytesPerFrame: 1, maxKeptFrames, maxBacklogFrames: 1_000 });
+
   /** Takes everything that waits. */
   function drain(log: AudioLog): number[] {
     const sent: number[] = [];
-    for (let entry = log.next(0); entry; entry = log.next(0)) sent.push(...(entry.bytes ?? [-1]));
+    for (let entry = log.next(); entry; entry = log.next()) sent.push(...(entry.bytes ?? [-1]));
     return sent;
   }
 
@@ -91,13 +94,11 @@ describe('AudioLog', () => {
     const lengths = fc.array(fc.integer({ min: 1, max: 7 }), { minLength: 1, maxLength: 30 });
     fc.assert(
       fc.property(lengths, fc.nat(1_000), fc.nat(1_000), (chunks, ackAt, resumeAt) => {
-        const log = new AudioLog({ bytesPerFrame: 1, maxKeptFrames: 10 });
+        const log = newLog(10);
+        log.resumable = true;
         let next = 0;
         for (const length of chunks) {
-          log.appendAudio(
-            Uint8Array.from({ length }, () => next++ % 256),
-            0,
-          );
+          log.appendAudio(Uint8Array.from({ length }, () => next++ % 256));
         }
         const all = drain(log);
         const acked = ackAt % (next + 1);
@@ -111,8 +112,9 @@ describe('AudioLog', () => {
   });
 
   it('keeps acknowledged audio until a final covers it, but not without bound', () => {
-    const log = new AudioLog({ bytesPerFrame: 1, maxKeptFrames: 3 });
-    for (let i = 0; i < 10; i += 1) log.appendAudio(Uint8Array.of(i), 0);
+    const log = newLog(3);
+    for (let i = 0; i < 10; i += 1) log.appendAudio(Uint8Array.of(i));
+    log.resumable = true;
     drain(log);
     log.acknowledge(6);
     log.rebase();
@@ -124,10 +126,10 @@ describe('AudioLog', () => {
   });
 
   it('sends control messages at their place, also again after a rewind', () => {
-    const log = new AudioLog({ bytesPerFrame: 1, maxKeptFrames: 100 });
-    log.appendAudio(Uint8Array.of(1, 2), 0);
+    const log = newLog(100);
+    log.appendAudio(Uint8Array.of(1, 2));
     log.appendMessage({ type: 'finalize' });
-    log.appendAudio(Uint8Array.of(3), 0);
+    log.appendAudio(Uint8Array.of(3));
     assert.deepEqual(drain(log), [1, 2, -1, 3]);
     log.rewind(2);
     assert.deepEqual(drain(log), [-1, 3]);
@@ -135,13 +137,29 @@ describe('AudioLog', () => {
     assert.deepEqual(drain(log), []);
   });
 
-  it('keeps nothing for a server that cannot resume', () => {
-    const log = new AudioLog({ bytesPerFrame: 1, maxKeptFrames: 100 });
-    log.resumable = false;
-    log.appendAudio(Uint8Array.of(1, 2), 0);
+  it('keeps what no final covers for a server that never acknowledges, up to its bound', () => {
+    const log = newLog(3);
+    for (let i = 0; i < 10; i += 1) log.appendAudio(Uint8Array.of(i));
     drain(log);
-    log.rebase();
-    assert.deepEqual(drain(log), []);
+    assert.equal(log.unacknowledgedFrames, 0);
+    assert.deepEqual(log.rebase(), { from: 0, to: 7 });
+    assert.deepEqual(drain(log), [7, 8, 9]);
+    log.keepFrom(9);
+    assert.equal(log.rebase(), null);
+    assert.deepEqual(drain(log), [9]);
+  });
+
+  it('says what is missing when the server goes back behind the oldest audio, and counts on after it', () => {
+    const log = newLog(100);
+    for (let i = 0; i < 10; i += 1) log.appendAudio(Uint8Array.of(i));
+    drain(log);
+    log.keepFrom(6);
+    log.acknowledge(6);
+    assert.deepEqual(log.rewind(4), { from: 4, to: 6 });
+    assert.deepEqual(drain(log), [6, 7, 8, 9]);
+    log.acknowledge(5); // The server's sample 5 is the log's 7.
+    assert.equal(log.rewind(5), null);
+    assert.deepEqual(drain(log), [7, 8, 9]);
   });
 });
 
@@ -162,9 +180,15 @@ describe('endpoint', () => {
     assert.equal(retryAfterMs(new Date(0).toUTCString()), 0);
   });
 
+  it('waits at most five minutes, whatever a server asks for', () => {
+    assert.equal(retryAfterMs('1e9'), 300_000);
+    assert.equal(retryAfterMs('-1'), 0);
+  });
+
   it('knows which close codes are final', () => {
     assert.equal(closeReason(1008, '').retryable, false);
     assert.equal(closeReason(1001, '').retryable, true);
+    assert.equal(closeReason(1001, 'DRAINING').text, 'The server is draining before it stops.');
     assert.deepEqual(closeReason(1006, 'why'), { code: 'CONNECTION_LOST', text: 'why', retryable: true });
   });
 });

@@ -1,6 +1,10 @@
 import type { Encoding } from '../../src/audio/format.js';
 import type { ServerMessage, WordResult } from '../../src/protocol/types.js';
 
+import { newSession, type Peer, type Session, samplesOf } from './fake-server-session.js';
+
+export type { Peer } from './fake-server-session.js';
+
 /** A word that the fake recogniser hears at this place of every recording. Seconds. */
 export interface ScriptedWord {
   word: string;
@@ -16,31 +20,6 @@ export interface FakeServerOptions {
   ackEverySeconds?: number;
   /** An old server: no session, no token, no acknowledgements, no sequence numbers. */
   legacy?: boolean;
-}
-
-/** The server's end of one socket, whatever carries it. */
-export interface Peer {
-  send(text: string): void;
-  close(code: number, reason: string): void;
-}
-
-interface Session {
-  id: string;
-  token: string;
-  seq: number;
-  /** Everything said, for replay. */
-  said: string[];
-  state: 'idle' | 'recording';
-  peer: Peer | null;
-  bytesPerSecond: number;
-  bytesPerFrame: number;
-  rate: number;
-  receivedBytes: number;
-  ackedSeconds: number;
-  shown: number;
-  segmentStart: number;
-  segmentId: number;
-  finals: string[];
 }
 
 const BYTES: Record<Encoding, number> = { pcm16: 2, float32: 4, mulaw: 1, alaw: 1 };
@@ -59,6 +38,10 @@ export class FakeServer {
   readonly peers = new Map<Peer, Session>();
   /** Do not answer pings (a network that died silently). */
   mute = false;
+  /** Types of messages that are received and never answered. */
+  readonly ignored = new Set<string>();
+  /** While set, the answer to every `start_recording`. */
+  noStart: { code: string; error: string; retryable: boolean } | null = null;
   #nextId = 1;
 
   constructor(options: FakeServerOptions = {}) {
@@ -74,23 +57,7 @@ export class FakeServer {
     }
     const id = `session-${this.#nextId}`;
     this.#nextId += 1;
-    const session: Session = {
-      id,
-      token: `token-${id}`,
-      seq: 0,
-      said: [],
-      state: 'idle',
-      peer,
-      bytesPerSecond: 32_000,
-      bytesPerFrame: 2,
-      rate: 16_000,
-      receivedBytes: 0,
-      ackedSeconds: 0,
-      shown: 0,
-      segmentStart: 0,
-      segmentId: 1,
-      finals: [],
-    };
+    const session = newSession(id, peer, url.searchParams.get('resumable') === '1');
     this.sessions.set(id, session);
     this.peers.set(peer, session);
     if (token !== null) {
@@ -107,7 +74,7 @@ export class FakeServer {
       status: 'connected',
       client_id: url.searchParams.get('client_id') ?? id,
       message: 'Connected.',
-      protocol_version: '1.1',
+      protocol_version: this.options.legacy ? '1.0' : '1.1',
       supported_audio_formats: { sample_rates: [16_000], encodings: ['pcm16', 'float32'], channels: [1, 2] },
       ...(this.options.legacy ? {} : { session_id: id, resume_token: session.token, model: 'fake' }),
     } as ServerMessage);
@@ -118,6 +85,7 @@ export class FakeServer {
     if (!session) return;
     const message = JSON.parse(text) as Record<string, unknown>;
     this.received.push(message);
+    if (this.ignored.has(String(message.type))) return;
     switch (message.type) {
       case 'start_recording':
         this.#start(session, (message.config ?? {}) as Record<string, unknown>);
@@ -172,6 +140,11 @@ export class FakeServer {
     for (const session of this.peers.values()) this.#say(session, message);
   }
 
+  /** Ends every recording of its own accord, as a server does that is told to stop. */
+  endRecordings(): void {
+    for (const session of this.peers.values()) this.#stop(session);
+  }
+
   /** All the audio that a session heard, joined. */
   heard(sessionId: string): Uint8Array {
     return Buffer.concat(this.audio.filter((a) => a.sessionId === sessionId).map((a) => a.bytes));
@@ -182,15 +155,22 @@ export class FakeServer {
     this.peers.set(peer, session);
     const replay = session.said.slice(lastSeq);
     const { state } = session;
+    session.resumptions += 1;
+    session.token = `token-${session.id}.${session.resumptions}`; // Each is good for one resumption.
     this.#say(session, {
       type: 'resumed',
-      received_samples: session.receivedBytes / session.bytesPerFrame,
+      received_samples: samplesOf(session),
       state,
-    });
+      resume_token: session.token,
+    } as ServerMessage);
     for (const text of replay) peer.send(text);
   }
 
   #start(session: Session, config: Record<string, unknown>): void {
+    if (this.noStart) {
+      this.#say(session, { type: 'error', ...this.noStart, timestamp: '' } as ServerMessage);
+      return;
+    }
     const encoding = (config.encoding as Encoding | undefined) ?? 'pcm16';
     session.rate = (config.sample_rate as number | undefined) ?? 16_000;
     if (session.rate < 8_000) {
@@ -232,9 +212,9 @@ export class FakeServer {
 
   #recognise(session: Session): void {
     const seconds = session.receivedBytes / session.bytesPerSecond;
-    if (seconds - session.ackedSeconds >= this.options.ackEverySeconds && !this.options.legacy) {
+    if (seconds - session.ackedSeconds >= this.options.ackEverySeconds && session.resumable) {
       session.ackedSeconds = seconds;
-      this.#say(session, { type: 'ack', received_samples: session.receivedBytes / session.bytesPerFrame });
+      this.#say(session, { type: 'ack', received_samples: samplesOf(session) });
     }
     const heard = this.options.words.filter((w) => w.end <= seconds).length;
     if (heard > session.shown) {

@@ -1,0 +1,322 @@
+import { Answers } from './answers.js';
+import { Configuring } from './configuring.js';
+import { Deferred, RNNTClientError } from './emitter.js';
+import { Pump } from './pump.js';
+import { REASONS } from './reasons.js';
+import { Recording } from './recording.js';
+import { Starter } from './starter.js';
+
+/**
+ * @typedef {import('./types.js').RecordingOptions} RecordingOptions
+ * @typedef {import('./types.js').RecordingResult} RecordingResult
+ * @typedef {import('./types.js').Reason} Reason
+ * @typedef {Record<string, unknown>} Message
+ */
+
+/** An application that hands nothing over for this long has its last words finalized, as the server would. */
+const QUIET_MIN_MS = 3_000;
+const QUIET_SILENCES = 5;
+
+/** Messages that show that a request is being worked on; metrics, acknowledgements and pongs do not. */
+const PROGRESS = new Set([
+  'recording_started',
+  'recording_stopped',
+  'configured',
+  'partial',
+  'transcription',
+  'warning',
+]);
+
+/**
+ * Keeps one recording going over connections, refusals and restarts: it starts it, sends its audio, and sees to it
+ * that every request is answered or fails in bounded time.
+ */
+export class Runner {
+  /** @type {Recording | null} */
+  recording = null;
+  /** @type {Recording | null} The newest one, ended or not. */
+  latest = null;
+  reconnects = 0;
+  /** @type {Deferred<RecordingResult> | null} */
+  #stopping = null;
+  #silenceSeconds = 0.5;
+  /** @type {unknown} */
+  #quietTimer = null;
+
+  /**
+   * @param {ReturnType<typeof import('./options.js').withDefaults>} options
+   * @param {import('./connector.js').Connector} connector
+   * @param {import('./results.js').Emit} emit
+   */
+  constructor(options, connector, emit) {
+    this.options = options;
+    this.connector = connector;
+    this.emit = emit;
+    this.starter = new Starter(options, connector, {
+      message: () => {
+        if (this.recording) this.recording.outgoing.log.resumable = connector.session?.token !== null;
+        return this.recording?.startMessage ?? {};
+      },
+      onSent: () => this.answers.watch(),
+    });
+    const { clock, answerTimeoutMs, maxQueueSeconds } = options;
+    this.configuring = new Configuring({ clock, longestMs: maxQueueSeconds * 1_000 + answerTimeoutMs });
+    this.pump = new Pump(options, {
+      recording: () => this.recording,
+      link: () => (this.#online ? connector.link : null),
+      onEmpty: () => {
+        if (connector.state === 'resumed') connector.setState('live');
+        this.answers.watch();
+      },
+    });
+    this.answers = new Answers({
+      clock,
+      timeoutMs: answerTimeoutMs,
+      due: () => this.#answerDue,
+      onLate: (again) => {
+        if (again && options.reconnect.enabled) connector.link?.fail(REASONS.TIMEOUT.text);
+        else connector.end(REASONS.TIMEOUT);
+      },
+    });
+  }
+
+  // ---- what the application asks for ------------------------------------------------------------------
+
+  /**
+   * @param {RecordingOptions} config
+   * @returns {Promise<Message>}
+   */
+  start(config) {
+    if (this.recording) return Promise.reject(new RNNTClientError(REASONS.ALREADY_RECORDING));
+    const complete = /** @type {const} */ ({ sample_rate: 16_000, encoding: 'pcm16', channels: 1 });
+    this.recording = new Recording({ ...complete, ...config }, this.options, this.emit);
+    this.latest = this.recording;
+    const promise = this.starter.first();
+    if (this.connector.ready) this.starter.begin();
+    else this.connector.connect().catch((error) => this.#fail(error));
+    return promise;
+  }
+
+  /** @param {ArrayBuffer | ArrayBufferView} audio */
+  send(audio) {
+    const { recording } = this;
+    if (!recording || recording.stopping) return;
+    this.#tellLoss(recording.outgoing.push(audio, this.#online));
+    this.pump.run();
+    const quietMs = Math.max(QUIET_MIN_MS, QUIET_SILENCES * 1_000 * this.#silenceSeconds);
+    this.#notQuiet();
+    this.#quietTimer = this.options.clock.setTimeout(() => this.finalize(), quietMs);
+  }
+
+  finalize() {
+    this.#mark({ type: 'finalize' });
+  }
+
+  /**
+   * @param {RecordingOptions} settings
+   * @returns {Promise<Message>}
+   */
+  async configure(settings) {
+    const message = { type: 'configure', ...settings };
+    if (!this.recording) {
+      await this.connector.connect();
+      this.connector.link?.sendMessage(message);
+      return this.configuring.ask(true);
+    }
+    this.recording.config = { ...this.recording.config, ...settings };
+    const answer = this.configuring.ask(false);
+    this.#mark(message);
+    return answer;
+  }
+
+  /** @returns {Promise<RecordingResult>} */
+  stop() {
+    const { recording } = this;
+    if (!recording) return Promise.reject(new RNNTClientError(REASONS.NOT_RECORDING));
+    if (this.#stopping) return this.#stopping.promise;
+    this.#stopping = new Deferred();
+    const { promise } = this.#stopping;
+    recording.stopping = true;
+    this.#notQuiet();
+    this.#mark({ type: 'stop_recording' });
+    return promise;
+  }
+
+  // ---- what the connection tells ----------------------------------------------------------------------
+
+  /** @param {boolean} lost In place of a session that the server has forgotten. */
+  onGreeting(lost) {
+    if (lost) this.reconnects += 1;
+    if (!this.recording) return this.connector.setState('live');
+    if (lost) this.#restart();
+    return this.starter.begin();
+  }
+
+  /** @param {Message} message */
+  onResumed(message) {
+    const { recording, connector } = this;
+    this.reconnects += 1;
+    if (recording) {
+      const { start, loss } = recording.resume(message.state, Number(message.received_samples));
+      this.#tellLoss(loss);
+      this.#heartbeat(true);
+      if (start) return this.starter.begin();
+    }
+    connector.setState('resumed', { fresh: false });
+    if (!recording) connector.setState('live');
+    this.pump.run();
+    return this.answers.watch();
+  }
+
+  /** @param {Message} message */
+  onMessage(message) {
+    switch (message.type) {
+      case 'recording_started':
+        this.#started(/** @type {Message} */ (message.config ?? {}));
+        break;
+      case 'configured':
+        this.configuring.answered(/** @type {Message} */ (message.config ?? {}));
+        break;
+      case 'warning': {
+        const detail = typeof message.detail === 'string' ? { detail: message.detail } : {};
+        this.emit('warning', { code: String(message.code), text: String(message.warning), ...detail });
+        break;
+      }
+      case 'recording_stopped':
+        this.#stopped(message);
+        break;
+      default:
+        this.recording?.results.receive(message);
+    }
+    this.pump.release();
+    if (PROGRESS.has(String(message.type))) this.answers.came();
+    else this.answers.watch();
+  }
+
+  /** @param {RNNTClientError} error */
+  onError(error) {
+    const { code, message, retryable, detail } = error;
+    // Answers come in the order of the requests; what stands in the log is not sent before the start is confirmed.
+    const configuring = this.starter.sent ? this.configuring.direct : this.configuring.waiting;
+    const starting = this.starter.sent && !configuring;
+    // A start that is tried again shows as a state.
+    if (!starting || !retryable)
+      this.emit('error', { code, text: message, retryable, ...(detail === undefined ? {} : { detail }) });
+    if (configuring) this.configuring.refused(error);
+    else if (starting) this.#startRefused(error);
+    this.answers.came();
+  }
+
+  onDown() {
+    this.pump.pause();
+    this.answers.pause();
+    this.starter.down();
+    if (!this.recording) this.configuring.allRefused(new RNNTClientError(REASONS.CONNECTION_LOST));
+  }
+
+  /** @param {Reason} reason */
+  onEnd(reason) {
+    this.#fail(new RNNTClientError(reason, { result: this.recording?.result() }));
+  }
+
+  // ---- starting, ending -------------------------------------------------------------------------------
+
+  /** Audio goes to a server that has confirmed the start. */
+  get #online() {
+    return this.connector.ready && (this.recording?.confirmed ?? false);
+  }
+
+  /** @param {Message} config In force. */
+  #started(config) {
+    const { recording, connector, starter } = this;
+    if (!recording) return;
+    recording.confirmed = true;
+    if (typeof config.silence_duration === 'number') this.#silenceSeconds = config.silence_duration;
+    if (starter.takesOver) {
+      this.configuring.allAnswered(config);
+      connector.setState('resumed', { fresh: true });
+    }
+    starter.confirmed(config);
+    if (connector.state !== 'resumed') connector.setState('live');
+    this.pump.run();
+  }
+
+  /** @param {RNNTClientError} error The answer to `start_recording`. */
+  #startRefused(error) {
+    const reason = { code: error.code, text: error.message, retryable: error.retryable };
+    if (error.retryable && this.starter.again(reason, 'refused')) return;
+    this.#fail(error);
+    this.connector.setState('live'); // The connection is as good as before.
+  }
+
+  #restart() {
+    this.#tellLoss(this.recording?.restart() ?? null);
+    this.starter.takesOver = true;
+  }
+
+  /** @param {Message} message */
+  #stopped(message) {
+    const { recording } = this;
+    // While the answer to a start is awaited, an end belongs to the recording before it.
+    if (!recording || this.starter.sent) return;
+    if (recording.ended(message.total_duration)) {
+      this.#stopping?.resolve(recording.result());
+      this.#stopping = null;
+      this.recording = null;
+      this.#notQuiet();
+      this.#heartbeat(false);
+      if (this.connector.state !== 'live') this.connector.setState('live');
+      return;
+    }
+    this.#restart();
+    if (!this.starter.again(REASONS.RECORDING_ENDED, 'reconnecting'))
+      this.connector.end(REASONS.RECORDING_ENDED);
+  }
+
+  /** @param {Error} error */
+  #fail(error) {
+    this.recording = null;
+    this.starter.fail(error);
+    this.#stopping?.reject(error);
+    this.#stopping = null;
+    this.configuring.allRefused(error);
+    this.pump.pause();
+    this.pump.release();
+    this.answers.pause();
+    this.#notQuiet();
+    this.#heartbeat(false);
+  }
+
+  #notQuiet() {
+    this.options.clock.clearTimeout(this.#quietTimer);
+  }
+
+  /** @param {boolean} on */
+  #heartbeat(on) {
+    if (this.connector.link) this.connector.link.heartbeat = on;
+  }
+
+  /** Whether something that was sent has to be answered. */
+  get #answerDue() {
+    const { recording, connector } = this;
+    if (!connector.ready) return false;
+    if (this.starter.sent) return true;
+    if (!recording || this.starter.later) return false;
+    // Not confirmed: a message that is replayed must tell.
+    return !recording.confirmed || (this.#stopping !== null && recording.outgoing.log.drained);
+  }
+
+  /** @param {Message} message Placed after all audio that was handed over so far. */
+  #mark(message) {
+    this.#tellLoss(this.recording?.outgoing.mark(message, this.#online) ?? null);
+    this.pump.run();
+    this.answers.watch();
+  }
+
+  /** @param {import('./losses.js').Loss | null} loss */
+  #tellLoss(loss) {
+    if (!loss || !this.latest) return;
+    const { seconds: totalSeconds } = this.latest.outgoing.losses;
+    this.emit('dropped', { ...loss, seconds: loss.to - loss.from, totalSeconds });
+  }
+}
