@@ -155,7 +155,7 @@ export const OPTIONS = {
   allowedOrigins: {
     schema: list,
     initial: [],
-    doc: 'Comma-separated browser origins that may connect; empty: all.',
+    doc: 'Comma-separated origins of the pages that may use sockets and uploads; the server’s own always may; empty: all.',
   },
   logLevel: {
     schema: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),

@@ -7,6 +7,7 @@ import type { IncomingMessage } from 'node:http';
 import { type ErrorCode, ServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { type Recogniser, type ServerContext, statusOf } from './context.js';
+import { checkOrigin } from './origins.js';
 
 export interface Admitted {
   readonly clientId: string;
@@ -42,13 +43,6 @@ export function checkToken(expected: string, request: IncomingMessage, url: URL)
   const header = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1];
   const given = header ?? url.searchParams.get('token') ?? '';
   if (!sameText(given, expected)) throw new ServerError('UNAUTHORIZED');
-}
-
-/** Browsers send an Origin; other clients need none. @throws ServerError UNAUTHORIZED */
-export function checkOrigin(allowed: readonly string[], request: IncomingMessage): void {
-  const { origin } = request.headers;
-  if (allowed.length === 0 || origin === undefined || allowed.includes(origin)) return;
-  throw new ServerError('UNAUTHORIZED', `origin ${origin.slice(0, 100)} is not allowed`);
 }
 
 /** @throws ServerError NOT_READY, DRAINING */

@@ -11,6 +11,7 @@ import { renderError } from '../protocol/render.js';
 import { admit, retryAfter, urlOf } from './admission.js';
 import { type ServerContext, statusOf } from './context.js';
 import { openApi } from './openapi.js';
+import { allowOrigins } from './origins.js';
 import { createPrometheus } from './prometheus.js';
 import { extendedHealth, health, liveStatus, serviceCard } from './status.js';
 import { uploadRoutes } from './uploads.js';
@@ -57,6 +58,7 @@ export async function createRoutes(context: ServerContext): Promise<FastifyInsta
     reply.header('x-content-type-options', 'nosniff');
   });
 
+  await allowOrigins(app, context.config.allowedOrigins);
   const methods = methodsByUrl(app);
   app.get('/', async (request, reply) =>
     request.headers.accept?.includes('text/html')
@@ -71,8 +73,13 @@ export async function createRoutes(context: ServerContext): Promise<FastifyInsta
   // A browser cannot see why its WebSocket was refused; asking by plain HTTP tells it, with Retry-After.
   for (const path of DIALECTS.flatMap(({ paths }) => paths)) {
     if (path === '/') continue; // the card
-    app.get(path, async (request) => {
-      admit(context, request.raw, urlOf(request));
+    app.get(path, async (request, reply) => {
+      const url = urlOf(request);
+      const { clientId } = admit(context, request.raw, url);
+      const resuming = url.searchParams.has('resume'); // by whoever holds the name
+      if (!resuming && context.registry.holder(clientId) !== undefined)
+        throw new ServerError('CLIENT_ID_IN_USE');
+      reply.header('upgrade', 'websocket');
       throw new ServerError('UPGRADE_REQUIRED');
     });
   }

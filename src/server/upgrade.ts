@@ -9,9 +9,10 @@ import type { DialectDefinition } from '../protocol/dialect.js';
 import { dialectAt } from '../protocol/dialects/index.js';
 import { renderError } from '../protocol/render.js';
 import { Session } from '../session/session.js';
-import { admit, checkOrigin, checkToken, retryAfter, urlOf } from './admission.js';
+import { admit, checkToken, retryAfter, urlOf } from './admission.js';
 import { bind, CLOSE_TIMEOUT_MS, transportOf } from './connection.js';
 import type { ServerContext } from './context.js';
+import { checkOrigin } from './origins.js';
 
 /** permessage-deflate for mobile clients: little memory a connection, few threads, nothing for small frames. */
 const DEFLATE = {

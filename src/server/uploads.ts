@@ -3,7 +3,7 @@
  * JSON; with `Accept: text/event-stream` or `application/x-ndjson` it tells its progress as it goes. The query may set
  * what the recognition goes by (`UPLOAD_FIELDS`).
  */
-import type { ServerResponse } from 'node:http';
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import multipart from '@fastify/multipart';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ServerError, toServerError } from '../errors.js';
@@ -12,6 +12,7 @@ import { renderError, renderFile, renderTranscription, round, toSeconds } from '
 import { type FileProgress, type FileSource, recogniseFile } from '../session/file-job.js';
 import { checkToken, requireReady, urlOf } from './admission.js';
 import type { Recogniser, ServerContext } from './context.js';
+import { checkOrigin } from './origins.js';
 
 /** Progress is told at most this often. */
 const PROGRESS_MS = 250;
@@ -39,6 +40,7 @@ export async function uploadRoutes(app: FastifyInstance, context: ServerContext)
     bodyLimit: maxBytes,
     // Before the body is read: who may not stay need not send it.
     onRequest: async (request) => {
+      checkOrigin(context.config.allowedOrigins, request.raw);
       checkToken(context.config.authToken, request.raw, urlOf(request));
       request.leaveUploads = requireReady(context).uploads.enter();
     },
@@ -83,6 +85,7 @@ async function transcribeFile(context: ServerContext, request: FastifyRequest, r
   reply.hijack();
   const { raw } = reply;
   raw.writeHead(200, {
+    ...(reply.getHeaders() as OutgoingHttpHeaders), // of CORS
     'content-type': style.contentType,
     'cache-control': 'no-store',
     'x-accel-buffering': 'no',
