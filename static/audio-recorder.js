@@ -9,11 +9,15 @@
  *
  * Sample rate: the AudioContext is asked for 16 kHz, so that the browser's own resampler does the work.
  * Where it refuses (some browsers will not connect a device to a context of another rate) the device's rate
- * is sent as it is, up to 48 kHz, and the server resamples. Always use the `sampleRate` that `start` returns.
+ * is sent as it is, halved until it is at most 48 kHz, and the server resamples. Always use the `sampleRate` that
+ * `start` returns.
  */
+import { STATE_TEXTS, stateOfError } from './client/recorder-states.js';
+
+export { stateOfError } from './client/recorder-states.js';
 
 /**
- * @typedef {'idle' | 'requesting' | 'recording' | 'denied' | 'no-device' | 'busy' | 'insecure' | 'unsupported' | 'failed'} RecorderState
+ * @typedef {import('./client/recorder-states.js').RecorderState} RecorderState
  *
  * @typedef {object} RecorderEvents
  * @property {Float32Array} samples 100 ms, −1…1; the last block may be shorter.
@@ -25,41 +29,50 @@
  * @property {string} [workletUrl]
  */
 
+/**
+ * @typedef {object} Capture What has to be given back.
+ * @property {MediaStream} stream
+ * @property {AudioContext | null} context
+ * @property {AudioWorkletNode | ScriptProcessorNode | null} tap
+ * @property {AnalyserNode | null} analyser
+ */
+
 const BLOCK_MS = 100;
 const FLUSH_TIMEOUT_MS = 250;
 /** The highest rate that the server takes. */
 const MAX_RATE = 48_000;
 
-/** @type {Record<RecorderState, string>} */
-const STATE_TEXTS = {
-  idle: 'The microphone is off.',
-  requesting: 'Waiting for permission to use the microphone.',
-  recording: 'The microphone is on.',
-  denied: 'The microphone is blocked. Allow it in the browser’s site settings, then try again.',
-  'no-device': 'No microphone was found.',
-  busy: 'The microphone is in use by another program.',
-  insecure: 'Browsers give the microphone to https:// and localhost pages only.',
-  unsupported: 'This browser cannot record audio.',
-  failed: 'The microphone failed.',
-};
-
-/** @type {Record<string, RecorderState>} */
-const STATE_OF_ERROR = {
-  NotAllowedError: 'denied',
-  SecurityError: 'denied',
-  NotFoundError: 'no-device',
-  OverconstrainedError: 'no-device',
-  NotReadableError: 'busy',
-  AbortError: 'busy',
-};
+/** @param {Capture | null} capture */
+async function release(capture) {
+  for (const track of capture?.stream.getTracks() ?? []) track.stop();
+  capture?.tap?.disconnect();
+  if (capture?.context && capture.context.state !== 'closed') await capture.context.close();
+}
 
 /**
- * Which state an error of getUserMedia means.
- * @param {unknown} error
- * @returns {RecorderState}
+ * What becomes of a device's rate: every `step` samples are one, so that the server takes the rest.
+ * @param {number} deviceRate Hz.
+ * @returns {{ sampleRate: number, step: number }} `step` is a power of two: it divides every buffer of the browser.
  */
-export function stateOfError(error) {
-  return (error instanceof Error && STATE_OF_ERROR[error.name]) || 'failed';
+export function reducedRate(deviceRate) {
+  let step = 1;
+  while (deviceRate / step > MAX_RATE) step *= 2;
+  return { sampleRate: deviceRate / step, step };
+}
+
+/**
+ * @param {Float32Array} samples
+ * @param {number} step
+ * @returns {Float32Array<ArrayBuffer>} The mean of every `step` samples.
+ */
+export function reduce(samples, step) {
+  const out = new Float32Array(Math.floor(samples.length / step));
+  for (let i = 0; i < out.length; i += 1) {
+    let sum = 0;
+    for (let k = 0; k < step; k += 1) sum += samples[i * step + k] ?? 0;
+    out[i] = sum / step;
+  }
+  return out;
 }
 
 /**
@@ -78,17 +91,13 @@ export function level(samples) {
 }
 
 export class AudioRecorder extends EventTarget {
-  /** @type {MediaStream | null} */
-  #stream = null;
-  /** @type {AudioContext | null} */
-  #context = null;
-  /** @type {AudioWorkletNode | ScriptProcessorNode | null} */
-  #tap = null;
+  /** @type {Capture | null} */
+  #capture = null;
   #flushed = () => {};
+  /** Goes up with every start and stop, so that a start that was given up meanwhile notices. */
+  #generation = 0;
   /** @type {RecorderState} */
   state = 'idle';
-  /** @type {AnalyserNode | null} For waveforms and spectra of the live input. */
-  analyser = null;
 
   /** @param {RecorderOptions} [options] */
   constructor({ sampleRate = 16_000, workletUrl } = {}) {
@@ -110,6 +119,11 @@ export class AudioRecorder extends EventTarget {
     return () => this.removeEventListener(type, handler);
   }
 
+  /** @returns {AnalyserNode | null} For waveforms and spectra of the live input. */
+  get analyser() {
+    return this.#capture?.analyser ?? null;
+  }
+
   /**
    * The microphones. Their names are empty until permission was given once.
    * @returns {Promise<{ id: string, label: string }[]>}
@@ -122,7 +136,8 @@ export class AudioRecorder extends EventTarget {
   }
 
   /**
-   * Asks for the microphone and starts. Rejects with the browser's error; `state` says it in words.
+   * Asks for the microphone and starts. Rejects with the browser's error, `state` says it in words; or with an
+   * AbortError where `stop` was called meanwhile, for example while the browser still asked for permission.
    * @param {{ deviceId?: string, processing?: boolean }} [options] `processing`: echo cancellation, noise
    *   suppression and gain control by the browser, on by default.
    * @returns {Promise<{ sampleRate: number, label: string }>}
@@ -130,9 +145,13 @@ export class AudioRecorder extends EventTarget {
   async start({ deviceId, processing = true } = {}) {
     if (!globalThis.isSecureContext) throw this.#fail('insecure');
     if (!navigator.mediaDevices?.getUserMedia) throw this.#fail('unsupported');
+    this.#generation += 1;
+    const generation = this.#generation;
     this.#setState('requesting');
+    /** @type {Capture | null} */
+    let capture = null;
     try {
-      this.#stream = await navigator.mediaDevices.getUserMedia({
+      const stream = await navigator.mediaDevices.getUserMedia({
         audio: {
           channelCount: 1,
           echoCancellation: processing,
@@ -141,22 +160,27 @@ export class AudioRecorder extends EventTarget {
           ...(deviceId ? { deviceId: { exact: deviceId } } : {}),
         },
       });
-      const track = this.#stream.getAudioTracks()[0];
+      capture = { stream, context: null, tap: null, analyser: null };
+      const sampleRate = generation === this.#generation ? await this.#connect(capture) : 0;
+      if (generation !== this.#generation)
+        throw new DOMException('Stopped before the microphone was on.', 'AbortError');
+      this.#capture = capture;
+      const track = stream.getAudioTracks()[0];
       // Unplugged, or permission withdrawn, in the middle of a recording.
-      track?.addEventListener('ended', () => this.state === 'recording' && this.#lost());
-      const sampleRate = await this.#connect(this.#stream);
+      track?.addEventListener('ended', () => this.#capture === capture && this.#lost());
       this.#setState('recording');
       return { sampleRate, label: track?.label ?? '' };
     } catch (error) {
-      await this.#release();
-      this.#setState(stateOfError(error));
+      await release(capture);
+      if (generation === this.#generation) this.#setState(stateOfError(error));
       throw error;
     }
   }
 
   /** Delivers what is left of the last block, then gives the microphone back. */
   async stop() {
-    const tap = this.#tap;
+    this.#generation += 1;
+    const tap = this.#capture?.tap;
     if (tap && 'port' in tap) {
       await new Promise((resolve) => {
         this.#flushed = () => resolve(undefined);
@@ -165,55 +189,68 @@ export class AudioRecorder extends EventTarget {
       });
     }
     await this.#release();
-    if (this.state === 'recording') this.#setState('idle');
+    if (this.state === 'recording' || this.state === 'requesting') this.#setState('idle');
   }
 
   /**
-   * @param {MediaStream} stream
+   * @param {Capture} capture Filled in, also where it fails half-way.
    * @returns {Promise<number>} The rate of the samples that will come.
    */
-  async #connect(stream) {
+  async #connect(capture) {
     /** @type {MediaStreamAudioSourceNode} */
     let source;
     try {
-      this.#context = new AudioContext({ sampleRate: this.wantedRate, latencyHint: 'interactive' });
-      source = this.#context.createMediaStreamSource(stream);
+      capture.context = new AudioContext({ sampleRate: this.wantedRate, latencyHint: 'interactive' });
+      source = capture.context.createMediaStreamSource(capture.stream);
     } catch {
-      await this.#context?.close();
-      this.#context = new AudioContext({ latencyHint: 'interactive' });
-      source = this.#context.createMediaStreamSource(stream);
+      await capture.context?.close();
+      capture.context = new AudioContext({ latencyHint: 'interactive' });
+      source = capture.context.createMediaStreamSource(capture.stream);
     }
-    const context = this.#context;
+    const { context } = capture;
     await context.resume();
-    const halve = context.sampleRate > MAX_RATE;
-    const sampleRate = halve ? context.sampleRate / 2 : context.sampleRate;
-    this.analyser = context.createAnalyser();
-    this.analyser.fftSize = 2_048;
-    source.connect(this.analyser);
+    const { sampleRate, step } = reducedRate(context.sampleRate);
+    const analyser = context.createAnalyser();
+    capture.analyser = analyser;
+    analyser.fftSize = 2_048;
+    source.connect(analyser);
     const blockFrames = Math.round((sampleRate * BLOCK_MS) / 1_000);
-    if (context.audioWorklet) {
-      await context.audioWorklet.addModule(this.workletUrl);
-      const tap = new AudioWorkletNode(context, 'pcm-tap', {
-        processorOptions: { blockFrames, halve },
-      });
+    if (await this.#hasWorklet(context)) {
+      const tap = new AudioWorkletNode(context, 'pcm-tap', { processorOptions: { blockFrames, step } });
       tap.port.onmessage = ({ data }) => (data ? this.#deliver(data) : this.#flushed());
       source.connect(tap);
       tap.connect(context.destination); // Not every browser runs a node that leads nowhere; it plays silence.
-      this.#tap = tap;
+      capture.tap = tap;
     } else {
-      this.#tap = this.#legacyTap(context, source);
+      capture.tap = this.#legacyTap(context, source, step);
     }
-    return this.#tap && 'port' in this.#tap ? sampleRate : context.sampleRate;
+    return sampleRate;
   }
 
   /**
-   * For browsers without AudioWorklet only; runs on the page's own thread.
+   * The worklet is a file of the server. Where that does not answer just now, the browser says AbortError, as for a
+   * microphone that another program holds; the microphone is there all the same.
+   * @param {AudioContext} context
+   */
+  async #hasWorklet(context) {
+    if (!context.audioWorklet) return false;
+    try {
+      await context.audioWorklet.addModule(this.workletUrl);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /**
+   * Where there is no AudioWorklet, or it cannot be loaded; runs on the page's own thread.
    * @param {AudioContext} context
    * @param {MediaStreamAudioSourceNode} source
+   * @param {number} step
    */
-  #legacyTap(context, source) {
+  #legacyTap(context, source, step) {
     const tap = context.createScriptProcessor(4_096, 1, 1);
-    tap.onaudioprocess = (event) => this.#deliver(event.inputBuffer.getChannelData(0).slice());
+    tap.onaudioprocess = (event) => this.#deliver(reduce(event.inputBuffer.getChannelData(0), step));
     source.connect(tap);
     tap.connect(context.destination); // As above.
     return tap;
@@ -232,14 +269,9 @@ export class AudioRecorder extends EventTarget {
   }
 
   async #release() {
-    for (const track of this.#stream?.getTracks() ?? []) track.stop();
-    this.#tap?.disconnect();
-    this.#stream = null;
-    this.#tap = null;
-    this.analyser = null;
-    const context = this.#context;
-    this.#context = null;
-    if (context && context.state !== 'closed') await context.close();
+    const capture = this.#capture;
+    this.#capture = null;
+    await release(capture);
   }
 
   /** @param {RecorderState} state */

@@ -3,12 +3,12 @@
  * One block is `blockFrames` long (100 ms), so that the page wakes up ten times a second, not 375 times.
  */
 class PcmTap extends AudioWorkletProcessor {
-  /** @param {{ processorOptions: { blockFrames: number, halve: boolean } }} options */
+  /** @param {{ processorOptions: { blockFrames: number, step: number } }} options */
   constructor(options) {
     super();
     this.blockFrames = options.processorOptions.blockFrames;
-    /** Devices above 48 kHz whose rate the browser will not convert: every two samples become one. */
-    this.halve = options.processorOptions.halve;
+    /** Devices above 48 kHz whose rate the browser will not convert: the mean of every `step` samples is one. */
+    this.step = options.processorOptions.step;
     this.block = new Float32Array(this.blockFrames);
     this.filled = 0;
     this.ended = false;
@@ -28,7 +28,7 @@ class PcmTap extends AudioWorkletProcessor {
   process(inputs) {
     const channels = inputs[0] ?? [];
     const frames = channels[0]?.length ?? 0;
-    const step = this.halve ? 2 : 1;
+    const { step } = this;
     for (let i = 0; i + step <= frames; i += step) {
       let sum = 0;
       for (const channel of channels) for (let k = 0; k < step; k += 1) sum += channel[i + k] ?? 0;
