@@ -1,11 +1,13 @@
 /** The demo page: wires the recorder, the client library and the transcript together. */
 import { AudioRecorder, level } from './audio-recorder.js';
+import { STATE_NAMES } from './client/recorder-states.js';
 import { exportTranscript } from './demo/export.js';
 import { showFigures } from './demo/figures.js';
-import { acceptDrops, byId, notice, showConnection, showState } from './demo/page.js';
-import { bundledSample, decodeFile, FILE_RATE } from './demo/sources.js';
+import { acceptDrops, byId, notice, painted, showConnection, showState } from './demo/page.js';
+import { bundledSample, decodeFile, FILE_RATE, ServerGone } from './demo/sources.js';
 import { Tape } from './demo/tape.js';
 import { showLevel, Waveform } from './demo/waveform.js';
+import { pageParams } from './page-token.js';
 import { clockTime, TranscriptView } from './transcription-ui.js';
 import { RNNTClient, RNNTClientError } from './websocket-client.js';
 
@@ -62,9 +64,11 @@ function showTranscriptControls() {
 // ---- connection ----------------------------------------------------------------------------------------
 
 function newClient() {
-  const made = new RNNTClient({ vad: ui.checked('gate') });
+  const made = new RNNTClient({ vad: ui.checked('gate'), params: pageParams(), painted });
   made.on('state', (change) => {
-    if (client === made) showConnection(change, () => made.retryNow());
+    if (client !== made) return;
+    showConnection(change, () => made.retryNow());
+    if (change.state === 'closed' && change.reason?.code !== 'CLOSED') void abandon(made);
   });
   made.on('connection', (greeting) => {
     byId('server-model').textContent = `Model: ${greeting.model ?? 'unknown'}`;
@@ -77,14 +81,41 @@ function newClient() {
     view.addSegment(segment);
     showTranscriptControls();
   });
-  made.on('dropped', ({ totalSeconds }) => {
-    notice(`${totalSeconds.toFixed(1)} s of audio could not be kept while the connection was away.`, 'warn');
+  made.on('dropped', ({ to, totalSeconds }) => {
+    notice(`${totalSeconds.toFixed(1)} s of audio are lost; the last gap ends at ${clockTime(to)}.`, 'warn');
   });
   made.on('warning', ({ text }) => notice(text, 'warn'));
   made.on('error', ({ text }) => notice(text));
-  made.on('latency', () => showFigures(made.stats));
-  made.on('metrics', () => showFigures(made.stats));
+  made.on('latency', () => figuresSoon(made));
+  made.on('metrics', () => figuresSoon(made));
   return made;
+}
+
+let figuresDue = false;
+/** @param {RNNTClient} mine */
+function figuresSoon(mine) {
+  if (figuresDue) return;
+  figuresDue = true;
+  requestAnimationFrame(() => {
+    figuresDue = false;
+    showFigures(mine.stats);
+  });
+}
+
+/**
+ * The client has given up: nothing is recorded any more.
+ * @param {RNNTClient} mine
+ */
+async function abandon(mine) {
+  if (client !== mine || !recording || finishing) return;
+  client = null;
+  feeding?.abort();
+  feeding = null;
+  await recorder.stop();
+  wakeLock?.release();
+  wakeLock = null;
+  showRecording(false);
+  showTranscriptControls();
 }
 
 /** @param {number} sampleRate */
@@ -119,10 +150,14 @@ async function start() {
     else await startSamples(mine);
   } catch (error) {
     if (mine !== client) return;
+    client = null; // What it says about its end is no news.
     await recorder.stop();
     mine.close();
     showRecording(false);
     showTranscriptControls();
+    if (source === 'microphone' && !mine.sessionId) return; // The recorder or the client has said why.
+    if (error instanceof ServerGone || error instanceof RNNTClientError) showState('failed', 'Not connected');
+    else showState('idle', 'Ready');
     if (!byId('notice-text').textContent) notice(error instanceof Error ? error.message : String(error));
   }
 }
@@ -273,10 +308,15 @@ recorder.on('samples', (samples) => {
   hear(samples);
   client.send(samples);
 });
+let microphone = recorder.state;
 recorder.on('state', ({ state, text }) => {
-  if (state === 'requesting') showState('connecting', 'Waiting for the microphone');
-  else if (state !== 'recording' && state !== 'idle') {
-    showState('failed', 'No microphone');
+  const previous = microphone;
+  microphone = state;
+  if (state === 'requesting') showState('connecting', STATE_NAMES.requesting);
+  else if (state === 'idle') {
+    if (previous === 'requesting') showState('idle', 'Ready'); // Stopped while the browser asked for permission.
+  } else if (state !== 'recording') {
+    showState('failed', STATE_NAMES[state]);
     notice(text);
     if (recording) stop();
   }

@@ -1,4 +1,5 @@
 /** The status page: asks `/ws/status` every two seconds while somebody looks, and draws what it says. */
+import { withToken } from './page-token.js';
 import { Chart } from './status/chart.js';
 import { duration, History } from './status/history.js';
 
@@ -109,7 +110,7 @@ const STATES = {
 /** @returns {Promise<Status | null>} */
 async function ask() {
   try {
-    const url = new URL('../ws/status', import.meta.url);
+    const url = withToken(new URL('../ws/status', import.meta.url));
     const response = await fetch(url, { cache: 'no-store', signal: AbortSignal.timeout(TIMEOUT_MS) });
     const body = await response.json();
     return body.sessions && body.latency_ms ? body : null;

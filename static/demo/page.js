@@ -53,6 +53,32 @@ export function showConnection(change, retry) {
   else if (change.state === 'live' || change.state === 'resumed') notice('');
 }
 
+/** A page that is not drawn, for example behind another window, is not waited for longer than this. */
+const PAINT_TIMEOUT_MS = 250;
+
+/**
+ * Calls back when what was just put on the page has been painted.
+ * @param {() => void} done
+ */
+export function painted(done) {
+  if (document.hidden) return done();
+  let waiting = true;
+  const finish = () => {
+    if (waiting) done();
+    waiting = false;
+  };
+  setTimeout(finish, PAINT_TIMEOUT_MS);
+  // Frames are painted right after these callbacks; the next task comes after that.
+  requestAnimationFrame(() => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      finish();
+    };
+    port2.postMessage(null);
+  });
+}
+
 /**
  * Takes files that are dropped anywhere on the page.
  * @param {(file: File) => void} onFile

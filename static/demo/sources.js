@@ -43,8 +43,18 @@ function mixDown(buffer) {
  */
 export async function bundledSample() {
   const [wav, about] = await Promise.all([
-    fetch(new URL('../sample.wav', import.meta.url)).then((r) => r.blob()),
-    fetch(new URL('../sample.json', import.meta.url)).then((r) => r.json()),
+    load('../sample.wav').then((response) => response.blob()),
+    load('../sample.json').then((response) => response.json()),
   ]);
   return { samples: await decodeFile(wav), about };
+}
+
+/** What the page was loaded from does not answer any more. */
+export class ServerGone extends Error {}
+
+/** @param {string} path */
+async function load(path) {
+  const response = await fetch(new URL(path, import.meta.url)).catch(() => null);
+  if (response?.ok) return response;
+  throw new ServerGone('The sample cannot be loaded: the server cannot be reached.');
 }

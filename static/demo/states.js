@@ -1,3 +1,9 @@
+/** @type {Record<string, string>} */
+const RECONNECTING = {
+  UNREACHABLE: 'Server not reached, trying again',
+  RECORDING_ENDED: 'Recording ended by the server, going on',
+};
+
 /**
  * What the page says about a state of the connection.
  * @param {import('../client/types.js').StateChange} change
@@ -14,7 +20,11 @@ export function connectionText(change) {
     case 'live':
       return { state, text: 'Live' };
     case 'reconnecting':
-      return { state, text: 'Connection lost, reconnecting', ...(named ? { tone: 'warn' } : {}) };
+      return {
+        state,
+        text: `${RECONNECTING[reason?.code ?? ''] ?? 'Connection lost, reconnecting'}`,
+        ...(named ? { tone: 'warn' } : {}),
+      };
     case 'resumed':
       return { state, text: fresh ? 'Resumed in a new session' : 'Resumed' };
     case 'refused':

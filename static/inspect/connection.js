@@ -1,3 +1,5 @@
+import { withToken } from '../page-token.js';
+
 /**
  * The socket to `/ws/inspect`: reopened when it breaks, closed while the page is hidden, because the server
  * inspects only while somebody looks.
@@ -34,7 +36,7 @@ export class Connection {
   #open() {
     if (this.#socket !== null || document.hidden) return;
     clearTimeout(this.#timer);
-    const url = new URL('/ws/inspect', location.href);
+    const url = withToken(new URL('/ws/inspect', location.href));
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
     const socket = new WebSocket(url);
     this.#socket = socket;

@@ -25,6 +25,8 @@ export interface FakeHttpServer {
   /** While set, upgrades are refused with it. */
   refusal: { status: number; body: Record<string, unknown>; retryAfter?: string } | null;
   status: () => Record<string, unknown>;
+  /** Path and query of every request and upgrade, in order. */
+  readonly asked: string[];
   close(): Promise<void>;
 }
 
@@ -36,9 +38,11 @@ export async function startFakeHttpServer(
   const fake = new FakeServer(options);
   const http = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://localhost');
-    if (pathname === '/ws/status') {
+    handle.asked.push(request.url ?? '');
+    if (pathname === '/ws/status' || pathname === '/ws/transcribe') {
       const refusal = handle.refusal;
-      response.writeHead(refusal ? refusal.status : 200, {
+      const status = pathname === '/ws/status' ? 200 : 426;
+      response.writeHead(refusal ? refusal.status : status, {
         'content-type': 'application/json',
         ...(refusal?.retryAfter ? { 'retry-after': refusal.retryAfter } : {}),
       });
@@ -49,6 +53,7 @@ export async function startFakeHttpServer(
   });
   const sockets = new WebSocketServer({ noServer: true });
   http.on('upgrade', (request, socket, head) => {
+    handle.asked.push(request.url ?? '');
     if (handle.refusal) {
       socket.end(
         `HTTP/1.1 ${handle.refusal.status} Refused\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
@@ -73,6 +78,7 @@ export async function startFakeHttpServer(
     url: `http://127.0.0.1:${(http.address() as AddressInfo).port}`,
     fake,
     refusal: null,
+    asked: [],
     status: () => ({ status: 'ready', admitted: fake.peers.size, capacity: 100 }),
     close: () => closeAll(http, sockets),
   };

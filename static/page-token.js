@@ -1,0 +1,32 @@
+/**
+ * The access token of the pages: `?token=` of the page's address, passed on with everything that the page asks of its
+ * server, and kept for the other pages of the same tab.
+ */
+
+const KEY = 'rnnt-token';
+
+/** @returns {string | null} */
+export function pageToken() {
+  const given = new URLSearchParams(location.search).get('token');
+  try {
+    if (given) sessionStorage.setItem(KEY, given);
+    return given ?? sessionStorage.getItem(KEY);
+  } catch {
+    return given; // The browser keeps nothing for this page.
+  }
+}
+
+/** @returns {Record<string, string>} Query parameters for a socket. */
+export function pageParams() {
+  const token = pageToken();
+  return token ? { token } : {};
+}
+
+/**
+ * @param {URL} url Of the page's own server.
+ * @returns {URL} The same with the token.
+ */
+export function withToken(url) {
+  for (const [name, value] of Object.entries(pageParams())) url.searchParams.set(name, value);
+  return url;
+}
