@@ -74,7 +74,7 @@ export const OPTIONS = {
   admission: {
     schema: oneOf('measured', 'slots'),
     initial: 'measured',
-    doc: 'Refuse new streams past the capacity measured at start (`measured`), or only when no slot is free (`slots`).',
+    doc: 'Refuse new streams past the capacity measured at start, less that of lanes lost since (`measured`), or only when no slot is free (`slots`).',
   },
   latencyTargetMs: {
     schema: real(0, 5000).refine((ms) => ms === 0 || ms >= 20, '0, or 20 to 5000'),

@@ -29,6 +29,14 @@ export interface Capacity {
 export const targetMs = (asked: number, chunkMs: number): number =>
   asked > 0 ? asked : Math.max(100, chunkMs / 2);
 
+/**
+ * What is left of a capacity measured on `lanes` lanes when `live` of them still work: each carries its share. With
+ * none left nobody is admitted.
+ */
+export function streamsLeft(streams: number, live: number, lanes: number): number {
+  return live === 0 ? 0 : Math.max(1, Math.floor((streams * live) / lanes));
+}
+
 export function estimateCapacity(
   stepTimes: readonly StepTime[],
   lanes: number,

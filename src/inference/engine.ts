@@ -6,7 +6,7 @@ import type { Logger } from '../log.js';
 import { chunkMs } from '../models/manifest.js';
 import type { Model } from '../models/store.js';
 import { BATCHER_DEFAULTS, Batcher, type BatchLane, type BatchObserver } from './batcher.js';
-import { type Capacity, estimateCapacity, type StepTime, targetMs } from './capacity.js';
+import { type Capacity, estimateCapacity, type StepTime, streamsLeft, targetMs } from './capacity.js';
 import { EDGE_INTS, HotwordCompiler } from './hotwords.js';
 import { cudaProblem, Lane, type LaneOptions, type LaneState } from './lane.js';
 import { slabLayout } from './layout.js';
@@ -45,6 +45,7 @@ export interface LaneFigures {
 export interface Engine {
   readonly model: Model;
   readonly provider: Provider;
+  /** As measured at start, less what the lanes carried that are lost since. */
   readonly capacity: Capacity;
   readonly table: StreamTable;
   readonly stats: EngineStats;
@@ -171,8 +172,12 @@ export async function startEngine(model: Model, config: Config, log: Logger): Pr
 
   const stepTimes = await measureSteps(lanes, maxBatch, latencyMs);
   const measured = estimateCapacity(stepTimes, lanes.length, stepEveryMs, latencyMs);
-  const rated = config.admission === 'slots' ? streams : Math.min(measured.streams, streams);
-  const capacity = { ...measured, streams: rated };
+  /** Lanes that are lost carry nothing: what they were rated for is not admitted any more. */
+  const streamsNow = (): number => {
+    if (config.admission === 'slots') return streams;
+    const live = lanes.filter((lane) => lane.state !== 'lost').length;
+    return Math.min(streamsLeft(measured.streams, live, lanes.length), streams);
+  };
 
   const stats = newStats(maxBatch);
   let tellLost: (error: unknown) => void = () => {};
@@ -188,7 +193,9 @@ export async function startEngine(model: Model, config: Config, log: Logger): Pr
     model,
     hotwords: edges > 0 ? new HotwordCompiler(model.tokens, edges, model.manifest) : null,
     provider,
-    capacity,
+    get capacity() {
+      return { ...measured, streams: streamsNow() };
+    },
     table,
     stats,
     lanes,

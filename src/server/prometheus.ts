@@ -35,7 +35,11 @@ export function createPrometheus(context: ServerContext): Registry {
   gauge('ready', '1 if the server admits streams', () => (statusOf(context) === 'ready' ? 1 : 0));
   gauge('sessions', 'Open sessions, recording or not', () => registry.size);
   gauge('streams', 'Recordings that hold a slot', () => context.recogniser?.sessions.leases.active ?? 0);
-  gauge('capacity_streams', 'Streams this machine is rated for', () => engine()?.capacity.streams ?? 0);
+  gauge(
+    'capacity_streams',
+    'Streams this machine is rated for, with the lanes that are left',
+    () => engine()?.capacity.streams ?? 0,
+  );
   gauge('slots_vacant', 'Free slots of the stream table', () => engine()?.table.vacancies ?? 0);
   gauge('streams_waiting', 'Streams with a whole chunk that wait for a lane', () => engine()?.waiting ?? 0);
   gauge('event_loop_delay_p99_seconds', 'Lateness of the event loop', () => eventLoop.delays().p99 / 1000);

@@ -3,6 +3,7 @@
  * until the test pumps the batcher and finishes or fails a lane's step, unless `auto` says otherwise.
  */
 import { BATCHER_DEFAULTS, Batcher, type BatcherOptions } from '../../src/inference/batcher.js';
+import { type Capacity, streamsLeft } from '../../src/inference/capacity.js';
 import { type Engine, newStats } from '../../src/inference/engine.js';
 import { HotwordCompiler } from '../../src/inference/hotwords.js';
 import { slabLayout } from '../../src/inference/layout.js';
@@ -28,7 +29,6 @@ const MOST_ROUNDS = 100_000;
 export class FakeEngine implements Engine {
   readonly model;
   readonly provider = 'cpu';
-  readonly capacity;
   readonly table: StreamTable;
   readonly stats;
   readonly lanes: readonly FakeLane[];
@@ -40,11 +40,14 @@ export class FakeEngine implements Engine {
   /** The batcher's clock, milliseconds. */
   nowMs = 0;
   private pumps: (() => void)[] = [];
+  private readonly rated: number;
+  private readonly maxBatch: number;
 
   constructor(options: FakeEngineOptions = {}) {
     const { slots = 4, lanes = 1, ringSeconds = 3, maxBatch = 8, manifest = {}, ...rest } = options;
     this.model = fakeModel(manifest);
-    this.capacity = { streams: options.capacity ?? slots, batch: maxBatch, stepTimes: [{ batch: 1, ms: 1 }] };
+    this.rated = options.capacity ?? slots;
+    this.maxBatch = maxBatch;
     this.stats = newStats(maxBatch);
     const { hotwordEdges } = this.model.manifest;
     this.hotwords = hotwordEdges === undefined ? null : new HotwordCompiler(this.model.tokens, hotwordEdges);
@@ -88,6 +91,12 @@ export class FakeEngine implements Engine {
       lane.auto = options.auto ?? false;
       this.batcher.addLane(lane);
     }
+  }
+
+  get capacity(): Capacity {
+    const live = this.lanes.filter((lane) => lane.state !== 'lost').length;
+    const streams = streamsLeft(this.rated, live, this.lanes.length);
+    return { streams, batch: this.maxBatch, stepTimes: [{ batch: 1, ms: 1 }] };
   }
 
   get waiting(): number {

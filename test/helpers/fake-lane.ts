@@ -63,7 +63,12 @@ export class FakeLane implements BatchLane {
 
   async recover(): Promise<void> {
     this.restarts++;
-    await this.onRecover();
+    try {
+      await this.onRecover();
+    } catch (lost) {
+      this.state = 'lost';
+      throw lost;
+    }
   }
 
   /** Computes the step under way and returns it. False: there is none. */

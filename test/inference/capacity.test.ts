@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { estimateCapacity, targetMs } from '../../src/inference/capacity.js';
+import { estimateCapacity, streamsLeft, targetMs } from '../../src/inference/capacity.js';
 
 const CHUNK_MS = 100;
 
@@ -53,4 +53,10 @@ test('what is rated keeps the lanes busy for at most 42 % of the time', () => {
     }),
     { seed: 2 },
   );
+});
+
+test('a lane that is lost takes its share of the capacity along, the last one all of it', () => {
+  const left = [8, 7, 4, 1, 0].map((live) => streamsLeft(209, live, 8));
+  assert.deepEqual(left, [209, 182, 104, 26, 0]);
+  assert.equal(streamsLeft(1, 1, 8), 1, 'a lane that works carries one stream at least');
 });

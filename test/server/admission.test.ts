@@ -7,7 +7,8 @@ import type { ServerContext } from '../../src/server/context.js';
 import { checkOrigin } from '../../src/server/origins.js';
 import { StreamLeases } from '../../src/session/leases.js';
 import { FakeEngine } from '../helpers/fake-engine.js';
-import { Tenant } from '../helpers/tenant.js';
+import { CHUNK, marked } from '../helpers/fake-model.js';
+import { Tenant, write } from '../helpers/tenant.js';
 
 const request = (headers: Record<string, string> = {}) => ({ headers }) as unknown as IncomingMessage;
 const url = (query = '') => new URL(`http://localhost/ws/transcribe${query}`);
@@ -75,6 +76,20 @@ test('connections that do not record take no stream, and have a bound of their o
   const engine = () => new FakeEngine({ slots: 4, capacity: 2 });
   assert.equal(refusal({ engine: engine(), connections: 9 }), 'admitted');
   assert.equal(refusal({ engine: engine(), connections: 10 }), 'AT_CAPACITY');
+});
+
+test('streams that lost lanes carried are not admitted any more', async () => {
+  const engine = new FakeEngine({ slots: 100, capacity: 16, lanes: 4, maxFailures: 9 });
+  for (const lane of engine.lanes) lane.onRecover = () => Promise.reject(new Error('gone'));
+  assert.equal(refusal({ engine, streams: 15 }), 'admitted');
+  for (const left of [12, 8, 4]) {
+    write(engine.lease(new Tenant())!, marked(CHUNK, []));
+    engine.pump();
+    engine.lanes.find((lane) => lane.fail());
+    await engine.settle();
+    assert.equal(refusal({ engine, streams: left - 1 }), 'admitted');
+    assert.equal(refusal({ engine, streams: left }), 'AT_CAPACITY');
+  }
 });
 
 test('a table without a free slot refuses too', () => {

@@ -1,8 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { CodecPool } from '../../src/codec/pool.js';
 import { loadConfig } from '../../src/config.js';
 import { startEngine } from '../../src/inference/engine.js';
@@ -12,26 +9,16 @@ import { StreamTable } from '../../src/inference/stream-table.js';
 import type { Manifest } from '../../src/models/manifest.js';
 import { Recording } from '../../src/session/recording.js';
 import { joinWords } from '../../src/transcript/words.js';
-import { fakeGraph, graphManifest } from '../helpers/fake-graph.js';
-import { bytesOf, CHUNK, FRAME, fakeModel, marked, pieces, spoken, tokenOf } from '../helpers/fake-model.js';
+import { fakeGraph } from '../helpers/fake-graph.js';
+import { bytesOf, CHUNK, FRAME, marked, pieces, spoken, tokenOf } from '../helpers/fake-model.js';
 import { DEFAULTS, silentLog } from '../helpers/fake-session.js';
+import { graphModel } from '../helpers/graph-model.js';
 import { Tenant, write } from '../helpers/tenant.js';
-
-const folder = mkdtempSync(join(tmpdir(), 'rnnt-graph-'));
-const graphPath = join(folder, 'fake.onnx');
-writeFileSync(graphPath, fakeGraph());
-after(() => rmSync(folder, { recursive: true }));
-
-const modelOf = (changes: Partial<Manifest> = {}) => ({
-  ...fakeModel(),
-  manifest: graphManifest(changes),
-  graphPath,
-});
 
 const OPTIONS: LaneOptions = { provider: 'cpu', maxBatch: 2, threads: 1, longestStepMs: 100 };
 
-function laneOf(changes: Partial<Manifest> = {}, path = graphPath) {
-  const model = { ...modelOf(changes), graphPath: path };
+function laneOf(changes: Partial<Manifest> = {}, graph?: Buffer) {
+  const model = graphModel(changes, graph);
   const table = new StreamTable(slabLayout(model.manifest, 3, 1), () => {});
   return { lane: new Lane(0, model, table, OPTIONS), table };
 }
@@ -86,9 +73,7 @@ test('a manifest that names neither has the rest as ever', async () => {
 
 test('a step sees a window, across the end of the ring too, with silence where a flush cuts it, and measures its chunk', async () => {
   const windowSamples = CHUNK + FRAME;
-  const path = join(folder, 'window.onnx');
-  writeFileSync(path, fakeGraph(windowSamples));
-  const { lane, table } = laneOf({ windowSamples }, path);
+  const { lane, table } = laneOf({ windowSamples }, fakeGraph(windowSamples));
   await lane.init();
   const tenant = new Tenant();
   const slot = table.lease(tenant)!;
@@ -127,15 +112,13 @@ test('a step sees a window, across the end of the ring too, with silence where a
 });
 
 test('a graph of a window whose manifest does not say so is refused', async () => {
-  const path = join(folder, 'unsaid.onnx');
-  writeFileSync(path, fakeGraph(CHUNK + FRAME));
-  const { lane } = laneOf({}, path);
+  const { lane } = laneOf({}, fakeGraph(CHUNK + FRAME));
   await assert.rejects(lane.init(), { code: 'MODEL_INVALID' });
   await lane.close();
 });
 
 test('a graph whose times or preview are not what the manifest says is refused, with both', async () => {
-  const { outputs } = graphManifest();
+  const { outputs } = graphModel().manifest;
   const wrong: [Partial<Manifest>, RegExp][] = [
     [{ outputs: { ...outputs, times: 'when' } }, /missing output when/],
     [{ outputs: { ...outputs, times: 'tokens' } }, /output tokens is int32 × 2, the manifest says int32 × 4/],
@@ -162,7 +145,7 @@ test('an engine recognises with such a graph: a preview first, the words with th
     { provider: 'cpu', lanes: 1, maxBatch: 2, maxStreams: 2, admission: 'slots' },
     {},
   );
-  const engine = await startEngine(modelOf(), config, silentLog);
+  const engine = await startEngine(graphModel(), config, silentLog);
   const told: string[] = [];
   let words: readonly { startSamples: number; endSamples: number }[] = [];
   await new Promise<void>((resolve, reject) => {

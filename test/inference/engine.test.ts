@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict';
+import { mock, test } from 'node:test';
+import { loadConfig } from '../../src/config.js';
+import { type Engine, startEngine } from '../../src/inference/engine.js';
+import { Lane } from '../../src/inference/lane.js';
+import { silentLog } from '../helpers/fake-session.js';
+import { graphModel } from '../helpers/graph-model.js';
+
+/** An engine over real lanes with the fake model's graph. */
+const engineOf = (options: Parameters<typeof loadConfig>[0] = {}): Promise<Engine> =>
+  startEngine(
+    graphModel(),
+    loadConfig({ provider: 'cpu', lanes: 2, maxBatch: 2, maxStreams: 64, ...options }, {}),
+    silentLog,
+  );
+
+const lose = (engine: Engine, id: number): void => {
+  (engine.lanes[id] as Lane).state = 'lost';
+};
+
+test('a lane that is lost takes its share of the capacity along', async () => {
+  const probe = mock.method(Lane.prototype, 'probe', async () => ({ runMs: 10, stepMs: 10 }));
+  const engine = await engineOf();
+  probe.mock.restore();
+  assert.equal(engine.capacity.streams, 16, '0.42 of two lanes that take 10 ms for two streams');
+  lose(engine, 0);
+  assert.equal(engine.capacity.streams, 8);
+  lose(engine, 1);
+  assert.equal(engine.capacity.streams, 0);
+  await engine.close();
+});
+
+test('who admits by slots alone is not kept from them by a lost lane', async () => {
+  const engine = await engineOf({ admission: 'slots' });
+  lose(engine, 0);
+  assert.equal(engine.capacity.streams, 64);
+  await engine.close();
+});
