@@ -1,6 +1,7 @@
 /** `/metrics`: the figures of `/ws/status` for Prometheus, read when asked for. */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { type ServerContext, statusOf } from './context.js';
+import { droppedPartials } from './status.js';
 
 type Read = () => number;
 
@@ -56,7 +57,7 @@ export function createPrometheus(context: ServerContext): Registry {
   counter('segments', 'Final segments sent', () => metrics.segments);
   counter('audio_seconds', 'Audio recognised', () => metrics.audioSeconds);
   counter('ignored_frames', 'Audio frames outside a recording', () => metrics.ignoredFrames);
-  counter('dropped_partials', 'Partials that a newer one replaced', () => metrics.droppedPartials);
+  counter('dropped_partials', 'Partials that a newer one replaced', () => droppedPartials(context));
   counter('steps', 'Model steps', () => engine()?.stats.steps ?? 0);
   counter('stream_steps', 'Model steps times streams in them', () => engine()?.stats.streamSteps ?? 0);
   counter('lane_failures', 'Failed steps', () => engine()?.stats.laneFailures ?? 0);

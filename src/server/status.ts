@@ -128,13 +128,18 @@ export function batchSummary(sizes: Uint32Array) {
   return { mean, p50: percentile(0.5), p95: percentile(0.95), max, histogram };
 }
 
+/** Of closed sessions and of open ones: what /ws/status and /metrics both tell. */
+export function droppedPartials({ registry, metrics }: ServerContext): number {
+  let open = 0;
+  for (const session of registry.list()) open += session.droppedPartials;
+  return metrics.droppedPartials + open;
+}
+
 /** GET /ws/status */
 export function liveStatus(context: ServerContext) {
   const { registry, metrics, recogniser } = context;
   const stats = recogniser?.engine.stats;
   const none = { p50: 0, p95: 0, p99: 0 };
-  let waitingPartials = 0;
-  for (const session of registry.list()) waitingPartials += session.droppedPartials;
   return {
     status: statusOf(context),
     uptime_s: uptimeSeconds(context),
@@ -153,7 +158,7 @@ export function liveStatus(context: ServerContext) {
       final: metrics.final.percentiles(),
     },
     audio_seconds_processed: Math.round(metrics.audioSeconds * 10) / 10,
-    dropped_partials: metrics.droppedPartials + waitingPartials,
+    dropped_partials: droppedPartials(context),
     lanes: lanes(context),
     memory: memory(context),
     event_loop_delay_ms: context.eventLoop.delays(),

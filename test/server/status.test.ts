@@ -81,3 +81,33 @@ test('the exposition has a help line for each figure, and counters end in _total
     if (type === 'counter') assert.match(name ?? '', /_total$/);
   }
 });
+
+test('/metrics tells what /ws/status tells, of open sessions too, and no counter falls when one closes', async () => {
+  const client = await TestClient.open(`${running.ws}?token=hunter2`);
+  const session = [...running.server.context.registry.list()].at(-1);
+  assert.ok(session);
+  Object.defineProperty(session, 'droppedPartials', { value: 3 });
+  const figures = async () => {
+    const [status, text] = [JSON.parse(await get('/ws/status')), await get('/metrics')];
+    const metric = (name: string) => Number(new RegExp(`^rnnt_${name} (\\S+)$`, 'm').exec(text)?.[1]);
+    const { totals } = status;
+    const both = {
+      dropped_partials_total: status.dropped_partials,
+      audio_seconds_total: status.audio_seconds_processed,
+      connections_total: totals.connections,
+      connections_refused_total: totals.refused,
+      recordings_total: totals.recordings,
+      segments_total: totals.segments,
+      sessions: status.connections,
+      capacity_streams: status.capacity,
+      streams_waiting: status.waiting,
+      uploads_active: status.uploads.active,
+    };
+    for (const [name, value] of Object.entries(both)) assert.equal(metric(name), value, name);
+    return both;
+  };
+  assert.equal((await figures()).dropped_partials_total, 3);
+  client.socket.close();
+  while (running.server.context.registry.size > 0) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal((await figures()).dropped_partials_total, 3);
+});
