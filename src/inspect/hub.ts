@@ -196,7 +196,12 @@ export class InspectHub {
     let total = 0;
     for (const session of this.options.directory.list()) {
       total++;
-      if (rows.size < LIMITS.inspectSessions) rows.set(session.id, rowOf(session));
+      if (rows.size >= LIMITS.inspectSessions) continue;
+      try {
+        rows.set(session.id, rowOf(session));
+      } catch {
+        // A timer calls: an exception would end the process. Whoever looks on must not, so the row is left out.
+      }
     }
     return { rows, total };
   }

@@ -1,5 +1,6 @@
 /** All sessions of the server: who they are, one coarse sweep for their timers, and what the inspector may see. */
 import { isAttached, type SessionActivity } from '../../machines/session.js';
+import type { Logger } from '../log.js';
 import type { Session } from '../session/session.js';
 
 const SWEEP_MS = 1_000;
@@ -10,13 +11,15 @@ export class SessionRegistry {
   private readonly opened = new Set<(session: Session) => void>();
   private readonly closed = new Set<(session: Session) => void>();
   private readonly timer: NodeJS.Timeout;
+  private readonly log: Logger;
   private whenEmpty: (() => void) | null = null;
 
-  constructor(alsoSweep: () => void) {
+  constructor(log: Logger, alsoSweep: () => void) {
+    this.log = log;
     this.timer = setInterval(() => {
       const nowMs = performance.now();
-      for (const session of this.sessions.values()) session.sweep(nowMs);
-      alsoSweep();
+      this.each('sweep', (session) => session.sweep(nowMs));
+      this.guarded('what follows the sweep', alsoSweep);
     }, SWEEP_MS);
     this.timer.unref();
   }
@@ -37,7 +40,7 @@ export class SessionRegistry {
   add(session: Session): void {
     this.sessions.set(session.id, session);
     this.byClientId.set(session.clientId, session);
-    for (const tell of this.opened) tell(session);
+    for (const tell of this.opened) this.guarded('a watcher of openings', () => tell(session));
   }
 
   remove(session: Pick<Session, 'id'>): void {
@@ -45,7 +48,7 @@ export class SessionRegistry {
     if (known === undefined) return;
     this.sessions.delete(known.id);
     this.byClientId.delete(known.clientId);
-    for (const tell of this.closed) tell(known);
+    for (const tell of this.closed) this.guarded('a watcher of closings', () => tell(known));
     if (this.sessions.size === 0) this.whenEmpty?.();
   }
 
@@ -63,12 +66,30 @@ export class SessionRegistry {
   drain(done: () => void): void {
     this.whenEmpty = done;
     if (this.sessions.size === 0) done();
-    for (const session of [...this.sessions.values()]) session.actor.send({ type: 'DRAIN' });
+    this.each('drain', (session) => session.actor.send({ type: 'DRAIN' }));
   }
 
   closeAll(): void {
+    this.each('close', (session) => session.actor.send({ type: 'CLOSE', code: 'DRAINING' }));
+  }
+
+  /** Does something with every session. One that throws is ended, and the others get their turn all the same. */
+  private each(what: string, act: (session: Session) => void): void {
     for (const session of [...this.sessions.values()]) {
-      session.actor.send({ type: 'CLOSE', code: 'DRAINING' });
+      const ok = this.guarded(what, () => act(session), session.id);
+      if (!ok)
+        this.guarded('fault', () => session.actor.send({ type: 'FAULT', code: 'INTERNAL' }), session.id);
+    }
+  }
+
+  /** Nobody above could do anything about an exception here: a timer's would end the process. */
+  private guarded(what: string, act: () => void, session?: string): boolean {
+    try {
+      act();
+      return true;
+    } catch (err) {
+      this.log.error({ err, what, session }, 'a session or its watcher failed');
+      return false;
     }
   }
 

@@ -104,7 +104,7 @@ export async function startServer(
   });
   lifecycle.subscribe({ error: (err) => log.error({ err }, 'server machine failed') });
 
-  const registry = new SessionRegistry(rotateHistograms);
+  const registry = new SessionRegistry(log, rotateHistograms);
   const context: ServerContext = {
     config,
     log,

@@ -62,6 +62,18 @@ describe('inspect hub', () => {
     assert.equal(watcher.all('error').length, 0);
   });
 
+  it('leaves out the row of a session whose figures cannot be had, and shows the others', () => {
+    for (const id of ['a', 'b', 'c']) directory.open(id);
+    const [, broken] = directory.list();
+    assert.ok(broken);
+    broken.summary = () => {
+      throw new Error('a defect');
+    };
+    following('a');
+    mock.timers.tick(1_000);
+    assert.deepEqual(watcher.all('sessions')[0]?.rows.map((row) => row.id), ['a', 'c']); // biome-ignore format: short
+  });
+
   it('attaches nothing while nobody looks, and detaches when the last watcher leaves', () => {
     const { actor } = directory.open('a');
     const inspect = mock.method(actor.system, 'inspect');

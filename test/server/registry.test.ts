@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, mock, test } from 'node:test';
 import { SessionRegistry } from '../../src/server/registry.js';
-import { BOUNDS, openFakeSession } from '../helpers/fake-session.js';
+import { BOUNDS, openFakeSession, silentLog } from '../helpers/fake-session.js';
 
 beforeEach(() => mock.timers.enable({ apis: ['setInterval'] }));
 afterEach(() => mock.timers.reset());
@@ -9,7 +9,7 @@ afterEach(() => mock.timers.reset());
 /** A registry, and sessions that leave it when they close, as the server's do. */
 function registryOf() {
   const sweeps: string[] = [];
-  const registry = new SessionRegistry(() => void sweeps.push('also'));
+  const registry = new SessionRegistry(silentLog, () => void sweeps.push('also'));
   const open = () => {
     const fake = openFakeSession();
     fake.context.onClosed = (session) => registry.remove(session);
@@ -101,4 +101,65 @@ test('closing all leaves nobody, whatever they were doing', () => {
   registry.closeAll();
   assert.equal(registry.size, 0);
   assert.equal(busy.socket.closeCode, 1001);
+});
+
+/** Three sessions, of which the middle one throws whenever it is swept or its machine is told to drain or close. */
+function oneOfThreeThrows() {
+  const all = registryOf();
+  const [first, broken, last] = [all.open(), all.open(), all.open()];
+  const throws = () => {
+    throw new Error('a defect');
+  };
+  const { actor } = broken.session;
+  const send = actor.send.bind(actor);
+  broken.session.sweep = throws;
+  actor.send = (event) => (event.type === 'FAULT' ? send(event) : throws());
+  return { ...all, first, broken, last };
+}
+
+test('a session that throws in the sweep is ended, and the others are swept', () => {
+  const { registry, first, broken, last, sweeps } = oneOfThreeThrows();
+  for (const { session } of [first, last]) session.watch.heardMs -= BOUNDS.idleMs;
+  mock.timers.tick(1_000);
+  assert.equal(broken.socket.closeCode, 1011);
+  assert.deepEqual([first.socket.closeCode, last.socket.closeCode], [4408, 4408]);
+  assert.deepEqual([registry.size, sweeps], [0, ['also']]);
+});
+
+test('a session that throws when all are drained or closed is ended, and the others are told', () => {
+  const drained = oneOfThreeThrows();
+  let done = 0;
+  drained.registry.drain(() => void done++);
+  const closed = oneOfThreeThrows();
+  closed.registry.closeAll();
+  for (const { first, broken, last, registry } of [drained, closed]) {
+    assert.deepEqual([first, broken, last].map(({ socket }) => socket.closeCode), [1001, 1011, 1001]); // biome-ignore format: short
+    assert.equal(registry.size, 0);
+  }
+  assert.equal(done, 1);
+});
+
+test('a watcher that throws keeps no session from coming or going, nor other watchers from being told', () => {
+  const { registry, open } = registryOf();
+  const told: string[] = [];
+  const throws = () => {
+    throw new Error('a defect');
+  };
+  registry.onOpened(throws);
+  registry.onClosed(throws);
+  registry.onOpened(() => void told.push('opened'));
+  registry.onClosed(() => void told.push('closed'));
+  open().session.onSocketClosed();
+  assert.deepEqual([told, registry.size], [['opened', 'closed'], 0]);
+});
+
+test('what follows the sweep may throw: the next sweep comes all the same', () => {
+  let rounds = 0;
+  const registry = new SessionRegistry(silentLog, () => {
+    rounds++;
+    throw new Error('a defect');
+  });
+  mock.timers.tick(3_000);
+  assert.equal(rounds, 3);
+  registry.stop();
 });
