@@ -103,14 +103,24 @@ async function startLanes(
   count: number,
   options: LaneOptions,
 ): Promise<Lane[]> {
-  const lanes = Array.from({ length: count }, (_, id) => new Lane(id, model, table, options));
-  const results = await Promise.allSettled(lanes.map((lane) => lane.init()));
-  const failed = results.find((result) => result.status === 'rejected');
-  if (failed) {
-    await Promise.all(lanes.map((lane) => lane.close()));
-    throw failed.reason;
+  const lanes: Lane[] = [];
+  return closingLanesOnFailure(lanes, async () => {
+    for (let id = 0; id < count; id++) lanes.push(new Lane(id, model, table, options));
+    const results = await Promise.allSettled(lanes.map((lane) => lane.init()));
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed) throw failed.reason;
+    return lanes;
+  });
+}
+
+/** Runs a part of the start. If it fails no thread of these lanes stays behind: one would keep the process alive. */
+async function closingLanesOnFailure<T>(lanes: readonly Lane[], run: () => T | Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    await Promise.allSettled(lanes.map((lane) => lane.close()));
+    throw error;
   }
-  return lanes;
 }
 
 /** Step times with every lane busy at once, as they will be under load; up to the first that is longer than `longestMs`. */
@@ -139,7 +149,8 @@ function resolveProvider(config: Config, log: Logger): Provider {
 }
 
 /**
- * Starts the lanes, warms them up and measures what they carry. Nothing is ready before this returns.
+ * Starts the lanes, warms them up and measures what they carry. Nothing is ready before this returns, and if it throws
+ * no lane is left.
  * @throws ServerError PROVIDER_UNAVAILABLE, MODEL_INVALID
  */
 export async function startEngine(model: Model, config: Config, log: Logger): Promise<Engine> {
@@ -170,42 +181,50 @@ export async function startEngine(model: Model, config: Config, log: Logger): Pr
     return start('cpu');
   });
 
-  const stepTimes = await measureSteps(lanes, maxBatch, latencyMs);
-  const measured = estimateCapacity(stepTimes, lanes.length, stepEveryMs, latencyMs);
-  /** Lanes that are lost carry nothing: what they were rated for is not admitted any more. */
-  const streamsNow = (): number => {
-    if (config.admission === 'slots') return streams;
-    const live = lanes.filter((lane) => lane.state !== 'lost').length;
-    return Math.min(streamsLeft(measured.streams, live, lanes.length), streams);
-  };
-
-  const stats = newStats(maxBatch);
-  let tellLost: (error: unknown) => void = () => {};
-  const lost = new Promise<unknown>((resolve) => {
-    tellLost = resolve;
+  return closingLanesOnFailure(lanes, async () => {
+    const stepTimes = await measureSteps(lanes, maxBatch, latencyMs);
+    const measured = estimateCapacity(stepTimes, lanes.length, stepEveryMs, latencyMs);
+    const stats = newStats(maxBatch);
+    let tellLost: (error: unknown) => void = () => {};
+    const lost = new Promise<unknown>((resolve) => {
+      tellLost = resolve;
+    });
+    batcher = new Batcher(table, observe(stats, log, tellLost), { ...BATCHER_DEFAULTS, maxBatch });
+    for (const lane of lanes) batcher.addLane(lane);
+    const edges = table.layout.hotwordInts / EDGE_INTS;
+    const hotwords = edges > 0 ? new HotwordCompiler(model.tokens, edges, model.manifest) : null;
+    const admits = { measured, most: streams, slots: config.admission === 'slots' };
+    return engineOf({ model, hotwords, provider, table, stats, lanes, lost }, admits, batcher);
   });
-  batcher = new Batcher(table, observe(stats, log, tellLost), { ...BATCHER_DEFAULTS, maxBatch });
-  for (const lane of lanes) batcher.addLane(lane);
-  const running = batcher;
+}
 
-  const edges = table.layout.hotwordInts / EDGE_INTS;
+/** What stays the same while an engine runs. */
+type Fixed = Pick<Engine, 'model' | 'hotwords' | 'provider' | 'table' | 'stats' | 'lost'> & {
+  readonly lanes: readonly Lane[];
+};
+
+interface Admits {
+  readonly measured: Capacity;
+  readonly most: number;
+  /** By slots alone: as many as there are, whatever was measured. */
+  readonly slots: boolean;
+}
+
+function engineOf(fixed: Fixed, { measured, slots, most }: Admits, batcher: Batcher): Engine {
+  const { lanes, table } = fixed;
   return {
-    model,
-    hotwords: edges > 0 ? new HotwordCompiler(model.tokens, edges, model.manifest) : null,
-    provider,
+    ...fixed,
     get capacity() {
-      return { ...measured, streams: streamsNow() };
+      const live = lanes.filter((lane) => lane.state !== 'lost').length;
+      const left = slots ? most : Math.min(streamsLeft(measured.streams, live, lanes.length), most);
+      return { ...measured, streams: left };
     },
-    table,
-    stats,
-    lanes,
-    lost,
     get waiting() {
-      return running.waiting;
+      return batcher.waiting;
     },
     lease: (owner, bulk = false) => table.lease(owner, bulk),
     release: (slot) => {
-      running.forget(slot);
+      batcher.forget(slot);
       table.release(slot);
     },
     close: async () => {

@@ -44,8 +44,9 @@ function assemble(engine: Engine, context: ServerContext): Recogniser {
   const { config } = context;
   const { manifest, tokens } = engine.model;
   const pieces = pieceTable(tokens, manifest);
-  const codecPool = new CodecPool({ streamSlab: engine.table.slab, slots: engine.table.slots.length });
   const defaults = recordingDefaults(config, manifest.language);
+  // Last: it starts threads, which nobody could end if something else threw after it.
+  const codecPool = new CodecPool({ streamSlab: engine.table.slab, slots: engine.table.slots.length });
   return {
     engine,
     codecPool,
@@ -163,24 +164,25 @@ export async function startServer(
     throw error;
   }
 
-  const ready = makeEngine(config, log).then(
-    async (engine) => {
-      if (statusOf(context) !== 'starting') {
-        // Told to leave meanwhile: nobody else would end the engine's threads.
-        await engine.close();
-        throw new ServerError('DRAINING');
-      }
+  /** Whatever goes wrong on the way ends the start: nothing may hang in `starting`, and no lane may stay behind. */
+  async function start(): Promise<Engine> {
+    const engine = await makeEngine(config, log);
+    try {
+      if (statusOf(context) !== 'starting') throw new ServerError('DRAINING'); // told to leave meanwhile
       context.recogniser = assemble(engine, context);
-      lifecycle.send({ type: 'MODEL_READY' });
-      void engine.lost.then(() => lifecycle.send({ type: 'FAILED', code: 'ENGINE_FAILED' }));
-      return engine;
-    },
-    (thrown: unknown) => {
-      const error = toServerError(thrown);
-      lifecycle.send({ type: 'FAILED', code: error.code });
+    } catch (error) {
+      await engine.close().catch((err: unknown) => log.error({ err }, 'the engine could not be closed'));
       throw error;
-    },
-  );
+    }
+    lifecycle.send({ type: 'MODEL_READY' });
+    void engine.lost.then(() => lifecycle.send({ type: 'FAILED', code: 'ENGINE_FAILED' }));
+    return engine;
+  }
+  const ready = start().catch((thrown: unknown) => {
+    const error = toServerError(thrown);
+    if (error.code !== 'DRAINING') lifecycle.send({ type: 'FAILED', code: error.code });
+    throw error;
+  });
   ready.catch(() => {}); // whoever awaits it is told; nobody has to
 
   const { port } = app.server.address() as AddressInfo;

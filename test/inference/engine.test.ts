@@ -36,3 +36,21 @@ test('who admits by slots alone is not kept from them by a lost lane', async () 
   assert.equal(engine.capacity.streams, 64);
   await engine.close();
 });
+
+test('a start that fails when the lanes are up leaves no thread behind', async () => {
+  const probe = mock.method(Lane.prototype, 'probe', () => Promise.reject(new Error('out of memory')));
+  const close = mock.method(Lane.prototype, 'close');
+  await assert.rejects(engineOf(), /out of memory/);
+  assert.deepEqual(close.mock.calls.map((call) => (call.this as Lane).id), [0, 1]); // biome-ignore format: short
+  for (const mocked of [probe, close]) mocked.mock.restore();
+});
+
+test('a start of which one lane fails leaves no thread behind', async () => {
+  const init = mock.method(Lane.prototype, 'init', function (this: Lane) {
+    return this.id === 1 ? Promise.reject(new Error('no memory')) : Promise.resolve();
+  });
+  const close = mock.method(Lane.prototype, 'close');
+  await assert.rejects(engineOf(), /no memory/);
+  assert.equal(close.mock.callCount(), 2);
+  for (const mocked of [init, close]) mocked.mock.restore();
+});

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { test } from 'node:test';
+import { mock, test } from 'node:test';
 import { ServerError } from '../../src/errors.js';
 import { LIMITS } from '../../src/limits.js';
 import { startServer } from '../../src/server/server.js';
@@ -78,6 +78,42 @@ test('a model that cannot be loaded stops the server with its code', async () =>
   const server = await startServer(testConfig(), silentLog, broken);
   await assert.rejects(server.ready, /x\.onnx/);
   assert.deepEqual(await server.stopped, { outcome: 'failed', code: 'MODEL_CORRUPT' });
+});
+
+test('a start that fails when the lanes are up stops the server and closes them', async () => {
+  const engine = new FakeEngine({ auto: true });
+  const close = mock.method(engine, 'close');
+  // More codec slots than any container has memory for.
+  Object.defineProperty(engine.table, 'slots', { value: { length: 2 ** 40 } });
+  const server = await startServer(testConfig(), silentLog, async () => engine);
+  await assert.rejects(server.ready, { code: 'INTERNAL', message: /array buffer/i });
+  assert.equal(close.mock.callCount(), 1);
+  assert.deepEqual(await server.stopped, { outcome: 'failed', code: 'INTERNAL' });
+  await assert.rejects(fetch(`http://127.0.0.1:${server.port}/health/live`), 'nothing says that it is alive');
+});
+
+test('a start that fails when the lanes are up ends although they cannot be closed', async () => {
+  const engine = new FakeEngine({ auto: true });
+  engine.close = () => Promise.reject(new Error('a thread that will not end'));
+  Object.defineProperty(engine.table, 'slots', { value: { length: 2 ** 40 } });
+  const server = await startServer(testConfig(), silentLog, async () => engine);
+  await assert.rejects(server.ready, { code: 'INTERNAL', message: /array buffer/i });
+  assert.equal((await server.stopped).outcome, 'failed');
+});
+
+test('a server told to leave while its model loads closes the lanes that come up later', async () => {
+  const engine = new FakeEngine({ auto: true });
+  const close = mock.method(engine, 'close');
+  let load: () => void = () => {};
+  const loaded = new Promise<void>((resolve) => {
+    load = resolve;
+  });
+  const server = await startServer(testConfig(), silentLog, () => loaded.then(() => engine));
+  server.drain();
+  assert.equal((await server.stopped).outcome, 'drained');
+  load();
+  await assert.rejects(server.ready, { code: 'DRAINING' });
+  assert.equal(close.mock.callCount(), 1);
 });
 
 test('a server whose last lane is lost tells its streams and stops as failed', async () => {
