@@ -22,7 +22,7 @@ const ROWS: readonly (readonly string[])[] = [
   ['src/models', 'src/audio'],
   ['src/log'],
   ['src/config'],
-  ['src/errors', 'src/limits', 'src/paths', 'src/histogram'],
+  ['src/errors', 'src/limits', 'src/paths', 'src/histogram', 'src/threads'],
 ];
 
 /** Rooms that may know less than what lies below them. */
@@ -34,7 +34,7 @@ const ONLY: Record<string, readonly string[]> = {
 /** Packages that few rooms may know. */
 const PACKAGES: Record<string, readonly string[]> = {
   'onnxruntime-node': ['workers'],
-  piscina: ['src/codec', 'src/inference', 'workers'],
+  piscina: ['src/threads', 'workers'],
   ws: ['src/server', 'src/load'],
   fastify: ['src/server'],
 };

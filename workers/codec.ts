@@ -5,7 +5,13 @@
 import { move, workerData } from 'piscina';
 import { decodeFile, type FileAnswer, type FileRequest } from '../src/audio/file.js';
 import { runCodecJob } from '../src/codec/job.js';
-import { type CodecSlot, type CodecWorkerData, codecSlotAt, FIELD } from '../src/codec/slab.js';
+import {
+  type CodecSlot,
+  type CodecWorkerData,
+  codecSlotAt,
+  FIELD,
+  type JobFailure,
+} from '../src/codec/slab.js';
 import { toServerError } from '../src/errors.js';
 
 const { codecSlab, streamSlab } = workerData as CodecWorkerData;
@@ -21,18 +27,24 @@ function slotAt(index: number): CodecSlot {
 }
 
 /** One task: the jobs of all the streams that were ready. A job that throws fails its own stream only. */
-export function streams(indices: readonly number[]): void {
+export function streams(indices: readonly number[]): readonly JobFailure[] {
   if (streamSlab === undefined) throw new Error('This worker has no stream table.');
+  const failures: JobFailure[] = [];
   for (const index of indices) {
     const slot = slotAt(index);
     slot.header[FIELD.failed] = 0;
     try {
       runCodecJob(slot, streamSlab);
-    } catch {
+    } catch (error) {
+      failures.push({
+        slot: index,
+        reason: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      });
       slot.header[FIELD.failed] = 1;
       slot.header[FIELD.finishedJob] = slot.header[FIELD.job] ?? 0;
     }
   }
+  return failures;
 }
 
 /** A file's bytes → 16 kHz mono. Failures come back as values: an Error would lose its code on the way. */

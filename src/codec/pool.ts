@@ -1,5 +1,5 @@
 /**
- * Audio that needs resampling, and files, are decoded off the main thread in two Piscina pools.
+ * Audio that needs resampling, and files, are decoded off the main thread in two pools of threads.
  *
  * Streams: continuous micro-batching, as in the lanes. Raw frames are copied to the stream's FIFO in shared
  * memory; when a thread is free it takes every stream that has something to do, as one task that carries slot
@@ -7,15 +7,16 @@
  *
  * Files: one thread of its own, so that a long upload never delays a live stream.
  */
-import { Piscina } from 'piscina';
 import type { FileAnswer, FileRequest } from '../audio/file.js';
 import { MAX_RATE_HZ, MIN_RATE_HZ } from '../audio/filter.js';
 import type { AudioFormat } from '../audio/format.js';
 import { ServerError, toServerError } from '../errors.js';
 import type { SampleSink } from '../inference/sink.js';
 import { LIMITS } from '../limits.js';
+import type { Logger } from '../log.js';
 import { workerUrl } from '../paths.js';
-import { type CodecWorkerData, codecSlabBytes } from './slab.js';
+import { Threads } from '../threads.js';
+import { type CodecWorkerData, codecSlabBytes, type JobFailure } from './slab.js';
 import { CodecStream, type CodecStreamEvents } from './stream.js';
 
 export interface CodecPoolOptions {
@@ -33,6 +34,8 @@ export interface CodecPoolOptions {
    * else (measured with 128 streams of 48 kHz: 53–79 µs a chunk at 0 ms, 39–44 at 5 ms). A lone stream never waits.
    */
   readonly taskIntervalMs?: number;
+  /** Told of threads that die and of jobs that throw. Default: nobody is. */
+  readonly log?: Logger;
 }
 
 const IDLE_FILE_THREAD_MS = 30_000;
@@ -40,8 +43,9 @@ const IDLE_FILE_THREAD_MS = 30_000;
 export class CodecPool {
   private readonly streamSlab: SharedArrayBuffer | undefined;
   private readonly codecSlab: SharedArrayBuffer;
-  private readonly streamThreads: Piscina | undefined;
-  private readonly fileThread: Piscina;
+  private readonly streamThreads: Threads<number[], readonly JobFailure[]> | undefined;
+  private readonly fileThread: Threads<FileRequest, FileAnswer>;
+  private readonly log: Logger | undefined;
   private readonly threads: number;
   private readonly maxBatch: number;
   private readonly taskIntervalMs: number;
@@ -55,7 +59,8 @@ export class CodecPool {
   private closed = false;
 
   constructor(options: CodecPoolOptions = {}) {
-    const { streamSlab, slots = 0, threads = 1, maxBatch = 32, taskIntervalMs = 10 } = options;
+    const { streamSlab, slots = 0, threads = 1, maxBatch = 32, taskIntervalMs = 10, log } = options;
+    this.log = log;
     this.streamSlab = streamSlab;
     this.threads = threads;
     this.maxBatch = maxBatch;
@@ -64,26 +69,14 @@ export class CodecPool {
     this.freeSlots = Array.from({ length: slots }, (_, index) => slots - 1 - index);
     const filename = workerUrl('codec');
     const workerData: CodecWorkerData = { codecSlab: this.codecSlab, streamSlab };
+    const each = { filename, workerData, recordTiming: false };
+    const onStray = (err: unknown) => log?.error({ err }, 'a codec thread died between two tasks');
     if (slots > 0) {
-      this.streamThreads = new Piscina({
-        filename,
-        workerData,
-        minThreads: threads,
-        maxThreads: threads,
-        recordTiming: false,
-      });
+      const options = { ...each, minThreads: threads, maxThreads: threads };
+      this.streamThreads = new Threads(options, onStray);
     }
-    this.fileThread = new Piscina({
-      filename,
-      workerData,
-      minThreads: 0,
-      maxThreads: 1,
-      idleTimeout: IDLE_FILE_THREAD_MS,
-      maxQueue: LIMITS.maxQueuedFiles,
-    });
-    // A thread that dies between two tasks (a promise that a decoder left behind) has been replaced already; an
-    // error event without a listener would end the process.
-    for (const pool of [this.streamThreads, this.fileThread]) pool?.on('error', () => {});
+    const fileOptions = { ...each, minThreads: 0, maxThreads: 1, idleTimeout: IDLE_FILE_THREAD_MS };
+    this.fileThread = new Threads(fileOptions, onStray);
   }
 
   /** Streams open now. */
@@ -126,7 +119,7 @@ export class CodecPool {
     const owned = buffer instanceof ArrayBuffer && buffer.byteLength === bytes.byteLength;
     const moved = owned ? bytes : new Uint8Array(bytes); // a copy: a view would take all of its buffer along
     const request: FileRequest = { bytes: moved, ...options };
-    if (this.fileThread.queueSize >= LIMITS.maxQueuedFiles) throw new ServerError('TOO_MANY_UPLOADS');
+    if (this.fileThread.queued >= LIMITS.maxQueuedFiles) throw new ServerError('TOO_MANY_UPLOADS');
     let answer: FileAnswer;
     try {
       answer = await this.fileThread.run(request, {
@@ -134,7 +127,9 @@ export class CodecPool {
         transferList: [moved.buffer as ArrayBuffer], // by the copy or the check above
       });
     } catch (error) {
-      throw toServerError(error); // the thread died: out of memory or a trap in a decoder
+      if (this.closed) throw new ServerError('DRAINING');
+      this.log?.error({ err: error }, 'a file ended the thread that decoded it'); // out of memory, or a trap
+      throw toServerError(error);
     }
     if (answer instanceof Int16Array) return answer;
     throw new ServerError(answer.code, answer.detail);
@@ -145,7 +140,6 @@ export class CodecPool {
     this.closed = true;
     this.ready = [];
     await Promise.all([this.streamThreads?.close(), this.fileThread.close()]);
-    await Promise.all([this.streamThreads?.destroy(), this.fileThread.destroy()]);
   }
 
   private enqueue(stream: CodecStream): void {
@@ -176,9 +170,11 @@ export class CodecPool {
     const indices = batch.map((stream) => stream.beginJob());
     let failure: unknown;
     try {
-      await this.streamThreads?.run(indices, { name: 'streams' });
+      const failures = await this.streamThreads?.run(indices, { name: 'streams' });
+      for (const { slot, reason } of failures ?? []) this.log?.error({ slot, reason }, 'a codec job failed');
     } catch (error) {
-      failure = error; // the thread died; each slot says whether its job was finished
+      failure = error; // each slot says whether its job was finished
+      this.log?.error({ err: error, streams: batch.length }, 'a codec thread died; its jobs run again');
     }
     this.runningTasks -= 1;
     for (const stream of batch) stream.endJob(failure);

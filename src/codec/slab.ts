@@ -73,6 +73,12 @@ export function encodingAt(index: number): Encoding {
   return encoding;
 }
 
+/** A job that threw, as a worker tells it: its stream is given up, and the reason is for the log. */
+export interface JobFailure {
+  readonly slot: number;
+  readonly reason: string;
+}
+
 /** What a codec worker gets when it starts. */
 export interface CodecWorkerData {
   readonly codecSlab: SharedArrayBuffer;

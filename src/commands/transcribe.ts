@@ -39,8 +39,9 @@ export async function transcribeFiles(
     logLevel: config.logLevel === 'info' ? 'warn' : config.logLevel,
   } as const;
   const model = await loadModel(config.model);
-  const engine = await startEngine(model, { ...quiet, maxBatch: 1, maxStreams: 1 }, createLogger(quiet));
-  const codecPool = new CodecPool();
+  const log = createLogger(quiet);
+  const engine = await startEngine(model, { ...quiet, maxBatch: 1, maxStreams: 1 }, log);
+  const codecPool = new CodecPool({ log });
   const pieces = pieceTable(model.tokens, model.manifest);
   const defaults = recordingDefaults(config, model.manifest.language);
   const parts = { engine, codecPool, pieces, defaults, maxSeconds: config.maxUploadSeconds };

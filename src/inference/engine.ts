@@ -102,10 +102,11 @@ async function startLanes(
   table: StreamTable,
   count: number,
   options: LaneOptions,
+  log: Logger,
 ): Promise<Lane[]> {
   const lanes: Lane[] = [];
   return closingLanesOnFailure(lanes, async () => {
-    for (let id = 0; id < count; id++) lanes.push(new Lane(id, model, table, options));
+    for (let id = 0; id < count; id++) lanes.push(new Lane(id, model, table, options, log));
     const results = await Promise.allSettled(lanes.map((lane) => lane.init()));
     const failed = results.find((result) => result.status === 'rejected');
     if (failed) throw failed.reason;
@@ -167,13 +168,11 @@ export async function startEngine(model: Model, config: Config, log: Logger): Pr
 
   const stepEveryMs = chunkMs(model.manifest);
   const latencyMs = targetMs(config.latencyTargetMs, stepEveryMs);
-  const start = (chosen: Provider) =>
-    startLanes(model, table, laneCount(config, chosen), {
-      provider: chosen,
-      maxBatch,
-      threads: config.laneThreads,
-      longestStepMs: latencyMs,
-    });
+  const start = (chosen: Provider) => {
+    const { laneThreads: threads } = config;
+    const options: LaneOptions = { provider: chosen, maxBatch, threads, longestStepMs: latencyMs };
+    return startLanes(model, table, laneCount(config, chosen), options, log);
+  };
   const lanes = await start(provider).catch((error: unknown) => {
     if (config.provider !== 'auto' || provider === 'cpu') throw error;
     log.warn({ err: error }, 'CUDA cannot be used; falling back to the CPU');

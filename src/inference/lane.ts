@@ -1,15 +1,15 @@
 /**
- * The main thread's side of a lane: a Piscina pool of one thread. One thread a pool is what lets work be placed on
- * a lane without blocking the others' queue. A running step is never aborted: ending a thread in the middle of
- * native work aborts the whole process.
+ * The main thread's side of a lane: a pool of one thread. One thread a pool is what lets work be placed on a lane
+ * without blocking the others' queue. A running step is never aborted.
  */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { Piscina } from 'piscina';
 import { ServerError } from '../errors.js';
+import type { Logger } from '../log.js';
 import type { Model } from '../models/store.js';
 import { workerUrl } from '../paths.js';
+import { Threads } from '../threads.js';
 import type { BatchLane } from './batcher.js';
 import type { LaneAnswer, LaneSetup, LaneTask, Provider } from './messages.js';
 import type { StreamTable } from './stream-table.js';
@@ -29,11 +29,11 @@ export class Lane implements BatchLane {
   steps = 0;
   busyMs = 0;
   restarts = 0;
-  private readonly pool: Piscina<LaneTask, LaneAnswer>;
+  private readonly thread: Threads<LaneTask, LaneAnswer>;
   private restartsInARow = 0;
   private readonly stepTask: { kind: 'step'; count: number } = { kind: 'step', count: 0 };
 
-  constructor(id: number, model: Model, table: StreamTable, options: LaneOptions) {
+  constructor(id: number, model: Model, table: StreamTable, options: LaneOptions, log: Logger) {
     this.id = id;
     this.provider = options.provider;
     const batch = new SharedArrayBuffer(options.maxBatch * 4);
@@ -56,23 +56,24 @@ export class Lane implements BatchLane {
         hotwords: table.layout.hotwordInts > 0 ? (inputs.hotwords ?? null) : null,
       },
     };
-    this.pool = new Piscina<LaneTask, LaneAnswer>({
+    const threadOptions = {
       filename: workerUrl('lane'),
       minThreads: 1,
       maxThreads: 1,
       idleTimeout: Number.POSITIVE_INFINITY,
       atomics: 'sync',
       workerData: setup,
-    });
-    // A thread that dies between two steps has been replaced already, and the next step says that its session is
-    // gone; an error event without a listener would end the process.
-    this.pool.on('error', () => {});
+    } as const;
+    // The next step will say that its session is gone, and the lane starts anew.
+    this.thread = new Threads(threadOptions, (err) =>
+      log.error({ lane: id, err }, 'a lane died between two steps'),
+    );
   }
 
   /** @throws ServerError PROVIDER_UNAVAILABLE or MODEL_INVALID, with the runtime's own words */
   async init(): Promise<void> {
     try {
-      await this.pool.run({ kind: 'init' });
+      await this.thread.run({ kind: 'init' });
     } catch (cause) {
       const words = cause instanceof Error ? cause.message : String(cause);
       const code = this.provider === 'cuda' ? 'PROVIDER_UNAVAILABLE' : 'MODEL_INVALID';
@@ -82,12 +83,12 @@ export class Lane implements BatchLane {
   }
 
   probe(batch: number, repeats: number): Promise<LaneAnswer> {
-    return this.pool.run({ kind: 'probe', batch, repeats });
+    return this.thread.run({ kind: 'probe', batch, repeats });
   }
 
   async step(count: number): Promise<LaneAnswer> {
     this.stepTask.count = count;
-    const answer = await this.pool.run(this.stepTask);
+    const answer = await this.thread.run(this.stepTask);
     this.steps++;
     this.busyMs += answer.stepMs;
     this.restartsInARow = 0;
@@ -111,10 +112,10 @@ export class Lane implements BatchLane {
     }
   }
 
-  /** Lets a running step end, then ends the thread. */
+  /** Lets a running step end, however long it takes, then ends the thread. */
   async close(): Promise<void> {
     this.state = 'closed';
-    await this.pool.close({ force: false });
+    await this.thread.close();
   }
 }
 

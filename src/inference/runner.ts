@@ -2,8 +2,8 @@
  * Runs any graph a few times, in a thread of its own: for checking a graph before it is served. Native inference blocks its
  * thread, and ONNX Runtime belongs to workers alone.
  */
-import { Piscina } from 'piscina';
 import { workerUrl } from '../paths.js';
+import { Threads } from '../threads.js';
 
 export interface GraphTensor {
   readonly type: 'float32' | 'int32' | 'int64';
@@ -24,23 +24,27 @@ export interface RunnerAnswer {
 }
 
 export class GraphRunner {
-  private readonly pool = new Piscina<RunnerTask, RunnerAnswer>({
-    filename: workerUrl('runner'),
-    minThreads: 1,
-    maxThreads: 1,
-    idleTimeout: Number.POSITIVE_INFINITY,
-  });
+  // A thread that dies between two runs is replaced, and the next run makes its session anew.
+  private readonly thread = new Threads<RunnerTask, RunnerAnswer>(
+    {
+      filename: workerUrl('runner'),
+      minThreads: 1,
+      maxThreads: 1,
+      idleTimeout: Number.POSITIVE_INFINITY,
+    },
+    () => {},
+  );
 
   /**
    * Runs a graph on the CPU, one thread. The session of the last graph is kept.
    * @throws Error with the runtime's own words
    */
   run(graph: RunnerTask['graph'], feeds: RunnerTask['feeds']): Promise<RunnerAnswer> {
-    return this.pool.run({ graph, feeds });
+    return this.thread.run({ graph, feeds });
   }
 
   /** Lets a running graph end, then ends the thread. */
   close(): Promise<void> {
-    return this.pool.close({ force: false });
+    return this.thread.close();
   }
 }

@@ -77,8 +77,9 @@ export class SessionRegistry {
   private each(what: string, act: (session: Session) => void): void {
     for (const session of [...this.sessions.values()]) {
       const ok = this.guarded(what, () => act(session), session.id);
-      if (!ok)
+      if (!ok) {
         this.guarded('fault', () => session.actor.send({ type: 'FAULT', code: 'INTERNAL' }), session.id);
+      }
     }
   }
 

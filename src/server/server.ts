@@ -46,7 +46,8 @@ function assemble(engine: Engine, context: ServerContext): Recogniser {
   const pieces = pieceTable(tokens, manifest);
   const defaults = recordingDefaults(config, manifest.language);
   // Last: it starts threads, which nobody could end if something else threw after it.
-  const codecPool = new CodecPool({ streamSlab: engine.table.slab, slots: engine.table.slots.length });
+  const { slab: streamSlab, slots } = engine.table;
+  const codecPool = new CodecPool({ streamSlab, slots: slots.length, log: context.log });
   return {
     engine,
     codecPool,

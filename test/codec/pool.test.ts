@@ -4,12 +4,13 @@ import { describe, mock, test } from 'node:test';
 import { Piscina } from 'piscina';
 import { openCodecSlot, runCodecJob } from '../../src/codec/job.js';
 import { CodecPool } from '../../src/codec/pool.js';
-import { codecSlabBytes, codecSlotAt } from '../../src/codec/slab.js';
+import { codecSlabBytes, codecSlotAt, FIELD } from '../../src/codec/slab.js';
 import { CodecStream } from '../../src/codec/stream.js';
 import type { ServerError } from '../../src/errors.js';
 import { createIntake } from '../../src/session/intake.js';
 import { fixturesDir, loadClip, sampleWavPath } from '../helpers/fixtures.js';
 import { RingSink } from '../helpers/ring-sink.js';
+import { writtenLog } from '../helpers/written-log.js';
 
 const maxSeconds = 60;
 const tone = Int16Array.from({ length: 9_600 }, (_, i) => 9_000 * Math.sin(i * 0.1));
@@ -33,15 +34,19 @@ describe('files in the codec pool', () => {
     }
   });
 
-  test('outlive a thread that dies between two of them', async () => {
+  test('outlive a thread that dies between two of them, and the log says so', async () => {
     const run = mock.method(Piscina.prototype, 'run');
-    const pool = new CodecPool();
+    const { log, lines } = writtenLog();
+    const pool = new CodecPool({ log });
     try {
       await pool.decodeFile(await readFile(sampleWavPath), { maxSeconds });
       const threads = run.mock.calls[0]?.this as Piscina;
       threads.emit('error', new Error('a promise that a decoder left behind'));
       const again = await pool.decodeFile(await readFile(sampleWavPath), { maxSeconds });
       assert.equal(again.length, 111_360);
+      assert.deepEqual(lines, [
+        'a codec thread died between two tasks: a promise that a decoder left behind',
+      ]);
     } finally {
       run.mock.restore();
       await pool.close();
@@ -88,6 +93,37 @@ test('the pool closes in the middle of work without hanging', async () => {
   await new Promise((resolve) => setImmediate(resolve));
   await pool.close();
   assert.ok(sink.written <= 3_200);
+});
+
+test('a job that throws fails its own stream, and the log says why', async () => {
+  const sink = new RingSink(16_000);
+  const { log, lines } = writtenLog();
+  const pool = new CodecPool({ streamSlab: sink.buffer, slots: 1, log });
+  const format = { sample_rate: 48_000, encoding: 'pcm16', channels: 1 } as const;
+  const failure = new Promise<ServerError>((failed) => {
+    const intake = createIntake(format, sink, pool, { failed });
+    codecSlotAt(Reflect.get(pool, 'codecSlab'), 0).header[FIELD.encoding] = 99;
+    intake.push(toneBytes);
+  });
+  assert.equal((await failure).code, 'INTERNAL');
+  assert.match(lines.join(), /^a codec job failed: RangeError: There is no encoding 99/);
+  await pool.close();
+});
+
+test('a task whose thread dies is run again, and the log says so', async () => {
+  const sink = new RingSink(16_000);
+  const { log, lines } = writtenLog();
+  const pool = new CodecPool({ streamSlab: sink.buffer, slots: 1, log });
+  const run = mock.method(Piscina.prototype, 'run', async () => {
+    run.mock.restore();
+    throw new Error('out of memory');
+  });
+  const intake = createIntake({ sample_rate: 48_000, encoding: 'pcm16', channels: 1 }, sink, pool);
+  intake.push(toneBytes);
+  await intake.end();
+  assert.equal(sink.written, 3_200);
+  assert.deepEqual(lines, ['a codec thread died; its jobs run again: out of memory']);
+  await pool.close();
 });
 
 describe('a job whose thread died', () => {

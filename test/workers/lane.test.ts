@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { mock, test } from 'node:test';
+import { Piscina } from 'piscina';
 import { CodecPool } from '../../src/codec/pool.js';
 import { loadConfig } from '../../src/config.js';
 import { startEngine } from '../../src/inference/engine.js';
@@ -14,13 +15,14 @@ import { bytesOf, CHUNK, FRAME, marked, pieces, spoken, tokenOf } from '../helpe
 import { DEFAULTS, silentLog } from '../helpers/fake-session.js';
 import { graphModel } from '../helpers/graph-model.js';
 import { Tenant, write } from '../helpers/tenant.js';
+import { writtenLog } from '../helpers/written-log.js';
 
 const OPTIONS: LaneOptions = { provider: 'cpu', maxBatch: 2, threads: 1, longestStepMs: 100 };
 
 function laneOf(changes: Partial<Manifest> = {}, graph?: Buffer) {
   const model = graphModel(changes, graph);
   const table = new StreamTable(slabLayout(model.manifest, 3, 1), () => {});
-  return { lane: new Lane(0, model, table, OPTIONS), table };
+  return { lane: new Lane(0, model, table, OPTIONS, silentLog), table };
 }
 
 test('a lane brings times and previews into the slots of its batch', async () => {
@@ -179,4 +181,39 @@ test('an engine recognises with such a graph: a preview first, the words with th
   assert.deepEqual(told, ['one (0 stable)', 'one two (1 stable)', 'one two (1 stable)', 'stop one two']);
   const times = words.map((word) => [word.startSamples, word.endSamples]);
   assert.deepEqual(times, [[FRAME, CHUNK], [CHUNK, CHUNK + FRAME]]); // biome-ignore format: short
+});
+
+test('a lane that dies between two steps is told in the log, and starts anew', async () => {
+  const model = graphModel();
+  const table = new StreamTable(slabLayout(model.manifest, 3, 1), () => {});
+  const { log, lines } = writtenLog();
+  const run = mock.method(Piscina.prototype, 'run');
+  const lane = new Lane(0, model, table, OPTIONS, log);
+  await lane.init();
+  (run.mock.calls[0]?.this as Piscina).emit('error', new Error('left behind'));
+  run.mock.restore();
+  assert.deepEqual(lines, ['a lane died between two steps: left behind']);
+  await lane.recover(new Error('its session is gone'));
+  assert.equal(lane.state, 'ready');
+  await lane.close();
+});
+
+test('a lane whose step is under way is waited for when it closes', async () => {
+  const { lane } = laneOf();
+  await lane.init();
+  let finish: (answer: unknown) => void = () => {};
+  const answer = new Promise((resolve) => {
+    finish = resolve;
+  });
+  const run = mock.method(Piscina.prototype, 'run', () => answer);
+  const destroy = mock.method(Piscina.prototype, 'destroy');
+  const step = lane.step(1);
+  const closing = lane.close();
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(destroy.mock.callCount(), 0);
+  finish({ runMs: 1, stepMs: 1 });
+  await step;
+  await closing;
+  assert.equal(destroy.mock.callCount(), 1);
+  for (const mocked of [run, destroy]) mocked.mock.restore();
 });

@@ -1,0 +1,34 @@
+/** Tasks for tests of a pool of threads: its thread is busy until the test opens the gate. */
+
+/** What test and worker share: [begun, opened]. */
+export type Gate = Int32Array<SharedArrayBuffer>;
+
+export const newGate = (): Gate => new Int32Array(new SharedArrayBuffer(8));
+
+/** For the test: the thread may go on. */
+export function open(gate: Gate): void {
+  Atomics.store(gate, 1, 1);
+  Atomics.notify(gate, 1);
+}
+
+/** For the test: whether a thread has begun the task. */
+export const hasBegun = (gate: Gate): boolean => Atomics.load(gate, 0) === 1;
+
+/** Holds its thread, as native code does, until the gate is open. */
+export function block(gate: Gate): string {
+  Atomics.store(gate, 0, 1);
+  Atomics.wait(gate, 1, 0);
+  return 'done';
+}
+
+/** Leaves an error behind that comes when the task is over. */
+export function stray(): null {
+  setImmediate(() => {
+    throw new Error('left behind');
+  });
+  return null;
+}
+
+export function fail(): never {
+  throw new Error('the task failed');
+}

@@ -1,0 +1,12 @@
+/** A log for tests that look at it: each error as its message and what went wrong. */
+import { pino } from 'pino';
+import type { Logger } from '../../src/log.js';
+
+export function writtenLog(): { log: Logger; lines: string[] } {
+  const lines: string[] = [];
+  const write = (text: string) => {
+    const { msg, err, reason } = JSON.parse(text);
+    lines.push(`${msg}: ${err?.message ?? reason}`);
+  };
+  return { log: pino({ level: 'error' }, { write }), lines };
+}

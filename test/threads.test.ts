@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Threads } from '../src/threads.js';
+import { type Gate, hasBegun, newGate, open } from './helpers/blocking-worker.js';
+
+const HOUR_MS = 3_600_000;
+const filename = new URL('./helpers/blocking-worker.js', import.meta.url).href;
+
+function threadsOf(maxThreads = 1) {
+  const strays: unknown[] = [];
+  const options = { filename, minThreads: maxThreads, maxThreads, atomics: 'disabled' } as const;
+  const threads = new Threads<Gate | null, unknown>(options, (error) => void strays.push(error));
+  return { threads, strays };
+}
+
+/** Lets the event loop turn until something holds; the test's own limit is the bound. */
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setImmediate(resolve));
+}
+
+for (const count of [1, 2, 3]) {
+  test(`${count} busy thread(s) are waited for when the pool closes, however long they take`, async (context) => {
+    context.mock.timers.enable({ apis: ['setTimeout'] });
+    const { threads } = threadsOf(count);
+    const gates = Array.from({ length: count }, newGate);
+    const results = gates.map((gate) => threads.run(gate, { name: 'block' }));
+    await until(() => gates.every(hasBegun));
+    let closed = false;
+    const closing = threads.close().then(() => {
+      closed = true;
+    });
+    // One after another: a pool that ends when the first has returned would abort the rest.
+    for (const [i, gate] of gates.entries()) {
+      context.mock.timers.tick(HOUR_MS);
+      await new Promise((resolve) => setImmediate(resolve));
+      assert.equal(closed, false);
+      open(gate);
+      assert.equal(await results[i], 'done');
+    }
+    await closing;
+    assert.equal(closed, true);
+  });
+}
+
+test('what waits for a thread when the pool closes is refused, what runs is not', async () => {
+  const { threads } = threadsOf();
+  const gate = newGate();
+  const first = threads.run(gate, { name: 'block' });
+  const second = assert.rejects(threads.run(gate, { name: 'block' }), /closed/);
+  await until(() => hasBegun(gate));
+  assert.equal(threads.queued, 1);
+  const closing = threads.close();
+  await second;
+  open(gate);
+  assert.equal(await first, 'done');
+  await closing;
+  await assert.rejects(threads.run(null, { name: 'fail' }), /closed/);
+});
+
+test('a task that waited gets the thread when the one before it is over, failed or not', async () => {
+  const { threads } = threadsOf();
+  const gate = newGate();
+  open(gate);
+  const failed = assert.rejects(threads.run(null, { name: 'fail' }), /the task failed/);
+  const after = threads.run(gate, { name: 'block' });
+  await failed;
+  assert.equal(await after, 'done');
+  await threads.close();
+});
+
+test('an error that a task leaves behind is told, and the next task runs', async () => {
+  const { threads, strays } = threadsOf();
+  await threads.run(null, { name: 'stray' });
+  await until(() => strays.length > 0);
+  assert.match(String(strays[0]), /left behind/);
+  const gate = newGate();
+  open(gate);
+  assert.equal(await threads.run(gate, { name: 'block' }), 'done');
+  await threads.close();
+});
