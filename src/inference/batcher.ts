@@ -5,6 +5,7 @@
 import type { LaneAnswer } from './messages.js';
 import { SlotQueues } from './slot-queue.js';
 import type { Slot, StreamTable } from './stream-table.js';
+import { Trials } from './trials.js';
 
 /** A lane as the batcher sees it; tests put a scripted one in its place. */
 export interface BatchLane {
@@ -32,7 +33,7 @@ export interface BatcherOptions {
   readonly maxBulkBesideLive: number;
   /** Ready streams from which a batch is shared out among the idle lanes rather than given to one. */
   readonly splitFrom: number;
-  /** How often a stream's step may fail before the stream is given up. */
+  /** How often a stream's step may fail while it is alone in its batch before the stream is given up. */
   readonly maxFailures: number;
   readonly now?: () => number;
   readonly defer?: (pump: () => void) => void;
@@ -50,6 +51,10 @@ export class Batcher {
   private readonly options: Required<BatcherOptions>;
   private readonly observer: BatchObserver;
   private readonly queues: SlotQueues;
+  /** Slots whose last step failed; they stand in no queue. */
+  private readonly trials = new Trials();
+  /** Whether the next batch may be a trial although others wait: every second one may. */
+  private trialIsDue = true;
   private readonly idle: BatchLane[] = [];
   /** The slots of the batch that is being told; read to its end before another lane can return. */
   private readonly returned: Int32Array;
@@ -81,6 +86,10 @@ export class Batcher {
 
   /** Streams waiting for a lane. */
   get waiting(): number {
+    return this.queued + this.trials.waiting;
+  }
+
+  private get queued(): number {
     return this.queues.size(FLUSH) + this.queues.size(LIVE) + this.queues.size(BULK);
   }
 
@@ -90,7 +99,7 @@ export class Batcher {
 
   /** A slot has a whole chunk, or a flush to run. Called by the slot itself. */
   readonly onReady = (slot: Slot): void => {
-    if (slot.inFlight) return; // looked at again when its step returns
+    if (slot.inFlight || this.trials.has(slot.index)) return; // looked at again when its step returns
     if (this.dead) {
       slot.owner?.onFault(slot);
       return;
@@ -106,6 +115,7 @@ export class Batcher {
   /** A tenant leaves: its slot waits for nothing any more. Before the slot goes back to the table. */
   forget(slot: Slot): void {
     this.queues.remove(slot.index);
+    this.trials.drop(slot.index);
   }
 
   /** At the end of the event loop's turn, so that every socket that was readable now shares the batch. */
@@ -118,13 +128,36 @@ export class Batcher {
   private dispatch(): void {
     while (this.idle.length > 0 && this.waiting > 0) {
       const lane = this.idle.pop()!;
-      const count = this.fill(lane);
-      if (count === 0) {
-        this.idle.push(lane);
-        return;
-      }
-      void this.run(lane, count);
+      const suspects = this.nextTrial();
+      const count = suspects === null ? this.fill(lane) : this.admit(lane, suspects);
+      if (count > 0) void this.run(lane, count);
+      else this.idle.push(lane); // nobody had anything to run any more; they have left the queues with that
     }
+  }
+
+  /** Trials and others take turns, so that neither holds the other up and a lane does not fail all the time. */
+  private nextTrial(): readonly number[] | null {
+    const isDue = this.trialIsDue || this.queued === 0;
+    const suspects = isDue ? this.trials.take() : null;
+    this.trialIsDue = suspects === null;
+    return suspects;
+  }
+
+  /** Makes these slots the lane's batch, those apart that have nothing to run any more; returns its size. */
+  private admit(lane: BatchLane, slots: readonly number[]): number {
+    let count = 0;
+    for (const index of slots) if (this.join(lane, count, index)) count++;
+    return count;
+  }
+
+  /** Puts a slot into a place of the lane's batch, if it has something to run. */
+  private join(lane: BatchLane, place: number, index: number): boolean {
+    const slot = this.table.slots[index]!;
+    if (slot.owner === null || !slot.ready()) return false;
+    slot.inFlight = true;
+    slot.prepare();
+    lane.batch[place] = index;
+    return true;
   }
 
   /** Fills the lane's batch, most urgent first; returns its size. */
@@ -144,11 +177,7 @@ export class Batcher {
     while (count < most) {
       const index = this.queues.shift(queue);
       if (index < 0) break;
-      const slot = this.table.slots[index]!;
-      if (slot.owner === null || !slot.ready()) continue;
-      slot.inFlight = true;
-      slot.prepare();
-      lane.batch[count++] = index;
+      if (this.join(lane, count, index)) count++;
     }
     return count;
   }
@@ -190,15 +219,21 @@ export class Batcher {
     if (slot.owner !== null && slot.ready()) this.onReady(slot);
   }
 
-  /** After a failed step nothing was committed: the same chunks go back to the queue. */
+  /**
+   * After a failed step nothing was committed: the same chunks run again, in halves. Only a stream that fails alone is
+   * blamed; it may be the lane's fault all the same, so it has more than one try.
+   */
   private putBack(lane: BatchLane, count: number): void {
+    const failed: number[] = [];
     for (let i = 0; i < count; i++) {
       const slot = this.table.slots[lane.batch[i]!]!;
       slot.inFlight = false;
       if (slot.owner === null) this.table.reclaim(slot);
-      else if (++slot.failures >= this.options.maxFailures) slot.owner.onFault(slot);
-      else this.onReady(slot);
+      else if (count === 1 && ++slot.failures >= this.options.maxFailures) slot.owner.onFault(slot);
+      else failed.push(slot.index);
     }
+    this.trials.add(failed);
+    this.schedule();
   }
 
   private async recover(lane: BatchLane, error: unknown): Promise<void> {
@@ -216,6 +251,12 @@ export class Batcher {
   /** Gives every waiting stream up: no lane is left. */
   private failAll(): void {
     this.dead = true;
+    for (let group = this.trials.take(); group !== null; group = this.trials.take()) {
+      for (const index of group) {
+        const slot = this.table.slots[index]!;
+        slot.owner?.onFault(slot);
+      }
+    }
     for (const queue of [FLUSH, LIVE, BULK]) {
       for (let index = this.queues.shift(queue); index >= 0; index = this.queues.shift(queue)) {
         const slot = this.table.slots[index]!;

@@ -26,6 +26,11 @@ export class FakeLane implements BatchLane {
   readonly batches: (readonly number[])[] = [];
   /** What `recover` does after a failure; by default the lane is usable again. */
   onRecover: () => Promise<void> = async () => {};
+  /** Slots that make the step of any batch with them fail. */
+  readonly poisoned = new Set<number>();
+  /** The longest row of failures without a success between them: a real lane is lost when it grows long. */
+  mostFailuresInARow = 0;
+  private failuresInARow = 0;
   /** Steps come back by themselves, in the next turn of the event loop. */
   auto = false;
   /** By slot: the window of its last step here. */
@@ -75,7 +80,9 @@ export class FakeLane implements BatchLane {
   finish(): boolean {
     const { running } = this;
     if (running === null) return false;
+    if (running.slots.some((slot) => this.poisoned.has(slot))) return this.fail(new Error('poisoned'), true);
     this.running = null;
+    this.failuresInARow = 0;
     for (const slot of running.slots) this.compute(slot);
     this.steps++;
     running.resolve(ANSWER);
@@ -87,6 +94,7 @@ export class FakeLane implements BatchLane {
     const { running } = this;
     if (running === null) return false;
     this.running = null;
+    this.mostFailuresInARow = Math.max(this.mostFailuresInARow, ++this.failuresInARow);
     if (half) for (const slot of running.slots) this.compute(slot);
     running.reject(error);
     return true;
