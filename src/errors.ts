@@ -44,7 +44,7 @@ export const ERRORS = {
   DRAINING: entry('The server is draining before it stops.', 503, true, 1001),
   CLIENT_ID_IN_USE: entry('Another connection uses this client_id.', 409, true, 4409),
   IDLE_TIMEOUT: entry('Nothing was received for too long.', 408, true, 4408),
-  SLOW_READER: entry('The client does not read its messages; the session is suspended.', 429, true, 1013),
+  SLOW_READER: entry('The client does not read what it is sent.', 429, true, 1013),
   RESUME_EXPIRED: entry('The resume token is unknown or expired; this is a fresh session.', 410),
 
   // HTTP.

@@ -31,6 +31,8 @@ export const LIMITS = {
   aheadSamples: 24_000,
   /** Uploaded files that wait for the thread that decodes them. */
   maxQueuedFiles: 16,
+  /** How long the progress of an upload may wait for its client to read before the upload is given up. */
+  uploadStallMs: 60_000,
   /** One control message; hotword lists are the longest. */
   maxControlBytes: 64 * 1024,
   /** Text frames a second, readable or not, averaged, and how many may come at once. */

@@ -3,19 +3,17 @@
  * JSON; with `Accept: text/event-stream` or `application/x-ndjson` it tells its progress as it goes. The query may set
  * what the recognition goes by (`UPLOAD_FIELDS`).
  */
-import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { OutgoingHttpHeaders } from 'node:http';
 import multipart from '@fastify/multipart';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ServerError, toServerError } from '../errors.js';
 import { parseUploadQuery } from '../protocol/parse.js';
-import { renderError, renderFile, renderTranscription, round, toSeconds } from '../protocol/render.js';
+import { renderError, renderFile, round } from '../protocol/render.js';
 import { type FileProgress, type FileSource, recogniseFile } from '../session/file-job.js';
 import { checkToken, requireReady, urlOf } from './admission.js';
 import type { Recogniser, ServerContext } from './context.js';
 import { checkOrigin } from './origins.js';
-
-/** Progress is told at most this often. */
-const PROGRESS_MS = 250;
+import { ProgressStream, progressStyle } from './upload-progress.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -90,20 +88,20 @@ async function transcribeFile(context: ServerContext, request: FastifyRequest, r
     'cache-control': 'no-store',
     'x-accel-buffering': 'no',
   });
+  const { confidence } = recogniser.engine.model.manifest;
+  const progress = new ProgressStream(raw, style, confidence, () =>
+    aborter.abort(new ServerError('SLOW_READER')),
+  );
   try {
-    const result = await transcribe(
-      recogniser,
-      job,
-      startedMs,
-      streaming(raw, style, recogniser, startedMs),
-      aborter.signal,
-    );
-    raw.write(style.render('result', result));
+    progress.write('result', await transcribe(recogniser, job, startedMs, progress, aborter.signal));
   } catch (thrown) {
     const error = toServerError(thrown);
     if (error.code === 'INTERNAL') context.log.error({ err: thrown }, 'an upload failed');
     context.metrics.countError(error.code);
-    raw.write(style.render('error', renderError(error.code, error.detail)));
+    progress.write('error', renderError(error.code, error.detail));
+    if (error.code === 'SLOW_READER') raw.destroy(); // whoever reads nothing would never see an end
+  } finally {
+    progress.close();
   }
   raw.end();
   return reply;
@@ -128,50 +126,5 @@ async function transcribe(
     model: manifest.name,
     processing_time_ms: round(processingMs, 1),
     real_time_factor: seconds === 0 ? 0 : round(processingMs / 1000 / seconds, 4),
-  };
-}
-
-interface ProgressStyle {
-  readonly contentType: string;
-  render(type: string, data: object): string;
-}
-
-const EVENTS: ProgressStyle = {
-  contentType: 'text/event-stream; charset=utf-8',
-  render: (type, data) => `event: ${type}\ndata: ${JSON.stringify(data)}\n\n`,
-};
-const LINES: ProgressStyle = {
-  contentType: 'application/x-ndjson; charset=utf-8',
-  render: (type, data) => `${JSON.stringify({ ...data, type })}\n`,
-};
-
-function progressStyle(accept: string): ProgressStyle | null {
-  if (accept.includes('text/event-stream')) return EVENTS;
-  if (accept.includes('application/x-ndjson')) return LINES;
-  return null;
-}
-
-function streaming(
-  raw: ServerResponse,
-  style: ProgressStyle,
-  recogniser: Recogniser,
-  startedMs: number,
-): FileProgress {
-  let lastMs = Number.NEGATIVE_INFINITY;
-  const { confidence } = recogniser.engine.model.manifest;
-  return {
-    onSegment(segment) {
-      const message = renderTranscription(segment, performance.now() - startedMs, true, confidence);
-      raw.write(style.render('transcription', message));
-    },
-    onProgress(samples, total) {
-      const nowMs = performance.now();
-      if (nowMs - lastMs < PROGRESS_MS) return;
-      lastMs = nowMs;
-      const percent = round((100 * samples) / total, 1);
-      raw.write(
-        style.render('progress', { audio_s: toSeconds(samples), total_s: toSeconds(total), percent }),
-      );
-    },
   };
 }

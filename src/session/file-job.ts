@@ -17,10 +17,19 @@ export interface FileProgress {
   onSegment(segment: Segment): void;
   /** Samples at 16 kHz recognised so far, of all. */
   onProgress(samples: number, total: number): void;
+  /** False: whoever is told does not keep up. No more of the file is taken until `whenAccepting` calls back. */
+  accepts(): boolean;
+  /** Calls back, once, when `accepts()` is true again. */
+  whenAccepting(resume: () => void): void;
 }
 
 /** For callers who only want the result. */
-const NO_PROGRESS: FileProgress = { onSegment: () => {}, onProgress: () => {} };
+const NO_PROGRESS: FileProgress = {
+  onSegment: () => {},
+  onProgress: () => {},
+  accepts: () => true,
+  whenAccepting: () => {},
+};
 
 export interface FileResult {
   readonly segments: readonly Segment[];
@@ -74,6 +83,8 @@ class FileJob implements SlotOwner, RecordingListener {
   private readonly warnings: string[] = [];
   private pushed = 0;
   private over = false;
+  /** Nothing is fed until the listener keeps up again. */
+  private held = false;
   private readonly onAbort = () => this.fail(this.signal.reason);
 
   constructor(
@@ -110,6 +121,7 @@ class FileJob implements SlotOwner, RecordingListener {
 
   private feed(): void {
     while (!this.over && this.pushed < this.samples.length && this.recording.accepts()) {
+      if (this.holdsBack()) return;
       const piece = this.samples.subarray(this.pushed, this.pushed + PUSH_SAMPLES);
       this.pushed += piece.length;
       this.recording.push(new Uint8Array(piece.buffer, piece.byteOffset, piece.byteLength));
@@ -118,6 +130,18 @@ class FileJob implements SlotOwner, RecordingListener {
       this.pushed++;
       this.recording.end('stop');
     }
+  }
+
+  /** What is recognised of a file is told at the pace of whoever is told: it does not pile up here. */
+  private holdsBack(): boolean {
+    if (!this.held && !this.progress.accepts()) {
+      this.held = true;
+      this.progress.whenAccepting(() => {
+        this.held = false;
+        this.feed();
+      });
+    }
+    return this.held;
   }
 
   onStep(_slot: Slot, audioSamples: number): void {

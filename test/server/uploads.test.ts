@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
+import { ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
+import { LIMITS } from '../../src/limits.js';
 import { sampleWavPath } from '../helpers/fixtures.js';
 import { type ScriptedServer, startScriptedServer } from '../helpers/scripted-server.js';
 
@@ -58,4 +60,24 @@ test('a place is taken before the body is read, and free after the answer', asyn
   await running.engine.settle();
   assert.equal((await first).status, 200);
   await until(() => counts() === 0);
+});
+
+test('a client that asks for progress and reads none is given up, and its place and slot are free', async (context) => {
+  const { uploadStallMs } = LIMITS;
+  Object.assign(LIMITS, { uploadStallMs: 1 });
+  // What a response says whose client has read nothing for a while; inherited, so that `delete` brings it back.
+  Object.defineProperty(ServerResponse.prototype, 'writableNeedDrain', { value: true, configurable: true });
+  context.after(() => {
+    Object.assign(LIMITS, { uploadStallMs });
+    Reflect.deleteProperty(ServerResponse.prototype, 'writableNeedDrain');
+  });
+  const { errors } = running.server.context.metrics;
+  const answer = fetch(`${running.http}/transcribe/file`, {
+    method: 'POST',
+    headers: { accept: 'application/x-ndjson' },
+    body: wav,
+  }).then((response) => response.text());
+  await assert.rejects(answer, 'its connection is cut off');
+  assert.equal(errors.get('SLOW_READER'), 1);
+  await until(() => running.engine.table.leased === 0 && counts() === 0);
 });

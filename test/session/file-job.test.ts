@@ -28,15 +28,21 @@ function jobOn(audio: Int16Array | ServerError, options: FakeEngineOptions = {})
   const parts = { engine, codecPool, pieces, defaults: DEFAULTS, maxSeconds: 60 };
   const aborter = new AbortController();
   const told: string[] = [];
+  const reader = { keepsUp: true, resume: () => {} };
   const progress = {
     onSegment: (segment: { words: readonly { text: string }[] }) =>
       void told.push(segment.words.map((word) => word.text).join(' ')),
     onProgress: (samples: number, total: number) => void told.push(`${samples} of ${total}`),
+    accepts: () => reader.keepsUp,
+    whenAccepting: (resume: () => void) => {
+      reader.resume = resume;
+    },
   };
   return {
     engine,
     aborter,
     told,
+    reader,
     transcribe: (wanted: UploadConfig = {}) =>
       recogniseFile(parts, { bytes: FILE, wanted }, progress, aborter.signal),
   };
@@ -73,6 +79,36 @@ test('a file longer than the ring is fed as room is made', async () => {
   const result = transcribe();
   await engine.settle();
   assert.equal((await result).text, 'nine');
+});
+
+test('a file waits for a listener that does not keep up, and goes on where it was', async () => {
+  const audio = marked(10 * 16_000, [[1_000, 'one'], [150_000, 'nine']]); // biome-ignore format: pairs
+  const { engine, told, reader, transcribe } = jobOn(audio, { ringSeconds: 1 });
+  const result = transcribe();
+  await engine.round();
+  reader.keepsUp = false;
+  await engine.settle();
+  const heard = told.length;
+  const slot = engine.table.slots.find(({ owner }) => owner !== null);
+  assert.ok(slot && slot.written <= 2 * 16_000, 'no more than was in the ring already');
+  await engine.settle();
+  assert.equal(told.length, heard);
+  reader.keepsUp = true;
+  reader.resume();
+  await engine.settle();
+  assert.equal((await result).text, 'one nine');
+  assert.equal(engine.table.leased, 0);
+});
+
+test('a file whose listener never keeps up can be given up', async () => {
+  const { engine, aborter, reader, transcribe } = jobOn(marked(10 * 16_000, []), { ringSeconds: 1 });
+  reader.keepsUp = false;
+  const result = assert.rejects(transcribe(), /enough/);
+  await engine.settle();
+  aborter.abort(new Error('enough'));
+  await result;
+  await engine.settle();
+  assert.equal(engine.table.leased, 0);
 });
 
 test('a file without a sample has no text', async () => {

@@ -1,0 +1,113 @@
+/**
+ * The progress of an upload as it goes, in server-sent events or lines of JSON. It is told at the client's pace: while
+ * the response is full, progress is left out (the next says all that it said) and no more of the file is recognised.
+ */
+import type { Writable } from 'node:stream';
+import { LIMITS } from '../limits.js';
+import type { Manifest } from '../models/manifest.js';
+import { renderTranscription, round, toSeconds } from '../protocol/render.js';
+import type { FileProgress } from '../session/file-job.js';
+import type { Segment } from '../transcript/transcript.js';
+
+/** Progress is told at most this often. */
+const PROGRESS_MS = 250;
+
+export interface ProgressStyle {
+  readonly contentType: string;
+  render(type: string, data: object): string;
+}
+
+const EVENTS: ProgressStyle = {
+  contentType: 'text/event-stream; charset=utf-8',
+  render: (type, data) => `event: ${type}\ndata: ${JSON.stringify(data)}\n\n`,
+};
+const LINES: ProgressStyle = {
+  contentType: 'application/x-ndjson; charset=utf-8',
+  render: (type, data) => `${JSON.stringify({ ...data, type })}\n`,
+};
+
+/** What the Accept header asks for; null: one answer at the end. */
+export function progressStyle(accept: string): ProgressStyle | null {
+  if (accept.includes('text/event-stream')) return EVENTS;
+  if (accept.includes('application/x-ndjson')) return LINES;
+  return null;
+}
+
+/** The rest of an upload's response: written to, and told when it has room again. */
+export type ProgressOutput = Pick<Writable, 'write' | 'writableNeedDrain' | 'once' | 'off'>;
+
+export class ProgressStream implements FileProgress {
+  private readonly output: ProgressOutput;
+  private readonly style: ProgressStyle;
+  private readonly calibration: Manifest['confidence'];
+  private readonly onStalled: () => void;
+  private readonly startedMs = performance.now();
+  private lastMs = Number.NEGATIVE_INFINITY;
+  private resume: (() => void) | null = null;
+  private stall: NodeJS.Timeout | null = null;
+  private readonly onDrain = (): void => {
+    this.stopWaiting();
+    const resume = this.resume;
+    this.resume = null;
+    resume?.();
+  };
+
+  /** @param onStalled the client has read nothing for LIMITS.uploadStallMs */
+  constructor(
+    output: ProgressOutput,
+    style: ProgressStyle,
+    calibration: Manifest['confidence'],
+    onStalled: () => void,
+  ) {
+    this.output = output;
+    this.style = style;
+    this.calibration = calibration;
+    this.onStalled = onStalled;
+  }
+
+  /** Nothing of it is left out, so it may come on top of what is full. */
+  write(type: string, data: object): void {
+    this.output.write(this.style.render(type, data));
+    if (!this.accepts()) this.waitForClient();
+  }
+
+  onSegment(segment: Segment): void {
+    const elapsedMs = performance.now() - this.startedMs;
+    this.write('transcription', renderTranscription(segment, elapsedMs, true, this.calibration));
+  }
+
+  onProgress(samples: number, total: number): void {
+    const nowMs = performance.now();
+    if (nowMs - this.lastMs < PROGRESS_MS || !this.accepts()) return;
+    this.lastMs = nowMs;
+    const percent = round((100 * samples) / total, 1);
+    this.write('progress', { audio_s: toSeconds(samples), total_s: toSeconds(total), percent });
+  }
+
+  accepts(): boolean {
+    return !this.output.writableNeedDrain;
+  }
+
+  whenAccepting(resume: () => void): void {
+    this.resume = resume;
+    this.waitForClient();
+  }
+
+  /** The upload is over: nobody waits for the client any more. */
+  close(): void {
+    this.stopWaiting();
+    this.resume = null;
+  }
+
+  private waitForClient(): void {
+    if (this.stall !== null) return;
+    this.stall = setTimeout(this.onStalled, LIMITS.uploadStallMs);
+    this.output.once('drain', this.onDrain);
+  }
+
+  private stopWaiting(): void {
+    if (this.stall !== null) clearTimeout(this.stall);
+    this.stall = null;
+    this.output.off('drain', this.onDrain);
+  }
+}
