@@ -7,10 +7,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
  *     node examples/load_test.js --connections 10 --duration 30
  *
  * result latency: a piece of audio left → the first partial that covers it came
+ * word latency:   a word ended in the audio → the first message that shows it, and is not taken back, came
  * final latency:  stop_recording left → recording_stopped came
  */
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { Marks } from '../static/client/marks.js';
+import { WordLatency } from '../static/client/word-latency.js';
 import { connect, formatOf, paced, record } from './lib/session.js';
 import { readWav } from './lib/wav.js';
 
@@ -34,7 +37,15 @@ async function talk(index, report) {
   const sentAtMs = []; // by piece of 100 ms
   let next = 0; // the first piece that no partial has covered yet
   let stoppedAtMs = 0;
+  const spoken = new Marks(); // in seconds
+  const words = new WordLatency((seconds) => spoken.momentMs(seconds, 0.001));
   const onMessage = (message) => {
+    if (message.type === 'partial' || message.type === 'transcription') {
+      const final = words.show(message, { ms: performance.now() });
+      // What only the flush at the end brought has waited for the stop, not for the server.
+      const live = final.filter(({ shown }) => stoppedAtMs === 0 || shown.ms < stoppedAtMs);
+      report.wordLatencies.push(...words.measure(live));
+    }
     if (message.type !== 'partial') return;
     report.partials++;
     const covered = Math.min(sentAtMs.length, Math.floor(message.audio_end * 10 + 1e-6));
@@ -45,8 +56,16 @@ async function talk(index, report) {
     yield* paced(wav, { seconds, loop: true });
     stoppedAtMs = performance.now();
   }
-  const { final_transcript, total_duration } = await record(socket, formatOf(wav), audio(), onMessage, () =>
-    sentAtMs.push(performance.now()),
+  const onSent = (bytes) => {
+    sentAtMs.push(performance.now());
+    spoken.add(bytes / wav.bytesPerSecond, performance.now());
+  };
+  const { final_transcript, total_duration } = await record(
+    socket,
+    formatOf(wav),
+    audio(),
+    onMessage,
+    onSent,
   );
   report.finals.push(performance.now() - stoppedAtMs);
   report.audioSeconds += total_duration;
@@ -61,7 +80,7 @@ function percentiles(samples) {
   return { count: sorted.length, p50: at(0.5), p95: at(0.95), p99: at(0.99), max: at(1) };
 }
 
-const report = { results: [], finals: [], partials: 0, audioSeconds: 0, words: 0 };
+const report = { results: [], wordLatencies: [], finals: [], partials: 0, audioSeconds: 0, words: 0 };
 const startedMs = performance.now();
 const outcomes = await Promise.allSettled(Array.from({ length: connections }, (_, i) => talk(i, report)));
 const failed = outcomes.filter((outcome) => outcome.status === 'rejected');
@@ -78,6 +97,7 @@ const summary = {
   words: report.words,
   partials: report.partials,
   result_latency_ms: percentiles(report.results),
+  word_latency_ms: percentiles(report.wordLatencies),
   final_latency_ms: percentiles(report.finals),
 };
 
@@ -88,6 +108,7 @@ else {
   process.stdout.write(
     `${summary.succeeded} of ${connections} streams finished, ${summary.audio_seconds} s of speech, ${summary.words} words\n` +
       row('result latency', summary.result_latency_ms) +
+      row('word latency  ', summary.word_latency_ms) +
       row('final latency ', summary.final_latency_ms),
   );
   for (const [reason, count] of Object.entries(reasons))

@@ -24,6 +24,7 @@ function loadBlock(load) {
   const lines = rows.map((row) => [
     row.connections,
     `${row.chunk_ms.p50} / ${row.chunk_ms.p95} / ${row.chunk_ms.p99}`,
+    row.word_ms === undefined ? 'not measured' : `${row.word_ms.p50} / ${row.word_ms.p95}`,
     `${row.final_ms.p50} / ${row.final_ms.p95}`,
     row.cpu_ms_per_stream_second,
     row.bare_ms_per_stream_second,
@@ -35,6 +36,7 @@ function loadBlock(load) {
   const head = [
     'streams',
     'chunk latency p50 / p95 / p99, ms',
+    'word latency p50 / p95, ms',
     'final p50 / p95, ms',
     'server CPU, ms per stream-second',
     'bare ONNX step for the same batches',

@@ -119,10 +119,10 @@ const measureBare = (): Record<string, number> =>
   JSON.parse(execFileSync(process.execPath, [BARE], { encoding: 'utf8' })) as Record<string, number>;
 
 function printRow(row: Row): void {
-  const { chunk_ms, final_ms } = row;
+  const { chunk_ms, word_ms, final_ms } = row;
   process.stdout.write(
     `${String(row.connections).padStart(5)} streams  chunk p50 ${chunk_ms.p50} p95 ${chunk_ms.p95} p99 ${chunk_ms.p99} ms  ` +
-      `final p95 ${final_ms.p95} ms  cpu ${row.cpu_ms_per_stream_second} ms/stream-s (${row.cpu_over_bare} x bare)  ` +
+      `word p50 ${word_ms.p50} p95 ${word_ms.p95} ms  final p95 ${final_ms.p95} ms  cpu ${row.cpu_ms_per_stream_second} ms/stream-s (${row.cpu_over_bare} x bare)  ` +
       `loop p99 ${row.event_loop_delay_p99_ms} ms  batch ${row.batch_mean}  refused ${row.refused} failed ${row.failed}  ` +
       `generator late p99 ${row.pacing_late_ms.p99} ms\n`,
   );

@@ -6,6 +6,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import WebSocket from 'ws';
 
 const CHUNK_SECONDS = 0.1;
+/** A server that says nothing for so long is given up: no wait without an end. */
+const GREETING_TIMEOUT_MS = 10_000;
+const STOP_TIMEOUT_MS = 30_000;
 
 /**
  * Opens the connection and waits for the server's greeting.
@@ -14,7 +17,12 @@ const CHUNK_SECONDS = 0.1;
  */
 export function connect(url) {
   return new Promise((resolve, reject) => {
-    const socket = new WebSocket(url);
+    const socket = new WebSocket(url, { handshakeTimeout: GREETING_TIMEOUT_MS });
+    const timer = setTimeout(() => {
+      reject(new Error(`${url} accepts connections and does not greet.`));
+      socket.terminate();
+    }, GREETING_TIMEOUT_MS);
+    socket.once('close', () => clearTimeout(timer));
     socket.on('error', (error) => reject(new Error(explain(error, url))));
     socket.on('unexpected-response', (_request, response) => {
       let body = '';
@@ -22,6 +30,7 @@ export function connect(url) {
       response.on('end', () => reject(new Error(refusal(response, body))));
     });
     socket.once('message', (text) => {
+      clearTimeout(timer);
       const greeting = JSON.parse(text);
       if (greeting.type === 'connection') resolve({ socket, greeting });
       else reject(new Error(`${greeting.code}: ${greeting.error}`));
@@ -71,9 +80,11 @@ export async function* paced(wav, { speed = 1, seconds = wav.seconds, loop = fal
  * @param {(bytes: number) => void} [onSent] After each piece: bytes sent so far.
  */
 export async function record(socket, config, audio, onMessage, onSent = () => {}) {
+  let timer;
   const stopped = new Promise((resolve, reject) => {
     socket.on('message', (text) => {
       const message = JSON.parse(text);
+      timer?.refresh();
       onMessage(message);
       if (message.type === 'recording_stopped') resolve(message);
       if (message.type === 'error')
@@ -91,8 +102,11 @@ export async function record(socket, config, audio, onMessage, onSent = () => {}
     onSent(bytes);
     while (socket.bufferedAmount > 1 << 20) await sleep(10); // the server slows a fast sender through TCP
   }
-  if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ type: 'stop_recording' }));
-  return stopped;
+  if (socket.readyState === WebSocket.OPEN) {
+    socket.send(JSON.stringify({ type: 'stop_recording' }));
+    timer = setTimeout(() => socket.terminate(), STOP_TIMEOUT_MS); // which rejects, by its close
+  }
+  return stopped.finally(() => clearTimeout(timer));
 }
 
 /** What the server must know of a WAV. */

@@ -16,10 +16,11 @@ export async function runBench(flags: BenchFlags): Promise<number> {
   });
   if (flags.json) process.stdout.write(`${JSON.stringify(report)}\n`);
   else {
-    const { chunk_ms, final_ms } = report;
+    const { chunk_ms, word_ms, final_ms } = report;
     process.stdout.write(
       `${report.connections} streams for ${report.seconds} s: ${report.refused} refused, ${report.failed} failed\n` +
         `chunk latency  p50 ${chunk_ms.p50}  p95 ${chunk_ms.p95}  p99 ${chunk_ms.p99} ms\n` +
+        `word latency   p50 ${word_ms.p50}  p95 ${word_ms.p95}  p99 ${word_ms.p99} ms\n` +
         `final latency  p50 ${final_ms.p50}  p95 ${final_ms.p95} ms\n` +
         `${report.partials} partials, ${report.words} words; the generator was late by p99 ${report.pacing_late_ms.p99} ms\n`,
     );

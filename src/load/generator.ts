@@ -3,10 +3,14 @@
  *
  * Latencies, as a client sees them:
  *   chunk  the send of the chunk that a partial says it covers (`audio_end`) → the partial's arrival
+ *   word   the word's end in the audio, as its final tells it → the first message that shows it and is not taken back;
+ *          without the words that only the flush at the end brought
  *   final  stop_recording → recording_stopped
  */
 import { readFile } from 'node:fs/promises';
 import { WebSocket } from 'ws';
+import { Marks } from '#static/client/marks.js';
+import { WordLatency } from '#static/client/word-latency.js';
 import { CodecPool } from '../codec/pool.js';
 import { inPackage } from '../paths.js';
 
@@ -31,6 +35,7 @@ export interface LoadReport {
   readonly partials: number;
   readonly words: number;
   readonly chunk_ms: Percentiles;
+  readonly word_ms: Percentiles;
   readonly final_ms: Percentiles;
   /** How late the generator itself was with its sends: if this is large, it is what was measured. */
   readonly pacing_late_ms: Percentiles;
@@ -78,6 +83,7 @@ interface Totals {
   partials: number;
   words: number;
   chunkMs: number[];
+  wordMs: number[];
   finalMs: number[];
   lateMs: number[];
 }
@@ -86,6 +92,8 @@ interface Totals {
 function runStream(options: LoadOptions, speech: Int16Array, index: number, totals: Totals): Promise<void> {
   const chunks = Math.round((options.seconds * 1000) / CHUNK_MS);
   const sentAt = new Float64Array(chunks);
+  const spoken = new Marks(); // in seconds
+  const words = new WordLatency((seconds) => spoken.momentMs(seconds, 0.001));
   let from = Math.floor((index * 0.618 * speech.length) % speech.length);
   return new Promise((resolve) => {
     const socket = new WebSocket(options.url, { perMessageDeflate: false });
@@ -109,6 +117,7 @@ function runStream(options: LoadOptions, speech: Int16Array, index: number, tota
       from += CHUNK_SAMPLES;
       const now = performance.now();
       sentAt[chunk] = now;
+      spoken.add(((chunk + 1) * CHUNK_MS) / 1000, now);
       totals.lateMs.push(now - (startMs + chunk * CHUNK_MS));
       setTimeout(() => send(chunk + 1, startMs), startMs + (chunk + 1) * CHUNK_MS - now);
     };
@@ -116,13 +125,17 @@ function runStream(options: LoadOptions, speech: Int16Array, index: number, tota
       recording_started: () => send(0, performance.now()),
       partial: (message) => {
         totals.partials++;
+        words.show(message, { ms: performance.now() });
         if (stopAt > 0) return; // the flush brings it: it waited for the stop, not for the server
         const chunk = Math.round((message.audio_end as number) * (1000 / CHUNK_MS)) - 1;
         const sent = sentAt[chunk];
         if (sent) totals.chunkMs.push(performance.now() - sent);
       },
       transcription: (message) => {
-        totals.words += (message.words as unknown[]).length;
+        const final = words.show(message, { ms: performance.now() });
+        totals.words += final.length;
+        const live = final.filter(({ shown }) => stopAt === 0 || shown.ms < stopAt);
+        totals.wordMs.push(...words.measure(live));
       },
       recording_stopped: () => {
         totals.finalMs.push(performance.now() - stopAt);
@@ -154,6 +167,7 @@ export async function generateLoad(options: LoadOptions): Promise<LoadReport> {
     partials: 0,
     words: 0,
     chunkMs: [],
+    wordMs: [],
     finalMs: [],
     lateMs: [],
   };
@@ -169,6 +183,7 @@ export async function generateLoad(options: LoadOptions): Promise<LoadReport> {
     partials,
     words,
     chunk_ms: percentiles(totals.chunkMs),
+    word_ms: percentiles(totals.wordMs),
     final_ms: percentiles(totals.finalMs),
     pacing_late_ms: percentiles(totals.lateMs),
   };

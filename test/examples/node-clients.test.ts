@@ -169,6 +169,8 @@ describe('the Node examples against the real server', { timeout: 120_000 }, () =
     assert.ok(
       report.result_latency_ms.p50 > 0 && report.result_latency_ms.p50 <= report.result_latency_ms.p99,
     );
+    const words = report.word_latency_ms;
+    assert.ok(words.count > 0 && words.p50 > 0 && words.p50 <= words.p99, JSON.stringify(words));
     assert.equal(report.final_latency_ms.count, 10);
   });
 
