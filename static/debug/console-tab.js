@@ -8,6 +8,7 @@ const KINDS = /** @type {const} */ ([
   ['out', '→ out'],
   ['state', '◆ state'],
   ['check', '✓ check'],
+  ['warning', '△ warning'],
   ['error', '! error'],
 ]);
 const MARKS = /** @type {Record<string, string>} */ ({
@@ -15,6 +16,7 @@ const MARKS = /** @type {Record<string, string>} */ ({
   out: '→',
   state: '◆',
   check: '✓',
+  warning: '△',
   error: '!',
 });
 const time = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });

@@ -14,7 +14,7 @@ import { percentile } from '../client/latency.js';
  * @property {number} completed
  * @property {{ code: string, text: string, count: number }[]} failures
  * @property {Spread} chunkMs A chunk is sent → a partial that covers it is here.
- * @property {Spread} wordMs A word's end is sent → the word is shown.
+ * @property {Spread} wordMs A word ends in the audio → the first result that shows it and is not taken back.
  * @property {Spread} finalMs Stop → the final transcript is here.
  * @property {number} distinctTranscripts All streams hear the same: 1 where the server is deterministic.
  * @property {number} lateMs How late this browser's own timers were at worst; above 100 it is the bottleneck.

@@ -1,5 +1,5 @@
 /**
- * @typedef {'in' | 'out' | 'state' | 'check' | 'error'} LogKind
+ * @typedef {'in' | 'out' | 'state' | 'check' | 'warning' | 'error'} LogKind
  * @typedef {{ at: string, kind: LogKind, what: string, detail: unknown }} LogEntry `at`: ISO-8601.
  */
 

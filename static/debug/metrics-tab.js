@@ -8,7 +8,7 @@ const ms = (value) => (value === null ? '–' : format.format(value));
 
 const LATENCIES = /** @type {const} */ ([
   ['chunkMs', 'Chunk', 'A chunk is sent → a result that covers it is here'],
-  ['wordMs', 'Word', 'A word’s end is handed over → the word is shown'],
+  ['wordMs', 'Word', 'A word ends in the audio → the first result that shows it and is not taken back'],
   ['rttMs', 'Round trip', 'Ping → pong'],
 ]);
 

@@ -12,6 +12,7 @@
 import { AudioRecorder } from '../audio-recorder.js';
 import { webSocketUrl } from '../client/endpoint.js';
 import { bundledSample, FILE_RATE } from '../demo/sources.js';
+import { pageParams } from '../page-token.js';
 import { RNNTClient } from '../websocket-client.js';
 import { audioTab } from './audio-tab.js';
 import { checkBrowser, checkConnection, checkFormats } from './checks.js';
@@ -53,7 +54,9 @@ export class RNNTDebugTools {
 
   /** @param {{ url?: string, params?: Record<string, string> }} [options] The page's own server by default. */
   constructor(options = {}) {
-    this.options = options;
+    // The token of the page is for the page's own server.
+    const own = options.url === undefined ? { params: pageParams() } : {};
+    this.options = { ...own, ...options };
   }
 
   /**
@@ -112,6 +115,7 @@ export class RNNTDebugTools {
         this.log.add(direction, String(message.type), message),
       ),
       client.on('state', (change) => this.log.add('state', change.state, change)),
+      client.on('warning', (detail) => this.log.add('warning', detail.code, detail)),
       client.on('dropped', (detail) => this.log.add('error', 'audio dropped', detail)),
       client.on('error', (detail) => this.log.add('error', detail.code, detail)),
       client.on('metrics', (metrics) => {
@@ -146,7 +150,9 @@ export class RNNTDebugTools {
   async testConnection(url = this.options.url) {
     const client = this.#newClient(url);
     this.attach(client);
-    const status = new URL('/ws/status', webSocketUrl(url, {}).replace(/^ws/, 'http'));
+    const address = webSocketUrl(url, this.options.params ?? {});
+    const status = new URL(address.replace(/^ws/, 'http'));
+    status.pathname = '/ws/status';
     return this.#keep(await checkConnection(client, status.href));
   }
 

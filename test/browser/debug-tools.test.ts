@@ -112,6 +112,38 @@ describe('the debug tools', { skip: skipWithoutChromium, timeout: 120_000 }, () 
     assert.doesNotMatch(log, /token-session/);
   });
 
+  it('shows a warning as a warning, not as an error that would frighten', async () => {
+    server.fake.onStart = {
+      type: 'warning',
+      warning: 'The message type is not known.',
+      code: 'UNKNOWN_MESSAGE',
+      retryable: false,
+      timestamp: '',
+    };
+    await page.evaluate('tools.log.clear(); tools.streamSample()');
+    server.fake.onStart = null;
+    const kinds = await page.evaluate(
+      "tools.log.entries.filter((e) => e.what === 'UNKNOWN_MESSAGE').map((e) => e.kind)",
+    );
+    assert.deepEqual(kinds, ['warning']);
+    assert.equal(await page.evaluate("tools.log.entries.filter((e) => e.kind === 'error').length"), 0);
+  });
+
+  it('passes the page’s token on with everything it asks', async () => {
+    const other = await browser.newPage();
+    await other.goto(`${server.url}/static/debug.html?token=secret`);
+    await other.waitForSelector('html[data-ready]');
+    const from = server.asked.length;
+    await other.evaluate('tools.testConnection()');
+    const asked = server.asked.slice(from).filter((url) => url.startsWith('/ws/'));
+    await other.close();
+    assert.equal(asked.length, 2);
+    assert.ok(
+      asked.every((url) => new URL(url, server.url).searchParams.get('token') === 'secret'),
+      asked.join(),
+    );
+  });
+
   it('filters the console by text', async () => {
     await page.getByLabel('Filter by text').fill('recording_stopped');
     const shown = await page.locator('.log-row b').allTextContents();

@@ -40,6 +40,8 @@ export class FakeServer {
   mute = false;
   /** Types of messages that are received and never answered. */
   readonly ignored = new Set<string>();
+  /** While set, said after every start of a recording. */
+  onStart: ServerMessage | null = null;
   /** While set, the answer to every `start_recording`. */
   noStart: { code: string; error: string; retryable: boolean } | null = null;
   #nextId = 1;
@@ -195,6 +197,7 @@ export class FakeServer {
     });
     Object.assign(session, { segmentId: 1, finals: [] });
     this.#say(session, { type: 'recording_started', timestamp: '', config } as unknown as ServerMessage);
+    if (this.onStart) this.#say(session, this.onStart);
   }
 
   #stop(session: Session): void {
