@@ -9,14 +9,28 @@ import { fakeNetwork } from '../helpers/fake-socket.js';
 const CHUNK = 1_600;
 const words = Array.from({ length: 40 }, (_, i) => ({ word: `w${i}`, start: i, end: i + 0.35 }));
 
-type Weather = { kind: 'speak' | 'drop' | 'forget' | 'refuse' | 'admit' | 'finalize' } & { n: number };
+const KINDS = [
+  'speak',
+  'drop',
+  'forget',
+  'refuse',
+  'admit',
+  'finalize',
+  'end',
+  'move',
+  'full',
+  'hang',
+] as const;
+type Weather = { kind: (typeof KINDS)[number]; n: number };
+
+const NO_ROOM = { code: 'AT_CAPACITY', error: 'No room.', retryable: true };
 
 /** What can happen to somebody on a train. */
 const weather: fc.Arbitrary<Weather[]> = fc.array(
   fc.record({
-    kind: fc.constantFrom('speak', 'speak', 'speak', 'drop', 'forget', 'refuse', 'admit', 'finalize'),
+    kind: fc.constantFrom('speak', 'speak', 'speak', ...KINDS),
     n: fc.integer({ min: 1, max: 8 }),
-  }) as fc.Arbitrary<Weather>,
+  }),
   { maxLength: 25 },
 );
 
@@ -30,7 +44,7 @@ async function ride(events: Weather[], { forgetful }: { forgetful: boolean }) {
     clock,
     random: () => 0.5,
     WebSocket: network.WebSocket,
-    fetch: async () => new Response('{"status":"ready"}'),
+    fetch: async () => new Response('{"code":"UPGRADE_REQUIRED"}', { status: 426 }),
     reconnect: { maxAttempts: 1_000 },
     maxQueueSeconds: 1_000,
   });
@@ -56,10 +70,29 @@ async function ride(events: Weather[], { forgetful }: { forgetful: boolean }) {
     else if (kind === 'drop' || kind === 'forget') {
       server.drop();
       if (kind === 'forget' && forgetful) server.expire();
-    } else network.refuse = kind === 'refuse';
+    } else if (kind === 'end') {
+      // A server that stops, gracefully: it ends its recordings first, with all that it has heard.
+      if (forgetful && server.peers.size > 0) {
+        server.endRecordings();
+        await settle();
+        const lastChunk = server.audio.at(-1)?.bytes ?? new Uint8Array(2);
+        coveredSeconds = Math.max(coveredSeconds, (lastChunk[0] ?? 0) / 10); // numbers stay below 256
+      }
+    } else if (kind === 'move') server.drop(1001, 'DRAINING');
+    else if (kind === 'full') server.noStart = NO_ROOM;
+    else if (kind === 'hang') {
+      network.dead = true;
+      server.drop();
+    } else {
+      network.refuse = kind === 'refuse';
+      network.dead = false;
+      server.noStart = null;
+    }
     await settle();
   }
   network.refuse = false;
+  network.dead = false;
+  server.noStart = null;
   const stopped = client.stop();
   await clock.advance(60_000);
   const result = await stopped;
