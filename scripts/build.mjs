@@ -1,8 +1,8 @@
-// `npm run build [-- --force]`: installs what is missing, then compiles what a package has: the server and the
-// client library's types.
-import { build, install } from './prepare.mjs';
+// `npm run build [-- --force]`: installs what is missing, then compiles the server and the client library's types; the
+// tests and benchmarks, too, where their tools are installed.
+import { build, hasInstalled, install } from './prepare.mjs';
 
 const force = process.argv.includes('--force');
 install({ tools: false });
-build('server', { force });
-build('client', { force });
+if (hasInstalled({ tools: true })) build('tests', { force });
+else for (const target of ['server', 'client']) build(target, { force });

@@ -28,13 +28,17 @@ function run(command, args) {
   if (status !== 0) process.exit(status ?? 1);
 }
 
-/** @param {{ tools?: boolean }} [wanted] `tools`: also what tests, benchmarks and the linter need. */
-export function install({ tools = true } = {}) {
+/** @param {{ tools: boolean }} wanted `tools`: also what tests, benchmarks and the linter need. */
+export function hasInstalled(wanted) {
   const lock = readJson(join(root, 'package-lock.json'));
-  if (lock === null) return; // a published package: whoever installed it has what it needs
+  if (lock === null) return true; // a published package: whoever installed it has what it needs
   // npm writes this file last, so what it names is there.
-  const present = readJson(join(modules, '.package-lock.json'));
-  if (isInstalled(lock, present, { tools })) return;
+  return isInstalled(lock, readJson(join(modules, '.package-lock.json')), wanted);
+}
+
+/** @param {{ tools?: boolean }} [wanted] */
+export function install({ tools = true } = {}) {
+  if (hasInstalled({ tools })) return;
   process.stderr.write('Installing dependencies …\n');
   // No scripts, also where somebody's own settings allow them (.npmrc says why).
   const args = ['ci', '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund'];
@@ -53,41 +57,40 @@ function newestSource(folder) {
 }
 
 const SERVER_SOURCES = ['src', 'workers', 'machines'];
-/** What can be built: how it is stamped, from what, with which compiler settings, in this order. */
+/** What can be built: from what, with which compiler settings in this order, and what else is built then. */
 const TARGETS = {
   // The client's types first: the load generator measures with the client library's own code.
-  server: {
-    stamp: '.built-server',
-    sources: [...SERVER_SOURCES, 'static'],
-    projects: ['tsconfig.client.json', 'tsconfig.build.json'],
-  },
+  server: { sources: [...SERVER_SOURCES, 'static'], projects: ['tsconfig.client.json', 'tsconfig.build.json'] },
   // Only the types of the client library: its JavaScript is served as it is.
-  client: { stamp: '.built-client', sources: ['static'], projects: ['tsconfig.client.json'] },
+  client: { sources: ['static'], projects: ['tsconfig.client.json'] },
   // The client's types first: the tests import it by the name that its users do.
   tests: {
-    stamp: '.built',
+    includes: ['server', 'client'],
     sources: [...SERVER_SOURCES, 'benchmarks', 'test', 'static'],
     projects: ['tsconfig.client.json', 'tsconfig.json'],
   },
 };
+
+/** A file whose time says when a target was built. */
+const stampOf = (target) => join(dist, `.built-${target}`);
 
 /**
  * @param {keyof typeof TARGETS} target
  * @param {{ force?: boolean }} [options]
  */
 export function build(target, { force = false } = {}) {
-  const { stamp, sources, projects } = TARGETS[target];
-  const path = join(dist, stamp);
+  const { sources, projects, includes = [] } = TARGETS[target];
   const settings = [...projects, 'tsconfig.json', 'package.json'].map(
     (file) => statSync(join(root, file)).mtimeMs,
   );
   const newest = Math.max(...settings, ...sources.map((folder) => newestSource(join(root, folder))));
-  if (!force && existsSync(path) && statSync(path).mtimeMs >= newest) return;
+  const stamp = stampOf(target);
+  if (!force && existsSync(stamp) && statSync(stamp).mtimeMs >= newest) return;
   process.stderr.write('Building …\n');
   const tsc = join(modules, 'typescript', 'bin', 'tsc');
   for (const project of projects) run(process.execPath, [tsc, '-p', project]);
   mkdirSync(dist, { recursive: true });
-  writeFileSync(path, '');
+  for (const built of [target, ...includes]) writeFileSync(stampOf(built), '');
 }
 
 /** For running the server. */
