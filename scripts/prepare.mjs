@@ -60,7 +60,10 @@ const SERVER_SOURCES = ['src', 'workers', 'machines'];
 /** What can be built: from what, with which compiler settings in this order, and what else is built then. */
 const TARGETS = {
   // The client's types first: the load generator measures with the client library's own code.
-  server: { sources: [...SERVER_SOURCES, 'static'], projects: ['tsconfig.client.json', 'tsconfig.build.json'] },
+  server: {
+    sources: [...SERVER_SOURCES, 'static'],
+    projects: ['tsconfig.client.json', 'tsconfig.build.json'],
+  },
   // Only the types of the client library: its JavaScript is served as it is.
   client: { sources: ['static'], projects: ['tsconfig.client.json'] },
   // The client's types first: the tests import it by the name that its users do.
