@@ -44,6 +44,7 @@ export class Session {
   private readonly flow: Flow;
   private readonly recorder: Recorder;
   private flushBeganMs = 0;
+  private closed = false;
 
   constructor(context: SessionContext, transport: Transport, dialect: Dialect, peer: Peer) {
     this.context = context;
@@ -95,7 +96,7 @@ export class Session {
 
   /** A frame came: text, or bytes that need to last no longer than this call. */
   onFrame(frame: Frame): void {
-    if (this.activity === 'closed') return;
+    if (this.closed) return;
     this.watch.heardMs = performance.now();
     this.inbox.push(frame);
     this.regulate();
@@ -120,8 +121,7 @@ export class Session {
   }
 
   private regulate(): void {
-    if (this.activity !== 'closed')
-      this.flow.set(this.inbox.held || !(this.recorder.live?.accepts() ?? true));
+    if (!this.closed) this.flow.set(this.inbox.held || !(this.recorder.live?.accepts() ?? true));
   }
 
   // ---- from the inbox -------------------------------------------------------------------------------------
@@ -207,6 +207,7 @@ export class Session {
   }
 
   private close(code: ErrorCode | null): void {
+    this.closed = true;
     void this.recorder.close();
     this.inbox.close();
     this.replies.goodbye(code);
