@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { decodeWav } from '../audio/wav.js';
 import { type ImportReport, importModel } from '../import/importer.js';
 import type { Precision, Search } from '../import/options.js';
+import { LIMITS } from '../limits.js';
 import { inPackage } from '../paths.js';
 
 export interface ImportFlags {
@@ -13,13 +14,16 @@ export interface ImportFlags {
   language?: string;
 }
 
+/** As much of the clip: enough to hear words in, and no long wait with a large model. */
+const CLIP_SAMPLES = 4 * LIMITS.sampleRateHz;
+
 /** Speech that every import is tried on. */
 function spokenClip(): Float32Array {
   const blocks: number[] = [];
   decodeWav(readFileSync(inPackage('static', 'sample.wav')), (mono) => {
     for (const sample of mono) blocks.push(sample / 32_768);
   });
-  return Float32Array.from(blocks);
+  return Float32Array.from(blocks.slice(0, CLIP_SAMPLES));
 }
 
 /** A line that is written over on a terminal, and a line each elsewhere. */

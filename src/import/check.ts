@@ -62,7 +62,7 @@ export class StepRunner {
   }
 }
 
-const NOISE_STEPS = 3;
+const NOISE_STEPS = 2;
 const NOISE_LEVEL = 0.1;
 /** Batches of three streams: each alone, two, all in another order. */
 const BATCHES: readonly (readonly number[])[] = [[0], [1], [2], [0, 1], [2, 1, 0]];
