@@ -108,3 +108,51 @@ test('learns why it was refused, and gets in when there is room again', async ()
     await small.stop();
   }
 });
+
+test('says UNAUTHORIZED once for a missing token, gets in with the right one', async () => {
+  const guarded = await startLiveServer({ authToken: 'secret' });
+  const stranger = new RNNTClient({ url: guarded.http });
+  const states: string[] = [];
+  stranger.on('state', ({ state, reason }) => states.push(`${state} ${reason?.code ?? ''}`.trim()));
+  await assert.rejects(stranger.start(), { code: 'UNAUTHORIZED', retryable: false });
+  assert.deepEqual(states, ['connecting', 'refused UNAUTHORIZED', 'closed UNAUTHORIZED']);
+  const friend = new RNNTClient({ url: guarded.http, params: { token: 'secret' } });
+  await friend.start();
+  assert.equal(friend.state, 'live');
+  friend.close();
+  await guarded.stop();
+});
+
+test('goes on over a graceful restart of the server, and loses no word', async () => {
+  const before = await startLiveServer();
+  const { port } = new URL(before.http);
+  const pause = new Int16Array(16_000);
+  const client = new RNNTClient({ url: before.http, reconnect: { baseMs: 20, maxMs: 200 } });
+  const codes: string[] = [];
+  const resumed = new Promise<boolean | undefined>((resolve) => {
+    client.on('state', ({ state, reason, fresh }) => {
+      if (reason) codes.push(reason.code);
+      if (state === 'resumed') resolve(fresh);
+    });
+  });
+  await client.start();
+  await client.sendAll(speech);
+  await client.sendAll(pause);
+  await before.stop();
+  assert.equal(client.recording, true);
+  assert.notEqual(client.state, 'live');
+  client.send(speech); // while there is no server
+  const after = await startLiveServer({ port: Number(port) });
+  assert.equal(await resumed, true);
+  const result = await client.stop();
+  client.close();
+  await after.stop();
+  assert.ok(codes.includes('RECORDING_ENDED'), codes.join());
+  assert.equal(result.transcript, `${undisturbed} ${undisturbed}`);
+  assert.deepEqual(result.lost, []);
+  assert.equal(result.duration, (2 * speech.length + pause.length) / 16_000);
+  const second = result.segments
+    .flatMap((s) => s.words)
+    .find((w) => w.start > (speech.length + 8_000) / 16_000);
+  assert.ok(second !== undefined && second.start >= (speech.length + pause.length) / 16_000 - 0.2);
+});
