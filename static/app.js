@@ -1,17 +1,20 @@
 /** The demo page: wires the recorder, the client library and the transcript together. */
 import { AudioRecorder, level } from './audio-recorder.js';
 import { STATE_NAMES } from './client/recorder-states.js';
+import { demoClient } from './demo/client.js';
 import { exportTranscript } from './demo/export.js';
 import { showFigures } from './demo/figures.js';
-import { acceptDrops, byId, notice, painted, showConnection, showState } from './demo/page.js';
+import { acceptDrops, byId, notice, showState } from './demo/page.js';
 import { bundledSample, decodeFile, FILE_RATE, ServerGone } from './demo/sources.js';
 import { Tape } from './demo/tape.js';
 import { showLevel, Waveform } from './demo/waveform.js';
-import { pageParams } from './page-token.js';
 import { clockTime, TranscriptView } from './transcription-ui.js';
-import { RNNTClient, RNNTClientError } from './websocket-client.js';
+import { RNNTClientError } from './websocket-client.js';
 
-/** @typedef {'microphone' | 'file' | 'sample'} Source */
+/**
+ * @typedef {'microphone' | 'file' | 'sample'} Source
+ * @typedef {import('./websocket-client.js').RNNTClient} RNNTClient
+ */
 
 const ui = {
   record: /** @type {HTMLButtonElement} */ (byId('record')),
@@ -64,42 +67,14 @@ function showTranscriptControls() {
 // ---- connection ----------------------------------------------------------------------------------------
 
 function newClient() {
-  const made = new RNNTClient({ vad: ui.checked('gate'), params: pageParams(), painted });
-  made.on('state', (change) => {
-    if (client !== made) return;
-    showConnection(change, () => made.retryNow());
-    if (change.state === 'closed' && change.reason?.code !== 'CLOSED') void abandon(made);
+  const made = demoClient({
+    vad: ui.checked('gate'),
+    view,
+    isCurrent: () => client === made,
+    onSegment: showTranscriptControls,
+    onGivenUp: () => abandon(made),
   });
-  made.on('connection', (greeting) => {
-    byId('server-model').textContent = `Model: ${greeting.model ?? 'unknown'}`;
-  });
-  made.on('partial', (partial) => {
-    byId('empty').hidden = true;
-    view.showPartial(partial);
-  });
-  made.on('transcription', (segment) => {
-    view.addSegment(segment);
-    showTranscriptControls();
-  });
-  made.on('dropped', ({ to, totalSeconds }) => {
-    notice(`${totalSeconds.toFixed(1)} s of audio are lost; the last gap ends at ${clockTime(to)}.`, 'warn');
-  });
-  made.on('warning', ({ text }) => notice(text, 'warn'));
-  made.on('error', ({ text }) => notice(text));
-  made.on('latency', () => figuresSoon(made));
-  made.on('metrics', () => figuresSoon(made));
   return made;
-}
-
-let figuresDue = false;
-/** @param {RNNTClient} mine */
-function figuresSoon(mine) {
-  if (figuresDue) return;
-  figuresDue = true;
-  requestAnimationFrame(() => {
-    figuresDue = false;
-    showFigures(mine.stats);
-  });
 }
 
 /**

@@ -26,6 +26,7 @@ export class Recording {
    */
   constructor(config, options, emit) {
     this.config = config;
+    this.emit = emit;
     this.outgoing = new Outgoing(config, options);
     this.results = new Results(this.outgoing, options, emit);
   }
@@ -39,9 +40,24 @@ export class Recording {
   }
 
   /**
+   * @param {ArrayBuffer | ArrayBufferView} audio
+   * @param {boolean} online Whether the server can be sent to now.
+   */
+  push(audio, online) {
+    this.#tell(this.outgoing.push(audio, online));
+  }
+
+  /**
+   * @param {Record<string, unknown>} message Placed after all audio that was handed over so far.
+   * @param {boolean} online
+   */
+  mark(message, online) {
+    this.#tell(this.outgoing.mark(message, online));
+  }
+
+  /**
    * The server forgot the session or ended the recording: record what no final covers again, and keep ids and
    * times going.
-   * @returns {import('./losses.js').Loss | null} What can be recorded by nobody any more.
    */
   restart() {
     const { log } = this.outgoing;
@@ -52,26 +68,26 @@ export class Recording {
       log.keepFrom(log.acknowledged - Math.round(SETTLED_SECONDS * this.rate));
     const gap = log.rebase();
     this.results.restart();
-    return quiet ? null : this.outgoing.lose(gap);
+    if (!quiet) this.#tell(this.outgoing.lose(gap));
   }
 
   /**
    * The same session goes on.
    * @param {unknown} state Of the recording on the server.
    * @param {number} receivedSamples At 16 kHz.
-   * @returns {{ start: boolean, loss: import('./losses.js').Loss | null }} `start`: `start_recording` never arrived
-   *   and has to be sent again.
+   * @returns {boolean} True where `start_recording` never arrived and has to be sent again.
    */
   resume(state, receivedSamples) {
     const { log } = this.outgoing;
-    if (state === 'recording') {
-      return { start: false, loss: this.outgoing.lose(log.rewind(this.outgoing.frames(receivedSamples))) };
+    if (state === 'recording' || !this.confirmed) {
+      const frames = state === 'recording' ? this.outgoing.frames(receivedSamples) : 0;
+      this.#tell(this.outgoing.lose(log.rewind(frames)));
+      return state !== 'recording';
     }
-    if (!this.confirmed) return { start: true, loss: this.outgoing.lose(log.rewind(0)) };
     // It has ended, and the message that says so is among the replayed ones. If the stop was ours, all is sent.
     if (this.stopping) log.skipAll();
     else this.confirmed = false;
-    return { start: false, loss: null };
+    return false;
   }
 
   /**
@@ -86,11 +102,18 @@ export class Recording {
     if (this.stopping && !early) return true;
     if (this.stopping) this.#earlyStops += 1;
     if (this.#earlyStops > MAX_EARLY_STOPS) {
-      this.outgoing.lose({ from: heard ?? log.base, to: log.end });
+      this.#tell(this.outgoing.lose({ from: heard ?? log.base, to: log.end }));
       return true;
     }
     if (heard !== null) log.keepFrom(heard);
     return false;
+  }
+
+  /** @param {import('./losses.js').Loss | null} loss */
+  #tell(loss) {
+    if (!loss) return;
+    const seconds = loss.to - loss.from;
+    this.emit('dropped', { ...loss, seconds, totalSeconds: this.outgoing.losses.seconds });
   }
 
   /** @returns {import('./types.js').RecordingResult} */

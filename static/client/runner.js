@@ -2,6 +2,7 @@ import { Answers } from './answers.js';
 import { Configuring } from './configuring.js';
 import { Deferred, RNNTClientError } from './emitter.js';
 import { Pump } from './pump.js';
+import { Quiet } from './quiet.js';
 import { REASONS } from './reasons.js';
 import { Recording } from './recording.js';
 import { Starter } from './starter.js';
@@ -13,19 +14,10 @@ import { Starter } from './starter.js';
  * @typedef {Record<string, unknown>} Message
  */
 
-/** An application that hands nothing over for this long has its last words finalized, as the server would. */
-const QUIET_MIN_MS = 3_000;
-const QUIET_SILENCES = 5;
-
 /** Messages that show that a request is being worked on; metrics, acknowledgements and pongs do not. */
-const PROGRESS = new Set([
-  'recording_started',
-  'recording_stopped',
-  'configured',
-  'partial',
-  'transcription',
-  'warning',
-]);
+const PROGRESS = new Set(
+  'recording_started recording_stopped configured partial transcription warning'.split(' '),
+);
 
 /**
  * Keeps one recording going over connections, refusals and restarts: it starts it, sends its audio, and sees to it
@@ -39,9 +31,6 @@ export class Runner {
   reconnects = 0;
   /** @type {Deferred<RecordingResult> | null} */
   #stopping = null;
-  #silenceSeconds = 0.5;
-  /** @type {unknown} */
-  #quietTimer = null;
 
   /**
    * @param {ReturnType<typeof import('./options.js').withDefaults>} options
@@ -52,6 +41,7 @@ export class Runner {
     this.options = options;
     this.connector = connector;
     this.emit = emit;
+    this.quiet = new Quiet(options.clock, () => this.finalize());
     this.starter = new Starter(options, connector, {
       message: () => {
         if (this.recording) this.recording.outgoing.log.resumable = connector.session?.token !== null;
@@ -101,11 +91,9 @@ export class Runner {
   send(audio) {
     const { recording } = this;
     if (!recording || recording.stopping) return;
-    this.#tellLoss(recording.outgoing.push(audio, this.#online));
+    recording.push(audio, this.#online);
     this.pump.run();
-    const quietMs = Math.max(QUIET_MIN_MS, QUIET_SILENCES * 1_000 * this.#silenceSeconds);
-    this.#notQuiet();
-    this.#quietTimer = this.options.clock.setTimeout(() => this.finalize(), quietMs);
+    this.quiet.heard();
   }
 
   finalize() {
@@ -137,7 +125,7 @@ export class Runner {
     this.#stopping = new Deferred();
     const { promise } = this.#stopping;
     recording.stopping = true;
-    this.#notQuiet();
+    this.quiet.end();
     this.#mark({ type: 'stop_recording' });
     return promise;
   }
@@ -157,10 +145,8 @@ export class Runner {
     const { recording, connector } = this;
     this.reconnects += 1;
     if (recording) {
-      const { start, loss } = recording.resume(message.state, Number(message.received_samples));
-      this.#tellLoss(loss);
       this.#heartbeat(true);
-      if (start) return this.starter.begin();
+      if (recording.resume(message.state, Number(message.received_samples))) return this.starter.begin();
     }
     connector.setState('resumed', { fresh: false });
     if (!recording) connector.setState('live');
@@ -231,7 +217,7 @@ export class Runner {
     const { recording, connector, starter } = this;
     if (!recording) return;
     recording.confirmed = true;
-    if (typeof config.silence_duration === 'number') this.#silenceSeconds = config.silence_duration;
+    if (typeof config.silence_duration === 'number') this.quiet.silenceSeconds = config.silence_duration;
     if (starter.takesOver) {
       this.configuring.allAnswered(config);
       connector.setState('resumed', { fresh: true });
@@ -250,7 +236,7 @@ export class Runner {
   }
 
   #restart() {
-    this.#tellLoss(this.recording?.restart() ?? null);
+    this.recording?.restart();
     this.starter.takesOver = true;
   }
 
@@ -263,7 +249,7 @@ export class Runner {
       this.#stopping?.resolve(recording.result());
       this.#stopping = null;
       this.recording = null;
-      this.#notQuiet();
+      this.quiet.end();
       this.#heartbeat(false);
       if (this.connector.state !== 'live') this.connector.setState('live');
       return;
@@ -283,12 +269,8 @@ export class Runner {
     this.pump.pause();
     this.pump.release();
     this.answers.pause();
-    this.#notQuiet();
+    this.quiet.end();
     this.#heartbeat(false);
-  }
-
-  #notQuiet() {
-    this.options.clock.clearTimeout(this.#quietTimer);
   }
 
   /** @param {boolean} on */
@@ -308,15 +290,8 @@ export class Runner {
 
   /** @param {Message} message Placed after all audio that was handed over so far. */
   #mark(message) {
-    this.#tellLoss(this.recording?.outgoing.mark(message, this.#online) ?? null);
+    this.recording?.mark(message, this.#online);
     this.pump.run();
     this.answers.watch();
-  }
-
-  /** @param {import('./losses.js').Loss | null} loss */
-  #tellLoss(loss) {
-    if (!loss || !this.latest) return;
-    const { seconds: totalSeconds } = this.latest.outgoing.losses;
-    this.emit('dropped', { ...loss, seconds: loss.to - loss.from, totalSeconds });
   }
 }

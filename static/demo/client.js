@@ -1,0 +1,49 @@
+/** The demo page's client: what it tells goes to the transcript, the state of the connection and the figures. */
+import { pageParams } from '../page-token.js';
+import { clockTime } from '../transcription-ui.js';
+import { RNNTClient } from '../websocket-client.js';
+import { showFigures } from './figures.js';
+import { byId, notice, painted, showConnection } from './page.js';
+
+/**
+ * @param {{
+ *   vad: boolean, view: import('../transcription-ui.js').TranscriptView,
+ *   isCurrent: () => boolean, onSegment: () => void, onGivenUp: () => void,
+ * }} options `isCurrent`: no newer client has taken over; `onGivenUp`: it has ended by itself.
+ */
+export function demoClient({ vad, view, isCurrent, onSegment, onGivenUp }) {
+  const client = new RNNTClient({ vad, params: pageParams(), painted });
+  client.on('state', (change) => {
+    if (!isCurrent()) return;
+    showConnection(change, () => client.retryNow());
+    if (change.state === 'closed' && change.reason?.code !== 'CLOSED') onGivenUp();
+  });
+  client.on('connection', (greeting) => {
+    byId('server-model').textContent = `Model: ${greeting.model ?? 'unknown'}`;
+  });
+  client.on('partial', (partial) => {
+    byId('empty').hidden = true;
+    view.showPartial(partial);
+  });
+  client.on('transcription', (segment) => {
+    view.addSegment(segment);
+    onSegment();
+  });
+  client.on('dropped', ({ to, totalSeconds }) => {
+    notice(`${totalSeconds.toFixed(1)} s of audio are lost; the last gap ends at ${clockTime(to)}.`, 'warn');
+  });
+  client.on('warning', ({ text }) => notice(text, 'warn'));
+  client.on('error', ({ text }) => notice(text));
+  let due = false;
+  const showSoon = () => {
+    if (due) return;
+    due = true;
+    requestAnimationFrame(() => {
+      due = false;
+      showFigures(client.stats);
+    });
+  };
+  client.on('latency', showSoon);
+  client.on('metrics', showSoon);
+  return client;
+}
