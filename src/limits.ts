@@ -33,6 +33,14 @@ export const LIMITS = {
   maxQueuedFiles: 16,
   /** How long the progress of an upload may wait for its client to read before the upload is given up. */
   uploadStallMs: 60_000,
+  /** Channels of one file that are transcribed each by itself: every one of them takes a stream's place. */
+  maxFileChannels: 8,
+  /** A file's decoder may take as long as its audio lasts, and this much more. */
+  fileDecodeMs: 30_000,
+  /** A decoder that is asked for more and gives nothing for so long is stuck: its thread is ended. */
+  fileStallMs: 60_000,
+  /** The heap of a thread that decodes files, MB; the file itself and what WebAssembly holds come on top. */
+  fileHeapMb: 512,
   /** One control message; hotword lists are the longest. */
   maxControlBytes: 64 * 1024,
   /** Text frames a second, readable or not, averaged, and how many may come at once. */

@@ -2,9 +2,16 @@
  * A pool of worker threads that never ends one in the middle of its work: that would abort the whole process if the
  * thread is inside native code. Piscina's own `close` gives a busy thread half a minute; this one waits for it.
  */
+import type { MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 
 export type ThreadOptions = ConstructorParameters<typeof Piscina>[0] & { readonly maxThreads: number };
+
+export interface ThreadTaskOptions {
+  readonly name?: string;
+  readonly transferList?: readonly (ArrayBuffer | MessagePort)[];
+  readonly signal?: AbortSignal;
+}
 
 export class Threads<Task, Answer> {
   private readonly pool: Piscina<Task, Answer>;
@@ -28,12 +35,10 @@ export class Threads<Task, Answer> {
 
   /**
    * Rejects with what the task throws, with the error of a thread that died in it, and, if the pool is closed before
-   * the task began, with an error that says so. A task that runs is never aborted.
+   * the task began, with an error that says so. A task that runs is never aborted, but by its own `signal`: that is for
+   * threads without native code (WebAssembly is none), and ends the thread.
    */
-  async run(
-    task: Task,
-    options: { name?: string; transferList?: readonly ArrayBuffer[] } = {},
-  ): Promise<Answer> {
+  async run(task: Task, options: ThreadTaskOptions = {}): Promise<Answer> {
     if (this.closed) throw new Error('The threads are closed.');
     if (this.running >= this.most) {
       await new Promise<void>((start, refuse) => this.waiting.push({ start, refuse }));
@@ -41,6 +46,7 @@ export class Threads<Task, Answer> {
       this.running++;
     }
     try {
+      options.signal?.throwIfAborted();
       return await this.pool.run(task, options as Parameters<typeof this.pool.run>[1]);
     } finally {
       this.next();

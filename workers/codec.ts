@@ -2,8 +2,10 @@
  * A codec worker: decodes and resamples the audio of streams (straight into their rings, in shared memory),
  * and decodes whole files. It keeps nothing between tasks.
  */
-import { move, workerData } from 'piscina';
-import { decodeFile, type FileAnswer, type FileRequest } from '../src/audio/file.js';
+import type { MessagePort } from 'node:worker_threads';
+import { workerData } from 'piscina';
+import { openFile } from '../src/audio/file.js';
+import type { FileMessage, FileTask } from '../src/codec/file-stream.js';
 import { runCodecJob } from '../src/codec/job.js';
 import {
   type CodecSlot,
@@ -47,12 +49,56 @@ export function streams(indices: readonly number[]): readonly JobFailure[] {
   return failures;
 }
 
-/** A file's bytes → 16 kHz mono. Failures come back as values: an Error would lose its code on the way. */
-export async function file(request: FileRequest): Promise<FileAnswer> {
-  try {
-    return move(await decodeFile(request)) as FileAnswer;
-  } catch (error) {
-    const { code, detail } = toServerError(error, 'CORRUPT_AUDIO');
-    return { code, detail };
+/** Lets a decoder run as far as was asked for. */
+class Credits {
+  private left = 0;
+  private closed = false;
+  private go: (() => void) | null = null;
+
+  constructor(port: MessagePort) {
+    port.on('message', (more: number) => {
+      this.left += more;
+      this.go?.();
+    });
+    port.on('close', () => {
+      this.closed = true;
+      this.go?.();
+    });
+  }
+
+  /** Waits for leave to send one more piece; false when nobody wants it any more. */
+  async take(): Promise<boolean> {
+    while (this.left === 0 && !this.closed) {
+      await new Promise<void>((resolve) => {
+        this.go = resolve;
+      });
+    }
+    this.left -= 1;
+    return !this.closed;
   }
 }
+
+/** A file's bytes → pieces of 16 kHz. Failures travel as values: an Error would lose its code on the way. */
+export async function file({ request, port }: FileTask): Promise<void> {
+  const say = (message: FileMessage, transfer: ArrayBuffer[] = []): void =>
+    port.postMessage(message, transfer);
+  const credits = new Credits(port);
+  say('started');
+  try {
+    for await (const piece of openFile(request)) {
+      if (!(await credits.take())) return;
+      say(
+        piece,
+        piece.channels.map(({ buffer }) => buffer),
+      );
+    }
+    say('ended');
+  } catch (error) {
+    const { code, detail } = toServerError(error, 'CORRUPT_AUDIO');
+    say({ code, detail });
+  }
+}
+
+// Decoders print what they also return: the log is for the server's own words.
+console.error = () => {};
+console.warn = () => {};

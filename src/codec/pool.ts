@@ -5,17 +5,19 @@
  * memory; when a thread is free it takes every stream that has something to do, as one task that carries slot
  * numbers only. While the threads are busy, work gathers. A task is never aborted.
  *
- * Files: one thread of its own, so that a long upload never delays a live stream.
+ * Files: threads of their own, so that a long upload never delays a live stream. A file has its thread until it is
+ * recognised: pieces are decoded as they are asked for.
  */
-import type { FileAnswer, FileRequest } from '../audio/file.js';
+import { type FileRequest, joinSamples } from '../audio/file.js';
 import { MAX_RATE_HZ, MIN_RATE_HZ } from '../audio/filter.js';
 import type { AudioFormat } from '../audio/format.js';
-import { ServerError, toServerError } from '../errors.js';
+import { ServerError } from '../errors.js';
 import type { SampleSink } from '../inference/sink.js';
 import { LIMITS } from '../limits.js';
 import type { Logger } from '../log.js';
 import { workerUrl } from '../paths.js';
 import { Threads } from '../threads.js';
+import { type FilePieces, FileStream, type FileTask } from './file-stream.js';
 import { type CodecWorkerData, codecSlabBytes, type JobFailure } from './slab.js';
 import { CodecStream, type CodecStreamEvents } from './stream.js';
 
@@ -34,6 +36,8 @@ export interface CodecPoolOptions {
    * else (measured with 128 streams of 48 kHz: 53–79 µs a chunk at 0 ms, 39–44 at 5 ms). A lone stream never waits.
    */
   readonly taskIntervalMs?: number;
+  /** Files that are decoded at once; others wait. Default 2. */
+  readonly fileThreads?: number;
   /** Told of threads that die and of jobs that throw. Default: nobody is. */
   readonly log?: Logger;
 }
@@ -44,7 +48,8 @@ export class CodecPool {
   private readonly streamSlab: SharedArrayBuffer | undefined;
   private readonly codecSlab: SharedArrayBuffer;
   private readonly streamThreads: Threads<number[], readonly JobFailure[]> | undefined;
-  private readonly fileThread: Threads<FileRequest, FileAnswer>;
+  private readonly fileThreads: Threads<FileTask, void>;
+  private readonly files = new Set<FileStream>();
   private readonly log: Logger | undefined;
   private readonly threads: number;
   private readonly maxBatch: number;
@@ -59,7 +64,8 @@ export class CodecPool {
   private closed = false;
 
   constructor(options: CodecPoolOptions = {}) {
-    const { streamSlab, slots = 0, threads = 1, maxBatch = 32, taskIntervalMs = 10, log } = options;
+    const { streamSlab, slots = 0, threads = 1, maxBatch = 32, taskIntervalMs = 10 } = options;
+    const { fileThreads = 2, log } = options;
     this.log = log;
     this.streamSlab = streamSlab;
     this.threads = threads;
@@ -75,8 +81,9 @@ export class CodecPool {
       const options = { ...each, minThreads: threads, maxThreads: threads };
       this.streamThreads = new Threads(options, onStray);
     }
-    const fileOptions = { ...each, minThreads: 0, maxThreads: 1, idleTimeout: IDLE_FILE_THREAD_MS };
-    this.fileThread = new Threads(fileOptions, onStray);
+    const fileOptions = { ...each, minThreads: 0, maxThreads: fileThreads, idleTimeout: IDLE_FILE_THREAD_MS };
+    const resourceLimits = { maxOldGenerationSizeMb: LIMITS.fileHeapMb };
+    this.fileThreads = new Threads({ ...fileOptions, resourceLimits }, onStray);
   }
 
   /** Streams open now. */
@@ -108,38 +115,49 @@ export class CodecPool {
   }
 
   /**
-   * Decodes a whole file in the file thread. If the bytes fill their ArrayBuffer it is taken over, not copied.
-   * @throws ServerError UNSUPPORTED_MEDIA, CORRUPT_AUDIO, UPLOAD_TOO_LONG, TOO_MANY_UPLOADS
+   * Decodes a file piece by piece in a file thread. If the bytes fill their ArrayBuffer it is taken over, not copied.
+   * What is wrong with the file is told by the stream.
+   * @throws ServerError TOO_MANY_UPLOADS
    */
-  async decodeFile(
-    bytes: Uint8Array,
-    options: { maxSeconds: number; format?: AudioFormat },
-  ): Promise<Int16Array> {
-    const { buffer } = bytes;
-    const owned = buffer instanceof ArrayBuffer && buffer.byteLength === bytes.byteLength;
+  openFile(request: FileRequest): FilePieces {
+    const { bytes } = request;
+    const owned = bytes.buffer instanceof ArrayBuffer && bytes.buffer.byteLength === bytes.byteLength;
     const moved = owned ? bytes : new Uint8Array(bytes); // a copy: a view would take all of its buffer along
-    const request: FileRequest = { bytes: moved, ...options };
-    if (this.fileThread.queued >= LIMITS.maxQueuedFiles) throw new ServerError('TOO_MANY_UPLOADS');
-    let answer: FileAnswer;
-    try {
-      answer = await this.fileThread.run(request, {
-        name: 'file',
-        transferList: [moved.buffer as ArrayBuffer], // by the copy or the check above
-      });
-    } catch (error) {
-      if (this.closed) throw new ServerError('DRAINING');
-      this.log?.error({ err: error }, 'a file ended the thread that decoded it'); // out of memory, or a trap
-      throw toServerError(error);
-    }
-    if (answer instanceof Int16Array) return answer;
-    throw new ServerError(answer.code, answer.detail);
+    if (this.fileThreads.queued >= LIMITS.maxQueuedFiles) throw new ServerError('TOO_MANY_UPLOADS');
+    const stream = new FileStream({ ...request, bytes: moved }, async (task, transferList, signal) => {
+      try {
+        await this.fileThreads.run(task, { name: 'file', transferList, signal });
+      } catch (error) {
+        if (this.closed) throw new ServerError('DRAINING');
+        if (!signal.aborted) this.log?.error({ err: error }, 'a file ended the thread that decoded it');
+        throw error;
+      } finally {
+        this.files.delete(stream);
+      }
+    });
+    this.files.add(stream);
+    return stream;
   }
 
-  /** Waits for what is running, then ends the threads. Open streams get nothing more. */
+  /**
+   * All of a file at once, mono.
+   * @throws ServerError UNSUPPORTED_MEDIA, CORRUPT_AUDIO, UPLOAD_TOO_LONG, TOO_MANY_UPLOADS
+   */
+  async decodeFile(bytes: Uint8Array, options: Omit<FileRequest, 'bytes' | 'separate'>): Promise<Int16Array> {
+    const stream = this.openFile({ bytes, ...options });
+    const pieces: Int16Array[] = [];
+    for (let piece = await stream.next(); piece !== null; piece = await stream.next()) {
+      pieces.push(...piece.channels);
+    }
+    return joinSamples(pieces);
+  }
+
+  /** Waits for what is running, then ends the threads. Open streams get nothing more, files DRAINING. */
   async close(): Promise<void> {
     this.closed = true;
     this.ready = [];
-    await Promise.all([this.streamThreads?.close(), this.fileThread.close()]);
+    for (const stream of this.files) stream.abandon(new ServerError('DRAINING'));
+    await Promise.all([this.streamThreads?.close(), this.fileThreads.close()]);
   }
 
   private enqueue(stream: CodecStream): void {

@@ -1,6 +1,6 @@
 /** `rnnt-server import SOURCE` */
 import { readFileSync } from 'node:fs';
-import { decodeWav } from '../audio/wav.js';
+import { decodeFile } from '../audio/file.js';
 import { type ImportReport, importModel } from '../import/importer.js';
 import type { Precision, Search } from '../import/options.js';
 import { LIMITS } from '../limits.js';
@@ -18,12 +18,10 @@ export interface ImportFlags {
 const CLIP_SAMPLES = 4 * LIMITS.sampleRateHz;
 
 /** Speech that every import is tried on. */
-function spokenClip(): Float32Array {
-  const blocks: number[] = [];
-  decodeWav(readFileSync(inPackage('static', 'sample.wav')), (mono) => {
-    for (const sample of mono) blocks.push(sample / 32_768);
-  });
-  return Float32Array.from(blocks.slice(0, CLIP_SAMPLES));
+async function spokenClip(): Promise<Float32Array> {
+  const bytes = readFileSync(inPackage('static', 'sample.wav'));
+  const samples = await decodeFile({ bytes, maxSeconds: 60 });
+  return Float32Array.from(samples.subarray(0, CLIP_SAMPLES), (sample) => sample / 32_768);
 }
 
 /** A line that is written over on a terminal, and a line each elsewhere. */
@@ -60,7 +58,7 @@ export async function runImport(source: string, flags: ImportFlags): Promise<num
       precision: flags.precision,
       search: flags.search,
       language: flags.language ?? null,
-      clip: spokenClip(),
+      clip: await spokenClip(),
       onProgress: showProgress,
       onUndo: (undo) => {
         forget();

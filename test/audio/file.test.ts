@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { decodeFile } from '../../src/audio/file.js';
-import { FILE_FORMATS } from '../../src/audio/file-formats.js';
 import { ALAW, MULAW } from '../../src/audio/g711.js';
 import { ServerError } from '../../src/errors.js';
 import { clips, fixturesDir, loadClip, sampleWavPath } from '../helpers/fixtures.js';
@@ -118,7 +116,7 @@ test('what is not audio is refused as unsupported', async () => {
     text: Buffer.from('hello there, this is no audio at all'),
     adpcm: makeWav(new Uint8Array(64), { tag: 2, bits: 8 }),
     rate: pcm16Wav(ramp, 300_000),
-    channels: makeWav(new Uint8Array(64), { tag: 1, bits: 8, channels: 9 }),
+    channels: makeWav(new Uint8Array(64), { tag: 1, bits: 8, channels: 33 }),
   };
   for (const [name, bytes] of Object.entries(unknown)) {
     await assert.rejects(decode(bytes), { code: 'UNSUPPORTED_MEDIA' }, name);
@@ -240,16 +238,4 @@ test('damage to WebM and MP4 gives samples or a named error', async () => {
       { seed: 6, numRuns: 60 },
     );
   }
-});
-
-test('every format that help texts and errors name is decoded', async () => {
-  const examples: Record<(typeof FILE_FORMATS)[number], Promise<Uint8Array>[]> = {
-    WAV: [readFile(sampleWavPath)],
-    FLAC: [readFile(join(fixturesDir, 'flac', 'sine-440hz-half-8bit-stereo.flac'))],
-    'Opus in Ogg, WebM or MP4': ['ogg', 'webm', 'mp4'].map((ending) =>
-      readFile(join(fixturesDir, 'opus', `cathy-a0280.${ending}`)),
-    ),
-  };
-  for (const name of FILE_FORMATS)
-    for (const bytes of examples[name]) assert.ok((await decode(await bytes)).length > 0, name);
 });

@@ -4,7 +4,8 @@
  */
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { decodeFlac } from '../../src/audio/flac.js';
+import { joinSamples } from '../../src/audio/file.js';
+import { flacBlocks } from '../../src/audio/files/flac.js';
 
 export interface Clip {
   /** File name in test/fixtures/speech/, also the clip's name. */
@@ -44,12 +45,6 @@ export function loadClip(name: string): Promise<Int16Array> {
 async function decode(file: string): Promise<Int16Array> {
   const bytes = await readFile(new URL(`test/fixtures/speech/${file}`, root));
   const blocks: Int16Array[] = [];
-  await decodeFlac(bytes, (mono) => void blocks.push(Int16Array.from(mono)));
-  const samples = new Int16Array(blocks.reduce((sum, block) => sum + block.length, 0));
-  let at = 0;
-  for (const block of blocks) {
-    samples.set(block, at);
-    at += block.length;
-  }
-  return samples;
+  for await (const { planes } of flacBlocks(bytes)) blocks.push(Int16Array.from(planes[0] ?? []));
+  return joinSamples(blocks);
 }

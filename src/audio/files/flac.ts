@@ -6,8 +6,7 @@
  * stream, so that damage is reported, never heard.
  */
 import { createRequire } from 'node:module';
-import { ServerError } from '../errors.js';
-import type { OnBlock } from './block.js';
+import { type Block, type Blocks, damaged } from './block.js';
 
 type Flac = typeof import('libflacjs/dist/libflac.min.js');
 
@@ -27,20 +26,22 @@ const MAX_STATE_DECODING = 3; // search metadata, read metadata, search sync, re
 const STATE_END_OF_STREAM = 4;
 
 /**
- * Decodes a whole FLAC file, block by block.
+ * Decodes a whole FLAC stream, block by block.
  * @throws ServerError CORRUPT_AUDIO when a frame fails its CRC, the end is missing or the MD5 does not fit.
  */
-export async function decodeFlac(bytes: Uint8Array, onBlock: OnBlock): Promise<void> {
+export async function* flacBlocks(bytes: Uint8Array, name = 'FLAC'): Blocks {
   const library = await loadFlac();
   const decoder = library.create_libflac_decoder(true);
   let readAt = 0;
   let samples = 0;
   let expectedSamples = 0;
-  let failure: unknown;
+  let rateHz = 0;
+  let failure: string | undefined;
+  /** What the callbacks of one call gave: one block at most. */
+  const ready: Block[] = [];
+  const where = (): string => `${rateHz === 0 ? 0 : (samples / rateHz).toFixed(1)} s into the audio`;
 
-  const fail = (reason: unknown): void => {
-    failure ??= reason;
-  };
+  // Exceptions must not unwind through the compiled C code: the callbacks only gather.
   const status = library.init_decoder_stream(
     decoder,
     (maxBytes) => {
@@ -48,54 +49,47 @@ export async function decodeFlac(bytes: Uint8Array, onBlock: OnBlock): Promise<v
       readAt += buffer.length;
       return { buffer, readDataLength: buffer.length, error: false };
     },
-    (channels, block) => {
-      // An exception must not unwind through the compiled C code: it is kept and thrown after the call.
-      try {
-        const mono = mixDown(channels, block.blocksize, block.bitsPerSample);
-        samples += mono.length;
-        if (failure === undefined) onBlock(mono, block.sampleRate);
-      } catch (error) {
-        fail(error);
-      }
+    (channels, { blocksize, bitsPerSample, sampleRate }) => {
+      const planes = channels.map((plane) => planeOf(plane, blocksize, bitsPerSample));
+      samples += blocksize;
+      rateHz = sampleRate;
+      ready.push({ planes, rateHz, fraction: readAt / bytes.length });
     },
-    (_code, name) => fail(new ServerError('CORRUPT_AUDIO', `FLAC: ${name}.`)),
+    (_code, error) => {
+      failure ??= `${error}, ${where()}`;
+    },
     (info) => {
       if (info !== undefined) expectedSamples = info.total_samples;
     },
-    isOgg(bytes),
+    bytes[0] === 0x4f && bytes[1] === 0x67, // Og
   );
   try {
-    if (status !== 0) throw new ServerError('CORRUPT_AUDIO', `FLAC: the decoder said ${status}.`);
+    if (status !== 0) throw damaged(name, `the decoder said ${status}`);
     // Each call consumes input or ends; the bound is for a decoder that does neither.
     for (let calls = 0; calls <= bytes.length && failure === undefined; calls += 1) {
       if (library.FLAC__stream_decoder_get_state(decoder) > MAX_STATE_DECODING) break;
       if (!library.FLAC__stream_decoder_process_single(decoder)) break;
+      if (failure === undefined) yield* ready.splice(0);
     }
-    if (failure !== undefined) throw failure;
+    if (failure !== undefined) throw damaged(name, failure);
     const ended = library.FLAC__stream_decoder_get_state(decoder) === STATE_END_OF_STREAM;
     const soundMd5 = library.FLAC__stream_decoder_finish(decoder);
     if (!ended || samples === 0 || (expectedSamples > 0 && samples !== expectedSamples)) {
-      throw new ServerError('CORRUPT_AUDIO', `FLAC: ${samples} of ${expectedSamples} samples are there.`);
+      throw damaged(name, `${samples} of ${expectedSamples} samples are there`);
     }
-    if (!soundMd5) throw new ServerError('CORRUPT_AUDIO', 'FLAC: the checksum of the audio does not fit.');
+    if (!soundMd5) throw damaged(name, 'the checksum of the audio does not fit');
   } finally {
     library.FLAC__stream_decoder_delete(decoder);
   }
 }
 
-const isOgg = (bytes: Uint8Array): boolean => bytes[0] === 0x4f && bytes[1] === 0x67;
-
-/** Planes of little-endian integers (24 bits come in 4 bytes, 8 bits in 2) → mono float32 in 16-bit units. */
-function mixDown(planes: readonly Uint8Array[], frames: number, bits: number): Float32Array {
-  const width = (planes[0]?.length ?? 0) / frames;
-  const scale = 32_768 / (2 ** (bits - 1) * planes.length);
-  const mono = new Float32Array(frames);
-  for (let i = 0; i < frames; i += 1) {
-    let sum = 0;
-    for (const plane of planes) sum += readInteger(plane, i * width, width);
-    mono[i] = sum * scale;
-  }
-  return mono;
+/** Little-endian integers (24 bits come in 4 bytes, 8 bits in 2) → 16-bit units. */
+function planeOf(plane: Uint8Array, frames: number, bits: number): Float32Array {
+  const width = plane.length / frames;
+  const scale = 32_768 / 2 ** (bits - 1);
+  const out = new Float32Array(frames);
+  for (let i = 0; i < frames; i += 1) out[i] = readInteger(plane, i * width, width) * scale;
+  return out;
 }
 
 function readInteger(plane: Uint8Array, at: number, width: number): number {

@@ -1,0 +1,68 @@
+/**
+ * Writes docs/FORMATS.md: some 120 kinds of files, and what comes out of each. Run: `npm run formats` (ffmpeg and sox
+ * make the files; a kind that they cannot make is left out and named).
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { inPackage } from '../../src/paths.js';
+import { loadClip } from '../../test/helpers/fixtures.js';
+import { hasTool, makeVariant, measure, type Outcome, writeClip } from './make.js';
+import { VARIANTS, type Variant } from './variants.js';
+
+const CLIP = 'cathy-a0280';
+
+function rowOf({ name, byFfmpeg }: Variant, { seconds, correlation, status, message }: Outcome): string {
+  const decoder = status === null ? (byFfmpeg ? 'ffmpeg' : 'built in') : '';
+  const out =
+    seconds === null ? `${status}: ${message}` : `${seconds.toFixed(2)} s, ${correlation?.toFixed(3)}`;
+  return `| ${name} | ${decoder} | ${out.replaceAll('|', '\\|')} |`;
+}
+
+const tools = (['ffmpeg', 'sox'] as const).filter(hasTool);
+const folder = mkdtempSync(join(tmpdir(), 'formats-'));
+try {
+  const clip = await loadClip(CLIP);
+  const input = join(folder, 'clip.wav');
+  writeClip(input, clip);
+  const rows: string[] = [];
+  const left: string[] = [];
+  const wrong: string[] = [];
+  for (const variant of VARIANTS) {
+    const bytes = tools.includes(variant.tool) ? makeVariant(variant, folder, input) : undefined;
+    if (bytes === undefined) {
+      left.push(variant.name);
+      continue;
+    }
+    const outcome = await measure(variant, bytes, clip);
+    rows.push(rowOf(variant, outcome));
+    if (!outcome.asExpected) wrong.push(`${variant.name}: ${JSON.stringify(outcome)}`);
+  }
+  const seconds = (clip.length / 16_000).toFixed(2);
+  const page = [
+    '# Files that are understood',
+    '',
+    `${rows.length} kinds of files, made of one clip of ${seconds} s by ffmpeg and sox, and what the server's decoder`,
+    'makes of each: seconds of audio and how well they fit the clip (1 is the same; narrow bands and low bit rates',
+    'cost some), or the status and the words of the refusal. The table is written by `npm run formats`, which fails',
+    'when anything else comes out. [HTTP_API.md](HTTP_API.md) says how files are sent.',
+    '',
+    'The bytes decide what a file is, whatever its name or content type say. *built in* needs nothing but this package;',
+    '*ffmpeg* means that the program has to be on the PATH of the server: nothing with a clean licence decodes AAC in',
+    'JavaScript, and the others are rare. It is run without access to files or the network, and is told the format.',
+    'Without it such a file is refused with 415, and the answer says what is missing.',
+    '',
+    '| file | decoder | what comes out |',
+    '|---|---|---|',
+    ...rows,
+    '',
+    ...(left.length === 0 ? [] : [`Not made on the machine that wrote this page: ${left.join('; ')}.`, '']),
+  ];
+  writeFileSync(inPackage('docs/FORMATS.md'), page.join('\n'));
+  process.stdout.write(`${rows.length} kinds, ${left.length} not made, ${wrong.length} not as expected\n`);
+  for (const line of [...left.map((name) => `not made: ${name}`), ...wrong])
+    process.stdout.write(`${line}\n`);
+  process.exitCode = wrong.length === 0 ? 0 : 1;
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}

@@ -1,0 +1,51 @@
+/**
+ * What every file decoder gives: blocks of audio, one plane per channel. Decoders are generators, so whoever reads
+ * them sets the pace and nothing piles up.
+ */
+import { ServerError } from '../../errors.js';
+
+export interface Block {
+  /** One array per channel, all of one length, in 16-bit units (±32,768). Valid until the next block is asked for. */
+  readonly planes: readonly Float32Array[];
+  readonly rateHz: number;
+  /** How far into the file this block reaches, 0…1; for telling progress. */
+  readonly fraction: number;
+}
+
+export type Blocks = AsyncGenerator<Block, void, undefined>;
+
+/** More channels than cinema sound has are a damaged header. */
+export const MAX_CHANNELS = 32;
+/** 16-bit units per 1.0 of a float sample. */
+export const FULL_SCALE = 32_768;
+
+/** 415: what was found, by its container and codec, and what would help. */
+export const unsupported = (container: string, codec: string, help = ''): ServerError =>
+  new ServerError('UNSUPPORTED_MEDIA', `${container} with ${codec}.${help === '' ? '' : ` ${help}`}`);
+
+/** 422: what is damaged, and where. */
+export const damaged = (container: string, reason: string): ServerError =>
+  new ServerError('CORRUPT_AUDIO', `${container}: ${reason}.`);
+
+/** @throws ServerError UNSUPPORTED_MEDIA for a number of channels that no recording has */
+export function checkChannels(container: string, codec: string, channels: number): void {
+  if (channels < 1 || channels > MAX_CHANNELS) {
+    throw unsupported(container, `${codec} of ${channels} channels`);
+  }
+}
+
+/** `channels` planes of `frames` samples in one buffer. */
+export function makePlanes(channels: number, frames: number): Float32Array[] {
+  const all = new Float32Array(channels * frames);
+  return Array.from({ length: channels }, (_, channel) =>
+    all.subarray(channel * frames, (channel + 1) * frames),
+  );
+}
+
+export const cutPlanes = (planes: readonly Float32Array[], from: number, to: number): Float32Array[] =>
+  planes.map((plane) => plane.subarray(from, to));
+
+/** A synchronous decoder as the asynchronous kind that all share. */
+export async function* slowly(blocks: Iterable<Block>): Blocks {
+  yield* blocks;
+}

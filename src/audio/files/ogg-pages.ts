@@ -1,0 +1,213 @@
+/**
+ * Takes an Ogg file apart (RFC 3533): pages with their checksums, chained links one after the other, the packets of a
+ * link's audio stream. Flags for the end of a stream are not trusted: Telegram for Android sets none, others set one
+ * in the middle. A link ends where new streams begin, or with the file.
+ */
+import { damaged } from './block.js';
+import { textAt, viewOf } from './bytes.js';
+import { id3Bytes } from './mpeg-scan.js';
+
+const HEADER_BYTES = 27;
+const CRC_AT = 22;
+const FLAG = { continued: 1, begins: 2 } as const;
+/** Bytes after the last page that may be anything harmless: padding, an ID3v1 tag. */
+const ID3V1_BYTES = 128;
+/** Pages without a granule position say so by −1. */
+const NO_GRANULE = 0xffff_ffff_ffff_ffffn;
+
+/** CRC-32 of Ogg: polynomial 0x04c11db7, not reflected, starting from 0 (RFC 3533). */
+const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, octet) => {
+  let crc = octet << 24;
+  for (let bit = 0; bit < 8; bit += 1) crc = crc & 0x8000_0000 ? (crc << 1) ^ 0x04c1_1db7 : crc << 1;
+  return crc >>> 0;
+});
+
+interface Page {
+  readonly at: number;
+  readonly end: number;
+  readonly serial: number;
+  readonly sequence: number;
+  readonly flags: number;
+  readonly granule: bigint;
+}
+
+export interface OggPacket {
+  readonly data: Uint8Array;
+  /** Where its last byte lies in the file. */
+  readonly byteAt: number;
+}
+
+export interface OggLink {
+  /** The first packet of the audio stream: says what the codec is. */
+  readonly head: Uint8Array;
+  readonly codec: string;
+  /** The last position that the stream states, in the codec's units; undefined if none does. */
+  readonly lastGranule: number | undefined;
+  /** Whole pages of the stream, headers included. */
+  pages(): Generator<Uint8Array, void>;
+  packets(): Generator<OggPacket, void>;
+}
+
+const CODECS: readonly (readonly [magic: string, name: string])[] = [
+  ['OpusHead', 'Opus'],
+  ['\x01vorbis', 'Vorbis'],
+  ['\x7fFLAC', 'FLAC'],
+  ['Speex   ', 'Speex'],
+  ['PCM     ', 'PCM'],
+  ['\x80theora', 'Theora'],
+  ['BBCD', 'Dirac'],
+  ['OVP80', 'VP8'],
+  ['CMML', 'CMML'],
+  ['\x80kate', 'Kate'],
+  ['fishead\0', 'Skeleton'],
+];
+const AUDIO = ['Opus', 'Vorbis', 'FLAC', 'Speex', 'PCM'];
+const codecOf = (head: Uint8Array): string => {
+  const text = textAt(head, 0, 8);
+  return CODECS.find(([magic]) => text.startsWith(magic))?.[1] ?? 'an unknown codec';
+};
+
+/**
+ * The links of a file, in order; `codec` of a link without audio names what is there.
+ * @throws ServerError CORRUPT_AUDIO where a page is damaged or missing
+ */
+export function oggLinks(bytes: Uint8Array): OggLink[] {
+  const links: Page[][] = [];
+  let beginning = false;
+  for (const page of readPages(bytes)) {
+    const begins = (page.flags & FLAG.begins) !== 0;
+    if (begins && !beginning) links.push([]);
+    beginning = begins;
+    links.at(-1)?.push(page);
+  }
+  if (links.length === 0) throw damaged('Ogg', 'no stream begins in it');
+  return links.map((pages) => linkOf(bytes, pages));
+}
+
+function linkOf(bytes: Uint8Array, pages: readonly Page[]): OggLink {
+  const firsts = pages.filter(({ flags }) => (flags & FLAG.begins) !== 0);
+  const heads = firsts.map((page) => ({
+    page,
+    head: packetsOf(bytes, [page]).next().value?.data ?? new Uint8Array(0),
+  }));
+  const audio = heads.find(({ head }) => AUDIO.includes(codecOf(head)));
+  const { page, head } = audio ?? heads[0]!; // a link begins with such a page
+  const own = pages.filter(({ serial }) => serial === page.serial);
+  checkSequence(own);
+  const stated = own.findLast(({ granule }) => granule !== NO_GRANULE);
+  return {
+    head,
+    codec: audio === undefined ? heads.map((it) => codecOf(it.head)).join(', ') : codecOf(head),
+    lastGranule: stated === undefined ? undefined : Number(stated.granule),
+    *pages() {
+      for (const { at, end } of own) yield bytes.subarray(at, end);
+    },
+    packets: () => packetsOf(bytes, own),
+  };
+}
+
+/** A gap in the pages' numbers is audio that is missing. */
+function checkSequence(pages: readonly Page[]): void {
+  for (const [i, page] of pages.entries()) {
+    const before = pages[i - 1];
+    if (before === undefined || page.sequence <= before.sequence + 1) continue;
+    const missing = page.sequence - before.sequence - 1;
+    throw damaged('Ogg', `${missing} pages are missing before byte ${page.at}`);
+  }
+}
+
+function* readPages(bytes: Uint8Array): Generator<Page, void> {
+  const view = viewOf(bytes);
+  let at = id3Bytes(bytes, 0);
+  while (at < bytes.length) {
+    if (textAt(bytes, at, 4) !== 'OggS') {
+      if (isPadding(bytes, at)) return;
+      throw damaged('Ogg', `no page begins at byte ${at}`);
+    }
+    const end = pageEnd(bytes, at);
+    if (end > bytes.length) throw damaged('Ogg', `the page at byte ${at} is cut short`);
+    if (pageCrc(bytes, at, end) !== view.getUint32(at + CRC_AT, true)) {
+      throw damaged('Ogg', `the page at byte ${at} is damaged`);
+    }
+    yield {
+      at,
+      end,
+      flags: view.getUint8(at + 5),
+      granule: view.getBigUint64(at + 6, true),
+      serial: view.getUint32(at + 14, true),
+      sequence: view.getUint32(at + 18, true),
+    };
+    at = end;
+  }
+}
+
+function isPadding(bytes: Uint8Array, at: number): boolean {
+  if (textAt(bytes, at, 3) === 'TAG' && bytes.length - at === ID3V1_BYTES) return true;
+  return bytes.subarray(at).every((octet) => octet === 0);
+}
+
+function pageEnd(bytes: Uint8Array, at: number): number {
+  if (at + HEADER_BYTES > bytes.length) return Number.POSITIVE_INFINITY;
+  const segments = bytes[at + 26]!;
+  let end = at + HEADER_BYTES + segments;
+  for (let i = 0; i < segments; i += 1) end += bytes[at + HEADER_BYTES + i] ?? 0;
+  return end;
+}
+
+/** Over the page with its own CRC field taken as 0. */
+function pageCrc(bytes: Uint8Array, at: number, end: number): number {
+  let crc = 0;
+  for (let i = at; i < end; i += 1) {
+    const inField = i - at >= CRC_AT && i - at < CRC_AT + 4;
+    const octet = inField ? 0 : bytes[i]!;
+    crc = ((crc << 8) ^ CRC_TABLE[((crc >>> 24) ^ octet) & 0xff]!) >>> 0;
+  }
+  return crc;
+}
+
+/** A packet is the segments up to one of fewer than 255 bytes; it may go on in the next page. */
+function* packetsOf(bytes: Uint8Array, pages: readonly Page[]): Generator<OggPacket, void> {
+  let begun: Uint8Array[] = [];
+  for (const page of pages) {
+    if ((page.flags & FLAG.continued) === 0) begun = [];
+    // Without its beginning (the stream was recorded from its middle) a packet is left out.
+    let orphan = (page.flags & FLAG.continued) !== 0 && begun.length === 0;
+    const segments = bytes[page.at + 26]!;
+    let from = page.at + HEADER_BYTES + segments;
+    let to = from;
+    for (let i = 0; i < segments; i += 1) {
+      const length = bytes[page.at + HEADER_BYTES + i]!;
+      to += length;
+      if (length === 255 && i + 1 < segments) continue;
+      begun.push(bytes.subarray(from, to));
+      from = to;
+      if (length === 255) break;
+      const data = begun.length === 1 ? begun[0]! : Buffer.concat(begun);
+      begun = [];
+      if (!orphan) yield { data, byteAt: to };
+      orphan = false;
+    }
+  }
+}
+
+/** Wraps packets as an Ogg stream: for decoders that only read files. One packet per page, at most 65,025 bytes each. */
+export function* wrapOgg(packets: Iterable<Uint8Array>, serial = 1): Generator<Uint8Array, void> {
+  let sequence = 0;
+  for (const packet of packets) {
+    const segments = Math.floor(packet.length / 255) + 1;
+    if (segments > 255) throw damaged('Ogg', `a packet of ${packet.length} bytes does not fit a page`);
+    const page = new Uint8Array(HEADER_BYTES + segments + packet.length);
+    const view = viewOf(page);
+    page.set(Buffer.from('OggS'));
+    page[5] = sequence === 0 ? FLAG.begins : 0;
+    view.setUint32(14, serial, true);
+    view.setUint32(18, sequence, true);
+    page[26] = segments;
+    page.fill(255, HEADER_BYTES, HEADER_BYTES + segments);
+    page[HEADER_BYTES + segments - 1] = packet.length % 255;
+    page.set(packet, HEADER_BYTES + segments);
+    view.setUint32(CRC_AT, pageCrc(page, 0, page.length), true);
+    sequence += 1;
+    yield page;
+  }
+}

@@ -1,0 +1,67 @@
+/** Ogg: Opus, Vorbis, FLAC, Speex; several links in one file are one recording. */
+import { type Blocks, damaged, unsupported } from './block.js';
+import { viewOf } from './bytes.js';
+import { ffmpegBlocks } from './ffmpeg.js';
+import { flacBlocks } from './flac.js';
+import { type OggLink, oggLinks } from './ogg-pages.js';
+import { MAX_OPUS_TRIM, opusBlocks, opusHead } from './opus.js';
+import { type Packet, type PacketStream, trimmed } from './packets.js';
+import { vorbisBlocks } from './vorbis.js';
+
+const NAME = 'Ogg';
+
+/** @throws ServerError UNSUPPORTED_MEDIA, CORRUPT_AUDIO */
+export async function* oggBlocks(bytes: Uint8Array): Blocks {
+  for (const link of oggLinks(bytes)) yield* linkBlocks(link, bytes.length);
+}
+
+function linkBlocks(link: OggLink, fileBytes: number): Blocks {
+  switch (link.codec) {
+    case 'Opus':
+      return opusLink(link, fileBytes);
+    case 'Vorbis':
+      return vorbisLink(link, fileBytes);
+    case 'FLAC':
+      return flacBlocks(Buffer.concat([...link.pages()]), 'Ogg with FLAC');
+    case 'Speex':
+      return ffmpegBlocks({ demuxer: 'ogg', container: NAME, codec: 'Speex', input: link.pages() });
+    default:
+      throw unsupported(NAME, link.codec, 'There is no audio in it that can be read.');
+  }
+}
+
+/** The packets of sound as `PacketStream` wants them: without the first so many, which are headers. */
+function streamOf(link: OggLink, headers: number, fileBytes: number): PacketStream {
+  function* packets(): Generator<Packet, void> {
+    let left = headers;
+    for (const { data, byteAt } of link.packets()) {
+      left -= 1;
+      if (left < 0) yield { data, fraction: byteAt / fileBytes };
+    }
+  }
+  return { container: NAME, description: link.head, channels: 0, rateHz: 0, packets: packets() };
+}
+
+function opusLink(link: OggLink, fileBytes: number): Blocks {
+  const head = opusHead(link.head, 1, NAME);
+  const total = link.lastGranule === undefined ? undefined : link.lastGranule - head.preSkip;
+  const blocks = opusBlocks(streamOf(link, 2, fileBytes), head);
+  return trimmed(blocks, head.preSkip, believable(total), MAX_OPUS_TRIM);
+}
+
+function vorbisLink(link: OggLink, fileBytes: number): Blocks {
+  const packets = link.packets();
+  const [identification, , setup] = [packets.next(), packets.next(), packets.next()].map(
+    (it) => it.value?.data,
+  );
+  if (identification === undefined || setup === undefined) {
+    throw damaged('Ogg with Vorbis', 'the file ends before the audio begins');
+  }
+  const blocks = vorbisBlocks({ ...streamOf(link, 3, fileBytes), headers: { identification, setup } });
+  const rateHz = identification.length >= 16 ? viewOf(identification).getUint32(12, true) : 0;
+  return trimmed(blocks, 0, believable(link.lastGranule), rateHz);
+}
+
+/** A link that says it ends before it begins (or an end flag in the middle reset it) says nothing. */
+const believable = (total: number | undefined): number | undefined =>
+  total !== undefined && total > 0 ? total : undefined;

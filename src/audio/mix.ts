@@ -1,0 +1,95 @@
+/**
+ * Two channels to one. Their mean, as long as they agree; where they are opposite in phase (a balanced line with one
+ * wire swapped, "wide" microphones) the mean would cancel the voice, so there the second channel is turned round.
+ *
+ * Decided sample by sample from running averages, so the result depends on the samples alone, not on how they were
+ * cut; and the turn takes some milliseconds, so that it cannot be heard as a click.
+ */
+
+/** Plain numbers, so that a stream can keep them in shared memory. */
+export interface MixState {
+  /** Running means of left², right² and left · right, in 16-bit units squared. */
+  left: number;
+  right: number;
+  cross: number;
+  /** What the second channel is multiplied by: 1, −1 when turned round, between them on the way. */
+  gain: number;
+  /** 1 or −1: where the gain goes. */
+  target: number;
+}
+
+/** Time constant of the averages: a few periods of the lowest voices. */
+const AVERAGE_S = 0.02;
+const TURN_S = 0.01;
+/** Correlation below which the second channel is turned round, and above which it is turned back. */
+const OPPOSITE = -0.8;
+const ALIKE = 0.3;
+/** Both channels' energy is taken to be at least this much (level 16 of 32,768), so that noise decides nothing. */
+const FLOOR = 16 ** 2;
+
+export const freshMix = (): MixState => ({ left: 0, right: 0, cross: 0, gain: 1, target: 1 });
+
+export function copyMix(to: MixState, from: MixState): void {
+  to.left = from.left;
+  to.right = from.right;
+  to.cross = from.cross;
+  to.gain = from.gain;
+  to.target = from.target;
+}
+
+/** `count` samples of both channels → `out[outAt…]`, all in 16-bit units. `out` may be one of the inputs. */
+export function mixStereo(
+  state: MixState,
+  left: Float32Array,
+  right: Float32Array,
+  count: number,
+  rateHz: number,
+  out: Float32Array,
+  outAt: number,
+): void {
+  const weight = 1 / (AVERAGE_S * rateHz);
+  const step = 2 / (TURN_S * rateHz);
+  let { left: leftMean, right: rightMean, cross, gain, target } = state;
+  for (let i = 0; i < count; i += 1) {
+    const l = left[i]!;
+    const r = right[i]!;
+    leftMean += weight * (l * l - leftMean);
+    rightMean += weight * (r * r - rightMean);
+    cross += weight * (l * r - cross);
+    const energy = (leftMean + FLOOR) * (rightMean + FLOOR);
+    if (cross < 0) {
+      if (cross * cross > OPPOSITE * OPPOSITE * energy) target = -1;
+    } else if (cross * cross > ALIKE * ALIKE * energy) target = 1;
+    if (gain !== target) gain = target > gain ? Math.min(target, gain + step) : Math.max(target, gain - step);
+    out[outAt + i] = (l + gain * r) / 2;
+  }
+  state.left = leftMean;
+  state.right = rightMean;
+  state.cross = cross;
+  state.gain = gain;
+  state.target = target;
+}
+
+/** Any number of channels → one: two by `mixStereo`, more by their mean. `out` has room for all of them. */
+export function mixDown(
+  state: MixState,
+  planes: readonly Float32Array[],
+  rateHz: number,
+  out: Float32Array,
+): void {
+  const [first, second] = planes;
+  if (first === undefined) return;
+  if (second === undefined) {
+    out.set(first);
+    return;
+  }
+  if (planes.length === 2) {
+    mixStereo(state, first, second, first.length, rateHz, out, 0);
+    return;
+  }
+  for (let i = 0; i < first.length; i += 1) {
+    let sum = 0;
+    for (const plane of planes) sum += plane[i]!;
+    out[i] = sum / planes.length;
+  }
+}
