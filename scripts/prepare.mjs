@@ -59,7 +59,8 @@ function newestSource(folder) {
 const SERVER_SOURCES = ['src', 'workers', 'machines'];
 /** What can be built: from what, with which compiler settings in this order, and what else is built then. */
 const TARGETS = {
-  // The client's types first: the load generator measures with the client library's own code.
+  // The client's types first: the load generator measures with the client library's own code, and subtitles are
+  // written with that of the pages.
   server: {
     sources: [...SERVER_SOURCES, 'static'],
     projects: ['tsconfig.client.json', 'tsconfig.build.json'],

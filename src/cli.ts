@@ -6,8 +6,13 @@ import { ServerError } from './errors.js';
 import { PRECISIONS, SEARCHES } from './import/options.js';
 import { MACHINE_FORMATS, MACHINE_NAMES } from './inspect/machines.js';
 import { packageVersion } from './paths.js';
+import { FILE_FORMATS } from './protocol/file-formats.js';
 
 const EXIT_USAGE = 2;
+const EXIT_CODES_HELP = `
+Exit codes: 0 all done, 1 failures of several kinds, 2 wrong usage, 3 a file cannot be read, 4 not a known audio
+format, 5 damaged audio, 6 too long, 7 the model cannot be loaded. Files in folders that are no audio are passed over.
+A progress bar is shown where standard error is a terminal.`;
 
 /** A count or a time of the bench command, which has no options in the schema. */
 function positive(value: string): number {
@@ -57,14 +62,22 @@ function buildProgram(finish: (code: number) => void): Command {
 
   const transcribe = program
     .command('transcribe')
-    .description('Transcribe audio files without a server; prints the text, or JSON with --json.')
-    .argument('<files...>', `audio files: ${fileFormatsText}`)
-    .option('--json', 'print one JSON object a file, with words and times')
+    .description('Transcribe audio files without a server.')
+    .argument('<inputs...>', `audio files (${fileFormatsText}), folders, or - for standard input`)
+    .addOption(new Option('--format <format>', 'text by default').choices(FILE_FORMATS))
+    .option('--json', 'the same as --format json: one JSON object per line and file, failures included')
+    .option('--out <path>', 'a file for one input, else a folder; standard output without it')
+    .option('--multichannel', 'one transcript per channel')
     .option(
       '--hotword <phrase>',
       'a phrase to listen for, "Kubernetes" or "Kubernetes:3" (boost); may be repeated',
       collect,
-    );
+    )
+    .option('--language <tag>', "a warning is given if it is not the model's")
+    .option('--encoding <name>', 'the input is raw samples: pcm16, float32, mulaw or alaw')
+    .option('--sample-rate <Hz>', 'of raw samples; 16000 by default')
+    .option('--channels <n>', 'of raw samples; 1 by default')
+    .addHelpText('after', EXIT_CODES_HELP);
   withOptions(transcribe, ['model', 'provider', 'maxUploadSeconds', 'logLevel']).action(
     async (files, flags) =>
       finish(await (await import('./commands/transcribe.js')).transcribeFiles(files, flags, configOf(flags))),

@@ -34,6 +34,7 @@ export const ERRORS = {
   CONFIG_LOCKED: entry('This field cannot change while recording.', 409),
   RECORDING_TIMEOUT: entry('No audio came for too long; the recording was ended.', 408, true),
   NOT_SUPPORTED: entry('The model cannot do this; the recording goes on without it.', 501),
+  UNKNOWN_PARAMETER: entry('The parameter is not known; it was ignored.', 400),
   MESSAGE_TOO_LARGE: entry('The frame is larger than the server accepts.', 413, false, 1009),
   RATE_LIMITED: entry('Too many text frames in a short time.', 429, true, 4429),
 

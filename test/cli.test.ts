@@ -50,7 +50,10 @@ const bad: readonly (readonly [string[], Record<string, string>, RegExp])[] = [
   [['strat'], {}, /unknown command 'strat'\n\(Did you mean start\?\)/],
   [['start', 'nope'], {}, /too many arguments for 'start'/],
   [['machines', '--format', 'svg'], {}, /Allowed choices are mermaid, json/],
-  [['transcribe'], {}, /files/],
+  [['transcribe'], {}, /inputs/],
+  [['transcribe', '--format', 'docx', 'x.wav'], {}, /--format/],
+  [['transcribe', '--format', 'srt', 'src', 'docs'], {}, /--out/],
+  [['transcribe', '--encoding', 'opus', 'x.wav'], {}, /x.wav|encoding/],
   [['bench', '--connections', 'many'], {}, /--connections/],
 ];
 for (const [args, env, says] of bad) {
@@ -81,7 +84,7 @@ test('a model that is not there ends with exit code 1 and says where it was look
 
 test('transcribe --help names the formats that are understood', async () => {
   const { stdout } = await rnnt(['transcribe', '--help']);
-  assert.ok(stdout.replace(/\s+/g, ' ').includes(`audio files: ${fileFormatsText}`), stdout);
+  assert.ok(stdout.replace(/\s+/g, ' ').includes(`audio files (${fileFormatsText})`), stdout);
 });
 
 test('transcribe says of each file that cannot be read what is the matter with it, and exits with 1', async () => {

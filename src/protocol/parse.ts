@@ -13,10 +13,20 @@ import {
   type RecordingConfig,
 } from './types.js';
 
-const hotword = z.object({
-  phrase: z.string().min(1).max(LIMITS.maxHotwordChars),
-  boost: z.number().min(-20).max(20).default(2),
-});
+/** `Kubernetes`, or `Kubernetes:3` with its boost. */
+export function parseHotword(text: string): { phrase: string; boost?: number } {
+  const [, phrase, boost] = /^(.*):(-?\d+(?:\.\d+)?)$/.exec(text) ?? [];
+  return phrase === undefined ? { phrase: text } : { phrase, boost: Number(boost) };
+}
+
+/** An object, or `phrase:boost` in short. */
+const hotword = z.preprocess(
+  (value) => (typeof value === 'string' ? parseHotword(value) : value),
+  z.object({
+    phrase: z.string().min(1).max(LIMITS.maxHotwordChars),
+    boost: z.number().min(-20).max(20).default(2),
+  }),
+);
 
 /** Every field that `start_recording.config` and `configure` take; fields that are not known are ignored. */
 export const configSchema = z
@@ -81,12 +91,6 @@ function canonicalTag(language: string): string {
   }
 }
 
-/** `Kubernetes`, or `Kubernetes:3` with its boost. */
-export function parseHotword(text: string): { phrase: string; boost?: number } {
-  const [, phrase, boost] = /^(.*):(-?\d+(?:\.\d+)?)$/.exec(text) ?? [];
-  return phrase === undefined ? { phrase: text } : { phrase, boost: Number(boost) };
-}
-
 /** What an upload may set of a recording: the fields that are not about live audio. */
 export const UPLOAD_FIELDS = [
   'vad_threshold',
@@ -95,21 +99,6 @@ export const UPLOAD_FIELDS = [
   'hotwords',
 ] as const;
 export type UploadConfig = Partial<Pick<RecordingConfig, (typeof UPLOAD_FIELDS)[number]>>;
-
-/**
- * An upload's query, `?silence_duration=0.5&hotwords=Kubernetes&hotwords=etcd:3`; fields that are not known are ignored.
- * @throws ServerError BAD_REQUEST
- */
-export function parseUploadQuery(query: URLSearchParams): UploadConfig {
-  const fields: Record<string, unknown> = {};
-  for (const field of UPLOAD_FIELDS) {
-    const values = query.getAll(field);
-    const last = values.at(-1);
-    if (last === undefined) continue;
-    fields[field] = field === 'hotwords' ? values.map(parseHotword) : Number(last.trim() || Number.NaN);
-  }
-  return parseConfig(fields, 'BAD_REQUEST');
-}
 
 function dropUndefined(config: z.output<typeof configSchema>): Partial<RecordingConfig> {
   return Object.fromEntries(

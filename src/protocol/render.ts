@@ -130,29 +130,6 @@ export function renderMetrics(event: MetricsEvent): MetricsMessage {
   };
 }
 
-/** A whole file's transcript: what the upload answers and what the command prints. */
-export function renderFile(
-  result: { text: string; segments: readonly Segment[]; samples: number; warnings: readonly string[] },
-  calibration: Manifest['confidence'],
-) {
-  const segments = result.segments.map((segment) => renderTranscription(segment, 0, true, calibration));
-  const words = segments.flatMap((segment) => segment.words ?? []);
-  return {
-    text: result.text,
-    confidence: meanConfidence(words),
-    words,
-    segments: segments.map(({ segment_id, text, start, duration, confidence }) => ({
-      segment_id,
-      text,
-      start,
-      duration,
-      confidence,
-    })),
-    audio_duration_s: toSeconds(result.samples),
-    warnings: result.warnings.map((detail) => ({ code: 'NOT_SUPPORTED' as const, detail })),
-  };
-}
-
 /** What went wrong inside is for the log: its words may hold paths. */
 export function renderError(code: ErrorCode, detail?: string): ErrorMessage {
   const { text, retryable } = ERRORS[code];

@@ -101,13 +101,28 @@ export const liveStatusAnswer = open({
   totals: open({ connections: count, recordings: count, segments: count, refused: count, errors: count }),
 });
 
-const word = open({ word: z.string(), start: seconds, end: seconds, confidence: z.number() });
+const inChannel = count.optional().describe('With `multichannel=true`.');
+const word = open({
+  word: z.string(),
+  start: seconds,
+  end: seconds,
+  confidence: z.number(),
+  channel: inChannel,
+});
 const segment = open({
   segment_id: z.number().int(),
   text: z.string(),
   start: seconds,
   duration: seconds,
   confidence: z.number(),
+  channel: inChannel,
+});
+const channel = open({
+  channel: count,
+  text: z.string(),
+  confidence: z.number(),
+  words: z.array(word),
+  segments: z.array(segment),
 });
 
 /** POST /transcribe/file */
@@ -121,12 +136,18 @@ export const uploadAnswer = open({
   processing_time_ms: z.number(),
   audio_duration_s: seconds,
   real_time_factor: z.number(),
-  warnings: z.array(open({ code: z.literal('NOT_SUPPORTED'), detail: z.string() })),
+  channels: z.array(channel).optional().describe('With `multichannel=true`: each channel by itself.'),
+  warnings: z.array(open({ code: z.enum(['NOT_SUPPORTED', 'UNKNOWN_PARAMETER']), detail: z.string() })),
 });
 
 /** One line of POST /transcribe/file with `Accept: application/x-ndjson`; the events of text/event-stream are the same. */
 export const uploadProgress = z.discriminatedUnion('type', [
-  open({ type: z.literal('progress'), audio_s: seconds, total_s: seconds, percent: z.number() }),
+  open({
+    type: z.literal('progress'),
+    audio_s: seconds,
+    total_s: seconds.nullable().describe('An estimate until the file is read; null where there is none.'),
+    percent: z.number().nullable(),
+  }),
   segment.extend({ type: z.literal('transcription'), words: z.array(word) }),
   uploadAnswer.extend({ type: z.literal('result') }),
   errorAnswer,

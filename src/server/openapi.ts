@@ -1,6 +1,7 @@
 /** `/docs/openapi.json`: the HTTP routes. The WebSocket's messages are in docs/WEBSOCKET_API.md. */
 import { z } from 'zod';
 import { packageVersion } from '../paths.js';
+import { FILE_FORMATS } from '../protocol/file-formats.js';
 import { configSchema, UPLOAD_FIELDS } from '../protocol/parse.js';
 import * as answers from './answers.js';
 
@@ -56,16 +57,37 @@ const uploadParameters = UPLOAD_FIELDS.map((name) => {
   };
 });
 
+const query = (name: string, schema: object, description: string) => ({
+  name,
+  in: 'query',
+  required: false,
+  description,
+  schema,
+});
+/** Of the answer, and of what the body is. */
+const fileParameters = [
+  query('format', { type: 'string', enum: FILE_FORMATS }, 'What the answer is'),
+  query('multichannel', { type: 'boolean' }, 'One transcript per channel'),
+  query('language', { type: 'string' }, "A warning is given if it is not the model's"),
+  query(
+    'encoding',
+    { type: 'string', enum: ['pcm16', 'float32', 'mulaw', 'alaw'] },
+    'The body is raw samples',
+  ),
+  query('sample_rate', { type: 'integer', minimum: 8000, maximum: 192_000 }, 'Of raw samples'),
+  query('channels', { type: 'integer', enum: [1, 2] }, 'Of raw samples'),
+];
+
 const upload = {
   summary: 'Transcribe a whole audio file',
-  parameters: uploadParameters,
+  parameters: [...uploadParameters, ...fileParameters],
   requestBody: {
     required: true,
-    description: 'The file itself, or a form whose first file is it, whatever its field is called.',
+    description:
+      'The file itself, or a form with one file, whatever its field is called; its other fields are parameters.',
     content: {
       'multipart/form-data': { schema: { type: 'object', properties: { file: binary.schema } } },
-      'audio/wav': binary,
-      'audio/flac': binary,
+      'audio/*': binary,
       'application/octet-stream': binary,
     },
   },
@@ -74,6 +96,7 @@ const upload = {
       description: 'The transcript; as a stream of events when asked for with Accept',
       content: {
         'application/json': { schema: ref('UploadResult') },
+        'text/plain': { schema: { type: 'string' } },
         'application/x-ndjson': { schema: ref('UploadProgress') },
         'text/event-stream': { schema: { type: 'string' } },
       },

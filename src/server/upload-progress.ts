@@ -36,10 +36,17 @@ export function progressStyle(accept: string): ProgressStyle | null {
 /** The rest of an upload's response: written to, and told when it has room again. */
 export type ProgressOutput = Pick<Writable, 'write' | 'writableNeedDrain' | 'once' | 'off'>;
 
+/** How segments are rendered. */
+export interface ProgressAbout {
+  readonly calibration: Manifest['confidence'];
+  /** Each segment is told with its channel. */
+  readonly separate: boolean;
+}
+
 export class ProgressStream implements FileProgress {
   private readonly output: ProgressOutput;
   private readonly style: ProgressStyle;
-  private readonly calibration: Manifest['confidence'];
+  private readonly about: ProgressAbout;
   private readonly onStalled: () => void;
   private readonly startedMs = performance.now();
   private lastMs = Number.NEGATIVE_INFINITY;
@@ -53,15 +60,10 @@ export class ProgressStream implements FileProgress {
   };
 
   /** @param onStalled the client has read nothing for LIMITS.uploadStallMs */
-  constructor(
-    output: ProgressOutput,
-    style: ProgressStyle,
-    calibration: Manifest['confidence'],
-    onStalled: () => void,
-  ) {
+  constructor(output: ProgressOutput, style: ProgressStyle, about: ProgressAbout, onStalled: () => void) {
     this.output = output;
     this.style = style;
-    this.calibration = calibration;
+    this.about = about;
     this.onStalled = onStalled;
   }
 
@@ -71,17 +73,21 @@ export class ProgressStream implements FileProgress {
     if (!this.accepts()) this.waitForClient();
   }
 
-  onSegment(segment: Segment): void {
+  onSegment(segment: Segment, channel: number): void {
     const elapsedMs = performance.now() - this.startedMs;
-    this.write('transcription', renderTranscription(segment, elapsedMs, true, this.calibration));
+    const message = renderTranscription(segment, elapsedMs, true, this.about.calibration);
+    this.write('transcription', this.about.separate ? { ...message, channel } : message);
   }
 
-  onProgress(samples: number, total: number): void {
+  onProgress(samples: number, total: number | null): void {
     const nowMs = performance.now();
     if (nowMs - this.lastMs < PROGRESS_MS || !this.accepts()) return;
     this.lastMs = nowMs;
-    const percent = round((100 * samples) / total, 1);
-    this.write('progress', { audio_s: toSeconds(samples), total_s: toSeconds(total), percent });
+    const known =
+      total === null
+        ? { total_s: null, percent: null }
+        : { total_s: toSeconds(total), percent: round((100 * samples) / total, 1) };
+    this.write('progress', { audio_s: toSeconds(samples), ...known });
   }
 
   accepts(): boolean {

@@ -1,19 +1,21 @@
 /**
- * `POST /transcribe/file`: a whole file, as multipart/form-data (first file field) or as the raw body. Answers with
- * JSON; with `Accept: text/event-stream` or `application/x-ndjson` it tells its progress as it goes. The query may set
- * what the recognition goes by (`UPLOAD_FIELDS`).
+ * `POST /transcribe/file`: a whole file, as multipart/form-data (its file field) or as the raw body. Answers with JSON,
+ * text or subtitles; with `Accept: text/event-stream` or `application/x-ndjson` it tells its progress as it goes.
+ * The query and the form's fields may set what the recognition goes by (`upload-query.ts`).
  */
-import type { OutgoingHttpHeaders } from 'node:http';
-import multipart from '@fastify/multipart';
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ServerError, toServerError } from '../errors.js';
-import { parseUploadQuery } from '../protocol/parse.js';
-import { renderError, renderFile, round } from '../protocol/render.js';
-import { type FileProgress, type FileSource, recogniseFile } from '../session/file-job.js';
+import { FORMAT_FILES, renderAs, verboseJson, warningsHeader } from '../protocol/file-formats.js';
+import { renderFile } from '../protocol/file-result.js';
+import { renderError, round } from '../protocol/render.js';
+import { parseUpload, type UploadRequest } from '../protocol/upload-query.js';
+import { type FileProgress, recogniseFile } from '../session/file-job.js';
 import { checkToken, requireReady, urlOf } from './admission.js';
 import type { Recogniser, ServerContext } from './context.js';
 import { checkOrigin } from './origins.js';
-import { ProgressStream, progressStyle } from './upload-progress.js';
+import { acceptUploads, bodyLimitOf, readUpload } from './upload-body.js';
+import { ProgressStream, type ProgressStyle, progressStyle } from './upload-progress.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -21,21 +23,16 @@ declare module 'fastify' {
   }
 }
 
+const maxBytesOf = ({ config }: ServerContext): number => Math.floor(config.maxUploadMb * 1024 * 1024);
+
 export async function uploadRoutes(app: FastifyInstance, context: ServerContext): Promise<void> {
-  const maxBytes = Math.floor(context.config.maxUploadMb * 1024 * 1024);
-  // A body is audio, whatever its type says: curl calls it a form, others JSON or text. Its first bytes decide.
-  app.removeAllContentTypeParsers();
-  await app.register(multipart, {
-    limits: { fileSize: maxBytes, files: 1, fields: 20, fieldSize: 64 * 1024 },
-  });
-  app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: maxBytes }, (_request, body, done) =>
-    done(null, body),
-  );
+  const maxBytes = maxBytesOf(context);
+  acceptUploads(app, maxBytes);
   app.decorateRequest('leaveUploads', null);
   app.route({
     method: 'POST',
     url: '/transcribe/file',
-    bodyLimit: maxBytes,
+    bodyLimit: bodyLimitOf(maxBytes),
     // Before the body is read: who may not stay need not send it.
     onRequest: async (request) => {
       checkOrigin(context.config.allowedOrigins, request.raw);
@@ -55,45 +52,64 @@ export async function uploadRoutes(app: FastifyInstance, context: ServerContext)
   });
 }
 
-async function readBody(request: FastifyRequest): Promise<Uint8Array> {
-  if (!request.isMultipart()) {
-    if (Buffer.isBuffer(request.body) && request.body.length > 0) return request.body;
-    throw new ServerError('UPLOAD_MISSING');
-  }
-  const file = await request.file();
-  if (file === undefined) throw new ServerError('UPLOAD_MISSING');
-  const bytes = await file.toBuffer();
-  if (bytes.length === 0) throw new ServerError('UPLOAD_MISSING');
-  return bytes;
+/** What a request sends and asks for. */
+interface Job extends UploadRequest {
+  readonly bytes: Uint8Array;
+}
+
+/** The query and the form's fields; where both set the same, the form counts. */
+function readJob(context: ServerContext, request: FastifyRequest, language: string): Job {
+  const { bytes, fields } = readUpload(request, maxBytesOf(context));
+  return { bytes, ...parseUpload([...urlOf(request).searchParams, ...fields], language) };
 }
 
 async function transcribeFile(context: ServerContext, request: FastifyRequest, reply: FastifyReply) {
   const recogniser = requireReady(context);
   const startedMs = performance.now();
-  const wanted = parseUploadQuery(urlOf(request).searchParams);
-  const job = { bytes: await readBody(request), wanted };
+  const { language } = recogniser.engine.model.manifest;
+  const job = readJob(context, request, language);
   const aborter = new AbortController();
   // The response's close: the request's own comes as soon as its body is read.
   reply.raw.once('close', () => {
     if (!reply.raw.writableFinished) aborter.abort(new ServerError('BAD_REQUEST', 'the client went away'));
   });
   const style = progressStyle(request.headers.accept ?? '');
-  if (style === null) return transcribe(recogniser, job, startedMs, undefined, aborter.signal);
-
+  if (style === null) {
+    const { file, about } = await transcribe(recogniser, job, startedMs, undefined, aborter.signal);
+    if (file.warnings.length > 0) reply.header('x-warnings', warningsHeader(file.warnings));
+    return reply.type(FORMAT_FILES[job.format].contentType).send(renderAs(job.format, file, language, about));
+  }
   reply.hijack();
-  const { raw } = reply;
-  raw.writeHead(200, {
+  reply.raw.writeHead(200, {
     ...(reply.getHeaders() as OutgoingHttpHeaders), // of CORS
     'content-type': style.contentType,
     'cache-control': 'no-store',
     'x-accel-buffering': 'no',
   });
-  const { confidence } = recogniser.engine.model.manifest;
-  const progress = new ProgressStream(raw, style, confidence, () =>
-    aborter.abort(new ServerError('SLOW_READER')),
-  );
+  await tell(context, recogniser, reply.raw, style, job, startedMs, aborter);
+  return reply;
+}
+
+/** Answers with events: segments and progress as they come, at the end the result or what went wrong. */
+async function tell(
+  context: ServerContext,
+  recogniser: Recogniser,
+  raw: ServerResponse,
+  style: ProgressStyle,
+  job: Job,
+  startedMs: number,
+  aborter: AbortController,
+): Promise<void> {
+  const { confidence, language } = recogniser.engine.model.manifest;
+  const about = { calibration: confidence, separate: job.separate };
+  const progress = new ProgressStream(raw, style, about, () => aborter.abort(new ServerError('SLOW_READER')));
   try {
-    progress.write('result', await transcribe(recogniser, job, startedMs, progress, aborter.signal));
+    const { file, about } = await transcribe(recogniser, job, startedMs, progress, aborter.signal);
+    const result = job.format === 'verbose_json' ? verboseJson(file, { language }) : { ...file, ...about };
+    const isObject = job.format === 'json' || job.format === 'verbose_json';
+    // Text and subtitles come as a field beside the result.
+    const extra = isObject ? {} : { [job.format]: renderAs(job.format, file, language) };
+    progress.write('result', { ...result, ...extra });
   } catch (thrown) {
     const error = toServerError(thrown);
     if (error.code === 'INTERNAL') context.log.error({ err: thrown }, 'an upload failed');
@@ -104,27 +120,32 @@ async function transcribeFile(context: ServerContext, request: FastifyRequest, r
     progress.close();
   }
   raw.end();
-  return reply;
 }
 
-/** Recognises the bytes and renders the answer; the same fields as the WebSocket's, plus timings. */
+/** Recognises the bytes; the transcript, and what the server says about it. */
 async function transcribe(
   recogniser: Recogniser,
-  job: FileSource,
+  job: Job,
   startedMs: number,
   progress: FileProgress | undefined,
   signal: AbortSignal,
 ) {
   const { manifest } = recogniser.engine.model;
-  const result = await recogniseFile(recogniser.files, job, progress, signal);
-  const file = renderFile(result, manifest.confidence);
+  const { bytes, wanted, separate, raw } = job;
+  const result = await recogniseFile(
+    recogniser.files,
+    { bytes, wanted, separate, format: raw },
+    progress,
+    signal,
+  );
+  const file = renderFile(result, manifest.confidence, separate, job.warnings);
   const processingMs = performance.now() - startedMs;
   const seconds = file.audio_duration_s;
-  return {
-    ...file,
+  const about = {
     language: manifest.language,
     model: manifest.name,
     processing_time_ms: round(processingMs, 1),
     real_time_factor: seconds === 0 ? 0 : round(processingMs / 1000 / seconds, 4),
   };
+  return { file, about };
 }

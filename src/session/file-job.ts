@@ -1,22 +1,23 @@
 /**
- * A whole file as an ordinary stream of the lowest priority: it fills what the live streams leave free. Uploads and
- * the command line run it.
+ * A whole file as ordinary streams of the lowest priority: they fill what the live streams leave free. Uploads and
+ * the command line run it. It is decoded as it is recognised, so a file of any length takes a few seconds' memory:
+ *
+ *   codec thread ── piece ──▶ job ── samples of channel 0 ──▶ recording on its slot
+ *                                └── samples of channel 1 ──▶ recording on its slot
  */
-import type { CodecPool } from '../codec/pool.js';
-import { ServerError } from '../errors.js';
-import type { Engine } from '../inference/engine.js';
-import { compileHotwords } from '../inference/hotwords.js';
-import type { Slot, SlotOwner } from '../inference/stream-table.js';
+import type { FilePiece } from '../audio/file.js';
+import type { AudioFormat } from '../audio/format.js';
+import { readHeader } from '../audio/header.js';
+import type { FilePieces } from '../codec/file-stream.js';
 import type { UploadConfig } from '../protocol/parse.js';
-import type { RecordingConfig } from '../protocol/types.js';
-import type { Piece } from '../transcript/pieces.js';
 import type { Segment } from '../transcript/transcript.js';
-import { Recording, type RecordingListener } from './recording.js';
+import { FileChannel, type FileJobParts } from './file-channel.js';
 
 export interface FileProgress {
-  onSegment(segment: Segment): void;
-  /** Samples at 16 kHz recognised so far, of all. */
-  onProgress(samples: number, total: number): void;
+  /** `channel` is 0 for a file whose channels are mixed. */
+  onSegment(segment: Segment, channel: number): void;
+  /** Samples at 16 kHz recognised so far, and of how many; an estimate until the file is read, null without one. */
+  onProgress(samples: number, total: number | null): void;
   /** False: whoever is told does not keep up. No more of the file is taken until `whenAccepting` calls back. */
   accepts(): boolean;
   /** Calls back, once, when `accepts()` is true again. */
@@ -24,7 +25,7 @@ export interface FileProgress {
 }
 
 /** For callers who only want the result. */
-const NO_PROGRESS: FileProgress = {
+export const NO_PROGRESS: FileProgress = {
   onSegment: () => {},
   onProgress: () => {},
   accepts: () => true,
@@ -32,56 +33,61 @@ const NO_PROGRESS: FileProgress = {
 };
 
 export interface FileResult {
-  readonly segments: readonly Segment[];
-  readonly text: string;
+  /** One, or one per channel of the file. */
+  readonly channels: readonly { readonly segments: readonly Segment[]; readonly text: string }[];
+  /** Length of each, at 16 kHz. */
   readonly samples: number;
   /** What was asked for and left out. */
   readonly warnings: readonly string[];
 }
 
-/** 100 ms a push: what a live client would send. */
-const PUSH_SAMPLES = 1_600;
-
-/** What a file's recognition needs of the server or of the command line. */
-export interface FileJobParts {
-  readonly engine: Engine;
-  readonly codecPool: CodecPool;
-  readonly pieces: readonly Piece[];
-  readonly defaults: RecordingConfig;
-  /** UPLOAD_TOO_LONG beyond it. */
-  readonly maxSeconds: number;
-}
+export type { FileJobParts };
 
 /** A file, and what its recognition is to go by in place of the defaults. */
 export interface FileSource {
+  /** Taken over if they fill their ArrayBuffer: do not use them afterwards. */
   readonly bytes: Uint8Array;
   readonly wanted?: UploadConfig;
+  /** The bytes are raw samples of this format, unless they begin as a file does that says itself what it is. */
+  readonly format?: AudioFormat | undefined;
+  /** A transcript for each channel. Otherwise the channels are mixed. */
+  readonly separate?: boolean;
 }
 
 /**
  * Decodes and recognises a whole file.
- * @throws ServerError UNSUPPORTED_MEDIA, CORRUPT_AUDIO, UPLOAD_TOO_LONG, AT_CAPACITY, ENGINE_FAILED; `signal` aborted: its reason
+ * @throws ServerError UNSUPPORTED_MEDIA, CORRUPT_AUDIO, UPLOAD_TOO_LONG, TOO_MANY_UPLOADS, AT_CAPACITY,
+ *   ENGINE_FAILED; `signal` aborted: its reason
  */
 export async function recogniseFile(
   parts: FileJobParts,
-  { bytes, wanted = {} }: FileSource,
+  source: FileSource,
   progress: FileProgress = NO_PROGRESS,
   signal: AbortSignal = new AbortController().signal,
 ): Promise<FileResult> {
-  const samples = await parts.codecPool.decodeFile(bytes, { maxSeconds: parts.maxSeconds });
   signal.throwIfAborted();
-  return new Promise(
-    (resolve, reject) => new FileJob(parts, samples, wanted, progress, signal, resolve, reject),
-  );
+  const { bytes, separate } = source;
+  const format = isContained(bytes) ? undefined : source.format;
+  const stream = parts.codecPool.openFile({ bytes, format, separate, maxSeconds: parts.maxSeconds });
+  return new Promise((resolve, reject) => {
+    new FileJob(parts, stream, source.wanted ?? {}, progress, signal, resolve, reject).start();
+  });
 }
 
-/** One file on its slot: pushes audio as fast as there is room. */
-class FileJob implements SlotOwner, RecordingListener {
-  private readonly slot: Slot;
-  private readonly recording: Recording;
-  private readonly segments: Segment[] = [];
-  private readonly warnings: string[] = [];
-  private pushed = 0;
+/** Does a file begin here that says itself what it is, whatever its sender calls it? */
+function isContained(bytes: Uint8Array): boolean {
+  if (bytes.length === 0) return false;
+  const { kind } = readHeader(bytes);
+  return kind === 'wav' || kind === 'foreign';
+}
+
+class FileJob {
+  private channels: readonly FileChannel[] = [];
+  private stopped = 0;
+  /** Samples decoded so far, and how much of the file they took. */
+  private decoded = 0;
+  private fraction = 0;
+  private reading = false;
   private over = false;
   /** Nothing is fed until the listener keeps up again. */
   private held = false;
@@ -89,46 +95,66 @@ class FileJob implements SlotOwner, RecordingListener {
 
   constructor(
     private readonly parts: FileJobParts,
-    private readonly samples: Int16Array,
-    wanted: UploadConfig,
+    private readonly stream: FilePieces,
+    private readonly wanted: UploadConfig,
     private readonly progress: FileProgress,
     private readonly signal: AbortSignal,
     private readonly resolve: (result: FileResult) => void,
     private readonly reject: (error: unknown) => void,
-  ) {
-    const { engine, pieces, codecPool, defaults } = parts;
-    const slot = engine.lease(this, true);
-    if (slot === null) throw new ServerError('AT_CAPACITY');
-    this.slot = slot;
-    const config: RecordingConfig = {
-      ...defaults,
-      ...wanted,
-      sample_rate: 16_000,
-      encoding: 'pcm16',
-      channels: 1,
-      partials: false,
-    };
-    this.recording = new Recording(
-      { slot, manifest: engine.model.manifest, pieces, codecPool, config },
-      this,
-    );
-    const { edges, warning } = compileHotwords(engine.hotwords, config.hotwords);
-    if (edges !== null) this.recording.setHotwords(edges);
-    if (warning !== null) this.warnings.push(warning);
-    signal.addEventListener('abort', this.onAbort, { once: true });
-    this.feed();
+  ) {}
+
+  start(): void {
+    this.signal.addEventListener('abort', this.onAbort, { once: true });
+    this.read();
   }
 
-  private feed(): void {
-    while (!this.over && this.pushed < this.samples.length && this.recording.accepts()) {
-      if (this.holdsBack()) return;
-      const piece = this.samples.subarray(this.pushed, this.pushed + PUSH_SAMPLES);
-      this.pushed += piece.length;
-      this.recording.push(new Uint8Array(piece.buffer, piece.byteOffset, piece.byteLength));
+  /** The next piece, once every channel has pushed all of the one before. */
+  private read(): void {
+    if (this.reading || this.over || !this.channels.every((channel) => channel.isHungry)) return;
+    this.reading = true;
+    this.stream.next().then(
+      (piece) => this.take(piece),
+      (error: unknown) => this.fail(error),
+    );
+  }
+
+  private take(piece: FilePiece | null): void {
+    if (this.over) return;
+    try {
+      if (this.channels.length === 0) this.open(piece?.channels.length ?? 1);
+    } catch (error) {
+      this.fail(error); // no slot for it
+      return;
     }
-    if (this.pushed === this.samples.length) {
-      this.pushed++;
-      this.recording.end('stop');
+    if (piece === null) {
+      this.fraction = 1;
+      for (const channel of this.channels) channel.end();
+      return;
+    }
+    this.decoded += piece.channels[0]?.length ?? 0;
+    this.fraction = piece.fraction;
+    for (const [index, channel] of this.channels.entries()) {
+      channel.give(piece.channels[index] ?? new Int16Array(0));
+    }
+    this.reading = false;
+    this.read();
+  }
+
+  /** @throws ServerError AT_CAPACITY; then those that found a place are given back by `fail` */
+  private open(count: number): void {
+    const channels: FileChannel[] = [];
+    this.channels = channels;
+    for (let index = 0; index < count; index += 1) {
+      channels.push(
+        new FileChannel(this.parts, this.wanted, {
+          accepts: () => !this.holdsBack(),
+          hungry: () => this.read(),
+          segment: (segment) => this.progress.onSegment(segment, index),
+          progressed: () => this.tell(),
+          stopped: () => this.onStopped(),
+          failed: (error) => this.fail(error),
+        }),
+      );
     }
   }
 
@@ -138,46 +164,29 @@ class FileJob implements SlotOwner, RecordingListener {
       this.held = true;
       this.progress.whenAccepting(() => {
         this.held = false;
-        this.feed();
+        for (const channel of this.channels) channel.resume();
       });
     }
     return this.held;
   }
 
-  onStep(_slot: Slot, audioSamples: number): void {
-    this.recording.onStep(audioSamples);
-    this.progress.onProgress(this.recording.transcript.audioSamples, this.samples.length);
-    this.feed();
+  private tell(): void {
+    const samples = Math.min(...this.channels.map((channel) => channel.recognisedSamples));
+    const total = this.fraction > 0 ? Math.max(samples, Math.round(this.decoded / this.fraction)) : null;
+    this.progress.onProgress(samples, total);
   }
 
-  onFlushed(): void {
-    this.recording.onFlushed();
-  }
-
-  onRoom(): void {
-    this.feed();
-  }
-
-  onSegment(segment: Segment): void {
-    this.segments.push(segment);
-    this.progress.onSegment(segment);
-  }
-
-  onPartial(): void {}
-  onSpeech(): void {}
-
-  onStopped(): void {
-    const { segments, samples, warnings } = this;
+  private onStopped(): void {
+    this.stopped += 1;
+    if (this.over || this.stopped < this.channels.length) return;
+    const { channels, decoded: samples } = this;
+    const warning = channels[0]?.warning ?? null;
     this.finish();
-    this.resolve({ segments, text: this.recording.transcript.text, samples: samples.length, warnings });
-  }
-
-  onFault(): void {
-    this.fail(new ServerError('ENGINE_FAILED'));
-  }
-
-  onIntakeFailed(error: unknown): void {
-    this.fail(error);
+    this.resolve({
+      channels: channels.map(({ segments, text }) => ({ segments, text })),
+      samples,
+      warnings: warning === null ? [] : [warning],
+    });
   }
 
   private fail(error: unknown): void {
@@ -189,6 +198,7 @@ class FileJob implements SlotOwner, RecordingListener {
   private finish(): void {
     this.over = true;
     this.signal.removeEventListener('abort', this.onAbort);
-    void this.recording.close().then(() => this.parts.engine.release(this.slot));
+    this.stream.close();
+    for (const channel of this.channels) channel.close();
   }
 }

@@ -9,7 +9,6 @@ import {
   parseConfig,
   parseControl,
   parseHotword,
-  parseUploadQuery,
 } from '../../src/protocol/parse.js';
 import { CLIENT_MESSAGE_TYPES } from '../../src/protocol/types.js';
 
@@ -169,22 +168,21 @@ test('a hotword may end with its boost', () => {
   assert.deepEqual(parseHotword('note:'), { phrase: 'note:' });
 });
 
-test("an upload's query is checked like any configuration", () => {
-  const parse = (query: string) => parseUploadQuery(new URLSearchParams(query));
-  assert.deepEqual(parse(''), {});
-  assert.deepEqual(parse('silence_duration=0.5&hotwords=one&hotwords=two:3&other=x'), {
-    silence_duration: 0.5,
-    hotwords: [
-      { phrase: 'one', boost: 2 },
-      { phrase: 'two', boost: 3 },
-    ],
+test('a hotword may be written as its phrase with its boost', () => {
+  const text = '{"type":"configure","hotwords":["Kubernetes","etcd:3",{"phrase":"a:b"}]}';
+  assert.deepEqual(parseControl(text), {
+    type: 'configure',
+    config: {
+      hotwords: [
+        { phrase: 'Kubernetes', boost: 2 },
+        { phrase: 'etcd', boost: 3 },
+        { phrase: 'a:b', boost: 2 },
+      ],
+    },
   });
-  for (const query of [
-    'silence_duration=',
-    'vad_threshold=2',
-    'max_segment_duration=x',
-    'hotwords=',
-    'hotwords=a:99',
-  ])
-    assert.throws(() => parse(query), { code: 'BAD_REQUEST' }, query);
+  for (const wrong of ['"etcd:99"', '""', '7']) {
+    assert.throws(() => parseControl(`{"type":"configure","hotwords":[${wrong}]}`), {
+      code: 'INVALID_MESSAGE',
+    });
+  }
 });

@@ -10,6 +10,8 @@ const SEGMENT: Segment = { id: 1, words: [], reason: 'silence' };
 const BIG = 'x'.repeat(64);
 
 /** A client that reads when the test says so, behind an output that is full after 64 bytes. */
+const ABOUT = { calibration: { scale: 1, bias: 0 }, separate: false };
+
 function clientOf() {
   const read: string[] = [];
   let taken: (() => void) | null = null;
@@ -21,7 +23,7 @@ function clientOf() {
     },
   });
   let stalls = 0;
-  const progress = new ProgressStream(output, LINES, { scale: 1, bias: 0 }, () => void stalls++);
+  const progress = new ProgressStream(output, LINES, ABOUT, () => void stalls++);
   /** Reads all that was written. */
   const drain = async () => {
     while (output.writableLength > 0) {
@@ -40,8 +42,8 @@ test('progress is left out while the client does not read, segments and the resu
   const { progress, read, drain } = clientOf();
   progress.write('begun', { BIG });
   for (let i = 1; i <= 10; i++) progress.onProgress(i * 1_600, 16_000);
-  progress.onSegment(SEGMENT);
-  progress.onSegment(SEGMENT);
+  progress.onSegment(SEGMENT, 0);
+  progress.onSegment(SEGMENT, 0);
   progress.write('result', {});
   await drain();
   assert.deepEqual(read, ['begun', 'transcription', 'transcription', 'result']);
@@ -67,7 +69,7 @@ test('a client that reads nothing for a minute is given up; one that reads again
   const slow = clientOf();
   for (const { progress } of [dead, slow]) {
     progress.write('begun', { BIG });
-    progress.onSegment(SEGMENT);
+    progress.onSegment(SEGMENT, 0);
   }
   timers.tick(LIMITS.uploadStallMs - 1);
   await slow.drain();

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { FilePieces } from '../../src/codec/file-stream.js';
 import { CodecPool } from '../../src/codec/pool.js';
 import { ServerError } from '../../src/errors.js';
 import type { UploadConfig } from '../../src/protocol/parse.js';
@@ -9,30 +10,56 @@ import { CHUNK, marked, pieces, spoken } from '../helpers/fake-model.js';
 import { DEFAULTS } from '../helpers/fake-session.js';
 import { Tenant } from '../helpers/tenant.js';
 
-/** Every file is this audio. */
+type Audio = Int16Array | readonly Int16Array[] | ServerError;
+const PIECE_SAMPLES = 16_000;
+
+/** Every file is this audio: one channel, or several; an error comes after the first piece of it, if it has one. */
 class Decoded extends CodecPool {
-  constructor(private readonly audio: Int16Array | ServerError) {
+  closedFiles = 0;
+  constructor(
+    private readonly audio: Audio,
+    private readonly failure?: ServerError,
+  ) {
     super();
   }
-  override async decodeFile(): Promise<Int16Array> {
-    if (this.audio instanceof ServerError) throw this.audio;
-    return this.audio;
+  override openFile(): FilePieces {
+    const audio = this.audio;
+    const failure = this.failure;
+    let at = 0;
+    return {
+      next: async () => {
+        if (audio instanceof ServerError) throw audio;
+        const channels = audio instanceof Int16Array ? [audio] : audio;
+        const length = channels[0]?.length ?? 0;
+        if (at >= length && failure !== undefined) throw failure;
+        if (at >= length) return null;
+        const from = at;
+        at = Math.min(length, from + PIECE_SAMPLES);
+        return {
+          channels: channels.map((it) => Int16Array.from(it.subarray(from, at))),
+          fraction: at / length,
+        };
+      },
+      close: () => {
+        this.closedFiles += 1;
+      },
+    };
   }
 }
 
 const FILE = new Uint8Array(1);
 
-function jobOn(audio: Int16Array | ServerError, options: FakeEngineOptions = {}) {
+function jobOn(audio: Audio, options: FakeEngineOptions = {}, failure?: ServerError) {
   const engine = new FakeEngine(options);
-  const codecPool = new Decoded(audio);
+  const codecPool = new Decoded(audio, failure);
   const parts = { engine, codecPool, pieces, defaults: DEFAULTS, maxSeconds: 60 };
   const aborter = new AbortController();
   const told: string[] = [];
   const reader = { keepsUp: true, resume: () => {} };
   const progress = {
-    onSegment: (segment: { words: readonly { text: string }[] }) =>
-      void told.push(segment.words.map((word) => word.text).join(' ')),
-    onProgress: (samples: number, total: number) => void told.push(`${samples} of ${total}`),
+    onSegment: (segment: { words: readonly { text: string }[] }, channel: number) =>
+      void told.push(`${channel}: ${segment.words.map((word) => word.text).join(' ')}`),
+    onProgress: (samples: number, total: number | null) => void told.push(`${samples} of ${total}`),
     accepts: () => reader.keepsUp,
     whenAccepting: (resume: () => void) => {
       reader.resume = resume;
@@ -40,6 +67,7 @@ function jobOn(audio: Int16Array | ServerError, options: FakeEngineOptions = {})
   };
   return {
     engine,
+    codecPool,
     aborter,
     told,
     reader,
@@ -55,10 +83,10 @@ test('a file gives its text, its segments and its length, and its slot is free a
   const { engine, told, transcribe } = jobOn(audio);
   const result = transcribe();
   await engine.settle();
-  const { text, segments, samples } = await result;
-  assert.deepEqual([text, samples], ['one two three', 40_000]);
-  assert.deepEqual(segments.map((segment) => segment.reason), ['silence', 'stop']); // biome-ignore format: short
-  assert.ok(told.includes('one two') && told.includes('40000 of 40000'));
+  const { channels, samples } = await result;
+  assert.deepEqual([channels[0]?.text, samples, channels.length], ['one two three', 40_000, 1]);
+  assert.deepEqual(channels[0]?.segments.map((segment) => segment.reason), ['silence', 'stop']); // biome-ignore format: short
+  assert.ok(told.includes('0: one two') && told.includes('40000 of 40000'));
   assert.equal(engine.table.leased, 0);
 });
 
@@ -67,9 +95,9 @@ test('what an upload asks for holds for it, and what the model cannot do is said
   const cut = transcribe({ silence_duration: 0.5, hotwords: [{ phrase: 'three', boost: 2 }] });
   const whole = transcribe({ silence_duration: 5 });
   await engine.settle();
-  assert.equal((await cut).segments.length, 2);
+  assert.equal((await cut).channels[0]?.segments.length, 2);
   assert.deepEqual((await cut).warnings, ['hotwords: the model takes none']);
-  assert.equal((await whole).segments.length, 1);
+  assert.equal((await whole).channels[0]?.segments.length, 1);
   assert.deepEqual((await whole).warnings, []);
 });
 
@@ -78,7 +106,7 @@ test('a file longer than the ring is fed as room is made', async () => {
   const { engine, transcribe } = jobOn(audio, { ringSeconds: 1 });
   const result = transcribe();
   await engine.settle();
-  assert.equal((await result).text, 'nine');
+  assert.equal((await result).channels[0]?.text, 'nine');
 });
 
 test('a file waits for a listener that does not keep up, and goes on where it was', async () => {
@@ -96,7 +124,7 @@ test('a file waits for a listener that does not keep up, and goes on where it wa
   reader.keepsUp = true;
   reader.resume();
   await engine.settle();
-  assert.equal((await result).text, 'one nine');
+  assert.equal((await result).channels[0]?.text, 'one nine');
   assert.equal(engine.table.leased, 0);
 });
 
@@ -115,13 +143,49 @@ test('a file without a sample has no text', async () => {
   const { engine, transcribe } = jobOn(new Int16Array(0));
   const result = transcribe();
   await engine.settle();
-  assert.deepEqual(await result, { segments: [], text: '', samples: 0, warnings: [] });
+  assert.deepEqual(await result, { channels: [{ segments: [], text: '' }], samples: 0, warnings: [] });
 });
 
 test('what the decoder says is passed on, and no slot is taken', async () => {
   const { engine, transcribe } = jobOn(new ServerError('CORRUPT_AUDIO', 'cut short'));
   await assert.rejects(transcribe(), /cut short/);
   assert.equal(engine.table.leased, 0);
+});
+
+test('each channel of a file gets its own transcript, as it would alone', async () => {
+  const agent = marked(48_000, [[100, 'one'], [40_000, 'two']]); // biome-ignore format: pairs
+  const customer = marked(48_000, [[20_000, 'three']]);
+  const { engine, told, transcribe } = jobOn([agent, customer]);
+  const result = transcribe();
+  await engine.settle();
+  const { channels, samples } = await result;
+  assert.deepEqual(channels.map(({ text }) => text), ['one two', 'three']); // biome-ignore format: short
+  assert.equal(samples, 48_000);
+  assert.ok(told.includes('1: three') && told.includes('48000 of 48000'));
+  assert.equal(engine.table.leased, 0);
+  const alone = jobOn(customer);
+  const other = alone.transcribe();
+  await alone.engine.settle();
+  assert.deepEqual((await other).channels[0], channels[1]);
+});
+
+test('a file whose channels do not all find a slot takes none', async () => {
+  const { engine, transcribe } = jobOn([marked(CHUNK, []), marked(CHUNK, [])], { slots: 1 });
+  await assert.rejects(transcribe(), { code: 'AT_CAPACITY' });
+  await engine.settle();
+  assert.equal(engine.table.leased, 0);
+});
+
+test('damage in the middle is told in place of a shortened transcript', async () => {
+  const damage = new ServerError('CORRUPT_AUDIO', 'the page at byte 9 is damaged');
+  const { engine, codecPool, told, transcribe } = jobOn(marked(40_000, [[100, 'one']]), {}, damage);
+  const result = assert.rejects(transcribe(), { code: 'CORRUPT_AUDIO' });
+  await engine.settle();
+  await result;
+  await engine.settle();
+  assert.ok(told.length > 0, 'what came before it was recognised');
+  assert.equal(engine.table.leased, 0);
+  assert.equal(codecPool.closedFiles, 1);
 });
 
 test('no free slot is AT_CAPACITY', async () => {

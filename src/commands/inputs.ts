@@ -1,0 +1,82 @@
+/** What `transcribe` is given: files, folders with all that is in them, and `-` for standard input. */
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { basename, join, relative } from 'node:path';
+
+export interface Input {
+  /** As messages and results name it. */
+  readonly name: string;
+  /** Where its result goes below an output folder, without an ending. */
+  readonly outName: string;
+  /** Found in a folder: what is no audio there is passed over. */
+  readonly found: boolean;
+  read(): Promise<Uint8Array>;
+}
+
+/** Folders in folders: a bound against links that lead in a circle. */
+const MAX_DEPTH = 32;
+const STDIN = '-';
+
+/** A path that is not there is found out when it is read: the others are done all the same. */
+export async function findInputs(
+  paths: readonly string[],
+  stdin: AsyncIterable<Uint8Array>,
+): Promise<Input[]> {
+  const inputs: Input[] = [];
+  for (const path of paths) {
+    if (path === STDIN) inputs.push(standardInput(stdin));
+    else if (await isDirectory(path)) {
+      for (const file of await filesIn(path)) inputs.push(fileInput(file, relative(path, file), true));
+    } else inputs.push(fileInput(path, basename(path), false));
+  }
+  return withDistinctNames(inputs);
+}
+
+/** All files below a folder in order of their names, hidden ones left out. */
+async function filesIn(folder: string, depth = 0): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  const found: string[] = [];
+  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    const path = join(folder, entry.name);
+    if (entry.name.startsWith('.')) continue;
+    const isFolder = entry.isDirectory() || (entry.isSymbolicLink() && (await isDirectory(path)));
+    if (isFolder && depth < MAX_DEPTH) found.push(...(await filesIn(path, depth + 1)));
+    else if (!isFolder) found.push(path);
+  }
+  return found;
+}
+
+const isDirectory = async (path: string): Promise<boolean> =>
+  stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+
+const fileInput = (path: string, outName: string, found: boolean): Input => ({
+  name: path,
+  outName,
+  found,
+  read: () => readFile(path),
+});
+
+const standardInput = (stdin: AsyncIterable<Uint8Array>): Input => ({
+  name: STDIN,
+  outName: 'stdin',
+  found: false,
+  async read() {
+    const parts: Uint8Array[] = [];
+    for await (const part of stdin) parts.push(part);
+    return Buffer.concat(parts);
+  },
+});
+
+/** `talk` for `talk.mp3`; where two would meet, `talk.mp3` and `talk.wav`, then `talk.wav-2`. */
+function withDistinctNames(inputs: readonly Input[]): Input[] {
+  const taken = new Set<string>();
+  return inputs.map((input) => {
+    const bare = input.outName.replace(/(?<=[^/\\])\.[^./\\]+$/, '');
+    let name = taken.has(bare) ? input.outName : bare;
+    for (let count = 2; taken.has(name); count += 1) name = `${input.outName}-${count}`;
+    taken.add(name);
+    return { ...input, outName: name };
+  });
+}

@@ -1,0 +1,180 @@
+/**
+ * What an upload asks for, in its query or in the fields of its form. What is not known or cannot be done is named in a
+ * warning and left out; only a wrong value is refused.
+ */
+import type { AudioFormat, Encoding } from '../audio/format.js';
+import { ServerError } from '../errors.js';
+import { FILE_FORMATS, type FileFormat, isFileFormat } from './file-formats.js';
+import type { FileWarning } from './file-result.js';
+import { parseConfig, parseHotword, UPLOAD_FIELDS, type UploadConfig } from './parse.js';
+
+export interface UploadRequest {
+  readonly wanted: UploadConfig;
+  readonly format: FileFormat;
+  /** A transcript per channel. */
+  readonly separate: boolean;
+  /** The body is raw samples of this format. */
+  readonly raw: AudioFormat | undefined;
+  readonly warnings: readonly FileWarning[];
+}
+
+const MIN_RATE_HZ = 8_000;
+/** Of raw samples: as much as files may have. */
+const MAX_RATE_HZ = 192_000;
+
+/** Names of encodings, other vendors' as well. */
+const ENCODINGS: Record<string, Encoding> = {
+  pcm16: 'pcm16',
+  pcm_s16le: 'pcm16',
+  linear16: 'pcm16',
+  s16le: 'pcm16',
+  float32: 'float32',
+  pcm_f32le: 'float32',
+  f32le: 'float32',
+  mulaw: 'mulaw',
+  ulaw: 'mulaw',
+  pcmu: 'mulaw',
+  alaw: 'alaw',
+  pcma: 'alaw',
+};
+
+/** Read elsewhere (the key), or fitting whatever model there is. */
+const HARMLESS = ['token', 'model', 'file', 'filename'];
+/** Known from other vendors, and not done here. */
+const UNSUPPORTED = [
+  'callback',
+  'detect_language',
+  'diarize',
+  'dictation',
+  'filler_words',
+  'intents',
+  'numerals',
+  'paragraphs',
+  'profanity_filter',
+  'prompt',
+  'punctuate',
+  'redact',
+  'replace',
+  'search',
+  'sentiment',
+  'smart_format',
+  'speaker_labels',
+  'summarize',
+  'temperature',
+  'topics',
+  'translate',
+  'utterances',
+];
+const KNOWN = [
+  'format',
+  'response_format',
+  'multichannel',
+  'encoding',
+  'sample_rate',
+  'channels',
+  'language',
+];
+/** A request may not be made to be answered with a book. */
+const MAX_WARNINGS = 20;
+const MAX_NAME_CHARS = 60;
+
+const bad = (detail: string): ServerError => new ServerError('BAD_REQUEST', detail);
+/** `true`, `True`, `1`, `yes` and a name without a value; SDKs differ. */
+const isYes = (value: string): boolean => ['', 'true', '1', 'yes', 'on'].includes(value.trim().toLowerCase());
+const isNo = (value: string): boolean =>
+  ['false', '0', 'no', 'off', 'none', 'null'].includes(value.trim().toLowerCase());
+
+/**
+ * @param language what the model speaks, as `en` or `en-US`
+ * @throws ServerError BAD_REQUEST, UNSUPPORTED_ENCODING, UNSUPPORTED_SAMPLE_RATE, UNSUPPORTED_CHANNELS
+ */
+export function parseUpload(pairs: Iterable<readonly [string, string]>, language: string): UploadRequest {
+  const values = new Map<string, string[]>();
+  for (const [name, value] of pairs) {
+    const key = name.replace(/\[\]$/, '');
+    values.set(key, [...(values.get(key) ?? []), value]);
+  }
+  const last = (name: string): string | undefined => values.get(name)?.at(-1)?.trim();
+  return {
+    wanted: wantedOf(values),
+    format: formatOf(last('format') ?? last('response_format')),
+    separate: isYes(last('multichannel') ?? 'false'),
+    raw: rawOf(last('encoding'), last('sample_rate'), last('channels')),
+    warnings: warningsOf(values, last('language'), language),
+  };
+}
+
+/** `?silence_duration=0.5&hotwords=Kubernetes&hotwords=etcd:3` */
+function wantedOf(values: ReadonlyMap<string, readonly string[]>): UploadConfig {
+  const fields: Record<string, unknown> = {};
+  for (const field of UPLOAD_FIELDS) {
+    const given = values.get(field);
+    const last = given?.at(-1);
+    if (given === undefined || last === undefined) continue;
+    fields[field] = field === 'hotwords' ? given.map(parseHotword) : Number(last.trim() || Number.NaN);
+  }
+  return parseConfig(fields, 'BAD_REQUEST');
+}
+
+function formatOf(value = 'json'): FileFormat {
+  const name = value.toLowerCase();
+  if (isFileFormat(name)) return name;
+  throw bad(
+    `format: one of ${FILE_FORMATS.join(', ')}, not ${JSON.stringify(value.slice(0, MAX_NAME_CHARS))}`,
+  );
+}
+
+function rawOf(encoding?: string, rate = '16000', channels = '1'): AudioFormat | undefined {
+  if (encoding === undefined) return undefined;
+  const known = ENCODINGS[encoding.toLowerCase()];
+  if (known === undefined) {
+    throw new ServerError(
+      'UNSUPPORTED_ENCODING',
+      `encoding: ${JSON.stringify(encoding.slice(0, MAX_NAME_CHARS))}`,
+    );
+  }
+  const rateHz = Number(rate);
+  if (!Number.isInteger(rateHz) || rateHz < MIN_RATE_HZ || rateHz > MAX_RATE_HZ) {
+    throw new ServerError(
+      'UNSUPPORTED_SAMPLE_RATE',
+      `sample_rate: ${JSON.stringify(rate.slice(0, MAX_NAME_CHARS))}`,
+    );
+  }
+  if (channels !== '1' && channels !== '2') {
+    throw new ServerError(
+      'UNSUPPORTED_CHANNELS',
+      `channels: ${JSON.stringify(channels.slice(0, MAX_NAME_CHARS))}`,
+    );
+  }
+  return { encoding: known, sample_rate: rateHz, channels: channels === '2' ? 2 : 1 };
+}
+
+function warningsOf(
+  values: ReadonlyMap<string, readonly string[]>,
+  asked: string | undefined,
+  language: string,
+): FileWarning[] {
+  const warnings: FileWarning[] = [];
+  for (const [name, given] of values) {
+    if ([...HARMLESS, ...KNOWN, ...UPLOAD_FIELDS].includes(name)) continue;
+    const shown = JSON.stringify(name.slice(0, MAX_NAME_CHARS)).slice(1, -1);
+    if (!UNSUPPORTED.includes(name)) {
+      warnings.push({ code: 'UNKNOWN_PARAMETER', detail: `${shown}: the parameter is not known` });
+    } else if (!given.every(isNo)) {
+      warnings.push({ code: 'NOT_SUPPORTED', detail: `${shown}: this server does not do that` });
+    }
+  }
+  if (asked !== undefined && !speaks(language, asked)) {
+    const shown = JSON.stringify(asked.slice(0, MAX_NAME_CHARS));
+    warnings.push({ code: 'NOT_SUPPORTED', detail: `language: the model speaks ${language}, not ${shown}` });
+  }
+  return warnings.slice(0, MAX_WARNINGS);
+}
+
+/** Is the language that is asked for the model's? `en`, `en-GB` and `english` are; so is `auto`. */
+function speaks(language: string, asked: string): boolean {
+  const primary = (tag: string): string => tag.toLowerCase().split(/[-_]/)[0] ?? '';
+  if (['', 'auto', 'multi', primary(language)].includes(primary(asked))) return true;
+  const name = new Intl.DisplayNames('en', { type: 'language' }).of(primary(language));
+  return name?.toLowerCase() === asked.toLowerCase();
+}
