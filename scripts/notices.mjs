@@ -68,6 +68,9 @@ function speechRows(root) {
   }
   for (const [key, count] of [...counts].sort())
     rows.push(`| \`test/fixtures/speech/\` (${count} clips) | ${key} |`);
+  rows.push(
+    `| \`test/fixtures/field-files/\`, \`test/fixtures/formats/\` | the beginning of \`static/sample.wav\` | ${sample.licence} |`,
+  );
   return rows;
 }
 
@@ -107,6 +110,11 @@ export function renderNotices(root) {
     '| package | version | licence | copyright |',
     '| --- | --- | --- | --- |',
     ...runtimeRows(root),
+    '',
+    'Inside of packages, as WebAssembly or asm.js: libmpg123 (mpg123-decoder; LGPL-2.1, mpg123.de), libvorbis and libogg',
+    '(@wasm-audio-decoders/ogg-vorbis; BSD-3-Clause, xiph.org), libopus (opus-decoder; BSD-3-Clause, opus-codec.org), libFLAC',
+    '(libflacjs; BSD-3-Clause, xiph.org). Each is a package of its own that can be replaced. ffmpeg is no part of this: if it',
+    'is installed, it is run as a program.',
     '',
     '## Software used for building and testing only',
     '',

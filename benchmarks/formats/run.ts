@@ -45,7 +45,7 @@ try {
     `${rows.length} kinds of files, made of one clip of ${seconds} s by ffmpeg and sox, and what the server's decoder`,
     'makes of each: seconds of audio and how well they fit the clip (1 is the same; narrow bands and low bit rates',
     'cost some), or the status and the words of the refusal. The table is written by `npm run formats`, which fails',
-    'when anything else comes out. [HTTP_API.md](HTTP_API.md) says how files are sent.',
+    'when anything else comes out. [WEBSOCKET_API.md](WEBSOCKET_API.md#post-transcribefile) says how files are sent.',
     '',
     'The bytes decide what a file is, whatever its name or content type say. *built in* needs nothing but this package;',
     '*ffmpeg* means that the program has to be on the PATH of the server: nothing with a clean licence decodes AAC in',
