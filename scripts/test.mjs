@@ -18,6 +18,11 @@ const hasSource = (path) =>
   }
 })(join(root, 'dist', 'test'));
 const files = found.filter((file) => filters.every((filter) => file.includes(filter))).sort();
+if (files.length === 0) {
+  // Given no file, node --test looks for some itself, and would run everything.
+  process.stderr.write(`No test file has ${filters.join(' and ')} in its path.\n`);
+  process.exit(1);
+}
 // Two files at a time: most of them own a server with inference threads.
 const args = ['--enable-source-maps', '--test', '--test-concurrency=2', '--test-timeout=600000', ...files];
 const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
