@@ -39,10 +39,12 @@ export function hasInstalled(wanted) {
 /** @param {{ tools?: boolean }} [wanted] */
 export function install({ tools = true } = {}) {
   if (hasInstalled({ tools })) return;
+  // Whoever has the tools keeps them: npm takes away what it is not asked for.
+  const all = tools || existsSync(join(modules, 'rnnt-server-tools'));
   process.stderr.write('Installing dependencies …\n');
   // No scripts, also where somebody's own settings allow them (.npmrc says why).
   const args = ['ci', '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund'];
-  run('npm', tools ? args : [...args, '--workspaces=false']);
+  run('npm', all ? args : [...args, '--workspaces=false']);
 }
 
 /** Newest change below a folder, so that an unchanged tree starts without a compiler. */
