@@ -49,6 +49,9 @@ export async function allowOrigins(app: FastifyInstance, allowed: readonly strin
         methods: ['GET', 'HEAD', 'POST'],
         exposedHeaders: ['Retry-After'],
         maxAge: PREFLIGHT_SECONDS,
+        // The routes answer OPTIONS themselves, with Allow, whether a browser asks before a request or somebody else.
+        preflightContinue: true,
+        strictPreflight: false,
       }),
   });
 }

@@ -116,7 +116,7 @@ function refuseOtherMethods(app: FastifyInstance, byUrl: ReadonlyMap<string, Rea
       // Before the body is read, which may be of a type that nobody here parses.
       onRequest: async (request, reply) => {
         reply.header('allow', allow);
-        if (request.method === 'OPTIONS') return reply.code(204).send();
+        if (request.method === 'OPTIONS') return reply.code(204).header('content-length', '0').send(); // Safari waits for a body without it
         throw new ServerError('METHOD_NOT_ALLOWED', request.method);
       },
       handler: () => {}, // never reached

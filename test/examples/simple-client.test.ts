@@ -7,7 +7,7 @@ import { inPackage } from '../../src/paths.js';
 import { launchChromium, skipWithoutChromium, violations } from '../helpers/browser.js';
 import { type LiveServer, startLiveServer } from '../helpers/live-server.js';
 
-describe('simple-client.html in Chromium', { skip: skipWithoutChromium, timeout: 120_000 }, () => {
+describe('simple-client.html in Chromium', { skip: skipWithoutChromium, timeout: 300_000 }, () => {
   let server: LiveServer;
   let browser: Browser;
 
