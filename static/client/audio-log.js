@@ -4,6 +4,8 @@
  * @property {number} end The same as `start` for a control message.
  * @property {Uint8Array<ArrayBuffer> | null} bytes
  * @property {Record<string, unknown> | null} message
+ * @property {number} controls How many control messages of the present recording come before its end; a message counts
+ *   itself.
  *
  * @typedef {{ from: number, to: number }} Gap Positions in the log, frames.
  */
@@ -29,6 +31,8 @@ export class AudioLog {
   #base = 0;
   /** The server says how far it has got. Until its first word, what is sent counts as heard. */
   #acknowledging = false;
+  /** Control messages appended since the server's sample 0. */
+  #controls = 0;
 
   /**
    * @param {{ bytesPerFrame: number, maxKeptFrames: number, maxBacklogFrames: number }} options `maxKeptFrames`
@@ -69,12 +73,19 @@ export class AudioLog {
   appendAudio(bytes) {
     const start = this.#end;
     this.#end += bytes.length / this.options.bytesPerFrame;
-    this.#entries.push({ start, end: this.#end, bytes, message: null });
+    this.#entries.push({ start, end: this.#end, bytes, message: null, controls: this.#controls });
   }
 
   /** @param {Record<string, unknown>} message */
   appendMessage(message) {
-    this.#entries.push({ start: this.#end, end: this.#end, bytes: null, message });
+    this.#controls += 1;
+    this.#entries.push({
+      start: this.#end,
+      end: this.#end,
+      bytes: null,
+      message,
+      controls: this.#controls,
+    });
   }
 
   /** @returns {Entry | undefined} The next thing to send, which counts as sent from now on. */
@@ -102,16 +113,17 @@ export class AudioLog {
   /**
    * Sends again from the server's position on.
    * @param {number} frames What `resumed` says that the server has, from its sample 0 on.
+   * @param {number} [controls] How many control messages it has; by default those before that position.
    * @returns {Gap | null} Audio that the server lacks although it had acknowledged it; its sample numbers go on
    *   after the gap.
    */
-  rewind(frames) {
+  rewind(frames, controls) {
     const wanted = Math.min(this.#base + frames, this.#end);
     const position = Math.max(wanted, this.#oldest);
     this.#base += position - wanted;
     this.#acknowledging = true;
     this.#acknowledged = position;
-    this.#seek(position);
+    this.#seek(position, controls);
     return position > wanted ? { from: wanted, to: position } : null;
   }
 
@@ -130,6 +142,11 @@ export class AudioLog {
     this.#seek(position);
     this.#entries.splice(0, this.#cursor);
     this.#cursor = 0;
+    this.#controls = 0;
+    for (const entry of this.#entries) {
+      if (entry.message) this.#controls += 1;
+      entry.controls = this.#controls;
+    }
     this.#base = position;
     this.#acknowledged = position;
     this.#keepFrom = position;
@@ -149,9 +166,15 @@ export class AudioLog {
     return this.#acknowledging ? this.#acknowledged : this.#sent;
   }
 
-  /** @param {number} position */
-  #seek(position) {
-    const index = this.#entries.findIndex((e) => (e.bytes ? e.end > position : e.end >= position));
+  /**
+   * @param {number} position
+   * @param {number} [controls]
+   */
+  #seek(position, controls) {
+    const index = this.#entries.findIndex((e) => {
+      if (e.bytes) return e.end > position;
+      return controls === undefined ? e.end >= position : e.controls > controls;
+    });
     this.#cursor = index === -1 ? this.#entries.length : index;
     const entry = this.#entries[this.#cursor];
     if (!entry?.bytes || entry.start >= position) return;

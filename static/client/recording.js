@@ -75,14 +75,16 @@ export class Recording {
    * The same session goes on.
    * @param {unknown} state Of the recording on the server.
    * @param {number} receivedSamples At 16 kHz.
+   * @param {number} [receivedControls] Control messages since the start; undefined where the server does not say.
    * @returns {boolean} True where `start_recording` never arrived and has to be sent again.
    */
-  resume(state, receivedSamples) {
+  resume(state, receivedSamples, receivedControls) {
     const { log } = this.outgoing;
     if (state === 'recording' || !this.confirmed) {
-      const frames = state === 'recording' ? this.outgoing.frames(receivedSamples) : 0;
-      this.#tell(this.outgoing.lose(log.rewind(frames)));
-      return state !== 'recording';
+      const started = state === 'recording';
+      const frames = started ? this.outgoing.frames(receivedSamples) : 0;
+      this.#tell(this.outgoing.lose(log.rewind(frames, started ? receivedControls : 0)));
+      return !started;
     }
     // It has ended, and the message that says so is among the replayed ones. If the stop was ours, all is sent.
     if (this.stopping) log.skipAll();

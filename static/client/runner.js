@@ -146,7 +146,9 @@ export class Runner {
     this.reconnects += 1;
     if (recording) {
       this.#heartbeat(true);
-      if (recording.resume(message.state, Number(message.received_samples))) return this.starter.begin();
+      const { state, received_samples: samples, received_controls: controls } = message;
+      const known = typeof controls === 'number' ? controls : undefined;
+      if (recording.resume(state, Number(samples), known)) return this.starter.begin();
     }
     connector.setState('resumed', { fresh: false });
     if (!recording) connector.setState('live');

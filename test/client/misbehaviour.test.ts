@@ -344,6 +344,24 @@ describe('a rolling deploy', () => {
     t.client.close();
   });
 
+  it('asks for nothing twice: a control message that had arrived is not sent again', async () => {
+    const t = setUp();
+    await t.client.start();
+    await speak(t, 0, 1);
+    const configured = t.client.configure({ silence_duration: 0.3 });
+    t.client.finalize();
+    await settle();
+    t.server.drop();
+    await t.clock.advance(1_000);
+    await configured;
+    await speak(t, 1, 2);
+    await t.client.stop();
+    const kinds = t.server.received
+      .map((m) => m.type)
+      .filter((type) => type !== 'ping' && type !== 'keepalive');
+    assert.deepEqual(kinds, ['start_recording', 'configure', 'finalize', 'stop_recording']);
+  });
+
   it('uses each token once: the next resumption goes by the one that came with the last', async () => {
     const t = setUp();
     await t.client.start();

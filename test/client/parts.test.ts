@@ -137,6 +137,27 @@ describe('AudioLog', () => {
     assert.deepEqual(drain(log), []);
   });
 
+  it('sends no control message again that the server says it has, and every other', () => {
+    const log = newLog(100);
+    log.appendAudio(Uint8Array.of(1, 2));
+    log.appendMessage({ type: 'finalize' });
+    log.appendMessage({ type: 'configure' });
+    log.appendAudio(Uint8Array.of(3));
+    assert.deepEqual(drain(log), [1, 2, -1, -1, 3]);
+    log.rewind(2, 1);
+    assert.deepEqual(drain(log), [-1, 3]);
+    log.rewind(2, 2);
+    assert.deepEqual(drain(log), [3]);
+    log.rewind(0, 0);
+    assert.deepEqual(drain(log), [1, 2, -1, -1, 3]);
+    log.rebase(); // A new recording counts from its own start.
+    log.keepFrom(2);
+    log.rebase();
+    assert.deepEqual(drain(log), [-1, -1, 3]);
+    log.rewind(0, 1);
+    assert.deepEqual(drain(log), [-1, 3]);
+  });
+
   it('keeps what no final covers for a server that never acknowledges, up to its bound', () => {
     const log = newLog(3);
     for (let i = 0; i < 10; i += 1) log.appendAudio(Uint8Array.of(i));

@@ -21,6 +21,8 @@ export interface Session {
   bytesPerFrame: number;
   rate: number;
   receivedBytes: number;
+  /** Text frames since the start of the recording, without pings and keepalives. */
+  receivedControls: number;
   ackedSeconds: number;
   shown: number;
   segmentStart: number;
@@ -41,6 +43,7 @@ export const newSession = (id: string, peer: Peer, resumable: boolean): Session 
   bytesPerFrame: 2,
   rate: 16_000,
   receivedBytes: 0,
+  receivedControls: 0,
   ackedSeconds: 0,
   shown: 0,
   segmentStart: 0,

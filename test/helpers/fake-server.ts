@@ -88,6 +88,7 @@ export class FakeServer {
     const message = JSON.parse(text) as Record<string, unknown>;
     this.received.push(message);
     if (this.ignored.has(String(message.type))) return;
+    if (message.type !== 'ping' && message.type !== 'keepalive') session.receivedControls += 1;
     switch (message.type) {
       case 'start_recording':
         this.#start(session, (message.config ?? {}) as Record<string, unknown>);
@@ -162,6 +163,7 @@ export class FakeServer {
     this.#say(session, {
       type: 'resumed',
       received_samples: samplesOf(session),
+      received_controls: session.receivedControls,
       state,
       resume_token: session.token,
     } as ServerMessage);
@@ -191,6 +193,7 @@ export class FakeServer {
     Object.assign(session, {
       state: 'recording',
       receivedBytes: 0,
+      receivedControls: 0,
       ackedSeconds: 0,
       shown: 0,
       segmentStart: 0,
