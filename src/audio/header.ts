@@ -134,8 +134,9 @@ function riff(bytes: Uint8Array): Header {
   for (let at = 12; at + 8 <= bytes.length; ) {
     const name = text(bytes, at, at + 4);
     const length = view.getUint32(at + 4, true);
-    if (name === 'data')
+    if (name === 'data') {
       return format === null ? foreign('WAV without a format') : { kind: 'wav', format, bytes: at + 8 };
+    }
     if (name === 'fmt ') {
       if (bytes.length < at + 8 + Math.max(16, Math.min(length, 40))) return UNCLEAR;
       const tag = view.getUint16(at + 8, true);

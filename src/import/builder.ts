@@ -3,9 +3,18 @@
  * A node's output is known by its name, so a value is a string here.
  */
 import {
-  type AttributeProto, attr, type ElementType, type GraphProto, graphInputs, type NodeProto, nameOf,
-  type TensorProto, TYPE, tensor, type ValueProto,
-} from './onnx.js'; // biome-ignore format: one source
+  type AttributeProto,
+  attr,
+  type ElementType,
+  type GraphProto,
+  graphInputs,
+  type NodeProto,
+  nameOf,
+  type TensorProto,
+  TYPE,
+  tensor,
+  type ValueProto,
+} from './onnx.js';
 
 /** Name of a value in a graph. */
 export type Value = string;

@@ -95,7 +95,13 @@ export async function checkBatches(runner: StepRunner): Promise<Map<number, numb
       fastest.set(rows.length, Math.min(answer.ms, fastest.get(rows.length) ?? Number.POSITIVE_INFINITY));
       const [only = 0] = rows;
       if (rows.length === 1) alone.get(only)?.push(answer);
-      else compareRows(answer, rows.map((row) => alone.get(row)?.[k] as StepAnswer), k); // biome-ignore format: short
+      else {
+        compareRows(
+          answer,
+          rows.map((row) => alone.get(row)?.[k] as StepAnswer),
+          k,
+        );
+      }
     }
   }
   return fastest;

@@ -67,8 +67,9 @@ export function spectrumMatrix({ window, removeMean }: FeatureOptions): Float32A
       row[i] = own - PREEMPHASIS * (row[i + 1] as number);
       mean += (row[i] as number) / FRAME;
     }
-    for (let i = 0; i < FRAME; i++)
+    for (let i = 0; i < FRAME; i++) {
       matrix[i * 2 * BINS + column] = (row[i] as number) - (removeMean ? mean : 0);
+    }
   }
   return matrix;
 }

@@ -54,9 +54,23 @@ function licenceIn(text: string): string | null {
 
 /** ISO 639-1 codes, and English names, that stand in the names of published models. */
 const LANGUAGES: Readonly<Record<string, string>> = {
-  english: 'en', chinese: 'zh', cantonese: 'yue', korean: 'ko', japanese: 'ja', french: 'fr', german: 'de', spanish: 'es',
-  russian: 'ru', vietnamese: 'vi', bengali: 'bn', thai: 'th', arabic: 'ar', indonesian: 'id', portuguese: 'pt', italian: 'it',
-}; // biome-ignore format: a plain list
+  english: 'en',
+  chinese: 'zh',
+  cantonese: 'yue',
+  korean: 'ko',
+  japanese: 'ja',
+  french: 'fr',
+  german: 'de',
+  spanish: 'es',
+  russian: 'ru',
+  vietnamese: 'vi',
+  bengali: 'bn',
+  thai: 'th',
+  arabic: 'ar',
+  indonesian: 'id',
+  portuguese: 'pt',
+  italian: 'it',
+};
 const CODES =
   'en zh yue ko ja fr de es ru vi bn th ar id pt it nl pl uk cs sv da fi hu ro tr fa he hi ta te ur ka kk ca hr'.split(
     ' ',

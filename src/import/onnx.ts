@@ -91,26 +91,49 @@ const many = (name: string, type: string) => ({ name, type, repeated: true });
 
 const SCHEMA: Schema = {
   Model: {
-    1: one('ir', 'int'), 2: one('producer', 'string'), 7: one('graph', 'Graph'), 8: many('opsets', 'Opset'),
+    1: one('ir', 'int'),
+    2: one('producer', 'string'),
+    7: one('graph', 'Graph'),
+    8: many('opsets', 'Opset'),
     14: many('meta', 'Entry'),
   },
   Opset: { 1: one('domain', 'string'), 2: one('version', 'int') },
   Entry: { 1: one('key', 'string'), 2: one('value', 'string') },
   Graph: {
-    1: many('nodes', 'Node'), 2: one('name', 'string'), 5: many('initializers', 'Tensor'), 11: many('inputs', 'Value'),
-    12: many('outputs', 'Value'), 13: many('values', 'Value'),
+    1: many('nodes', 'Node'),
+    2: one('name', 'string'),
+    5: many('initializers', 'Tensor'),
+    11: many('inputs', 'Value'),
+    12: many('outputs', 'Value'),
+    13: many('values', 'Value'),
   },
   Node: {
-    1: many('inputs', 'string'), 2: many('outputs', 'string'), 3: one('name', 'string'), 4: one('op', 'string'),
-    5: many('attributes', 'Attribute'), 7: one('domain', 'string'),
+    1: many('inputs', 'string'),
+    2: many('outputs', 'string'),
+    3: one('name', 'string'),
+    4: one('op', 'string'),
+    5: many('attributes', 'Attribute'),
+    7: one('domain', 'string'),
   },
   Attribute: {
-    1: one('name', 'string'), 2: one('f', 'float'), 3: one('i', 'long'), 4: one('s', 'bytes'), 5: one('t', 'Tensor'),
-    6: one('g', 'Graph'), 8: many('ints', 'long'), 20: one('type', 'int'),
+    1: one('name', 'string'),
+    2: one('f', 'float'),
+    3: one('i', 'long'),
+    4: one('s', 'bytes'),
+    5: one('t', 'Tensor'),
+    6: one('g', 'Graph'),
+    8: many('ints', 'long'),
+    20: one('type', 'int'),
   },
   Tensor: {
-    1: many('dims', 'int'), 2: one('type', 'int'), 4: one('floats', 'bytes'), 5: one('int32s', 'bytes'),
-    7: one('int64s', 'bytes'), 8: one('name', 'string'), 9: one('raw', 'bytes'), 13: many('external', 'Entry'),
+    1: many('dims', 'int'),
+    2: one('type', 'int'),
+    4: one('floats', 'bytes'),
+    5: one('int32s', 'bytes'),
+    7: one('int64s', 'bytes'),
+    8: one('name', 'string'),
+    9: one('raw', 'bytes'),
+    13: many('external', 'Entry'),
     14: one('location', 'int'),
   },
   Value: { 1: one('name', 'string'), 2: one('type', 'Type') },
@@ -118,12 +141,19 @@ const SCHEMA: Schema = {
   TensorType: { 1: one('element', 'int'), 2: one('shape', 'Shape') },
   Shape: { 1: many('dims', 'Dim') },
   Dim: { 1: one('value', 'int'), 2: one('param', 'string') },
-}; // biome-ignore format: one line is one message's fields
+};
 
 /** Element types, as onnx.proto numbers them. */
 export const TYPE = {
-  float: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9, float16: 10, double: 11,
-} as const; // biome-ignore format: a plain list
+  float: 1,
+  uint8: 2,
+  int8: 3,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+  double: 11,
+} as const;
 export type ElementType = (typeof TYPE)[keyof typeof TYPE];
 
 /** Kinds of attributes, as onnx.proto numbers them. */

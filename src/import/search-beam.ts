@@ -7,8 +7,16 @@
  * Tokens are float32 in the state; 0, the blank, marks a place without one.
  */
 import {
-  BEAM_KEYS, type Beam, beamDims, CANDIDATE_KEYS, type Candidates, DEAD, HYPOTHESES, logSumOfRows, pickRows,
-} from './beam.js'; // biome-ignore format: one source
+  BEAM_KEYS,
+  type Beam,
+  beamDims,
+  CANDIDATE_KEYS,
+  type Candidates,
+  DEAD,
+  HYPOTHESES,
+  logSumOfRows,
+  pickRows,
+} from './beam.js';
 import type { GraphBuilder, Value } from './builder.js';
 import { edgeCandidates, type HotwordTable } from './hotword-edges.js';
 import { attr, TYPE, value } from './onnx.js';

@@ -61,10 +61,11 @@ function unpackOne(g: GraphBuilder, part: StatePart, piece: Value): Value {
   const { dims, axis, element } = part;
   const typed = element === TYPE.float ? piece : g.cast(piece, element);
   if (dims.length === 0) return g.reshape(typed, -1);
-  if (!isMoved(part))
+  if (!isMoved(part)) {
     return axis === 0 && dims.length === 1
       ? typed
       : g.reshape(typed, ...dims.slice(0, axis), -1, ...dims.slice(axis));
+  }
   const order = dims.map((_, at) => at + 1);
   order.splice(axis, 0, 0);
   return g.transpose(g.reshape(typed, -1, ...dims), ...order);

@@ -5,8 +5,15 @@
 import { GraphBuilder, type Value } from './builder.js';
 import { type FeatureOptions, FRAME_SHIFT, features, LOOKBACK, windowOf, withLookback } from './features.js';
 import {
-  elementOf, type GraphProto, graphInputs, type ModelProto, type OpsetProto, TYPE, type ValueProto, value,
-} from './onnx.js'; // biome-ignore format: one source
+  elementOf,
+  type GraphProto,
+  graphInputs,
+  type ModelProto,
+  type OpsetProto,
+  TYPE,
+  type ValueProto,
+  value,
+} from './onnx.js';
 import { PackedState, rowPart, type StatePart } from './state.js';
 
 export type Model = ModelProto & { readonly graph: GraphProto };
@@ -45,9 +52,16 @@ export interface Composition {
 
 /** Names of the graph's inputs and outputs. */
 export const NAMES = {
-  audio: 'audio', state: 'state', hotwords: 'hotwords', tokens: 'tokens', logp: 'logp', next: 'state_next',
-  preview: 'preview', previewLogp: 'preview_logp', times: 'times',
-} as const; // biome-ignore format: a plain list
+  audio: 'audio',
+  state: 'state',
+  hotwords: 'hotwords',
+  tokens: 'tokens',
+  logp: 'logp',
+  next: 'state_next',
+  preview: 'preview',
+  previewLogp: 'preview_logp',
+  times: 'times',
+} as const;
 
 export interface Window {
   /** Feature frames of 10 ms that the encoder takes, and those that it advances by. */

@@ -17,10 +17,8 @@ const isDisambiguation = (piece: string): boolean => /^#\d+$/.test(piece);
 export function readTokens(path: string): string[] {
   if (statSync(path).size > MOST_BYTES) throw corrupt(path, 'it is too large for a token table');
   const table: string[] = [];
-  for (const [i, raw] of readFileSync(path, 'utf8')
-    .replace(/^\uFEFF/, '')
-    .split('\n')
-    .entries()) {
+  const text = readFileSync(path, 'utf8').replace(/^\uFEFF/, '');
+  for (const [i, raw] of text.split('\n').entries()) {
     const line = raw.replace(/\r$/, '');
     if (line.trim() === '') continue;
     const match = /^(.*)[ \t]+(\d+)[ \t]*$/.exec(line);

@@ -1,9 +1,18 @@
 /** Writes an imported model's folder: under a hidden name, moved into its place when it is whole. */
 import { createHash } from 'node:crypto';
 import {
-  closeSync, copyFileSync, existsSync, linkSync, mkdirSync, openSync, renameSync, rmSync, statSync, writeFileSync,
+  closeSync,
+  copyFileSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
   writeSync,
-} from 'node:fs'; // biome-ignore format: one source
+} from 'node:fs';
 import { join } from 'node:path';
 import { ServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';

@@ -58,12 +58,13 @@ export class HotwordCompiler {
       const [first] = spellings;
       if (first === undefined) left.push({ index, reason: "it cannot be spelled with the model's pieces" });
       else if (boost <= 0) left.push({ index, reason: 'its boost is not above 0' });
-      else if (edges + missing(root, first) > this.maxEdges)
+      else if (edges + missing(root, first) > this.maxEdges) {
         left.push({ index, reason: 'there are too many' });
-      else {
+      } else {
         // The same phrase in other capitals, as far as there is room.
-        for (const ids of spellings)
+        for (const ids of spellings) {
           if (edges + missing(root, ids) <= this.maxEdges) edges += insert(root, ids, boost);
+        }
       }
     }
     return { edges: this.write(root), left };

@@ -1,8 +1,18 @@
 /** Spells phrases with the pieces of a vocabulary, as its tokenizer would have. */
 import type { Manifest } from '../models/manifest.js';
 import {
-  alphabetOf, byteOf, byteToken, CHARACTER_SCRIPTS, isSpaceToken, isSpecial, type Letters, lettersOf, localeOf, styleOf, type TokenStyle,
-} from '../models/vocabulary.js'; // biome-ignore format: one source
+  alphabetOf,
+  byteOf,
+  byteToken,
+  CHARACTER_SCRIPTS,
+  isSpaceToken,
+  isSpecial,
+  type Letters,
+  lettersOf,
+  localeOf,
+  styleOf,
+  type TokenStyle,
+} from '../models/vocabulary.js';
 
 const WORD_START = '\u2581';
 /** Rows of characters that no space parts, and what stands between those. */

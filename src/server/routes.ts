@@ -77,8 +77,9 @@ export async function createRoutes(context: ServerContext): Promise<FastifyInsta
       const url = urlOf(request);
       const { clientId } = admit(context, request.raw, url);
       const resuming = url.searchParams.has('resume'); // by whoever holds the name
-      if (!resuming && context.registry.holder(clientId) !== undefined)
+      if (!resuming && context.registry.holder(clientId) !== undefined) {
         throw new ServerError('CLIENT_ID_IN_USE');
+      }
       reply.header('upgrade', 'websocket');
       throw new ServerError('UPGRADE_REQUIRED');
     });

@@ -68,17 +68,17 @@ const RESUME_BELOW = 0.5;
 abstract class BaseIntake implements Intake {
   protected readonly sink: SampleSink;
   protected readonly events: IntakeEvents;
-  readonly #cutter: FrameCutter;
-  readonly #waiting: Uint8Array[] = [];
-  #waitingBytes = 0;
-  #samples = 0;
-  #paused = false;
-  #state: 'open' | 'ending' | 'finishing' | 'ended' | 'closed' = 'open';
-  #settling: (() => void)[] = [];
-  #settleEnd: { resolve(): void; reject(error: ServerError): void } | undefined;
+  private readonly cutter: FrameCutter;
+  private readonly waiting: Uint8Array[] = [];
+  private waitingBytes = 0;
+  private samples = 0;
+  private paused = false;
+  private state: 'open' | 'ending' | 'finishing' | 'ended' | 'closed' = 'open';
+  private settling: (() => void)[] = [];
+  private settleEnd: { resolve(): void; reject(error: ServerError): void } | undefined;
 
   constructor(format: AudioFormat, sink: SampleSink, events: IntakeEvents) {
-    this.#cutter = new FrameCutter(format);
+    this.cutter = new FrameCutter(format);
     this.sink = sink;
     this.events = events;
   }
@@ -95,26 +95,26 @@ abstract class BaseIntake implements Intake {
   abstract close(): Promise<void>;
 
   get receivedFrames(): number {
-    return this.#cutter.frames;
+    return this.cutter.frames;
   }
 
   get receivedSamples(): number {
-    return this.#samples;
+    return this.samples;
   }
 
   accepts(): boolean {
-    return !this.#paused;
+    return !this.paused;
   }
 
   push(frame: Uint8Array): void {
-    if (this.#state !== 'open') return;
-    if (this.#waitingBytes + frame.length > LIMITS.maxWaitingAudioBytes) {
+    if (this.state !== 'open') return;
+    if (this.waitingBytes + frame.length > LIMITS.maxWaitingAudioBytes) {
       throw new ServerError('MESSAGE_TOO_LARGE', 'Audio came faster than it could be taken.');
     }
-    const split = this.#cutter.completeSplit(frame);
-    if (split !== undefined) this.#takeOrKeep(split);
-    this.#takeOrKeep(this.#cutter.wholeFrames(frame));
-    this.#control();
+    const split = this.cutter.completeSplit(frame);
+    if (split !== undefined) this.takeOrKeep(split);
+    this.takeOrKeep(this.cutter.wholeFrames(frame));
+    this.control();
   }
 
   resume(): void {
@@ -122,85 +122,86 @@ abstract class BaseIntake implements Intake {
   }
 
   discardPartial(): void {
-    this.#cutter.discardPartial();
+    this.cutter.discardPartial();
   }
 
   whenSettled(done: () => void): void {
-    this.#settling.push(done);
-    this.#settle();
+    this.settling.push(done);
+    this.settle();
   }
 
   end(): Promise<void> {
-    if (this.#state !== 'open') return Promise.resolve();
-    this.#state = 'ending';
+    if (this.state !== 'open') return Promise.resolve();
+    this.state = 'ending';
     return new Promise((resolve, reject) => {
-      this.#settleEnd = { resolve, reject };
+      this.settleEnd = { resolve, reject };
       this.advance();
     });
   }
 
   /** Room was made: moves what waits, in order. */
   protected advance(): void {
-    while (this.#waiting.length > 0) {
-      const first = this.#waiting[0]!; // length > 0
+    while (this.waiting.length > 0) {
+      const first = this.waiting[0]!; // length > 0
       const taken = this.take(first);
-      this.#waitingBytes -= taken;
+      this.waitingBytes -= taken;
       if (taken < first.length) {
-        this.#waiting[0] = first.subarray(taken);
+        this.waiting[0] = first.subarray(taken);
         break;
       }
-      this.#waiting.shift();
+      this.waiting.shift();
     }
-    this.#control();
-    this.#settle();
-    if (this.#state === 'ending' && this.#waiting.length === 0) {
-      this.#state = 'finishing';
+    this.control();
+    this.settle();
+    if (this.state === 'ending' && this.waiting.length === 0) {
+      this.state = 'finishing';
       this.finish();
     }
   }
 
   protected placed(samples: number): void {
-    this.#samples += samples;
+    this.samples += samples;
   }
 
   protected finished(): void {
-    this.#state = 'ended';
-    this.#settleEnd?.resolve();
+    this.state = 'ended';
+    this.settleEnd?.resolve();
   }
 
   protected fail(error: ServerError): void {
-    this.#state = 'closed';
-    this.#settleEnd?.reject(error);
+    this.state = 'closed';
+    this.settleEnd?.reject(error);
     this.events.failed?.(error);
   }
 
   /** Forgets what waits; an `end` that still waits is over. */
   protected dispose(): void {
-    this.#state = 'closed';
-    this.#waiting.length = 0;
-    this.#waitingBytes = 0;
-    this.#settling = [];
-    this.#settleEnd?.resolve();
+    this.state = 'closed';
+    this.waiting.length = 0;
+    this.waitingBytes = 0;
+    this.settling = [];
+    this.settleEnd?.resolve();
   }
 
-  #settle(): void {
-    while (this.#settling.length > 0 && this.#waiting.length === 0 && !this.behind())
-      this.#settling.shift()?.();
+  private settle(): void {
+    while (this.settling.length > 0 && this.waiting.length === 0 && !this.behind()) {
+      this.settling.shift()?.();
+    }
   }
 
-  #takeOrKeep(bytes: Uint8Array): void {
-    const taken = this.#waiting.length === 0 ? this.take(bytes) : 0;
+  private takeOrKeep(bytes: Uint8Array): void {
+    const taken = this.waiting.length === 0 ? this.take(bytes) : 0;
     if (taken === bytes.length) return;
     // A copy, since ws uses its buffers again; `slice` would be none: on a Buffer it is a view.
-    this.#waiting.push(new Uint8Array(bytes.subarray(taken)));
-    this.#waitingBytes += bytes.length - taken;
+    this.waiting.push(new Uint8Array(bytes.subarray(taken)));
+    this.waitingBytes += bytes.length - taken;
   }
 
-  #control(): void {
-    if (!this.#paused) {
-      this.#paused = this.#waiting.length > 0 || this.fullness() > PAUSE_ABOVE;
-    } else if (this.#waiting.length === 0 && this.fullness() < RESUME_BELOW) {
-      this.#paused = false;
+  private control(): void {
+    if (!this.paused) {
+      this.paused = this.waiting.length > 0 || this.fullness() > PAUSE_ABOVE;
+    } else if (this.waiting.length === 0 && this.fullness() < RESUME_BELOW) {
+      this.paused = false;
       this.events.drained?.();
     }
   }
@@ -208,11 +209,11 @@ abstract class BaseIntake implements Intake {
 
 /** 16 kHz: the main thread copies or converts straight into the ring. */
 class DirectIntake extends BaseIntake {
-  readonly #decoder: PcmDecoder;
+  private readonly decoder: PcmDecoder;
 
   constructor(format: AudioFormat, sink: SampleSink, events: IntakeEvents) {
     super(format, sink, events);
-    this.#decoder = new PcmDecoder(format);
+    this.decoder = new PcmDecoder(format);
   }
 
   override async close(): Promise<void> {
@@ -221,11 +222,11 @@ class DirectIntake extends BaseIntake {
 
   protected override take(bytes: Uint8Array): number {
     const { sink } = this;
-    const roomBytes = sink.free() * this.#decoder.frameBytes;
+    const roomBytes = sink.free() * this.decoder.frameBytes;
     const taken = Math.min(bytes.length, roomBytes);
     if (taken === 0) return 0;
     const part = taken === bytes.length ? bytes : bytes.subarray(0, taken);
-    const samples = this.#decoder.decodeInto(part, sink.ring, sink.written % sink.ring.length);
+    const samples = this.decoder.decodeInto(part, sink.ring, sink.written % sink.ring.length);
     sink.commit(samples);
     this.placed(samples);
     return taken;
@@ -246,11 +247,11 @@ class DirectIntake extends BaseIntake {
 
 /** Any other rate: the main thread copies the bytes to shared memory, a worker does the rest. */
 class CodecIntake extends BaseIntake {
-  readonly #stream: CodecStream;
+  private readonly stream: CodecStream;
 
   constructor(format: AudioFormat, sink: SampleSink, pool: CodecPool, events: IntakeEvents) {
     super(format, sink, events);
-    this.#stream = pool.open(format, sink, {
+    this.stream = pool.open(format, sink, {
       progressed: (samples) => {
         this.placed(samples);
         this.advance();
@@ -262,29 +263,29 @@ class CodecIntake extends BaseIntake {
 
   override resume(): void {
     super.resume();
-    this.#stream.wake();
+    this.stream.wake();
   }
 
   override close(): Promise<void> {
     this.dispose();
-    return this.#stream.close();
+    return this.stream.close();
   }
 
   protected override take(bytes: Uint8Array): number {
-    const taken = Math.min(bytes.length, this.#stream.room);
-    if (taken > 0) this.#stream.write(taken === bytes.length ? bytes : bytes.subarray(0, taken));
+    const taken = Math.min(bytes.length, this.stream.room);
+    if (taken > 0) this.stream.write(taken === bytes.length ? bytes : bytes.subarray(0, taken));
     return taken;
   }
 
   protected override fullness(): number {
-    return 1 - this.#stream.room / FIFO_BYTES;
+    return 1 - this.stream.room / FIFO_BYTES;
   }
 
   protected override behind(): boolean {
-    return this.#stream.behind;
+    return this.stream.behind;
   }
 
   protected override finish(): void {
-    this.#stream.flush();
+    this.stream.flush();
   }
 }

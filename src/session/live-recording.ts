@@ -110,8 +110,9 @@ export class LiveRecording implements ChannelHost {
 
   private reformat(format: AudioFormat): void {
     const { sample_rate, encoding, channels } = this.config;
-    if (format.sample_rate === sample_rate && format.encoding === encoding && format.channels === channels)
+    if (format.sample_rate === sample_rate && format.encoding === encoding && format.channels === channels) {
       return;
+    }
     this.deaf = true;
     for (const { recording } of this.channels) recording.reformat(format);
     this.deaf = false;

@@ -140,12 +140,15 @@ export class WordList {
   private addBytes({ bytes = [], small = false }: Piece, spoken: Spoken): boolean {
     const { tail } = this;
     const { text, rest } = takeUtf8(tail === null ? bytes : [...tail.bytes, ...bytes]);
-    const since = tail === null ? spoken : {
-      start: tail.start,
-      end: Math.max(tail.end, spoken.end),
-      tokens: tail.tokens + spoken.tokens,
-      logpSum: tail.logpSum + spoken.logpSum,
-    }; // biome-ignore format: a choice of two
+    const since =
+      tail === null
+        ? spoken
+        : {
+            start: tail.start,
+            end: Math.max(tail.end, spoken.end),
+            tokens: tail.tokens + spoken.tokens,
+            logpSum: tail.logpSum + spoken.logpSum,
+          };
     if (text !== '') {
       const { parts, endsWord } = partsOf(small ? text.toLowerCase() : text);
       const shown = parts.map((part) => part.text).join('');

@@ -40,11 +40,11 @@ const isYes = (value: string | null): boolean => value !== null && /^(1|true|yes
 
 class NativeDialect implements Dialect {
   readonly policy: DialectPolicy;
-  readonly #host: DialectHost;
-  #seq = 0;
+  private readonly host: DialectHost;
+  private seq = 0;
 
   constructor({ url }: DialectRequest, host: DialectHost) {
-    this.#host = host;
+    this.host = host;
     this.policy = {
       defaults: {},
       startsByItself: false,
@@ -72,30 +72,29 @@ class NativeDialect implements Dialect {
   }
 
   render(event: StreamEvent): readonly Frame[] {
-    if (event.type === 'partial')
-      return [this.#numbered(writePartial(event, this.#host.manifest.confidence))];
-    const message = this.#messageOf(event);
-    return message === null ? NOTHING : [this.#numbered(JSON.stringify(message))];
+    if (event.type === 'partial') return [this.numbered(writePartial(event, this.host.manifest.confidence))];
+    const message = this.messageOf(event);
+    return message === null ? NOTHING : [this.numbered(JSON.stringify(message))];
   }
 
   closeCode = closeCodeOf;
 
   /** An object's JSON with its number as the last field. */
-  #numbered(json: string): string {
-    return `${json.slice(0, -1)},"seq":${++this.#seq}}`;
+  private numbered(json: string): string {
+    return `${json.slice(0, -1)},"seq":${++this.seq}}`;
   }
 
-  #messageOf(event: Exclude<StreamEvent, { type: 'partial' }>): ServerMessage | null {
+  private messageOf(event: Exclude<StreamEvent, { type: 'partial' }>): ServerMessage | null {
     switch (event.type) {
       case 'opened':
-        return this.#greeting(event);
+        return this.greeting(event);
       case 'started':
         return { type: 'recording_started', timestamp: timestamp(), config: event.config };
       case 'configured':
         return { type: 'configured', config: event.config };
       case 'segment': {
         const { segment, processingMs, withWords } = event;
-        return renderTranscription(segment, processingMs, withWords, this.#host.manifest.confidence);
+        return renderTranscription(segment, processingMs, withWords, this.host.manifest.confidence);
       }
       case 'speech': {
         if (!event.wanted) return null;
@@ -119,7 +118,7 @@ class NativeDialect implements Dialect {
     }
   }
 
-  #greeting({ clientId, sessionId }: OpenedEvent): ConnectionMessage {
+  private greeting({ clientId, sessionId }: OpenedEvent): ConnectionMessage {
     return {
       type: 'connection',
       status: 'connected',
@@ -128,7 +127,7 @@ class NativeDialect implements Dialect {
       ...(this.policy.resumable ? { resume_token: randomBytes(24).toString('base64url') } : {}),
       message: 'Send {"type":"start_recording"}, then audio in binary frames.',
       protocol_version: PROTOCOL_VERSION,
-      model: this.#host.manifest.name,
+      model: this.host.manifest.name,
       supported_audio_formats: {
         sample_rates: [...COMMON_SAMPLE_RATES],
         encodings: [...ENCODINGS],

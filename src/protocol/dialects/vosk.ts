@@ -44,47 +44,48 @@ const numberIn = (value: unknown): number =>
 
 class VoskDialect implements Dialect {
   readonly policy = POLICY;
-  readonly #calibration;
-  #withWords = true;
-  #alternatives = 0;
+  private readonly calibration;
+  private withWords = true;
+  private alternatives = 0;
   /** Finals that no frame has been answered with yet. */
-  #finals: Word[][] = [];
-  #partial = '';
+  private finals: Word[][] = [];
+  private partial = '';
   /** `eof` came, and its answer is owed. */
-  #owesLast = false;
+  private owesLast = false;
 
   constructor(host: DialectHost) {
-    this.#calibration = host.manifest.confidence;
+    this.calibration = host.manifest.confidence;
   }
 
   parse(frame: Frame): readonly Input[] {
     if (typeof frame !== 'string') {
       return [
         { type: 'audio', bytes: frame },
-        { type: 'say', frames: [this.#answer()] },
+        { type: 'say', frames: [this.answer()] },
       ];
     }
     const { eof, config } = parseObject(frame);
-    if (typeof config === 'object' && config !== null)
-      return this.#configure(config as Record<string, unknown>);
+    if (typeof config === 'object' && config !== null) {
+      return this.configure(config as Record<string, unknown>);
+    }
     if (!eof) return [];
-    this.#owesLast = true;
+    this.owesLast = true;
     return [{ type: 'close' }];
   }
 
   render(event: StreamEvent): readonly Frame[] {
     switch (event.type) {
       case 'partial':
-        this.#partial = joinWords(event.words);
+        this.partial = joinWords(event.words);
         return NOTHING;
       case 'segment':
-        this.#take(event.segment);
+        this.take(event.segment);
         return NOTHING;
       // The rest, after eof; with nothing recorded there is no `stopped` before the end.
       case 'stopped':
-        return this.#owesLast ? [this.#last()] : NOTHING;
+        return this.owesLast ? [this.last()] : NOTHING;
       case 'closing':
-        return this.#owesLast && event.code === null ? [this.#last()] : NOTHING;
+        return this.owesLast && event.code === null ? [this.last()] : NOTHING;
       default:
         return NOTHING;
     }
@@ -92,10 +93,10 @@ class VoskDialect implements Dialect {
 
   closeCode = closeCodeOf;
 
-  #configure(config: Record<string, unknown>): Input[] {
+  private configure(config: Record<string, unknown>): Input[] {
     const { sample_rate, words, max_alternatives, phrase_list } = config;
-    if (words !== undefined) this.#withWords = numberIn(words) > 0;
-    if (max_alternatives !== undefined) this.#alternatives = numberIn(max_alternatives) || 0;
+    if (words !== undefined) this.withWords = numberIn(words) > 0;
+    if (max_alternatives !== undefined) this.alternatives = numberIn(max_alternatives) || 0;
     const changes: Record<string, unknown> = {};
     if (sample_rate !== undefined) changes.sample_rate = Math.round(numberIn(sample_rate));
     if (Array.isArray(phrase_list)) changes.hotwords = hotwordsOf(phrase_list);
@@ -108,28 +109,28 @@ class VoskDialect implements Dialect {
     }
   }
 
-  #take({ words }: Segment): void {
-    this.#partial = '';
-    if (words.length > 0) this.#finals.push([...words]);
+  private take({ words }: Segment): void {
+    this.partial = '';
+    if (words.length > 0) this.finals.push([...words]);
   }
 
   /** To one frame of audio: a final that waits, else what is being said. */
-  #answer(): string {
-    const { length } = this.#finals;
-    if (length === 0) return JSON.stringify({ partial: this.#partial });
-    return this.#final(this.#finals.splice(0, length > LIMITS.maxQueuedFinals ? length : 1).flat());
+  private answer(): string {
+    const { length } = this.finals;
+    if (length === 0) return JSON.stringify({ partial: this.partial });
+    return this.final(this.finals.splice(0, length > LIMITS.maxQueuedFinals ? length : 1).flat());
   }
 
-  #last(): string {
-    this.#owesLast = false;
-    return this.#final(this.#finals.splice(0).flat());
+  private last(): string {
+    this.owesLast = false;
+    return this.final(this.finals.splice(0).flat());
   }
 
-  #final(words: readonly Word[]): string {
+  private final(words: readonly Word[]): string {
     const text = joinWords(words);
-    const confidences = words.map((word) => round(wordConfidence(word, this.#calibration), 6));
-    const told = this.#withWords && words.length > 0;
-    if (this.#alternatives > 0) {
+    const confidences = words.map((word) => round(wordConfidence(word, this.calibration), 6));
+    const told = this.withWords && words.length > 0;
+    if (this.alternatives > 0) {
       const result = words.map((word) => ({ ...timesOf(word), word: word.text }));
       const mean = confidences.reduce((sum, it) => sum + it, 0) / (confidences.length || 1);
       return JSON.stringify({
