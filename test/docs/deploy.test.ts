@@ -19,7 +19,7 @@ const everything: [string, string][] = [
 
 /** Variables and flags that are not options of `start`. */
 const OTHER_FLAGS =
-  /^(url|file|fast|json|text|speed|max-wer|connections|duration|format|machine|help|version)$/;
+  /^(url|file|fast|json|text|speed|max-wer|connections|duration|format|machine|help|version|out|multichannel|hotword|language|encoding|sample-rate|channels)$/;
 
 describe('deployment files and documents', () => {
   it('name only environment variables that exist', () => {
