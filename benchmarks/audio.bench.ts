@@ -6,6 +6,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { Bench } from 'tinybench';
 import { type AudioFormat, COMMON_SAMPLE_RATES, ENCODINGS } from '../src/audio/format.js';
 import { StreamResampler } from '../src/audio/resampler.js';
+import { StreamFilters } from '../src/codec/filters.js';
 import { runCodecJob } from '../src/codec/job.js';
 import { CodecPool } from '../src/codec/pool.js';
 import { codecSlabBytes, codecSlotAt } from '../src/codec/slab.js';
@@ -65,6 +66,7 @@ bench.add('ring write: 1,600 samples, plain copy', () => {
 });
 
 /** The codec path's main-thread share and its worker's share, without the thread in between. */
+const filters = new StreamFilters();
 for (const sample_rate of [8_000, 44_100, 48_000]) {
   const format: AudioFormat = { sample_rate, encoding: 'pcm16', channels: 1 };
   const sink = new EndlessSink();
@@ -76,7 +78,7 @@ for (const sample_rate of [8_000, 44_100, 48_000]) {
   bench.add(`codec job: ${sample_rate} Hz pcm16, decode and resample (and 2 µs of main thread)`, () => {
     stream.write(chunk);
     stream.beginJob();
-    runCodecJob(slot, sink.buffer);
+    runCodecJob(slot, sink.buffer, filters);
     stream.endJob(undefined);
   });
 }

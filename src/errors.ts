@@ -25,6 +25,7 @@ export const ERRORS = {
   UNKNOWN_MESSAGE: entry('The message type is not known.', 400),
   INVALID_MESSAGE: entry('A field of the message has the wrong type or value.', 400),
   UNSUPPORTED_SAMPLE_RATE: entry('The sample rate must be between 8000 and 48000 Hz.', 415),
+  TOO_MANY_RATES: entry('Too many unusual sample rates are in use; send a common one.', 503, true),
   UNSUPPORTED_ENCODING: entry('The audio encoding is not supported.', 415),
   UNSUPPORTED_CHANNELS: entry('The audio must have one or two channels.', 415),
   ALREADY_RECORDING: entry('A recording is already running; stop it first.', 409),

@@ -29,6 +29,11 @@ export const LIMITS = {
   requestTimeoutMs: 600_000,
   /** Samples beyond real time (1.5 s) from which a stream counts as a file and goes behind the live ones. */
   aheadSamples: 24_000,
+  /**
+   * Sample rates of streams, beside the common ones, that are served at once. The filter of each takes up to 0.9 MB, and
+   * tens of milliseconds to design.
+   */
+  oddRates: 16,
   /** Uploaded files that wait for the thread that decodes them. */
   maxQueuedFiles: 16,
   /** How long the progress of an upload may wait for its client to read before the upload is given up. */

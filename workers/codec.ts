@@ -1,12 +1,16 @@
 /**
- * A codec worker: decodes and resamples the audio of streams (straight into their rings, in shared memory),
- * and decodes whole files. It keeps nothing between tasks.
+ * A codec worker: decodes and resamples the audio of streams (straight into their rings, in shared memory), decodes
+ * whole files, and designs filters. It keeps nothing between tasks but filters.
  */
 import type { MessagePort } from 'node:worker_threads';
 import { workerData } from 'piscina';
 import { openFile } from '../src/audio/file.js';
+import { designTable, filterFor } from '../src/audio/filter.js';
+import { COMMON_SAMPLE_RATES } from '../src/audio/format.js';
 import type { FileMessage, FileTask } from '../src/codec/file-stream.js';
+import { StreamFilters } from '../src/codec/filters.js';
 import { runCodecJob } from '../src/codec/job.js';
+import { type DesignTask, tableAt } from '../src/codec/odd-rates.js';
 import {
   type CodecSlot,
   type CodecWorkerData,
@@ -16,7 +20,9 @@ import {
 } from '../src/codec/slab.js';
 import { toServerError } from '../src/errors.js';
 
-const { codecSlab, streamSlab } = workerData as CodecWorkerData;
+const { codecSlab, streamSlab, filterSlab, forStreams } = workerData as CodecWorkerData;
+const filters = new StreamFilters(filterSlab);
+if (forStreams) for (const rateHz of COMMON_SAMPLE_RATES) filterFor(rateHz);
 const slots = new Map<number, CodecSlot>();
 
 function slotAt(index: number): CodecSlot {
@@ -36,7 +42,7 @@ export function streams(indices: readonly number[]): readonly JobFailure[] {
     const slot = slotAt(index);
     slot.header[FIELD.failed] = 0;
     try {
-      runCodecJob(slot, streamSlab);
+      runCodecJob(slot, streamSlab, filters);
     } catch (error) {
       failures.push({
         slot: index,
@@ -97,6 +103,11 @@ export async function file({ request, port }: FileTask): Promise<void> {
     const { code, detail } = toServerError(error, 'CORRUPT_AUDIO');
     say({ code, detail });
   }
+}
+
+/** Designs the filter of an odd rate into its place, from where the threads of the streams copy it. */
+export function design({ rateHz, place }: DesignTask): void {
+  designTable(rateHz, tableAt(filterSlab, place, rateHz));
 }
 
 // Decoders print what they also return: the log is for the server's own words.

@@ -1,16 +1,19 @@
 /**
- * The low-pass filters of the resampler: one table of polyphase coefficients per input rate, made once a
- * thread and shared by all of its streams. Each lies in a WebAssembly memory of its own, together with the
- * input that is being filtered:  | work | row 0 | row 1 | …
+ * The low-pass filters of the resampler: one table of polyphase coefficients per input rate. Each lies in a WebAssembly
+ * memory of its own, together with the input that is being filtered:  | work | row 0 | row 1 | …
  *
  * Kaiser-windowed sinc. With N the lower of the two Nyquist frequencies: flat to 0.92 N, −6 dB at 0.96 N, more
  * than 75 dB down from N on, so that nothing audible aliases. At 44.1 and 48 kHz in: 7.36, 7.68 and 8 kHz.
+ *
+ * A common rate has few phases and a small table; that of an odd one has some 500 rows and takes tens of milliseconds
+ * to design, which is why streams of odd rates get theirs from a thread of its own (src/codec/odd-rates.ts).
  */
 
 import { ServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { BLOCK_FRAMES } from './block.js';
 import { createDot } from './dot.js';
+import { COMMON_SAMPLE_RATES } from './format.js';
 
 export const MIN_RATE_HZ = 8_000;
 /** Of a stream; files may have more. */
@@ -23,10 +26,14 @@ const PASS_EDGE = 0.92;
 /** A rate whose exact phases would need a larger table gets this many and linear interpolation (−106 dB). */
 const MAX_EXACT_PHASES = 640;
 const INTERPOLATED_PHASES = 512;
-/** Filters kept by a thread: all common rates and some odd ones; the largest takes 0.5 MB. */
-const MAX_FILTERS = 16;
+/** Filters of odd rates kept by a thread that designs them itself (files); the largest takes 3 MB. */
+const MAX_ODD_FILTERS = 8;
 /** The dot product's stride, in floats. */
 const LANES = 8;
+
+const COMMON: ReadonlySet<number> = new Set(COMMON_SAMPLE_RATES);
+/** Rates that are always at hand: their filters are small, and nearly everybody sends one of them. */
+export const isCommonRate = (rateHz: number): boolean => COMMON.has(rateHz);
 
 export interface Filter {
   readonly rateHz: number;
@@ -41,21 +48,22 @@ export interface Filter {
   at(phase: number, offset: number): number;
 }
 
+/** Of this thread, by rate, the least recently used first. */
 const filters = new Map<number, Filter>();
 
-/** The filter for a whole input rate, 8,000–192,000 Hz. @throws ServerError UNSUPPORTED_SAMPLE_RATE */
+/** Rates whose filters this thread holds, the least recently used first. */
+export const heldRates = (): number[] => [...filters.keys()];
+
+/**
+ * The filter for a whole input rate, 8,000–192,000 Hz; designed here if this thread does not hold it.
+ * @throws ServerError UNSUPPORTED_SAMPLE_RATE
+ */
 export function filterFor(rateHz: number): Filter {
-  const known = filters.get(rateHz);
-  if (known !== undefined) return known;
-  if (!Number.isInteger(rateHz) || rateHz < MIN_RATE_HZ || rateHz > MAX_FILE_RATE_HZ) {
-    throw new ServerError('UNSUPPORTED_SAMPLE_RATE', `${rateHz} Hz.`);
-  }
-  if (filters.size >= MAX_FILTERS) {
-    const oldest = filters.keys().next();
-    if (!oldest.done) filters.delete(oldest.value);
-  }
-  const filter = design(rateHz);
+  const filter = filters.get(rateHz) ?? filterOf(rateHz, (table) => designTable(rateHz, table));
+  filters.delete(rateHz);
   filters.set(rateHz, filter);
+  const odd = heldRates().filter((held) => !isCommonRate(held));
+  if (odd.length > MAX_ODD_FILTERS) filters.delete(odd[0]!); // length > 0
   return filter;
 }
 
@@ -69,19 +77,49 @@ export function tapsFor(rateHz: number): number {
 /** The longest filter of a stream: at the highest rate. */
 export const MAX_TAPS = tapsFor(MAX_RATE_HZ);
 
-function design(rateHz: number): Filter {
-  const divisor = gcd(rateHz, LIMITS.sampleRateHz);
-  const phases = LIMITS.sampleRateHz / divisor;
+interface Shape {
+  readonly phases: number;
+  /** Whether each phase has a row of its own; else rows are interpolated. */
+  readonly exact: boolean;
+  readonly rows: number;
+  readonly taps: number;
+}
+
+/** @throws ServerError UNSUPPORTED_SAMPLE_RATE */
+function shapeOf(rateHz: number): Shape {
+  if (!Number.isInteger(rateHz) || rateHz < MIN_RATE_HZ || rateHz > MAX_FILE_RATE_HZ) {
+    throw new ServerError('UNSUPPORTED_SAMPLE_RATE', `${rateHz} Hz.`);
+  }
+  const phases = LIMITS.sampleRateHz / gcd(rateHz, LIMITS.sampleRateHz);
   const exact = phases <= MAX_EXACT_PHASES;
+  return { phases, exact, rows: exact ? phases : INTERPOLATED_PHASES + 1, taps: tapsFor(rateHz) };
+}
+
+/** Coefficients in the table of a stream's rate at most: 0.9 MB. */
+export const MAX_TABLE_LENGTH = MAX_EXACT_PHASES * MAX_TAPS;
+
+/** Coefficients in a rate's table. */
+export function tableLength(rateHz: number): number {
+  const { rows, taps } = shapeOf(rateHz);
+  return rows * taps;
+}
+
+/** Designs a rate's filter into `table`, float32, row by row: up to tens of milliseconds. */
+export function designTable(rateHz: number, table: Float32Array): void {
+  const { exact, phases, rows, taps } = shapeOf(rateHz);
   const fractions = exact ? phases : INTERPOLATED_PHASES;
-  const rows = exact ? phases : INTERPOLATED_PHASES + 1;
-  const taps = tapsFor(rateHz);
+  for (let row = 0; row < rows; row += 1) {
+    writeRow(table.subarray(row * taps, (row + 1) * taps), row / fractions, rateHz);
+  }
+}
+
+/** A filter whose table is written by `fill`: designed there, or copied. */
+export function filterOf(rateHz: number, fill: (table: Float32Array) => void): Filter {
+  const { exact, phases, rows, taps } = shapeOf(rateHz);
   const rowBytes = taps * 4;
   const tableAt = (taps + BLOCK_FRAMES) * 4;
   const { memory, dot } = createDot(tableAt + rows * rowBytes);
-  for (let row = 0; row < rows; row += 1) {
-    writeRow(new Float32Array(memory, tableAt + row * rowBytes, taps), row / fractions, rateHz);
-  }
+  fill(new Float32Array(memory, tableAt, rows * taps));
   const atRow = (row: number, offset: number): number => dot(tableAt + row * rowBytes, offset * 4, rowBytes);
   const between = (phase: number, offset: number): number => {
     const position = (phase * INTERPOLATED_PHASES) / phases;
@@ -90,7 +128,8 @@ function design(rateHz: number): Filter {
     return atRow(row, offset) * (1 - weight) + atRow(row + 1, offset) * weight;
   };
   const work = new Float32Array(memory, 0, taps + BLOCK_FRAMES);
-  return { rateHz, step: rateHz / divisor, phases, taps, work, at: exact ? atRow : between };
+  const step = (rateHz * phases) / LIMITS.sampleRateHz;
+  return { rateHz, step, phases, taps, work, at: exact ? atRow : between };
 }
 
 /** Coefficients for an output that lies `fraction` after tap taps/2 − 1; their sum is 1. */

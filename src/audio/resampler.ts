@@ -22,6 +22,9 @@ export interface ResamplerState {
   phase: number;
 }
 
+/** Input samples after an output's position that it waits for: the latency. */
+export const latencyFrames = (rateHz: number): number => tapsFor(rateHz) / 2;
+
 /** A fresh stream's state: half a window of silence comes before the first sample. */
 export function resetState(state: ResamplerState, rateHz: number): void {
   const silence = tapsFor(rateHz) / 2 - 1;
@@ -35,17 +38,16 @@ export function resetState(state: ResamplerState, rateHz: number): void {
 export class Resampler {
   private filter: Filter;
 
-  constructor(rateHz: number) {
-    this.filter = filterFor(rateHz);
+  constructor(filter: Filter) {
+    this.filter = filter;
   }
 
   /** Takes the filter of the next stream. */
-  use(rateHz: number): this {
-    if (this.filter.rateHz !== rateHz) this.filter = filterFor(rateHz);
-    return this;
+  use(filter: Filter): void {
+    this.filter = filter;
   }
 
-  /** Input samples after an output's position that it waits for. */
+  /** See {@link latencyFrames}. */
   get latencyFrames(): number {
     return this.filter.taps / 2;
   }
@@ -107,7 +109,7 @@ export class StreamResampler {
   private readonly state: ResamplerState;
 
   constructor(rateHz: number) {
-    this.resampler = new Resampler(rateHz);
+    this.resampler = new Resampler(filterFor(rateHz));
     this.state = { history: new Float32Array(tapsFor(rateHz)), held: 0, offset: 0, phase: 0 };
     resetState(this.state, rateHz);
   }

@@ -1,21 +1,23 @@
 /** What a codec worker does with one slot: decode what is in its FIFO, resample it, place it in the ring. */
 
 import { BLOCK_FRAMES } from '../audio/block.js';
+import { filterFor } from '../audio/filter.js';
 import { decodeFloats, frameBytesOf, type PcmFormat } from '../audio/pcm.js';
-import { Resampler, type ResamplerState, resetState } from '../audio/resampler.js';
+import { Resampler, type ResamplerState } from '../audio/resampler.js';
+import type { StreamFilters } from './filters.js';
 import { type CodecSlot, encodingAt, FIELD, FIFO_BYTES, HISTORY_LENGTH } from './slab.js';
 
 /** Input sample-frames of one job: 0.2 s at 48 kHz, so that a stream in arrears does not hold up its batch. */
 export const MAX_JOB_FRAMES = 9_600;
 
-const resampler = new Resampler(48_000);
+const resampler = new Resampler(filterFor(48_000));
 const local = { history: new Float32Array(HISTORY_LENGTH), held: 0, offset: 0, phase: 0 };
 
 /**
  * Runs the job in the slot's header. All state is worked on in a copy and written back at the end, so that a
  * job that did not finish can be run again.
  */
-export function runCodecJob(slot: CodecSlot, streamSlab: SharedArrayBuffer): void {
+export function runCodecJob(slot: CodecSlot, streamSlab: SharedArrayBuffer, filters: StreamFilters): void {
   const { header } = slot;
   const field = (name: keyof typeof FIELD): number => header[FIELD[name]] ?? 0;
   const format: PcmFormat = {
@@ -24,7 +26,7 @@ export function runCodecJob(slot: CodecSlot, streamSlab: SharedArrayBuffer): voi
   };
   const ring = new Int16Array(streamSlab, field('ringByteOffset'), field('ringSamples'));
   const frameBytes = frameBytesOf(format);
-  resampler.use(field('rateHz'));
+  resampler.use(filters.get(field('rateHz'), field('filterPlace'), field('filterVersion')));
   readState(slot, local);
 
   const room = field('ringRoom');
@@ -64,13 +66,6 @@ export function runCodecJob(slot: CodecSlot, streamSlab: SharedArrayBuffer): voi
   header[FIELD.producedSamples] = produced;
   header[FIELD.flushed] = field('flush') === 1 && silenceLeft === 0 ? 1 : 0;
   header[FIELD.finishedJob] = field('job');
-}
-
-/** Puts a slot in the state of a fresh stream; the main thread calls it when the stream opens. */
-export function openCodecSlot(slot: CodecSlot, rateHz: number): void {
-  resetState(local, rateHz);
-  writeState(slot, local);
-  slot.header[FIELD.silenceLeft] = resampler.use(rateHz).latencyFrames;
 }
 
 function readState(slot: CodecSlot, state: ResamplerState): void {

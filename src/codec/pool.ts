@@ -7,9 +7,11 @@
  *
  * Files: threads of their own, so that a long upload never delays a live stream. A file has its thread until it is
  * recognised: pieces are decoded as they are asked for.
+ *
+ * Filters of odd sample rates: one thread of its own, so that designing one never delays a stream of another rate.
  */
 import { type FileRequest, joinSamples } from '../audio/file.js';
-import { MAX_RATE_HZ, MIN_RATE_HZ } from '../audio/filter.js';
+import { isCommonRate, MAX_RATE_HZ, MIN_RATE_HZ } from '../audio/filter.js';
 import type { AudioFormat } from '../audio/format.js';
 import { ServerError } from '../errors.js';
 import type { SampleSink } from '../inference/sink.js';
@@ -18,6 +20,7 @@ import type { Logger } from '../log.js';
 import { workerUrl } from '../paths.js';
 import { Threads } from '../threads.js';
 import { type FilePieces, FileStream, type FileTask } from './file-stream.js';
+import { type DesignTask, type FilterLease, filterSlabBytes, OddRates } from './odd-rates.js';
 import { type CodecWorkerData, codecSlabBytes, type JobFailure } from './slab.js';
 import { CodecStream, type CodecStreamEvents } from './stream.js';
 
@@ -42,7 +45,8 @@ export interface CodecPoolOptions {
   readonly log?: Logger;
 }
 
-const IDLE_FILE_THREAD_MS = 30_000;
+/** How long a thread that is needed now and then is kept. */
+const IDLE_MS = 30_000;
 
 export class CodecPool {
   private readonly streamSlab: SharedArrayBuffer | undefined;
@@ -50,6 +54,8 @@ export class CodecPool {
   private readonly streamThreads: Threads<number[], readonly JobFailure[]> | undefined;
   private readonly fileThreads: Threads<FileTask, void>;
   private readonly files = new Set<FileStream>();
+  private readonly designThread: Threads<DesignTask, void> | undefined;
+  private readonly oddRates: OddRates | undefined;
   private readonly log: Logger | undefined;
   private readonly threads: number;
   private readonly maxBatch: number;
@@ -74,14 +80,25 @@ export class CodecPool {
     this.codecSlab = new SharedArrayBuffer(codecSlabBytes(slots));
     this.freeSlots = Array.from({ length: slots }, (_, index) => slots - 1 - index);
     const filename = workerUrl('codec');
-    const workerData: CodecWorkerData = { codecSlab: this.codecSlab, streamSlab };
+    const filterSlab = new SharedArrayBuffer(slots > 0 ? filterSlabBytes(LIMITS.oddRates) : 0);
+    const workerData: CodecWorkerData = {
+      codecSlab: this.codecSlab,
+      streamSlab,
+      filterSlab,
+      forStreams: false,
+    };
     const each = { filename, workerData, recordTiming: false };
     const onStray = (err: unknown) => log?.error({ err }, 'a codec thread died between two tasks');
+    const nowAndThen = { ...each, minThreads: 0, maxThreads: 1, idleTimeout: IDLE_MS };
     if (slots > 0) {
-      const options = { ...each, minThreads: threads, maxThreads: threads };
+      const forStreams = { ...workerData, forStreams: true };
+      const options = { ...each, workerData: forStreams, minThreads: threads, maxThreads: threads };
       this.streamThreads = new Threads(options, onStray);
+      const designer = new Threads<DesignTask, void>(nowAndThen, onStray);
+      this.designThread = designer;
+      this.oddRates = new OddRates(LIMITS.oddRates, (task) => designer.run(task, { name: 'design' }));
     }
-    const fileOptions = { ...each, minThreads: 0, maxThreads: fileThreads, idleTimeout: IDLE_FILE_THREAD_MS };
+    const fileOptions = { ...nowAndThen, maxThreads: fileThreads };
     const resourceLimits = { maxOldGenerationSizeMb: LIMITS.fileHeapMb };
     this.fileThreads = new Threads({ ...fileOptions, resourceLimits }, onStray);
   }
@@ -93,7 +110,7 @@ export class CodecPool {
 
   /**
    * Leases a codec slot for a stream of a whole rate of 8,000–48,000 Hz.
-   * @throws ServerError AT_CAPACITY when all are taken, UNSUPPORTED_SAMPLE_RATE
+   * @throws ServerError AT_CAPACITY when all are taken, UNSUPPORTED_SAMPLE_RATE, TOO_MANY_RATES
    */
   open(format: AudioFormat, sink: SampleSink, events: CodecStreamEvents): CodecStream {
     const { sample_rate: rateHz } = format;
@@ -101,17 +118,25 @@ export class CodecPool {
       throw new ServerError('UNSUPPORTED_SAMPLE_RATE', `${rateHz} Hz.`);
     }
     if (sink.buffer !== this.streamSlab) throw new Error('The sink lies outside of the stream slab.');
-    const index = this.freeSlots.pop();
+    const index = this.freeSlots.at(-1);
     if (this.closed || index === undefined) throw new ServerError('AT_CAPACITY', 'No codec slot is free.');
-    const stream = new CodecStream(this.codecSlab, index, format, sink, events, {
-      ready: (it) => this.enqueue(it),
-      closed: (it) => {
+    // Told later than here, so the stream is there by then.
+    const filter = this.filterFor(rateHz, (error) => stream.filterDesigned(error));
+    this.freeSlots.pop();
+    const owner = {
+      ready: (it: CodecStream) => this.enqueue(it),
+      closed: (it: CodecStream) => {
         this.streams.delete(it.slotIndex);
         this.freeSlots.push(it.slotIndex);
       },
-    });
+    };
+    const stream: CodecStream = new CodecStream(this.codecSlab, index, format, sink, events, owner, filter);
     this.streams.set(index, stream);
     return stream;
+  }
+
+  private filterFor(rateHz: number, tell: (error: ServerError | null) => void): FilterLease | null {
+    return isCommonRate(rateHz) ? null : (this.oddRates?.lease(rateHz, tell) ?? null);
   }
 
   /**
@@ -156,8 +181,9 @@ export class CodecPool {
   async close(): Promise<void> {
     this.closed = true;
     this.ready = [];
+    this.oddRates?.close();
     for (const stream of this.files) stream.abandon(new ServerError('DRAINING'));
-    await Promise.all([this.streamThreads?.close(), this.fileThreads.close()]);
+    await Promise.all([this.streamThreads?.close(), this.fileThreads.close(), this.designThread?.close()]);
   }
 
   private enqueue(stream: CodecStream): void {

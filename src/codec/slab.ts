@@ -9,7 +9,9 @@
  * The main thread writes the FIFO and the job fields, the worker the state and result fields. What makes the
  * writes visible is the message that carries the task, and the one that answers it.
  */
+
 import { ENCODINGS, type Encoding } from '../audio/format.js';
+import { latencyFrames, type ResamplerState, resetState } from '../audio/resampler.js';
 
 /** 0.17 s of 48 kHz stereo float32, 0.7 s of 48 kHz stereo pcm16, 8 s of 8 kHz μ-law stereo. Power of two. */
 export const FIFO_BYTES = 128 * 1024;
@@ -28,6 +30,9 @@ export const FIELD = {
   channels: 2,
   ringByteOffset: 3,
   ringSamples: 4,
+  /** Of the filter of an odd rate; −1: a common one. */
+  filterPlace: 20,
+  filterVersion: 21,
   // The job, written before each task.
   job: 5,
   rawAt: 6,
@@ -73,6 +78,16 @@ export function encodingAt(index: number): Encoding {
   return encoding;
 }
 
+/** Puts a slot in the state of a fresh stream; the main thread calls it when the stream opens. */
+export function openCodecSlot({ header, history }: CodecSlot, rateHz: number): void {
+  const state: ResamplerState = { history, held: 0, offset: 0, phase: 0 };
+  resetState(state, rateHz);
+  header[FIELD.held] = state.held;
+  header[FIELD.offset] = state.offset;
+  header[FIELD.phase] = state.phase;
+  header[FIELD.silenceLeft] = latencyFrames(rateHz);
+}
+
 /** A job that threw, as a worker tells it: its stream is given up, and the reason is for the log. */
 export interface JobFailure {
   readonly slot: number;
@@ -84,4 +99,8 @@ export interface CodecWorkerData {
   readonly codecSlab: SharedArrayBuffer;
   /** The stream table's slab, with the rings; absent in workers that decode files only. */
   readonly streamSlab: SharedArrayBuffer | undefined;
+  /** It works on streams: the filters of common rates are designed before its first task. */
+  readonly forStreams: boolean;
+  /** The tables of odd rates. */
+  readonly filterSlab: SharedArrayBuffer;
 }

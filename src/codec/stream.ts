@@ -3,8 +3,9 @@
 import type { AudioFormat } from '../audio/format.js';
 import { ServerError, toServerError } from '../errors.js';
 import type { SampleSink } from '../inference/sink.js';
-import { openCodecSlot } from './job.js';
-import { type CodecSlot, codecSlotAt, encodingIndex, FIELD, FIFO_BYTES } from './slab.js';
+import { NO_PLACE } from './filters.js';
+import type { FilterLease } from './odd-rates.js';
+import { type CodecSlot, codecSlotAt, encodingIndex, FIELD, FIFO_BYTES, openCodecSlot } from './slab.js';
 
 export interface CodecStreamEvents {
   /** Samples were placed in the ring and room was made in the FIFO. */
@@ -31,6 +32,8 @@ export class CodecStream {
   private readonly sink: SampleSink;
   private readonly events: CodecStreamEvents;
   private readonly owner: Owner;
+  /** The filter of an odd rate; null: a common one, which every thread has. */
+  private readonly filter: FilterLease | null;
   /** Absolute bytes written to and read from the FIFO. */
   private bytesIn = 0;
   private bytesOut = 0;
@@ -48,7 +51,9 @@ export class CodecStream {
     sink: SampleSink,
     events: CodecStreamEvents,
     owner: Owner,
+    filter: FilterLease | null = null,
   ) {
+    this.filter = filter;
     this.slotIndex = slotIndex;
     this.slot = codecSlotAt(codecSlab, slotIndex);
     this.sink = sink;
@@ -61,6 +66,8 @@ export class CodecStream {
     header[FIELD.channels] = format.channels;
     header[FIELD.ringByteOffset] = sink.byteOffset;
     header[FIELD.ringSamples] = sink.ring.length;
+    header[FIELD.filterPlace] = filter?.place ?? NO_PLACE;
+    header[FIELD.filterVersion] = filter?.version ?? 0;
     header[FIELD.finishedJob] = 0;
     header[FIELD.failed] = 0;
   }
@@ -94,10 +101,18 @@ export class CodecStream {
   /** To be called when the ring has room again; queues the stream if there is something to do. */
   wake(): void {
     if (this.state !== 'idle' || this.dead || this.onClosed !== undefined) return;
+    if (this.filter?.ready === false) return; // `filterDesigned` comes back to it
     const work = this.bytesIn > this.bytesOut || this.flushing === 'wanted';
     if (!work || this.sink.free() < MIN_ROOM_SAMPLES) return;
     this.state = 'queued';
     this.owner.ready(this);
+  }
+
+  /** For the pool: the filter is in its place, or cannot be had. */
+  filterDesigned(error: ServerError | null): void {
+    if (this.onClosed !== undefined) return;
+    if (error === null) this.wake();
+    else this.fail(error);
   }
 
   /** Gives the slot back. Resolves when no worker writes to the sink's ring any more. */
@@ -161,6 +176,7 @@ export class CodecStream {
 
   private release(): void {
     this.dead = true;
+    this.filter?.release();
     this.owner.closed(this);
     this.onClosed?.();
   }

@@ -19,6 +19,7 @@ const RETRY_AFTER_S: Partial<Record<ErrorCode, number>> = {
   AT_CAPACITY: 5,
   DRAINING: 5,
   TOO_MANY_UPLOADS: 5,
+  TOO_MANY_RATES: 5,
 };
 
 export const retryAfter = (code: ErrorCode): number | undefined => RETRY_AFTER_S[code];

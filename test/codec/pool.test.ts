@@ -2,14 +2,18 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { describe, mock, test } from 'node:test';
 import { Piscina } from 'piscina';
-import { openCodecSlot, runCodecJob } from '../../src/codec/job.js';
+import { heldRates } from '../../src/audio/filter.js';
+import { StreamResampler } from '../../src/audio/resampler.js';
+import { StreamFilters } from '../../src/codec/filters.js';
+import { runCodecJob } from '../../src/codec/job.js';
 import { CodecPool } from '../../src/codec/pool.js';
-import { codecSlabBytes, codecSlotAt, FIELD } from '../../src/codec/slab.js';
+import { codecSlabBytes, codecSlotAt, FIELD, openCodecSlot } from '../../src/codec/slab.js';
 import { CodecStream } from '../../src/codec/stream.js';
 import type { ServerError } from '../../src/errors.js';
+import { LIMITS } from '../../src/limits.js';
 import { createIntake } from '../../src/session/intake.js';
 import { fixturesDir, loadClip, sampleWavPath } from '../helpers/fixtures.js';
-import { RingSink } from '../helpers/ring-sink.js';
+import { RingSink, sinksOf } from '../helpers/ring-sink.js';
 import { writtenLog } from '../helpers/written-log.js';
 
 const maxSeconds = 60;
@@ -110,6 +114,84 @@ test('a job that throws fails its own stream, and the log says why', async () =>
   await pool.close();
 });
 
+describe('streams of odd sample rates', () => {
+  const samples = (rateHz: number) =>
+    Int16Array.from({ length: rateHz / 5 }, (_, i) => 9_000 * Math.sin(i * 0.1));
+  const expected = (rateHz: number): Int16Array => {
+    const resampler = new StreamResampler(rateHz);
+    const out = new Int16Array(4_000);
+    const written = resampler.process(Float32Array.from(samples(rateHz)), out, 0);
+    return out.slice(0, written + resampler.flush(out, written));
+  };
+  const rateAt = (index: number) => 47_901 + index;
+
+  /** A pool with a ring for each stream, and an open stream of each rate that has got all of its audio. */
+  async function served(rates: readonly number[]) {
+    const sinks = sinksOf(rates.length + 1, 8_000);
+    const pool = new CodecPool({ streamSlab: sinks[0]!.buffer, slots: rates.length + 1 });
+    const intakes = rates.map((sample_rate, i) => {
+      const intake = createIntake({ sample_rate, encoding: 'pcm16', channels: 1 }, sinks[i]!, pool);
+      intake.push(new Uint8Array(samples(sample_rate).buffer));
+      return intake;
+    });
+    return { pool, sinks, intakes };
+  }
+
+  test('are as good as common ones, many at once, and no filter is designed on the main thread', async () => {
+    const rates = [rateAt(0), 48_000, rateAt(1), 44_100, rateAt(2), 8_000, rateAt(0)];
+    const before = heldRates();
+    const { pool, sinks, intakes } = await served(rates);
+    assert.deepEqual(heldRates(), before);
+    await Promise.all(intakes.map((intake) => intake.end()));
+    assert.deepEqual(heldRates(), before);
+    for (const [i, rateHz] of rates.entries())
+      assert.deepEqual(sinks[i]!.all(), expected(rateHz), `${rateHz} Hz`);
+    await pool.close();
+  });
+
+  test('past the bound are refused by name, and common ones and those in use are not', async () => {
+    const { pool, sinks, intakes } = await served(
+      Array.from({ length: LIMITS.oddRates }, (_, i) => rateAt(i)),
+    );
+    const sink = sinks.at(-1)!;
+    const open = (sample_rate: number) =>
+      createIntake({ sample_rate, encoding: 'pcm16', channels: 1 }, sink, pool);
+    assert.throws(() => open(rateAt(LIMITS.oddRates)), { code: 'TOO_MANY_RATES' });
+    for (const rateHz of [48_000, 22_050, rateAt(0)]) await open(rateHz).close();
+    await intakes.at(-1)?.close();
+    await open(rateAt(LIMITS.oddRates)).close();
+    await pool.close();
+  });
+
+  test('that come and go hold up nobody: a stream of a common rate is served while they wait', async () => {
+    const [sink, other] = sinksOf(2, 8_000);
+    const pool = new CodecPool({ streamSlab: sink!.buffer, slots: 2 });
+    // A designer that never comes back.
+    const designer = Reflect.get(pool, 'designThread');
+    mock.method(designer, 'run', () => new Promise(() => {}));
+    const odd = createIntake({ sample_rate: 47_917, encoding: 'pcm16', channels: 1 }, other!, pool);
+    odd.push(toneBytes);
+    const intake = createIntake({ sample_rate: 48_000, encoding: 'pcm16', channels: 1 }, sink!, pool);
+    intake.push(new Uint8Array(samples(48_000).buffer));
+    await intake.end();
+    assert.deepEqual(sink!.all(), expected(48_000));
+    assert.equal(other!.written, 0);
+    await odd.close();
+    await pool.close();
+  });
+
+  test('fail with INTERNAL when their filter cannot be had', async () => {
+    const sink = new RingSink(8_000);
+    const pool = new CodecPool({ streamSlab: sink.buffer, slots: 1 });
+    mock.method(Reflect.get(pool, 'designThread'), 'run', () => Promise.reject(new Error('out of memory')));
+    const failure = new Promise<ServerError>((failed) => {
+      createIntake({ sample_rate: 47_917, encoding: 'pcm16', channels: 1 }, sink, pool, { failed });
+    });
+    assert.equal((await failure).code, 'INTERNAL');
+    await pool.close();
+  });
+});
+
 test('a task whose thread dies is run again, and the log says so', async () => {
   const sink = new RingSink(16_000);
   const { log, lines } = writtenLog();
@@ -128,6 +210,7 @@ test('a task whose thread dies is run again, and the log says so', async () => {
 
 describe('a job whose thread died', () => {
   const slab = new SharedArrayBuffer(codecSlabBytes(1));
+  const filters = new StreamFilters();
   const format = { sample_rate: 48_000, encoding: 'pcm16', channels: 1 } as const;
 
   function open() {
@@ -149,7 +232,7 @@ describe('a job whose thread died', () => {
     const undisturbed = open();
     undisturbed.stream.write(toneBytes);
     undisturbed.stream.beginJob();
-    runCodecJob(codecSlotAt(slab, 0), undisturbed.sink.buffer);
+    runCodecJob(codecSlotAt(slab, 0), undisturbed.sink.buffer, filters);
     undisturbed.stream.endJob(undefined);
     const expected = undisturbed.sink.all();
     assert.ok(expected.length > 3_000);
@@ -161,7 +244,7 @@ describe('a job whose thread died', () => {
     stream.endJob(new Error('the thread died'));
     assert.equal(readyCount(), 2);
     stream.beginJob();
-    runCodecJob(codecSlotAt(slab, 0), sink.buffer);
+    runCodecJob(codecSlotAt(slab, 0), sink.buffer, filters);
     stream.endJob(undefined);
     assert.deepEqual(sink.all(), expected);
     assert.deepEqual(failures, []);
@@ -171,7 +254,7 @@ describe('a job whose thread died', () => {
     const { sink, stream, failures } = open();
     stream.write(toneBytes);
     stream.beginJob();
-    runCodecJob(codecSlotAt(slab, 0), sink.buffer);
+    runCodecJob(codecSlotAt(slab, 0), sink.buffer, filters);
     stream.endJob(new Error('the thread died'));
     assert.ok(sink.written > 3_000);
     assert.deepEqual(failures, []);

@@ -128,6 +128,11 @@ function limitsTable(): string {
         `${LIMITS.controlMessagesPerSecond} a second, ${LIMITS.controlBurst} at once`,
         '`RATE_LIMITED`, close 4429',
       ],
+      [
+        'sample rates beside the common ones',
+        `${LIMITS.oddRates} at once, over all streams`,
+        '`TOO_MANY_RATES`',
+      ],
       ['`client_id`', `${LIMITS.maxClientIdChars} characters`, '`BAD_REQUEST`, HTTP 400'],
       [
         'messages that the client has not read',

@@ -47,3 +47,9 @@ export class RingSink implements SampleSink {
     return out;
   }
 }
+
+/** Sinks side by side in one slab, as the slots of a stream table are. */
+export function sinksOf(count: number, ringSamples: number): RingSink[] {
+  const slab = new SharedArrayBuffer(count * ringSamples * 2);
+  return Array.from({ length: count }, (_, i) => new RingSink(ringSamples, slab, i * ringSamples * 2));
+}
