@@ -31,6 +31,7 @@ export class AudioLog {
   #base = 0;
   /** The server says how far it has got. Until its first word, what is sent counts as heard. */
   #acknowledging = false;
+  #settled = 0;
   /** Control messages appended since the server's sample 0. */
   #controls = 0;
 
@@ -63,6 +64,13 @@ export class AudioLog {
   /** Log position up to which the server says that it has the audio; null where it says nothing. */
   get acknowledged() {
     return this.#acknowledging ? this.#acknowledged : null;
+  }
+
+  /** Whether more audio than at the last question is safe with the server, or recognised for good. */
+  progressed() {
+    const before = this.#settled;
+    this.#settled = Math.max(before, this.#acknowledged, this.#keepFrom);
+    return this.#settled > before;
   }
 
   get drained() {

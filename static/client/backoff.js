@@ -1,3 +1,6 @@
+/** After `ease` the wait is at most 8 times the base. */
+const EASED_ATTEMPTS = 3;
+
 /** How long to wait before the next attempt. */
 export class Backoff {
   #attempt = 0;
@@ -40,6 +43,12 @@ export class Backoff {
     const jitterMs = random() * Math.min(maxMs, baseMs * 2 ** this.#attempt);
     this.#attempt += 1;
     return retryAfterMs + jitterMs;
+  }
+
+  /** Something was achieved, if not for long: no reason to give up, nor to come back at once. */
+  ease() {
+    this.#attempt = Math.min(this.#attempt, EASED_ATTEMPTS);
+    this.#failingSinceMs = null;
   }
 
   reset() {

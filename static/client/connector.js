@@ -21,6 +21,7 @@ import { socketConstructor } from './options.js';
  * @property {(direction: 'in' | 'out', message: Message) => void} onTraffic
  * @property {(ms: number) => void} onRtt
  * @property {() => boolean} inUse Whether a recording is running.
+ * @property {() => boolean} progressed Whether more of the recording is safe than at the last question.
  */
 
 /** Idle timeout: what the server does to a connection that records nothing. Connecting again would only repeat it. */
@@ -164,6 +165,7 @@ export class Connector {
     this.#lastError = null;
     const stable = greeted && clock.now() - this.#establishedAtMs >= STABLE_MS;
     if (stable) this.backoff.reset();
+    else if (greeted && this.events.progressed()) this.backoff.ease();
     const why = opened
       ? (named ?? closeReason(code, reason))
       : await refusalReason(address, fetch, { clock, timeoutMs: REFUSAL_TIMEOUT_MS });

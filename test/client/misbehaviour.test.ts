@@ -402,6 +402,33 @@ describe('an outage', () => {
     t.client.close();
   });
 
+  it('after outage, with a few seconds of network in between, is not given up while the recording gets on', async () => {
+    const t = setUp({}, { reconnect: { maxAttempts: 5 } });
+    await t.client.start();
+    for (let at = 0; at < 60; at += 3) {
+      await speak(t, at, at + 3);
+      t.server.drop();
+    }
+    await t.clock.advance(5_000);
+    await t.client.stop();
+    assert.deepEqual(t.server.heard('session-1'), rampBytes(60));
+  });
+
+  it('after every greeting, with nothing got on, is given up', async () => {
+    const t = setUp({}, { reconnect: { maxAttempts: 5 } });
+    await t.client.start();
+    const { connect } = t.server;
+    t.server.connect = function crashing(peer, url) {
+      connect.call(t.server, peer, url);
+      t.server.drop(1011, 'INTERNAL');
+    };
+    t.server.drop();
+    const stopped = outcomeOf(t.client.stop());
+    await t.clock.advance(60_000);
+    assert.equal(stopped.code, 'INTERNAL');
+    assert.equal(t.client.state, 'closed');
+  });
+
   it('longer than the audio log says exactly what was lost', async () => {
     const t = setUp({}, { maxQueueSeconds: 2 });
     const drops: { from: number; to: number; totalSeconds: number }[] = [];
