@@ -80,14 +80,14 @@ export class Recording {
    */
   resume(state, receivedSamples, receivedControls) {
     const { log } = this.outgoing;
-    if (state === 'recording' || !this.confirmed) {
+    if (state === 'recording' || (state !== 'stopping' && !this.confirmed)) {
       const started = state === 'recording';
       const frames = started ? this.outgoing.frames(receivedSamples) : 0;
       this.#tell(this.outgoing.lose(log.rewind(frames, started ? receivedControls : 0)));
       return !started;
     }
     // It has ended, and the message that says so is among the replayed ones. If the stop was ours, all is sent.
-    if (this.stopping) log.skipAll();
+    if (this.stopping && this.confirmed) log.skipAll();
     else this.confirmed = false;
     return false;
   }
