@@ -14,7 +14,6 @@ export interface Break {
 
 export interface CuttingProxy {
   readonly ws: string;
-  readonly connections: number;
   close(): Promise<void>;
 }
 
@@ -54,9 +53,6 @@ export async function startCuttingProxy(target: string, breaks: readonly Break[]
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     ws: `ws://127.0.0.1:${(server.address() as AddressInfo).port}${pathname}`,
-    get connections() {
-      return connections;
-    },
     close: () => {
       for (const socket of sockets) socket.destroy();
       return new Promise((resolve) => server.close(() => resolve()));
