@@ -1,8 +1,9 @@
 /** `rnnt-server import SOURCE` */
 import { readFileSync } from 'node:fs';
 import { decodeFile } from '../audio/file.js';
-import { type ImportReport, importModel } from '../import/importer.js';
+import { type ImportOptions, type ImportReport, importModel } from '../import/importer.js';
 import type { Precision, Search } from '../import/options.js';
+import { findSherpa } from '../import/sherpa.js';
 import { LIMITS } from '../limits.js';
 import { inPackage } from '../paths.js';
 
@@ -18,10 +19,10 @@ export interface ImportFlags {
 const CLIP_SAMPLES = 4 * LIMITS.sampleRateHz;
 
 /** Speech that every import is tried on. */
-async function spokenClip(): Promise<Float32Array> {
-  const bytes = readFileSync(inPackage('static', 'sample.wav'));
-  const samples = await decodeFile({ bytes, maxSeconds: 60 });
-  return Float32Array.from(samples.subarray(0, CLIP_SAMPLES), (sample) => sample / 32_768);
+async function spokenClip(): Promise<ImportOptions['clip']> {
+  const path = inPackage('static', 'sample.wav');
+  const samples = await decodeFile({ bytes: readFileSync(path), maxSeconds: 60 });
+  return { path, samples: Float32Array.from(samples.subarray(0, CLIP_SAMPLES), (it) => it / 32_768) };
 }
 
 /** A line that is written over on a terminal, and a line each elsewhere. */
@@ -59,6 +60,7 @@ export async function runImport(source: string, flags: ImportFlags): Promise<num
       search: flags.search,
       language: flags.language ?? null,
       clip: await spokenClip(),
+      sherpa: findSherpa(process.cwd()),
       onProgress: showProgress,
       onUndo: (undo) => {
         forget();
@@ -75,19 +77,32 @@ export async function runImport(source: string, flags: ImportFlags): Promise<num
 }
 
 function tell(
-  { name, folder, step, precision, heard, stepMs }: ImportReport,
+  { name, folder, step, precision, heard, heardBySherpa, stepMs }: ImportReport,
   flags: ImportFlags,
   ms: number,
 ): void {
   const { chunkSamples, windowSamples, stateFloats, kind } = step;
   const times = [...stepMs].map(([batch, it]) => `${it.toFixed(1)} ms (${batch})`).join(', ');
-  const text = heard.join('').replaceAll('▁', ' ').trim();
   const reference = flags.out === undefined ? name : folder;
   process.stdout.write(
     `${name}: ${kind}, ${precision}, ${flags.search} search; imported in ${(ms / 1000).toFixed(1)} s to ${folder}\n` +
       `  chunk ${chunkSamples / 16} ms, look-ahead ${(windowSamples - chunkSamples) / 16} ms, ` +
       `${4 * stateFloats} bytes of state a stream; a step on one core by batch: ${times}\n` +
-      `  rows of a batch are the same to the bit alone and together; heard in the English clip: ${text || '(nothing)'}\n` +
+      `  rows of a batch are the same to the bit alone and together; heard in the English clip: ${textOf(heard)}\n` +
+      `  ${comparison(heard, heardBySherpa)}\n` +
       `Serve it: npm start -- --model ${reference}\n`,
   );
+}
+
+const textOf = (pieces: readonly string[]): string =>
+  pieces.join('').replaceAll('▁', ' ').trim() || '(nothing)';
+
+/** A beam may hold its last tokens, and one of two searches may end a chunk earlier: what both have is compared. */
+function comparison(ours: readonly string[], theirs: readonly string[] | null): string {
+  if (theirs === null) return 'sherpa-onnx was not asked (npm install sherpa-onnx-node, to have it compared)';
+  const length = Math.min(ours.length, theirs.length);
+  const same = String(ours.slice(0, length)) === String(theirs.slice(0, length));
+  return same && Math.abs(ours.length - theirs.length) <= ours.length / 2 + 1
+    ? 'sherpa-onnx hears the same with these files'
+    : `sherpa-onnx hears otherwise with these files, compare before you rely on it: ${textOf(theirs)}`;
 }

@@ -123,6 +123,9 @@ function compareRows(batch: StepAnswer, alone: readonly StepAnswer[], step: numb
 const sameBits = (a: Float32Array | Int32Array, b: Float32Array | Int32Array): boolean =>
   Buffer.from(a.buffer, a.byteOffset, a.byteLength).equals(Buffer.from(b.buffer, b.byteOffset, b.byteLength));
 
+/** 0.8 s of silence, in which the last tokens come out; what sherpa-onnx is given, too. */
+export const CLIP_PAD_SAMPLES = 12_800;
+
 /**
  * Runs a clip of speech through the graph, with silence behind it.
  * @returns ids of the tokens said
@@ -130,7 +133,7 @@ const sameBits = (a: Float32Array | Int32Array, b: Float32Array | Int32Array): b
  */
 export async function runClip(runner: StepRunner, clip: Float32Array, vocabulary: number): Promise<number[]> {
   const { windowSamples, chunkSamples } = runner.step;
-  const audio = new Float32Array(clip.length + 2 * windowSamples);
+  const audio = new Float32Array(Math.max(clip.length + CLIP_PAD_SAMPLES, windowSamples));
   audio.set(clip);
   const said: number[] = [];
   let state: Float32Array | null = null;

@@ -9,6 +9,7 @@ import { compose } from './compose.js';
 import { unsupported } from './meta.js';
 import { modelCard, type Notes, notesOf } from './notes.js';
 import type { Precision, Search } from './options.js';
+import { askSherpa } from './sherpa.js';
 import { findSource, type LoadedSource, loadSource, type SourceFiles } from './sources.js';
 import { type Composition, NAMES } from './step.js';
 import { fittingTokens, tokensText } from './tokens.js';
@@ -24,8 +25,10 @@ export interface ImportOptions {
   readonly search: Search;
   /** Languages for the manifest; null: as the folder's name tells. */
   readonly language: string | null;
-  /** A spoken clip, 16 kHz, −1…1. */
-  readonly clip: Float32Array;
+  /** A spoken clip, 16 kHz, −1…1, and the WAV file that begins with it. */
+  readonly clip: { readonly path: string; readonly samples: Float32Array };
+  /** Where sherpa-onnx-node is, to be asked what it hears; null: it is not at hand. */
+  readonly sherpa: string | null;
   /** Told what is being done. */
   readonly onProgress: (what: string) => void;
   /** Told how to take everything back, as long as that may be needed; null afterwards. */
@@ -39,6 +42,8 @@ export interface ImportReport {
   readonly precision: string;
   /** What was said in the clip: the pieces as they are. */
   readonly heard: readonly string[];
+  /** The same of sherpa-onnx; null: it is not at hand, or cannot take the model. */
+  readonly heardBySherpa: readonly string[] | null;
   /** Fastest milliseconds of a step on one core by batch size. */
   readonly stepMs: ReadonlyMap<number, number>;
 }
@@ -70,19 +75,38 @@ export async function importModel(options: ImportOptions): Promise<ImportReport>
     onProgress('checking batches');
     const stepMs = await checkBatches(steps);
     onProgress('checking speech');
-    const said = await runClip(steps, options.clip, source.tokens.length);
+    const said = await runClip(steps, options.clip.samples, source.tokens.length);
+    const saidBySherpa = await heardBySherpa(options, files);
     onProgress('describing');
     const found = notesOf(source);
     const notes = options.language === null ? found : { ...found, language: options.language };
     await addNotes(draft, name, source, step, notes, search);
     const folder = draft.publish(manifestOf(name, step, files, notes, search));
-    const heard = said.map((id) => source.tokens[id] ?? '');
-    return { name, folder, step, precision: files.precision, heard, stepMs };
+    const pieces = (ids: readonly number[]) => ids.map((id) => source.tokens[id] ?? '');
+    const told = { heard: pieces(said), heardBySherpa: saidBySherpa === null ? null : pieces(saidBySherpa) };
+    return { name, folder, step, precision: files.precision, stepMs, ...told };
   } finally {
     draft.discard();
     onUndo?.(null);
     await runner.close();
   }
+}
+
+/** Ids of the tokens that sherpa-onnx finds in the clip with the same files; null if nobody can be asked. */
+async function heardBySherpa(options: ImportOptions, files: SourceFiles): Promise<readonly number[] | null> {
+  const { sherpa, search, clip, onProgress } = options;
+  if (sherpa === null) return null;
+  onProgress('asking sherpa-onnx');
+  const method = search === 'beam' ? 'modified_beam_search' : 'greedy_search';
+  const place = {
+    ...files.paths,
+    tokens: files.tokensPath,
+    files: [clip.path],
+    samples: clip.samples.length,
+  };
+  // What it cannot take is no fault of the import.
+  const answers = await askSherpa({ module: sherpa, method, ...place }).catch(() => []);
+  return answers[0]?.tokens ?? null;
 }
 
 function nameFor({ name, source }: ImportOptions): string {

@@ -3,19 +3,28 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { nameOf, readModel, TYPE, tensor, writeModel } from '../../src/import/onnx.js';
+import { askSherpa, findSherpa, type SherpaAnswer, type SherpaTask } from '../../src/import/sherpa.js';
 import { inPackage } from '../../src/paths.js';
-import { type Expected, fixture } from './foreign.js';
+import { fixture } from './foreign.js';
 
-const FOLDER = inPackage('test', 'sherpa');
-const INSTALLED = join(FOLDER, 'node_modules', 'sherpa-onnx-node');
+/** A program there has sherpa-onnx at hand, once it is installed. */
+export const SHERPA_FOLDER = inPackage('test', 'sherpa');
+const INSTALLED = join(SHERPA_FOLDER, 'node_modules', 'sherpa-onnx-node');
 const INSTALL_MS = 300_000;
 
 /** Why sherpa-onnx cannot be asked, or null after it is installed. */
 export function sherpaProblem(): string | null {
   if (!existsSync(INSTALLED)) {
-    const install = ['install', '--no-audit', '--no-fund', '--no-package-lock'];
+    const install = [
+      'install',
+      '--no-audit',
+      '--no-fund',
+      '--no-package-lock',
+      '--ignore-scripts',
+      '--fetch-retries=1',
+    ];
     const { status, stderr } = spawnSync('npm', install, {
-      cwd: FOLDER,
+      cwd: SHERPA_FOLDER,
       encoding: 'utf8',
       timeout: INSTALL_MS,
     });
@@ -23,7 +32,7 @@ export function sherpaProblem(): string | null {
       return `sherpa-onnx-node cannot be installed: ${stderr?.slice(0, 200)}`;
   }
   const { status, stderr } = spawnSync(process.execPath, ['-e', "require('sherpa-onnx-node')"], {
-    cwd: FOLDER,
+    cwd: SHERPA_FOLDER,
     encoding: 'utf8',
   });
   return status === 0 ? null : `sherpa-onnx-node cannot be loaded here: ${stderr.slice(0, 200)}`;
@@ -32,18 +41,26 @@ export function sherpaProblem(): string | null {
 export interface SherpaRun {
   /** With encoder.onnx, decoder.onnx, joiner.onnx and tokens.txt. */
   readonly folder: string;
-  readonly suffix?: string;
-  readonly method?: 'greedy_search' | 'modified_beam_search';
+  readonly method?: SherpaTask['method'];
   readonly files: readonly string[];
 }
 
 /** @throws Error with its words if it cannot load the model */
-export function sherpaHears(run: SherpaRun): Expected[] {
-  const files = run.files.map((it) => fixture('wavs', it));
-  const args = [join(FOLDER, 'recognise.cjs'), JSON.stringify({ ...run, files })];
-  const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: FOLDER, encoding: 'utf8' });
-  if (status !== 0) throw new Error(`sherpa-onnx failed: ${stderr.slice(-500)}`);
-  return stdout.trim().split('\n').map((line) => JSON.parse(line) as Expected); // biome-ignore format: short
+export function sherpaHears({ folder, method = 'greedy_search', files }: SherpaRun): Promise<SherpaAnswer[]> {
+  const [encoder, decoder, joiner] = ['encoder', 'decoder', 'joiner'].map((it) =>
+    join(folder, `${it}.onnx`),
+  ) as [string, string, string];
+  const module = findSherpa(SHERPA_FOLDER) ?? '';
+  const paths = files.map((it) => fixture('wavs', it));
+  return askSherpa({
+    module,
+    encoder,
+    decoder,
+    joiner,
+    tokens: join(folder, 'tokens.txt'),
+    method,
+    files: paths,
+  });
 }
 
 /**

@@ -36,9 +36,12 @@ let outs = 0;
 const newOut = (): string => join(base, `models-${outs++}`);
 
 function optionsOf(source: string, changes: Partial<ImportOptions> = {}): ImportOptions {
-  const clip = recording('digits-0.wav').subarray(0, 24_000);
+  const clip = {
+    path: fixture('wavs', 'digits-0.wav'),
+    samples: recording('digits-0.wav').subarray(0, 24_000),
+  };
   return {
-    source, out: newOut(), name: null, precision: 'auto', search: 'greedy', language: null, clip,
+    source, out: newOut(), name: null, precision: 'auto', search: 'greedy', language: null, clip, sherpa: null,
     onProgress: () => {}, ...changes,
   }; // biome-ignore format: a plain list
 }
@@ -202,6 +205,7 @@ test('the command imports, says what it heard, and how to serve the model', () =
   const told = run(DIGITS, '--out', out, '--name', 'digits', '--language', 'en');
   assert.match(told, /zipformer2, fp32, greedy search; imported in [\d.]+ s/);
   assert.match(told, /chunk 320 ms, look-ahead 137\.5 ms, 104176 bytes of state/);
+  assert.match(told, /sherpa-onnx (was not asked|hears the same)/);
   assert.match(told, new RegExp(`npm start -- --model ${join(out, 'digits')}`));
   assert.throws(() => run(join(base, 'nowhere'), '--out', out), /MODEL_MISSING/);
   assert.ok(existsSync(join(out, 'digits', 'manifest.json')));

@@ -57,7 +57,8 @@ async function refused(
     precision,
     search: 'greedy',
     language: null,
-    clip: new Float32Array(16_000),
+    clip: { path: '', samples: new Float32Array(16_000) },
+    sherpa: null,
   } as const;
   await assert.rejects(importModel({ ...options, onProgress: () => {} }), (error: unknown) => {
     assert.ok(error instanceof ServerError, String(error));

@@ -37,7 +37,7 @@ for (const search of SEARCHES) {
   test(`${search}: alone or together, whole or in frames of any size, the same words at the same times`, async (t) => {
     const { folder } = await importModel({
       source: fixture('zipformer2-digits'), out: base, name: search, precision: 'auto', search, language: 'en',
-      clip: recording('digits-0.wav').subarray(0, 16_000), onProgress: () => {},
+      clip: { path: '', samples: recording('digits-0.wav').subarray(0, 16_000) }, sherpa: null, onProgress: () => {},
     }); // biome-ignore format: a plain list
     const live = await startLiveServer({ model: folder, lanes: 2 });
     t.after(() => live.stop());

@@ -5,8 +5,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { compose } from '../../src/import/compose.js';
+import { importModel } from '../../src/import/importer.js';
+import { findSherpa } from '../../src/import/sherpa.js';
 import { fixture, hear, openStep, recording, SHERPA_WAITS, sourceOf } from '../helpers/foreign.js';
-import { fixtureFiles, sherpaHears, sherpaProblem, withDoubledLogits } from '../helpers/sherpa.js';
+import {
+  fixtureFiles,
+  SHERPA_FOLDER,
+  sherpaHears,
+  sherpaProblem,
+  withDoubledLogits,
+} from '../helpers/sherpa.js';
 import { TINY_KINDS, tinyTransducer } from '../helpers/tiny-transducer.js';
 
 const problem = sherpaProblem();
@@ -28,7 +36,7 @@ for (const [name, read] of Object.entries(SOURCES)) {
     async () => {
       const place = join(folder, name.replaceAll(' ', '-'));
       withDoubledLogits(read(), place);
-      const theirs = sherpaHears({ folder: place, files: FILES });
+      const theirs = await sherpaHears({ folder: place, files: FILES });
       const session = await openStep(compose(sourceOf(read()), { search: 'greedy' }));
       const { said } = await hear(session, FILES.map(recording), { waits: SHERPA_WAITS });
       for (const [i, { f, tokens, frames, logp }] of theirs.entries()) {
@@ -48,7 +56,7 @@ test(
   async () => {
     const read = SOURCES['the digits recogniser'] as () => Record<string, Uint8Array>;
     const place = fixture('zipformer2-digits');
-    const theirs = sherpaHears({ folder: place, method: 'modified_beam_search', files: FILES });
+    const theirs = await sherpaHears({ folder: place, method: 'modified_beam_search', files: FILES });
     const session = await openStep(compose(sourceOf(read()), { search: 'beam' }));
     for (const { f, tokens, frames } of theirs) {
       // One recording each: it ends where sherpa-onnx decides (beam.test.ts).
@@ -62,3 +70,14 @@ test(
     }
   },
 );
+
+test('an import asks sherpa-onnx where it is at hand, and tells what that hears', { skip }, async () => {
+  const [file = ''] = FILES;
+  const clip = { path: fixture('wavs', file), samples: recording(file).subarray(0, 64_000) };
+  const told = await importModel({
+    source: fixture('zipformer2-digits'), out: join(folder, 'models'), name: null, precision: 'auto', search: 'greedy',
+    language: null, clip, sherpa: findSherpa(SHERPA_FOLDER), onProgress: () => {},
+  }); // biome-ignore format: a plain list
+  assert.deepEqual(told.heardBySherpa, told.heard);
+  assert.ok(told.heard.length > 3);
+});
