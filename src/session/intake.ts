@@ -48,7 +48,7 @@ export interface Intake {
   close(): Promise<void>;
 }
 
-/** One intake per recording. @throws ServerError AT_CAPACITY, UNSUPPORTED_SAMPLE_RATE */
+/** One intake per recording. @throws ServerError AT_CAPACITY, UNSUPPORTED_SAMPLE_RATE, TOO_MANY_RATES */
 export function createIntake(
   format: AudioFormat,
   sink: SampleSink,
