@@ -220,7 +220,7 @@ describe('the inspector page', { skip: skipWithoutChromium, timeout: 300_000 }, 
     directory.open('e5d0930b-2c4d', { clientId: 'captions', openedAt: base - 90_000 }).send('START', 'STOP');
     await page.click('button[aria-label="Follow session 3f9a2c71-7b1e"]');
     live.send('START', 'FINALIZE', 'START', 'DETACHED', 'ATTACHED', 'STOP', 'FLUSHED', 'START', 'STOP');
-    live.send('START', 'FLUSHED');
+    live.send('FLUSHED', 'START');
     await untilActive('activity.recording');
     await page.locator('#counts .times', { hasText: /^2$/ }).first().waitFor();
     for (const [name, width, colorScheme] of LOOKS) {
