@@ -48,7 +48,8 @@ function configOf(flags: Record<string, unknown>): Config {
   return loadConfig(flags as Partial<Record<OptionName, unknown>>);
 }
 
-function buildProgram(finish: (code: number) => void): Command {
+/** The command line with all commands and their options; `finish` is told the exit code. */
+export function buildProgram(finish: (code: number) => void): Command {
   const program = new Command('rnnt-server')
     .description('Real-time speech recognition over WebSockets.')
     .version(packageVersion)

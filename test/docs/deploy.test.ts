@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
+import type { Command } from 'commander';
 import { parseAllDocuments } from 'yaml';
+import { buildProgram } from '../../src/cli.js';
 import { envOf, flagOf, OPTION_NAMES } from '../../src/config.js';
 import { inPackage } from '../../src/paths.js';
 import { documents, prometheusMetrics, readDocument } from './blocks.js';
@@ -12,14 +14,16 @@ const deployFiles = (readdirSync(inPackage('deploy'), { recursive: true }) as st
   .filter((name) => /[^/]+(\.\w+$|file$)/i.test(name));
 const read = (name: string): string => readFileSync(inPackage('deploy', name), 'utf8');
 
+/** A command and those below it. */
+const commandsOf = (command: Command): Command[] => [command, ...command.commands.flatMap(commandsOf)];
+
 const everything: [string, string][] = [
   ...deployFiles.map((name): [string, string] => [`deploy/${name}`, read(name)]),
   ...documents().map((path): [string, string] => [path, readDocument(path)]),
 ];
 
-/** Variables and flags that are not options of `start`. */
-const OTHER_FLAGS =
-  /^(url|file|fast|json|text|speed|max-wer|connections|duration|format|machine|help|version|out|multichannel|hotword|language|encoding|sample-rate|channels)$/;
+/** Flags of the examples, the benchmarks and other programs. */
+const OTHER_FLAGS = /^(file|fast|text|speed|max-wer|json|url|connections|duration|help|version)$/;
 
 describe('deployment files and documents', () => {
   it('name only environment variables that exist', () => {
@@ -30,7 +34,9 @@ describe('deployment files and documents', () => {
   });
 
   it('name only options that exist', () => {
-    const known = new Set<string>(OPTION_NAMES.map(flagOf));
+    const commands = commandsOf(buildProgram(() => {}));
+    const known = new Set(commands.flatMap(({ options }) => options.map(({ long }) => long?.slice(2))));
+    assert.ok(OPTION_NAMES.every((name) => known.has(flagOf(name))));
     for (const [path, text] of everything.filter(([path]) => path.endsWith('.md'))) {
       for (const [, flag = ''] of text.matchAll(/`--([a-z][a-z-]+)(?: [^`]*)?`/g)) {
         if (OTHER_FLAGS.test(flag) || flag.endsWith('-')) continue;
