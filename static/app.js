@@ -57,10 +57,12 @@ function showRecording(on) {
 }
 
 function showTranscriptControls() {
-  const empty = view.segments.length === 0;
-  byId('empty').hidden = !empty || recording;
-  for (const button of document.querySelectorAll('.export button')) {
-    /** @type {HTMLButtonElement} */ (button).disabled = empty;
+  const nothing = view.text === '';
+  byId('empty').hidden = !nothing || recording;
+  for (const node of document.querySelectorAll('.export button')) {
+    const button = /** @type {HTMLButtonElement} */ (node);
+    // Files are made of finals; what is open can be copied all the same.
+    button.disabled = button.id === 'copy' ? nothing : view.segments.length === 0;
   }
 }
 
@@ -89,6 +91,7 @@ async function abandon(mine) {
   await recorder.stop();
   wakeLock?.release();
   wakeLock = null;
+  view.settle();
   showRecording(false);
   showTranscriptControls();
 }
@@ -231,6 +234,7 @@ async function finish(mine) {
     showFigures(mine.stats);
     showState('idle', transcript === '' ? 'No words were heard' : 'Done');
   } catch (error) {
+    view.settle();
     const lost = error instanceof RNNTClientError && error.code !== 'CLOSED';
     showState(lost ? 'failed' : 'idle', lost ? 'The last words are missing' : 'Ready');
     notice(lost ? error.message : '');
@@ -324,7 +328,7 @@ for (const button of document.querySelectorAll('[data-export]')) {
   button.addEventListener('click', () => exportTranscript(view.segments, format, view.root.lang));
 }
 byId('copy').addEventListener('click', async () => {
-  await navigator.clipboard.writeText(view.segments.map((s) => s.text).join('\n'));
+  await navigator.clipboard.writeText(view.text);
   notice('Copied.', 'info');
 });
 acceptDrops(

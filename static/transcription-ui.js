@@ -97,9 +97,21 @@ export class TranscriptView {
     const { stable, open } = splitPartial(partial);
     const stableElement = element('span', 'stable', stable);
     const openElement = element('span', 'open', open);
+    this.live.classList.remove('settled');
     this.live.replaceChildren(stableElement, openElement);
     this.live.hidden = partial.text === '';
     this.#scroll();
+  }
+
+  /** Nothing more will come: the words of the open segment stay as they are, for reading and copying. */
+  settle() {
+    this.live.classList.add('settled');
+  }
+
+  /** @returns {string} All text on the screen, one segment per line, the open one included. */
+  get text() {
+    const open = this.live.hidden ? [] : [this.live.textContent ?? ''];
+    return [...this.segments.map((segment) => segment.text), ...open].join('\n');
   }
 
   /** @param {Segment} segment */

@@ -271,6 +271,9 @@ describe('the demo page', { skip: skipWithoutChromium, timeout: 120_000 }, () =>
     await page.click('#record');
     await page.locator('#record-text', { hasText: 'Start' }).waitFor();
     assert.equal(await page.getAttribute('#record', 'aria-pressed'), 'false');
+    // The words that were open stay, still and to be copied.
+    await page.locator('.partial.settled', { hasText: /.{10}/ }).waitFor();
+    assert.equal(await page.locator('#copy').isEnabled(), true);
   });
 
   it('starts with a file that is dropped on the page', async () => {
