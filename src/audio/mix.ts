@@ -16,18 +16,22 @@ export interface MixState {
   gain: number;
   /** 1 or −1: where the gain goes. */
   target: number;
+  /** Samples in a row that the channels have been opposite for. */
+  opposite: number;
 }
 
 /** Time constant of the averages: a few periods of the lowest voices. */
 const AVERAGE_S = 0.02;
 const TURN_S = 0.01;
+/** The channels must be opposite for so long: a few samples of anything may be. */
+const SURE_S = 0.005;
 /** Correlation below which the second channel is turned round, and above which it is turned back. */
 const OPPOSITE = -0.8;
 const ALIKE = 0.3;
 /** Both channels' energy is taken to be at least this much (level 16 of 32,768), so that noise decides nothing. */
 const FLOOR = 16 ** 2;
 
-export const freshMix = (): MixState => ({ left: 0, right: 0, cross: 0, gain: 1, target: 1 });
+export const freshMix = (): MixState => ({ left: 0, right: 0, cross: 0, gain: 1, target: 1, opposite: 0 });
 
 export function copyMix(to: MixState, from: MixState): void {
   to.left = from.left;
@@ -35,6 +39,7 @@ export function copyMix(to: MixState, from: MixState): void {
   to.cross = from.cross;
   to.gain = from.gain;
   to.target = from.target;
+  to.opposite = from.opposite;
 }
 
 /** `count` samples of both channels → `out[outAt…]`, all in 16-bit units. `out` may be one of the inputs. */
@@ -49,7 +54,8 @@ export function mixStereo(
 ): void {
   const weight = 1 / (AVERAGE_S * rateHz);
   const step = 2 / (TURN_S * rateHz);
-  let { left: leftMean, right: rightMean, cross, gain, target } = state;
+  const sure = SURE_S * rateHz;
+  let { left: leftMean, right: rightMean, cross, gain, target, opposite } = state;
   for (let i = 0; i < count; i += 1) {
     const l = left[i]!;
     const r = right[i]!;
@@ -57,9 +63,10 @@ export function mixStereo(
     rightMean += weight * (r * r - rightMean);
     cross += weight * (l * r - cross);
     const energy = (leftMean + FLOOR) * (rightMean + FLOOR);
-    if (cross < 0) {
-      if (cross * cross > OPPOSITE * OPPOSITE * energy) target = -1;
-    } else if (cross * cross > ALIKE * ALIKE * energy) target = 1;
+    const isStrong = cross * cross > (cross < 0 ? OPPOSITE : ALIKE) ** 2 * energy;
+    opposite = cross < 0 && isStrong ? opposite + 1 : 0;
+    if (opposite > sure) target = -1;
+    else if (cross > 0 && isStrong) target = 1;
     if (gain !== target) gain = target > gain ? Math.min(target, gain + step) : Math.max(target, gain - step);
     out[outAt + i] = (l + gain * r) / 2;
   }
@@ -68,6 +75,7 @@ export function mixStereo(
   state.cross = cross;
   state.gain = gain;
   state.target = target;
+  state.opposite = Math.min(opposite, 2 * sure);
 }
 
 /** Any number of channels → one: two by `mixStereo`, more by their mean. `out` has room for all of them. */

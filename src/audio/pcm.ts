@@ -1,14 +1,16 @@
 /**
- * Bytes from a client → samples. Everything is little-endian; stereo becomes mono by the mean; float32 is
+ * Bytes from a client → samples. Everything is little-endian; stereo becomes mono (`mix.ts`); float32 is
  * clamped to ±1 and NaN and infinities become 0. Sample values are in units of 16-bit samples (±32,768).
  *
  * Byte-wise copies stand in for unaligned typed-array views, so the host must be little-endian, as every
  * platform of Node and of ONNX Runtime is.
  */
 
+import { LIMITS } from '../limits.js';
 import { BLOCK_FRAMES } from './block.js';
 import type { Encoding } from './format.js';
 import { ALAW, MULAW } from './g711.js';
+import { freshMix, type MixState, mixStereo } from './mix.js';
 
 export interface PcmFormat {
   readonly encoding: Encoding;
@@ -24,6 +26,14 @@ const scratchBytes = new Uint8Array(BLOCK_FRAMES * 8);
 const scratchInt16 = new Int16Array(scratchBytes.buffer);
 const scratchFloat32 = new Float32Array(scratchBytes.buffer);
 const scratchMono = new Float32Array(BLOCK_FRAMES);
+const scratchLeft = new Float32Array(BLOCK_FRAMES);
+const scratchRight = new Float32Array(BLOCK_FRAMES);
+
+/** How a stream's two channels are mixed, and what that remembers of what came before. */
+export interface LiveMix {
+  readonly state: MixState;
+  readonly rateHz: number;
+}
 
 /**
  * Decodes `frames` (at most 1,024) sample-frames from `bytes[byteAt…]` into `out[outAt…]` as mono floats in
@@ -36,6 +46,7 @@ export function decodeFloats(
   frames: number,
   out: Float32Array,
   outAt: number,
+  mix: LiveMix,
 ): void {
   const { encoding, channels } = format;
   const values = frames * channels;
@@ -45,8 +56,10 @@ export function decodeFloats(
       for (let i = 0; i < frames; i += 1) out[outAt + i] = table[bytes[byteAt + i]!]!;
     } else {
       for (let i = 0, at = byteAt; i < frames; i += 1, at += 2) {
-        out[outAt + i] = (table[bytes[at]!]! + table[bytes[at + 1]!]!) / 2;
+        scratchLeft[i] = table[bytes[at]!]!;
+        scratchRight[i] = table[bytes[at + 1]!]!;
       }
+      mixStereo(mix.state, scratchLeft, scratchRight, frames, mix.rateHz, out, outAt);
     }
     return;
   }
@@ -57,7 +70,11 @@ export function decodeFloats(
   if (channels === 1) {
     for (let i = 0; i < frames; i += 1) out[outAt + i] = source[i]!;
   } else {
-    for (let i = 0; i < frames; i += 1) out[outAt + i] = (source[2 * i]! + source[2 * i + 1]!) / 2;
+    for (let i = 0; i < frames; i += 1) {
+      scratchLeft[i] = source[2 * i]!;
+      scratchRight[i] = source[2 * i + 1]!;
+    }
+    mixStereo(mix.state, scratchLeft, scratchRight, frames, mix.rateHz, out, outAt);
   }
 }
 
@@ -134,6 +151,7 @@ export class FrameCutter {
 export class PcmDecoder {
   readonly format: PcmFormat;
   readonly frameBytes: number;
+  private readonly mix: LiveMix = { state: freshMix(), rateHz: LIMITS.sampleRateHz };
   private ring: Int16Array | undefined;
   private ringBytes: Uint8Array = new Uint8Array(0);
 
@@ -167,7 +185,7 @@ export class PcmDecoder {
     } else {
       for (let done = 0; done < frames; done += BLOCK_FRAMES) {
         const count = Math.min(BLOCK_FRAMES, frames - done);
-        decodeFloats(this.format, bytes, byteAt + done * this.frameBytes, count, scratchMono, 0);
+        decodeFloats(this.format, bytes, byteAt + done * this.frameBytes, count, scratchMono, 0, this.mix);
         for (let i = 0; i < count; i += 1) ring[at + done + i] = roundSample(scratchMono[i]!);
       }
     }

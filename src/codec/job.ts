@@ -2,16 +2,18 @@
 
 import { BLOCK_FRAMES } from '../audio/block.js';
 import { filterFor } from '../audio/filter.js';
+import { freshMix, type MixState } from '../audio/mix.js';
 import { decodeFloats, frameBytesOf, type PcmFormat } from '../audio/pcm.js';
 import { Resampler, type ResamplerState } from '../audio/resampler.js';
 import type { StreamFilters } from './filters.js';
-import { type CodecSlot, encodingAt, FIELD, FIFO_BYTES, HISTORY_LENGTH } from './slab.js';
+import { type CodecSlot, encodingAt, FIELD, FIFO_BYTES, HISTORY_LENGTH, MIX_FIELDS } from './slab.js';
 
 /** Input sample-frames of one job: 0.2 s at 48 kHz, so that a stream in arrears does not hold up its batch. */
 export const MAX_JOB_FRAMES = 9_600;
 
 const resampler = new Resampler(filterFor(48_000));
-const local = { history: new Float32Array(HISTORY_LENGTH), held: 0, offset: 0, phase: 0 };
+const local = { history: new Float32Array(HISTORY_LENGTH), held: 0, offset: 0, phase: 0, mix: freshMix() };
+type JobState = ResamplerState & { readonly mix: MixState };
 
 /**
  * Runs the job in the slot's header. All state is worked on in a copy and written back at the end, so that a
@@ -28,6 +30,7 @@ export function runCodecJob(slot: CodecSlot, streamSlab: SharedArrayBuffer, filt
   const frameBytes = frameBytesOf(format);
   resampler.use(filters.get(field('rateHz'), field('filterPlace'), field('filterVersion')));
   readState(slot, local);
+  const mix = { state: local.mix, rateHz: field('rateHz') };
 
   const room = field('ringRoom');
   const rawFrames = Math.min(field('rawBytes') / frameBytes, MAX_JOB_FRAMES);
@@ -44,7 +47,7 @@ export function runCodecJob(slot: CodecSlot, streamSlab: SharedArrayBuffer, filt
     );
     if (frames <= 0) break;
     const work = resampler.load(local);
-    decodeFloats(format, slot.fifo, rawAt, frames, work, local.held);
+    decodeFloats(format, slot.fifo, rawAt, frames, work, local.held, mix);
     produced += resampler.run(local, frames, ring, field('ringAt') + produced);
     rawAt = (rawAt + frames * frameBytes) % FIFO_BYTES;
     consumed += frames;
@@ -68,16 +71,18 @@ export function runCodecJob(slot: CodecSlot, streamSlab: SharedArrayBuffer, filt
   header[FIELD.finishedJob] = field('job');
 }
 
-function readState(slot: CodecSlot, state: ResamplerState): void {
+function readState(slot: CodecSlot, state: JobState): void {
   state.held = slot.header[FIELD.held] ?? 0;
   state.offset = slot.header[FIELD.offset] ?? 0;
   state.phase = slot.header[FIELD.phase] ?? 0;
   state.history.set(slot.history);
+  for (const name of MIX_FIELDS) state.mix[name] = slot.header[FIELD[`mix_${name}`]] ?? 0;
 }
 
-function writeState(slot: CodecSlot, state: ResamplerState): void {
+function writeState(slot: CodecSlot, state: JobState): void {
   slot.header[FIELD.held] = state.held;
   slot.header[FIELD.offset] = state.offset;
   slot.header[FIELD.phase] = state.phase;
   slot.history.set(state.history);
+  for (const name of MIX_FIELDS) slot.header[FIELD[`mix_${name}`]] = state.mix[name];
 }

@@ -11,6 +11,7 @@
  */
 
 import { ENCODINGS, type Encoding } from '../audio/format.js';
+import { freshMix } from '../audio/mix.js';
 import { latencyFrames, type ResamplerState, resetState } from '../audio/resampler.js';
 
 /** 0.17 s of 48 kHz stereo float32, 0.7 s of 48 kHz stereo pcm16, 8 s of 8 kHz μ-law stereo. Power of two. */
@@ -21,6 +22,9 @@ const HEADER_LENGTH = 32;
 const HEADER_BYTES = HEADER_LENGTH * 8;
 const HISTORY_BYTES = HISTORY_LENGTH * 4;
 export const SLOT_BYTES = HEADER_BYTES + HISTORY_BYTES + FIFO_BYTES;
+
+/** What the mixer of two channels remembers. */
+export const MIX_FIELDS = ['left', 'right', 'cross', 'gain', 'target', 'opposite'] as const;
 
 /** Fields of the header. */
 export const FIELD = {
@@ -45,6 +49,13 @@ export const FIELD = {
   offset: 12,
   phase: 13,
   silenceLeft: 14,
+  // The mixer's, likewise.
+  mix_left: 22,
+  mix_right: 23,
+  mix_cross: 24,
+  mix_gain: 25,
+  mix_target: 26,
+  mix_opposite: 27,
   // The result.
   finishedJob: 15,
   consumedBytes: 16,
@@ -86,6 +97,8 @@ export function openCodecSlot({ header, history }: CodecSlot, rateHz: number): v
   header[FIELD.offset] = state.offset;
   header[FIELD.phase] = state.phase;
   header[FIELD.silenceLeft] = latencyFrames(rateHz);
+  const mix = freshMix();
+  for (const name of MIX_FIELDS) header[FIELD[`mix_${name}`]] = mix[name];
 }
 
 /** A job that threw, as a worker tells it: its stream is given up, and the reason is for the log. */

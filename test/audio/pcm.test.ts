@@ -48,6 +48,24 @@ test('stereo becomes mono by the mean, halves rounded up', () => {
   assert.deepEqual(decode(stereo('mulaw'), Uint8Array.of(0x80, 0x80, 0x80, 0x00)), [32_124, 0]);
 });
 
+test('a live stream whose channels are opposite in phase is heard, however it is cut', () => {
+  const wave = Int16Array.from(
+    { length: 16_000 },
+    (_, i) => 9_000 * Math.sin(i * 0.11) * Math.sin(i * 0.003),
+  );
+  const both = bytesOf(
+    Int16Array.from({ length: 32_000 }, (_, i) => (i % 2 === 0 ? wave[i >> 1]! : -wave[i >> 1]!)),
+  );
+  const whole = decode(stereo('pcm16'), both);
+  assert.deepEqual(whole.slice(1_000), Array.from(wave.subarray(1_000)));
+  const decoder = new PcmDecoder(stereo('pcm16'));
+  const ring = new Int16Array(16_000);
+  for (let at = 0, frames = 1; at < 16_000; at += frames, frames = (frames * 7) % 501) {
+    decoder.decodeInto(both.subarray(at * 4, (at + frames) * 4), ring, at);
+  }
+  assert.deepEqual(Array.from(ring), whole);
+});
+
 test('μ-law and A-law give the values of their tables', () => {
   const all = Uint8Array.from({ length: 256 }, (_, octet) => octet);
   assert.deepEqual(decode(mono('mulaw'), all), Array.from(MULAW));
