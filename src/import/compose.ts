@@ -1,4 +1,5 @@
 /** Tells what kind of model a source is, and composes its step, or says why that cannot be. */
+import { LIMITS } from '../limits.js';
 import { OPSETS } from './builder.js';
 import { composeIcefall, ICEFALL_KINDS } from './kinds/icefall.js';
 import { unsupported } from './meta.js';
@@ -42,7 +43,17 @@ export function compose(source: Source, options: ComposeOptions): Composition {
       'Take the streaming model of the same name, or export it with export-onnx-streaming.py if it was trained causally.',
     );
   }
-  return composeIcefall(source, kind, options);
+  return bounded(composeIcefall(source, kind, options));
+}
+
+/** What the server keeps of a stream has a bound, twice over. */
+function bounded(step: Composition): Composition {
+  const bytes = 4 * step.stateFloats;
+  if (bytes <= LIMITS.maxStateBytes) return step;
+  throw unsupported(
+    `The state of a stream would have ${bytes} bytes; the server takes ${LIMITS.maxStateBytes} at most.`,
+    'Take a model with less left context.',
+  );
 }
 
 /** One graph has one version of the operators. */

@@ -1,5 +1,6 @@
 /** Imports a foreign model: finds its files, composes the step, checks it, writes the folder that the server loads. */
 import { basename, resolve } from 'node:path';
+import { ServerError } from '../errors.js';
 import { GraphRunner } from '../inference/runner.js';
 import { LIMITS } from '../limits.js';
 import type { Manifest } from '../models/manifest.js';
@@ -56,6 +57,17 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 
 /** @throws ServerError MODEL_MISSING, MODEL_CORRUPT, MODEL_UNSUPPORTED; then nothing is left behind */
 export async function importModel(options: ImportOptions): Promise<ImportReport> {
+  try {
+    return await importWhole(options);
+  } catch (error) {
+    // What the file system says: no space, no permission, no folder where one was.
+    if (!(error instanceof Error && 'syscall' in error)) throw error;
+    const advice = 'See to permissions and space, or choose another --out.';
+    throw new ServerError('MODEL_UNSUPPORTED', `${error.message}. ${advice}`, { cause: error });
+  }
+}
+
+async function importWhole(options: ImportOptions): Promise<ImportReport> {
   const { out, search, onProgress, onUndo } = options;
   const name = nameFor(options);
   onProgress('reading');

@@ -171,6 +171,39 @@ test('a file in place of a folder, and a place where nothing is, are refused', a
 test('a precision that is not there is refused, and the others are hinted at', () =>
   refused(folderOf(GOOD), 'MODEL_MISSING', /no int8 encoder, but one of another --precision/, 'int8'));
 
+test('a place that cannot be written to is told, with what to do', async () => {
+  const file = join(base, 'file');
+  writeFileSync(file, '');
+  const options = {
+    source: folderOf(GOOD),
+    out: join(file, 'models'),
+    name: 'tiny',
+    precision: 'auto',
+  } as const;
+  const clip = { path: '', samples: new Float32Array(16_000) };
+  const rest = { search: 'greedy', language: null, clip, sherpa: null, onProgress: () => {} } as const;
+  await assert.rejects(importModel({ ...options, ...rest }), {
+    code: 'MODEL_UNSUPPORTED',
+    message: /ENOTDIR.*choose another --out/,
+  });
+});
+
+test('a state beyond the bound is refused, and metadata that would make one is not believed', async () => {
+  const model = tinyEncoder('lstm', { meta: { d_model: '1000000', rnn_hidden_size: '1000000' } });
+  for (const { type, name } of [...(model.graph?.inputs ?? []), ...(model.graph?.outputs ?? [])]) {
+    const dims = type?.tensor?.shape?.dims;
+    if (name?.includes('state') && dims) dims[2] = { value: 1_000_000 };
+  }
+  const huge = { ...GOOD, 'encoder.onnx': writeModel(model) };
+  await refused(
+    folderOf(huge),
+    'MODEL_UNSUPPORTED',
+    /24\d{6} bytes; the server takes \d+ at most.*left context/,
+  );
+  const layers = encoder({ meta: { num_encoder_layers: '1000000' } });
+  await refused(folderOf(layers), 'MODEL_UNSUPPORTED', /num_encoder_layers=1000000/);
+});
+
 test('a name that leaves the folder of models is refused', () =>
   refused(folderOf(GOOD), 'MODEL_UNSUPPORTED', /cannot be a model’s name.*--name/, 'auto', '../evil'));
 

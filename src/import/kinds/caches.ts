@@ -3,7 +3,7 @@
  * https://github.com/k2-fsa/icefall (export-onnx-streaming.py of each recipe), and how sherpa-onnx reads them
  * (online-zipformer2-transducer-model.cc and its neighbours).
  */
-import type { Metadata } from '../meta.js';
+import { type Metadata, MOST_LAYERS } from '../meta.js';
 
 /** Dimensions of a tensor; `N` is the batch. */
 export type Shape = readonly (number | 'N')[];
@@ -19,7 +19,7 @@ const N = 'N';
 /** Caches by `model_type`, in the order of the encoder's inputs; counters are (N) or (layers, N). */
 export const CACHES: Readonly<Record<string, (meta: Metadata) => Caches>> = {
   zipformer2(meta) {
-    const layers = meta.ints('num_encoder_layers');
+    const layers = meta.ints('num_encoder_layers', undefined, MOST_LAYERS);
     const list = (key: string) => meta.ints(key, layers.length);
     const [dims, heads, kernels] = [list('encoder_dims'), list('num_heads'), list('cnn_module_kernels')];
     const [queries, values, left] = [
@@ -45,7 +45,7 @@ export const CACHES: Readonly<Record<string, (meta: Metadata) => Caches>> = {
   },
 
   zipformer(meta) {
-    const layers = meta.ints('num_encoder_layers');
+    const layers = meta.ints('num_encoder_layers', undefined, MOST_LAYERS);
     const list = (key: string) => meta.ints(key, layers.length);
     const [dims, attention] = [list('encoder_dims'), list('attention_dims')];
     const [kernels, left] = [list('cnn_module_kernels'), list('left_context_len')];
@@ -64,7 +64,7 @@ export const CACHES: Readonly<Record<string, (meta: Metadata) => Caches>> = {
   },
 
   conformer(meta) {
-    const n = meta.int('num_encoder_layers');
+    const n = meta.int('num_encoder_layers', MOST_LAYERS);
     const dim = meta.int('encoder_dim');
     const floats: Shape[] = [
       [n, meta.int('left_context'), N, dim],
@@ -74,7 +74,7 @@ export const CACHES: Readonly<Record<string, (meta: Metadata) => Caches>> = {
   },
 
   lstm(meta) {
-    const n = meta.int('num_encoder_layers');
+    const n = meta.int('num_encoder_layers', MOST_LAYERS);
     const floats: Shape[] = [
       [n, N, meta.int('d_model')],
       [n, N, meta.int('rnn_hidden_size')],

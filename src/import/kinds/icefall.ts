@@ -2,7 +2,7 @@
 import { LIMITS } from '../../limits.js';
 import type { Value } from '../builder.js';
 import { rewriteConvolutions } from '../conv2d.js';
-import { FRAME_SHIFT, icefallFeatures } from '../features.js';
+import { FRAME_SHIFT, icefallFeatures, windowOf } from '../features.js';
 import { quantiseByRow } from '../int8.js';
 import { Metadata, unsupported } from '../meta.js';
 import { dimsOf, elementOf, graphInputs, nameOf, opsetOf, TYPE, type ValueProto } from '../onnx.js';
@@ -90,7 +90,8 @@ function readEncoder(model: Model, kind: string): Encoder {
     layout === undefined ||
     frames < shift ||
     shift % SUBSAMPLING !== 0 ||
-    FRAME_SHIFT * shift > LIMITS.maxChunkSamples
+    FRAME_SHIFT * shift > LIMITS.maxChunkSamples ||
+    windowOf(frames) > LIMITS.maxWindowSamples
   ) {
     throw unsupported(
       `The encoder says that it sees ${frames} frames and advances by ${shift}, which cannot be.`,
