@@ -59,6 +59,14 @@ export const LIMITS = {
   outboxSoftBytes: 64 * 1024,
   /** Bytes waiting in a socket before the session is suspended (SLOW_READER). */
   outboxHardBytes: 1 << 20,
+  /**
+   * What a resumable session has said and its client is not known to have: more than may wait in its socket, so that a
+   * client that was suspended as a slow reader finds all of it. Beyond it the oldest is forgotten.
+   */
+  maxSentLogBytes: 2 << 20,
+  maxSentLogFrames: 20_000,
+  /** The same for all sessions without a socket together; beyond it the longest suspended ends. */
+  maxSuspendedBytes: 64 << 20,
   /** The length of client_id. */
   maxClientIdChars: 128,
   /** Words in one segment; at 6 words a second this is longer than the longest max_segment_duration. */

@@ -1,0 +1,17 @@
+/** Positions in a recording as resuming tells them: samples at 16 kHz, at which the client's audio can be cut exactly. */
+import { LIMITS } from '../limits.js';
+
+function gcd(a: number, b: number): number {
+  return b === 0 ? a : gcd(b, a % b);
+}
+
+/**
+ * The last position at or before `frames` that is a whole number of samples both at 16 kHz and at the client's rate, so that
+ * it means the same to both sides, however they round. 48 kHz: every 3rd frame; 44.1 kHz: every 10 ms; 16 kHz and less
+ * common fractions of it: every frame; at worst each second.
+ */
+export function exactPosition(frames: number, rateHz: number): { frames: number; samples: number } {
+  const common = gcd(LIMITS.sampleRateHz, rateHz);
+  const units = Math.floor(frames / (rateHz / common));
+  return { frames: units * (rateHz / common), samples: units * (LIMITS.sampleRateHz / common) };
+}

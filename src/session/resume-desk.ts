@@ -1,0 +1,124 @@
+/**
+ * Which token resumes which session, and how many sessions without a socket are kept. Tokens are kept as hashes only. A
+ * token is good for one resumption. The answer to a resumption may be lost with its connection, so the token that was
+ * used stays good until the client has shown that it has the next one; then it is worth nothing.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+
+/** Bytes of randomness in a token. */
+const TOKEN_BYTES = 24;
+
+export interface DeskBounds {
+  /** Sessions without a socket. */
+  readonly maxSuspended: number;
+  /** What all of them together have to say. */
+  readonly maxSuspendedBytes: number;
+}
+
+/** A session as the desk knows it. */
+export interface Resumable {
+  readonly id: string;
+  /** Identity of the access key that opened it. */
+  readonly key: string;
+  /** It is not kept any longer: there are too many. */
+  expire(): void;
+}
+
+export const hashOf = (secret: string): string => createHash('sha256').update(secret).digest('base64');
+
+export class ResumeDesk {
+  private readonly bounds: DeskBounds;
+  private readonly byHash = new Map<string, ResumeTicket>();
+  /** Those without a socket and what they keep, the longest suspended first. */
+  private readonly suspended = new Map<ResumeTicket, number>();
+
+  constructor(bounds: DeskBounds) {
+    this.bounds = bounds;
+  }
+
+  get suspendedCount(): number {
+    return this.suspended.size;
+  }
+
+  open(session: Resumable): ResumeTicket {
+    return new ResumeTicket(session, this.byHash, (ticket, bytes) => this.suspend(ticket, bytes));
+  }
+
+  /** The id of the session that this token resumes, for the key that opened it; null if there is none. */
+  find(token: string, key: string): string | null {
+    const session = this.byHash.get(hashOf(token))?.session;
+    return session !== undefined && session.key === key ? session.id : null;
+  }
+
+  /** @param bytes what it keeps; null: it has a socket again, or is gone */
+  private suspend(ticket: ResumeTicket, bytes: number | null): void {
+    this.suspended.delete(ticket);
+    if (bytes === null) return;
+    this.suspended.set(ticket, bytes);
+    let sum = 0;
+    for (const each of this.suspended.values()) sum += each;
+    // The longest suspended goes first: its client has had the most time to come back.
+    for (const [oldest, size] of this.suspended) {
+      if (this.suspended.size <= this.bounds.maxSuspended && sum <= this.bounds.maxSuspendedBytes) return;
+      this.suspended.delete(oldest);
+      sum -= size;
+      oldest.session.expire();
+    }
+  }
+}
+
+/** The tokens of one session. */
+export class ResumeTicket {
+  readonly session: Resumable;
+  /** The client has shown that it has a token: it can come back. */
+  held = false;
+  private readonly byHash: Map<string, ResumeTicket>;
+  private readonly onSuspended: (ticket: ResumeTicket, bytes: number | null) => void;
+  private current: string | null = null;
+  /** The one that was used, while it is not known whether the client has got the current one. */
+  private used: string | null = null;
+
+  constructor(
+    session: Resumable,
+    byHash: Map<string, ResumeTicket>,
+    onSuspended: (ticket: ResumeTicket, bytes: number | null) => void,
+  ) {
+    this.session = session;
+    this.byHash = byHash;
+    this.onSuspended = onSuspended;
+  }
+
+  /** The next token. @param usedToken the one that was presented for it */
+  issue(usedToken: string | null = null): string {
+    const token = randomBytes(TOKEN_BYTES).toString('base64url');
+    const used = usedToken === null ? null : hashOf(usedToken);
+    for (const hash of [this.current, this.used])
+      if (hash !== null && hash !== used) this.byHash.delete(hash);
+    this.used = used;
+    this.current = hashOf(token);
+    this.byHash.set(this.current, this);
+    return token;
+  }
+
+  /** The client gave a sign of life behind the newest token. */
+  confirm(): void {
+    this.held = true;
+    if (this.used !== null) this.byHash.delete(this.used);
+    this.used = null;
+  }
+
+  suspend(bytes: number): void {
+    this.onSuspended(this, bytes);
+  }
+
+  resume(): void {
+    this.onSuspended(this, null);
+  }
+
+  close(): void {
+    this.onSuspended(this, null);
+    for (const hash of [this.current, this.used]) if (hash !== null) this.byHash.delete(hash);
+    this.current = null;
+    this.used = null;
+  }
+}

@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { LIMITS } from '../../src/limits.js';
+import { SentLog } from '../../src/session/sent-log.js';
+
+function logOf(...frames: string[]): SentLog {
+  const log = new SentLog();
+  for (const frame of frames) log.append(frame);
+  return log;
+}
+
+test('tells what comes behind a number, and everything behind 0', () => {
+  const log = logOf('a', 'b', 'c');
+  assert.deepEqual([log.after(0), log.after(2), log.after(3), log.last], [['a', 'b', 'c'], ['c'], [], 3]);
+});
+
+test('cannot tell what was delivered, nor what was never said', () => {
+  const log = logOf('a', 'b', 'c');
+  log.delivered(2);
+  assert.deepEqual([log.after(1), log.after(2), log.after(4)], [null, ['c'], null]);
+});
+
+test('a confirmation of what was never sent confirms what was', () => {
+  const log = logOf('a');
+  log.delivered(1_000);
+  log.append('b');
+  assert.deepEqual([log.after(1), log.last], [['b'], 2]);
+});
+
+test('forgets the oldest beyond its bounds, in bytes and in number', () => {
+  const log = new SentLog();
+  const half = 'x'.repeat(LIMITS.maxSentLogBytes / 2);
+  for (let i = 0; i < 3; i++) log.append(half);
+  assert.deepEqual([log.oldest, log.size], [1, LIMITS.maxSentLogBytes]);
+  for (let i = 0; i < LIMITS.maxSentLogFrames + 5; i++) log.append('');
+  assert.equal(log.last - log.oldest, LIMITS.maxSentLogFrames);
+});
+
+test('whatever is confirmed in between, what is told again has no gap', () => {
+  const step = fc.oneof(fc.constant('say' as const), fc.nat(40));
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), fc.nat(60), (steps, seen) => {
+      const log = new SentLog();
+      let said = 0;
+      let confirmed = 0;
+      for (const each of steps) {
+        if (each === 'say') log.append(String(++said));
+        else {
+          log.delivered(each);
+          confirmed = Math.max(confirmed, Math.min(each, said));
+        }
+      }
+      const told = log.after(seen);
+      assert.equal(told === null, seen < confirmed || seen > said);
+      assert.deepEqual(
+        told ?? [],
+        told === null ? [] : Array.from({ length: said - seen }, (_, i) => String(seen + i + 1)),
+      );
+      assert.equal(log.last, said);
+    }),
+  );
+});
