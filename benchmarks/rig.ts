@@ -15,6 +15,7 @@ import type { SessionContext } from '../src/session/context.js';
 import { StreamLeases } from '../src/session/leases.js';
 import { SessionMetrics } from '../src/session/meters.js';
 import type { Transport } from '../src/session/outbox.js';
+import { ResumeDesk } from '../src/session/resume-desk.js';
 import { Session } from '../src/session/session.js';
 import { fakeModel, pieces, tokenOf } from '../test/helpers/fake-model.js';
 import { BOUNDS, DEFAULTS } from '../test/helpers/fake-session.js';
@@ -52,6 +53,7 @@ export class CountingTransport implements Transport {
   close(): void {}
   heartbeat(): void {}
   probe(): void {}
+  mark(): void {}
 }
 
 /** What the model hears in a step; `step` counts from the start of the recording. */
@@ -139,17 +141,18 @@ export function createRig(count: number, script: Script, config: Partial<Recordi
     pieces,
     defaults: { ...DEFAULTS, partial_interval_ms: 100, silence_duration: 0.6, ...config },
     resumeWindowMs: 0,
+    desk: new ResumeDesk({ maxSuspended: 0, maxSuspendedBytes: 0 }),
     bounds: BOUNDS,
     metrics: new SessionMetrics(),
     log: createLogger({ logLevel: 'silent', devMode: false }),
     onClosed() {},
   };
   const transports = Array.from({ length: count }, () => new CountingTransport());
-  const host = { manifest: engine.model.manifest, defaults: context.defaults };
+  const host = { manifest: engine.model.manifest, defaults: context.defaults, resumes: false };
   const url = new URL('ws://localhost/ws/transcribe');
   const sessions = transports.map((transport, i) => {
     const dialect = native.create({ url, headers: {} }, host);
-    return new Session(context, transport, dialect, { clientId: `bench-${i}`, remote: '' });
+    return new Session(context, transport, dialect, { clientId: `bench-${i}`, remote: '', key: '' });
   });
   for (const session of sessions) session.onFrame('{"type":"start_recording"}');
   return {

@@ -123,6 +123,17 @@ export const OPTIONS = {
     initial: 4096,
     doc: 'WebSocket sessions open at once, recording or not; only those that record take a place of the streams.',
   },
+  resumeWindow: {
+    schema: real(0, 600),
+    initial: 30,
+    unit: 's',
+    doc: 'How long a session whose connection broke waits for its client, if that connects with `?resumable=1`; 0: not at all.',
+  },
+  maxSuspended: {
+    schema: whole(0, 65_536),
+    initial: 256,
+    doc: 'Sessions that wait for their clients at once; beyond it the one that has waited longest ends.',
+  },
   drainTimeout: {
     schema: real(0, 600),
     initial: 20,

@@ -45,8 +45,9 @@ export interface DialectPolicy {
    */
   readonly coalescesPartials: boolean;
   /**
-   * The client takes part in resuming: it gets `ack`, and a pause in its sending is its own affair. For others the
-   * segment is finalised when audio stops coming (reason `timeout`).
+   * The client takes part in resuming: it gets `ack` and a token, and a pause in its sending is its own affair. For others
+   * the segment is finalised when audio stops coming (reason `timeout`). Every frame that such a dialect renders tells its
+   * number, 1, 2, 3 … per session; but that of `resumed`, which is no part of the count.
    */
   readonly resumable: boolean;
 }
@@ -78,6 +79,8 @@ export interface DialectRequest {
 export interface DialectHost {
   readonly manifest: Manifest;
   readonly defaults: RecordingConfig;
+  /** Sessions outlive their connections here. */
+  readonly resumes: boolean;
 }
 
 export interface DialectDefinition {

@@ -12,6 +12,25 @@ export interface OpenedEvent {
   readonly type: 'opened';
   readonly sessionId: string;
   readonly clientId: string;
+  /** Takes up the session after its connection broke; absent where that is not possible. */
+  readonly resumeToken?: string | undefined;
+}
+
+/**
+ * The session goes on over a new connection: told on it first, before what the client has missed. The client sends again all
+ * that comes behind `receivedSamples` and `receivedControls`, which is a prefix of what it sent.
+ */
+export interface ResumedEvent {
+  readonly type: 'resumed';
+  /** `stopping`: the recording is over but for its last results. */
+  readonly state: 'idle' | 'recording' | 'stopping';
+  /** Audio taken since the start of the recording; exact at the client's own rate too. */
+  readonly receivedSamples: number;
+  /** Text frames taken since then, readable or not, without `ping` and `keepalive`. */
+  readonly receivedControls: number;
+  readonly resumeToken: string;
+  /** The number of the last message that need not be told again. */
+  readonly seen: number;
 }
 
 /** A recording began; `config` is all that is in force. Audio positions count from 0 again. */
@@ -104,8 +123,18 @@ export interface MetricsEvent {
   readonly receivedSamples: number;
 }
 
+/**
+ * Once a second while recording, to resumable dialects only: what has arrived up to here survives the loss of the connection.
+ * Exact at the client's own rate too.
+ */
+export interface AckEvent {
+  readonly type: 'ack';
+  readonly receivedSamples: number;
+}
+
 export type StreamEvent =
   | OpenedEvent
+  | ResumedEvent
   | StartedEvent
   | ConfiguredEvent
   | PartialEvent
@@ -116,7 +145,6 @@ export type StreamEvent =
   | ErrorEvent
   | MetricsEvent
   | { readonly type: 'pong'; readonly text?: string | undefined }
-  /** Once a second while recording: sample-frames received, at the client's own rate. To resumable dialects only. */
-  | { readonly type: 'ack'; readonly receivedFrames: number }
+  | AckEvent
   /** The connection is about to be closed with `closeCode(code)`: the last event, and the last chance to say something. */
   | { readonly type: 'closing'; readonly code: ErrorCode | null };

@@ -125,6 +125,16 @@ export interface MetricsMessage {
   timestamp: string;
 }
 
+export interface ResumedMessage {
+  type: 'resumed';
+  /** The client goes on behind this sample, 16 kHz, from the start of the recording … */
+  received_samples: number;
+  /** … and behind this many of its text frames since then, `ping` and `keepalive` not counted. */
+  received_controls: number;
+  state: 'idle' | 'recording' | 'stopping';
+  resume_token: string;
+}
+
 export type ServerMessage =
   | ConnectionMessage
   | PartialMessage
@@ -138,7 +148,7 @@ export type ServerMessage =
   | { type: 'pong'; timestamp: string }
   | { type: 'ack'; received_samples: number }
   | { type: 'speech_started' | 'speech_ended'; audio_time: number; timestamp: string }
-  | { type: 'resumed'; received_samples: number; state: 'idle' | 'recording' };
+  | ResumedMessage;
 
-/** Every server message also carries `seq`: 1, 2, 3 … per session. */
+/** Every server message also carries `seq`: 1, 2, 3 … per session; `resumed` the one behind which the others go on. */
 export type Sequenced<M extends ServerMessage = ServerMessage> = M & { seq: number };

@@ -6,12 +6,25 @@ import { randomUUID, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { type ErrorCode, ServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
+import { hashOf, type ResumeDesk } from '../session/resume-desk.js';
+import type { Session } from '../session/session.js';
 import { type Recogniser, type ServerContext, statusOf } from './context.js';
 import { checkOrigin } from './origins.js';
 
 export interface Admitted {
   readonly clientId: string;
+  /** Identity of the access key. */
+  readonly key: string;
   readonly recogniser: Recogniser;
+  /** The session that goes on over this connection, and from where. */
+  readonly resumption: Resumption | null;
+}
+
+export interface Resumption {
+  readonly token: string;
+  readonly seen: number | null;
+  /** Undefined: the token is unknown, expired, or another key's. */
+  readonly session: Session | undefined;
 }
 
 const RETRY_AFTER_S: Partial<Record<ErrorCode, number>> = {
@@ -33,6 +46,17 @@ export function urlOf(request: { readonly url?: string | undefined }): URL {
   }
 }
 
+/** What an access key is known by; '' where none was given. */
+export function keyOf(request: IncomingMessage, url: URL): string {
+  const token = tokenOf(request, url);
+  return token === '' ? '' : hashOf(token);
+}
+
+function tokenOf(request: IncomingMessage, url: URL): string {
+  const header = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1];
+  return header ?? url.searchParams.get('token') ?? '';
+}
+
 function sameText(a: string, b: string): boolean {
   const [left, right] = [Buffer.from(a), Buffer.from(b)];
   return left.length === right.length && timingSafeEqual(left, right);
@@ -41,9 +65,7 @@ function sameText(a: string, b: string): boolean {
 /** @throws ServerError UNAUTHORIZED */
 export function checkToken(expected: string, request: IncomingMessage, url: URL): void {
   if (expected === '') return;
-  const header = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1];
-  const given = header ?? url.searchParams.get('token') ?? '';
-  if (!sameText(given, expected)) throw new ServerError('UNAUTHORIZED');
+  if (!sameText(tokenOf(request, url), expected)) throw new ServerError('UNAUTHORIZED');
 }
 
 /** @throws ServerError NOT_READY, DRAINING */
@@ -61,17 +83,35 @@ function clientIdOf(url: URL): string {
   return given;
 }
 
+/** @throws ServerError BAD_REQUEST */
+function resumptionOf(context: ServerContext, desk: ResumeDesk, key: string, url: URL): Resumption | null {
+  const token = url.searchParams.get('resume');
+  if (token === null) return null;
+  const lastSeq = url.searchParams.get('last_seq');
+  if (lastSeq !== null && !/^\d{1,15}$/.test(lastSeq)) {
+    throw new ServerError('BAD_REQUEST', 'last_seq must be the number of a message');
+  }
+  const id = desk.find(token, key);
+  const session = id === null ? undefined : context.registry.get(id);
+  return { token, seen: lastSeq === null ? null : Number(lastSeq), session };
+}
+
 /** @throws ServerError UNAUTHORIZED, NOT_READY, DRAINING, AT_CAPACITY, BAD_REQUEST */
 export function admit(context: ServerContext, request: IncomingMessage, url: URL): Admitted {
   checkOrigin(context.config.allowedOrigins, request);
   checkToken(context.config.authToken, request, url);
   const recogniser = requireReady(context);
   const clientId = clientIdOf(url);
-  const { leases } = recogniser.sessions;
+  const { leases, desk } = recogniser.sessions;
+  const key = keyOf(request, url);
+  const resumption = resumptionOf(context, desk, key, url);
+  const admitted = { clientId, key, recogniser, resumption };
+  // It has its place already.
+  if (resumption?.session !== undefined) return admitted;
   // Who comes now wants to record soon; a session that is open already is told at its start.
   if (leases.full) throw new ServerError('AT_CAPACITY', `${leases.active} streams are running`);
   if (context.registry.size >= context.config.maxConnections) {
     throw new ServerError('AT_CAPACITY', `${context.registry.size} connections are open`);
   }
-  return { clientId, recogniser };
+  return admitted;
 }

@@ -97,8 +97,16 @@ export const liveStatusAnswer = open({
   lanes: z.array(lane),
   memory,
   event_loop_delay_ms: delays,
+  suspended: count.describe('Sessions whose connection broke, waiting for their clients.'),
   uploads: open({ active: count, waiting: count }),
-  totals: open({ connections: count, recordings: count, segments: count, refused: count, errors: count }),
+  totals: open({
+    connections: count,
+    recordings: count,
+    resumed: count,
+    segments: count,
+    refused: count,
+    errors: count,
+  }),
 });
 
 const inChannel = count.optional().describe('With `multichannel=true`.');

@@ -48,6 +48,9 @@ export function transportOf(socket: WebSocket): Transport {
       alive();
       if (socket.readyState === socket.OPEN) socket.resume();
     },
+    mark: (last) => {
+      if (socket.readyState === socket.OPEN) socket.ping(String(last));
+    },
     close: (code, reason) => {
       if (socket.readyState === socket.CLOSED) return;
       socket.close(code, reason);
@@ -62,11 +65,23 @@ const asBytes = (data: RawData): Uint8Array => {
   return new Uint8Array(Array.isArray(data) ? Buffer.concat(data) : data);
 };
 
-/** Hands what a socket brings to its session. */
-export function bind(socket: WebSocket, session: Session): void {
-  socket.on('message', (data, isBinary) => session.onFrame(isBinary ? asBytes(data) : data.toString()));
-  socket.on('pong', () => session.onAlive());
-  socket.on('close', () => session.onSocketClosed());
+/** 1005: a close frame without a code. A client that means to come back closes with another, or not at all. */
+const GOODBYES = new Set([1000, 1001, 1005]);
+
+/** Hands what a socket brings to its session, as long as it is the one that carries it. */
+export function bind(socket: WebSocket, transport: Transport, session: Session): void {
+  const carried = () => session.carriedBy(transport);
+  socket.on('message', (data, isBinary) => {
+    if (carried()) session.onFrame(isBinary ? asBytes(data) : data.toString());
+  });
+  socket.on('pong', (data) => {
+    if (!carried()) return;
+    session.onAlive();
+    if (data.length > 0) session.onDelivered(Number(data.toString()) || 0);
+  });
+  socket.on('close', (code) => {
+    if (carried()) session.onSocketClosed(GOODBYES.has(code));
+  });
   // A protocol error (an oversized frame, bad UTF-8): ws closes with the right code by itself.
   socket.on('error', (err) => session.onSocketError(err));
 }

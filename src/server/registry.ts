@@ -33,6 +33,10 @@ export class SessionRegistry {
     return this.byClientId.get(clientId);
   }
 
+  get(id: string): Session | undefined {
+    return this.sessions.get(id);
+  }
+
   list(): Iterable<Session> {
     return this.sessions.values();
   }

@@ -9,11 +9,13 @@ import { type ErrorCode, ServerError, toServerError } from '../errors.js';
 import { ROTATE_EVERY_MS } from '../histogram.js';
 import { type Engine, startEngine } from '../inference/engine.js';
 import { InspectHub } from '../inspect/hub.js';
+import { LIMITS } from '../limits.js';
 import type { Logger } from '../log.js';
 import { loadModel } from '../models/store.js';
 import { recordingDefaults } from '../session/defaults.js';
 import { StreamLeases } from '../session/leases.js';
 import { SessionMetrics } from '../session/meters.js';
+import { ResumeDesk } from '../session/resume-desk.js';
 import { pieceTable } from '../transcript/pieces.js';
 import { type Recogniser, type ServerContext, statusOf } from './context.js';
 import { EventLoopMeter } from './event-loop.js';
@@ -60,8 +62,11 @@ function assemble(engine: Engine, context: ServerContext): Recogniser {
       pieces,
       defaults,
       leases: new StreamLeases(engine),
-      // Sessions cannot be resumed yet: one ends with its socket.
-      resumeWindowMs: 0,
+      resumeWindowMs: config.resumeWindow * 1000,
+      desk: new ResumeDesk({
+        maxSuspended: config.maxSuspended,
+        maxSuspendedBytes: LIMITS.maxSuspendedBytes,
+      }),
       bounds: { idleMs: config.idleTimeout * 1000, noAudioMs: config.noAudioTimeout * 1000 },
       metrics: context.metrics,
       log: context.log,

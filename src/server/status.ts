@@ -162,10 +162,12 @@ export function liveStatus(context: ServerContext) {
     lanes: lanes(context),
     memory: memory(context),
     event_loop_delay_ms: context.eventLoop.delays(),
+    suspended: recogniser?.sessions.desk.suspendedCount ?? 0,
     uploads: recogniser?.uploads.counts() ?? { active: 0, waiting: 0 },
     totals: {
       connections: metrics.connections,
       recordings: metrics.recordings,
+      resumed: metrics.resumed,
       segments: metrics.segments,
       refused: metrics.refused,
       errors: metrics.errorCount,

@@ -8,8 +8,9 @@ import { LIMITS } from '../limits.js';
 import type { DialectDefinition } from '../protocol/dialect.js';
 import { dialectAt } from '../protocol/dialects/index.js';
 import { renderError } from '../protocol/render.js';
+import type { Transport } from '../session/outbox.js';
 import { Session } from '../session/session.js';
-import { admit, checkToken, retryAfter, urlOf } from './admission.js';
+import { type Admitted, admit, checkToken, retryAfter, urlOf } from './admission.js';
 import { bind, CLOSE_TIMEOUT_MS, transportOf } from './connection.js';
 import type { ServerContext } from './context.js';
 import { checkOrigin } from './origins.js';
@@ -134,13 +135,17 @@ function upgradeStream(
   head: Buffer,
   url: URL,
 ): void {
-  const { clientId, recogniser } = admit(context, request, url);
-  const { sessions } = recogniser;
-  const host = { manifest: sessions.engine.model.manifest, defaults: sessions.defaults };
+  const admitted = admit(context, request, url);
+  const { sessions } = admitted.recogniser;
+  const { manifest } = sessions.engine.model;
+  const host = { manifest, defaults: sessions.defaults, resumes: sessions.resumeWindowMs > 0 };
   const dialect = spoken.create({ url, headers: request.headers }, host);
+  const remote = request.socket.remoteAddress ?? '';
   // Offered subprotocols: ws answers with the first, as every client expects.
   sockets.handleUpgrade(request, socket, head, (ws) => {
     const transport = transportOf(ws);
+    if (resumed(admitted, ws, transport, remote)) return;
+    const { clientId, key, resumption } = admitted;
     const holder = context.registry.holder(clientId);
     if (holder !== undefined) {
       holder.probe(); // its client may be the same one, back from a network that died: then a second try succeeds
@@ -152,11 +157,21 @@ function upgradeStream(
       return;
     }
     context.metrics.connections++;
-    const session = new Session(sessions, transport, dialect, {
-      clientId,
-      remote: request.socket.remoteAddress ?? '',
-    });
-    bind(ws, session);
+    const peer = { clientId, remote, key, expired: resumption !== null };
+    const session = new Session(sessions, transport, dialect, peer);
+    bind(ws, transport, session);
     context.registry.add(session);
   });
+}
+
+/** Whether the connection carries the session that it asks for. One that cannot be given as a whole ends. */
+function resumed({ resumption }: Admitted, ws: WebSocket, transport: Transport, remote: string): boolean {
+  const { session, token, seen } = resumption ?? {};
+  if (session === undefined || token === undefined || seen === undefined) return false;
+  if (session.resume({ transport, remote, token, seen })) {
+    bind(ws, transport, session);
+    return true;
+  }
+  session.actor.send({ type: 'CLOSE', code: null });
+  return false;
 }

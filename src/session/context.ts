@@ -6,6 +6,7 @@ import type { RecordingConfig } from '../protocol/types.js';
 import type { Piece } from '../transcript/pieces.js';
 import type { StreamLeases } from './leases.js';
 import type { SessionMetrics } from './meters.js';
+import type { ResumeDesk } from './resume-desk.js';
 import type { WatchBounds } from './watch.js';
 
 export interface SessionContext {
@@ -15,6 +16,7 @@ export interface SessionContext {
   readonly pieces: readonly Piece[];
   readonly defaults: RecordingConfig;
   readonly resumeWindowMs: number;
+  readonly desk: ResumeDesk;
   readonly bounds: WatchBounds;
   readonly metrics: SessionMetrics;
   readonly log: Logger;
@@ -26,4 +28,8 @@ export interface Peer {
   readonly clientId: string;
   /** Address. */
   readonly remote: string;
+  /** Identity of the access key: a session is resumed with the one that opened it. */
+  readonly key: string;
+  /** It wanted to resume a session that there is no more. */
+  readonly expired?: boolean;
 }

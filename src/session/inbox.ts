@@ -21,6 +21,11 @@ export class Inbox {
   private inputs: Input[] = [];
   private bytes = 0;
   private running = false;
+  /**
+   * Text frames that were taken since it was last set to 0, readable or not, signs of life aside: with the number of samples
+   * it says where in what the client sends the server stands.
+   */
+  controls = 0;
   private isHeld = false;
 
   /**
@@ -91,6 +96,12 @@ export class Inbox {
     this.inputs.unshift(input);
   }
 
+  /** Forgets the frames that nobody has looked at: the client sends them again. */
+  forget(): void {
+    this.frames.length = 0;
+    this.bytes = 0;
+  }
+
   /** Forgets what waits, and takes nothing any more. */
   close(): void {
     this.isHeld = true;
@@ -119,10 +130,14 @@ export class Inbox {
   /** Takes what a frame holds, as far as it may be taken now; the rest is kept, in memory of its own. */
   private open(frame: Frame): void {
     let inputs: readonly Input[];
+    const isText = typeof frame === 'string';
+    if (isText) this.controls++;
     try {
       inputs = this.dialect.parse(frame);
-      // Controls in binary frames count as well.
-      if (typeof frame !== 'string' && (inputs[0]?.type ?? 'audio') !== 'audio') this.count();
+      const type = inputs[0]?.type ?? 'audio';
+      if (type === 'ping' || type === 'keepalive') this.controls -= isText ? 1 : 0;
+      // Controls in binary frames are counted against the rate as well.
+      if (!isText && type !== 'audio') this.count();
     } catch (error) {
       this.onFailed(error);
       return;

@@ -5,6 +5,8 @@
 
 import type { AudioFormat } from '../audio/format.js';
 import { readHeader } from '../audio/header.js';
+import { frameBytesOf } from '../audio/pcm.js';
+
 import { ServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import type { MetricsEvent, StoppedEvent, StreamEvent } from '../protocol/events.js';
@@ -12,6 +14,7 @@ import type { RecordingConfig } from '../protocol/types.js';
 import type { SegmentReason } from '../transcript/tuning.js';
 import { Channel, type ChannelHost } from './channel.js';
 import type { SessionContext } from './context.js';
+import { exactPosition } from './position.js';
 import type { Settings } from './settings.js';
 
 export interface LiveRecordingOwner {
@@ -35,6 +38,10 @@ export class LiveRecording implements ChannelHost {
   private head: Uint8Array | null = NO_BYTES;
   /** The audio cannot be read: what comes is ignored. */
   private deaf = false;
+  /** Of the WAV header: sent as audio, and no sample. */
+  private headerBytes = 0;
+  /** What comes next is known already: the client repeats it, since it goes on where both sides can count. */
+  private repeatedBytes = 0;
   /** Frames received when a pause was last answered. */
   private answeredFrames = 0;
 
@@ -64,6 +71,32 @@ export class LiveRecording implements ChannelHost {
     return this.first.slot.written;
   }
 
+  /**
+   * The client's bytes that were taken, as a position that it can go on from exactly. Those that it repeats then are
+   * known, and so is what was begun: `resume` sees to it.
+   */
+  private position(): { samples: number; bytes: number; takenBytes: number } {
+    const { sample_rate } = this.config;
+    const frameBytes = frameBytesOf(this.config);
+    const takenBytes = this.headerBytes + this.receivedFrames * frameBytes;
+    const { frames, samples } = exactPosition(Math.floor(takenBytes / frameBytes), sample_rate);
+    return { samples, bytes: frames * frameBytes, takenBytes };
+  }
+
+  /** Up to here, 16 kHz, what the client has sent survives its connection. */
+  get securedSamples(): number {
+    return this.position().samples;
+  }
+
+  /** The connection broke, and the client goes on from the returned sample. */
+  resume(): number {
+    const { samples, bytes, takenBytes } = this.position();
+    if (this.head !== null) this.head = NO_BYTES;
+    for (const { recording } of this.channels) recording.discardPartial();
+    this.repeatedBytes = takenBytes - bytes;
+    return samples;
+  }
+
   get segments(): number {
     return this.channels.reduce((sum, { recording }) => sum + recording.transcript.segments, 0);
   }
@@ -83,8 +116,15 @@ export class LiveRecording implements ChannelHost {
       this.context.metrics.ignoredFrames++;
       return;
     }
-    if (this.head === null) this.pushSamples(bytes);
-    else if (bytes.length > 0) this.readHead(this.head, bytes);
+    const fresh = this.repeatedBytes > 0 ? this.withoutRepeated(bytes) : bytes;
+    if (this.head === null) this.pushSamples(fresh);
+    else if (fresh.length > 0) this.readHead(this.head, fresh);
+  }
+
+  private withoutRepeated(bytes: Uint8Array): Uint8Array {
+    const repeated = Math.min(this.repeatedBytes, bytes.length);
+    this.repeatedBytes -= repeated;
+    return bytes.subarray(repeated);
   }
 
   private pushSamples(bytes: Uint8Array): void {
@@ -104,8 +144,11 @@ export class LiveRecording implements ChannelHost {
       const detail = `The audio is ${header.name}; send raw samples, in the encoding of the recording.`;
       throw new ServerError('UNSUPPORTED_ENCODING', detail);
     }
-    if (header.kind === 'wav') this.reformat(header.format);
-    this.pushSamples(header.kind === 'wav' ? all.subarray(header.bytes) : all);
+    if (header.kind === 'wav') {
+      this.headerBytes = header.bytes;
+      this.reformat(header.format);
+    }
+    this.pushSamples(all.subarray(this.headerBytes));
   }
 
   private reformat(format: AudioFormat): void {

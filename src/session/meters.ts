@@ -12,6 +12,7 @@ export class SessionMetrics {
   readonly errors = new Map<ErrorCode, number>();
   audioSamples = 0;
   connections = 0;
+  resumed = 0;
   recordings = 0;
   segments = 0;
   refused = 0;

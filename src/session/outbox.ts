@@ -1,10 +1,12 @@
 /**
  * The way out of a session: events become frames by its dialect. Partials are held back from a client that reads slowly
  * (only the newest counts) before they are rendered, so that a dialect never counts as told what was not; nothing else is
- * ever dropped; a client that does not read at all is given up.
+ * ever dropped; a client that does not read at all is given up. What a resumable client is not known to have is kept, and
+ * told again when it comes back; without a socket partials are held back as from a slow reader, and are not numbered.
  */
 import { LIMITS } from '../limits.js';
-import type { Dialect, Frame, PartialEvent, StreamEvent } from '../protocol/dialect.js';
+import type { Dialect, Frame, PartialEvent, ResumedEvent, StreamEvent } from '../protocol/dialect.js';
+import { SentLog } from './sent-log.js';
 
 /** One connection, as a session needs it: a WebSocket, or anything else that carries frames in order. */
 export interface Transport {
@@ -20,6 +22,8 @@ export interface Transport {
   heartbeat(): void;
   /** Asks for a sign of life now: a socket that gives none within LIMITS.probeMs is ended as gone. */
   probe(): void;
+  /** Asks the other end to confirm all that was sent: once it has, it has every frame up to the `last`-th of the session. */
+  mark(last: number): void;
 }
 
 export class Outbox {
@@ -29,21 +33,55 @@ export class Outbox {
   private transport: Transport | null;
   private readonly dialect: Dialect;
   private readonly onOverflow: () => void;
+  private readonly log: SentLog | null;
 
   constructor(transport: Transport, dialect: Dialect, onOverflow: () => void) {
     this.transport = transport;
     this.dialect = dialect;
     this.onOverflow = onOverflow;
+    this.log = dialect.policy.resumable ? new SentLog() : null;
   }
 
-  /** Nothing is sent any more: the socket is gone. */
+  /** Nothing is sent: the socket is gone. */
   detach(): void {
     this.transport = null;
-    this.held.length = 0;
+    if (this.log === null) this.held.length = 0;
+  }
+
+  /** What the session keeps for its client, bytes. */
+  get keptBytes(): number {
+    return this.log?.size ?? 0;
+  }
+
+  /** @param seen the number of the last message that the client has; null: it does not say */
+  canReplay(seen: number | null): boolean {
+    return this.log !== null && this.log.after(seen ?? this.log.oldest) !== null;
+  }
+
+  /** Another socket: first what was resumed, then all that its client lacks. Only if `canReplay`. */
+  attach(transport: Transport, seen: number | null, resumed: Omit<ResumedEvent, 'seen'>): void {
+    this.transport = transport;
+    const from = seen ?? this.log?.oldest ?? 0;
+    const missed = this.log?.after(from) ?? [];
+    // Neither is a new message, so neither is numbered or kept, and a client that falls behind here already did.
+    for (const frame of this.dialect.render({ ...resumed, seen: from })) transport.send(frame);
+    for (const frame of missed) transport.send(frame);
+    this.mark();
+    this.sendHeld();
+  }
+
+  /** The client has the first `last` frames. */
+  delivered(last: number): void {
+    this.log?.delivered(last);
+  }
+
+  /** Asks how far the client has got, if anything is not known to be delivered and the answer would not stand in a jam. */
+  mark(): void {
+    if (this.log !== null && this.log.size > 0 && !this.full) this.transport?.mark(this.log.last);
   }
 
   tell(event: StreamEvent): void {
-    if (this.transport === null) return;
+    if (this.transport === null && this.log === null) return;
     switch (event.type) {
       case 'partial':
         if (this.dialect.policy.coalescesPartials) this.tellPartial(event);
@@ -68,7 +106,8 @@ export class Outbox {
   send(frames: readonly Frame[]): void {
     for (const frame of frames) {
       const { transport } = this;
-      if (transport === null) return;
+      this.log?.append(frame);
+      if (transport === null) continue;
       transport.send(frame);
       if (transport.bufferedAmount > LIMITS.outboxHardBytes) this.onOverflow();
     }

@@ -114,11 +114,17 @@ export class Recorder {
     return this.close();
   }
 
+  /** The client is back: where it goes on in the recording that runs, 16 kHz samples. */
+  resume(): number {
+    this.warnedIdleAudio = false;
+    return this.live?.resume() ?? 0;
+  }
+
   /** Once a second while recording: what the client asked to be told of it. */
   report(nowMs: number, droppedPartials: number): void {
     const { live } = this;
     if (live === null) return;
-    if (this.policy.resumable) this.replies.tell({ type: 'ack', receivedFrames: live.receivedFrames });
+    if (this.policy.resumable) this.replies.tell({ type: 'ack', receivedSamples: live.securedSamples });
     if (live.config.metrics) this.replies.tell(live.figures(nowMs, droppedPartials));
   }
 

@@ -95,6 +95,11 @@ export class Recording {
     return this.intake.receivedFrames;
   }
 
+  /** The connection broke: the client sends again what was begun and not completed. */
+  discardPartial(): void {
+    this.intake.discardPartial();
+  }
+
   /** False when the sender should be slowed. */
   accepts(): boolean {
     return this.intake.accepts();

@@ -12,12 +12,14 @@ import {
   isAttached,
   type SessionActivity,
   type SessionEffects,
+  type SessionEvent,
   sessionMachine,
 } from '../../machines/session.js';
 import { type ErrorCode, toServerError } from '../errors.js';
 import type { Logger } from '../log.js';
 import type { Dialect, Frame, Input, InputHandlers } from '../protocol/dialect.js';
 import type { RecordingConfig } from '../protocol/types.js';
+import { type Arrival, Attachment } from './attachment.js';
 import type { Peer, SessionContext } from './context.js';
 import { Flow } from './flow.js';
 import { Inbox } from './inbox.js';
@@ -43,6 +45,7 @@ export class Session {
   private readonly replies: Replies;
   private readonly flow: Flow;
   private readonly recorder: Recorder;
+  private readonly attachment: Attachment;
   private flushBeganMs = 0;
   private closed = false;
 
@@ -55,9 +58,7 @@ export class Session {
     this.flow = new Flow(transport, this.watch);
     this.log = context.log.child({ session: this.id });
     this.inbox = new Inbox(dialect, this.handlers(), (error) => this.replies.reject(error));
-    this.outbox = new Outbox(transport, dialect, () =>
-      this.actor.send({ type: 'FAULT', code: 'SLOW_READER' }),
-    );
+    this.outbox = new Outbox(transport, dialect, () => this.attachment.onOverflow());
     this.replies = new Replies(context, this.outbox, this.log, (code) =>
       this.actor.send({ type: 'CLOSE', code }),
     );
@@ -70,13 +71,28 @@ export class Session {
       },
     });
     this.actor = createActor(sessionMachine, {
-      input: { effects: this.effects(), resumeWindowMs: context.resumeWindowMs },
+      input: {
+        effects: this.effects(),
+        resumeWindowMs: dialect.policy.resumable ? context.resumeWindowMs : 0,
+      },
     });
+    this.attachment = this.attach(peer.key);
     // Without an error observer XState rethrows from a timer, which ends the process.
     this.actor.subscribe({ error: (err) => this.log.error({ err }, 'session machine failed') });
     this.actor.start();
     this.log.info({ client: peer.clientId, remote: peer.remote }, 'session opened');
-    this.replies.tell({ type: 'opened', sessionId: this.id, clientId: peer.clientId });
+    if (peer.expired) this.replies.refuse('RESUME_EXPIRED');
+    const resumeToken = this.attachment.firstToken();
+    this.replies.tell({ type: 'opened', sessionId: this.id, clientId: peer.clientId, resumeToken });
+    this.outbox.mark();
+  }
+
+  private attach(key: string): Attachment {
+    const { context, dialect, log, inbox, outbox, flow, recorder, actor } = this;
+    const send = (event: SessionEvent) => actor.send(event);
+    const expire = () => actor.send({ type: 'CLOSE', code: null });
+    const parts = { context, dialect, log, inbox, outbox, flow, recorder, send };
+    return new Attachment(parts, { id: this.id, key, expire });
   }
 
   get activity(): SessionActivity {
@@ -94,10 +110,15 @@ export class Session {
 
   // ---- from the socket ------------------------------------------------------------------------------------
 
+  /** False for a connection that another one has taken the place of: what it still brings is sent again. */
+  carriedBy(transport: Transport): boolean {
+    return this.flow.carries(transport);
+  }
+
   /** A frame came: text, or bytes that need to last no longer than this call. */
   onFrame(frame: Frame): void {
     if (this.closed) return;
-    this.watch.heardMs = performance.now();
+    this.onAlive();
     this.inbox.push(frame);
     this.regulate();
   }
@@ -105,6 +126,12 @@ export class Session {
   /** The client gave a sign of life that is no message. */
   onAlive(): void {
     this.watch.heardMs = performance.now();
+    this.attachment.onAlive();
+  }
+
+  /** The client has the first `last` messages. */
+  onDelivered(last: number): void {
+    this.outbox.delivered(last);
   }
 
   /** The socket broke a rule of its protocol itself; it closes by itself. */
@@ -114,10 +141,17 @@ export class Session {
     this.log.info({ code, detail: error.message }, 'socket error');
   }
 
-  /** The socket is gone. */
-  onSocketClosed(): void {
-    this.outbox.detach();
-    this.actor.send({ type: 'DETACHED' });
+  /** The socket is gone. @param said the client closed it, with 1000, 1001 or no code */
+  onSocketClosed(said = false): void {
+    this.attachment.onSocketClosed(said);
+  }
+
+  /**
+   * Another connection takes the session over, whether or not the one before it is known to be gone.
+   * @returns false if it cannot go on: it is over, or what the client lacks is gone
+   */
+  resume(arrival: Arrival): boolean {
+    return !this.closed && this.attachment.resume(arrival);
   }
 
   private regulate(): void {
@@ -144,7 +178,10 @@ export class Session {
 
   /** Opened before the machine hears of it: a recording that cannot begin changes nothing. */
   private start(config: Partial<RecordingConfig>): void {
-    if (this.activity === 'idle' && !this.recorder.open(config)) return;
+    if (this.activity === 'idle') {
+      if (!this.recorder.open(config)) return;
+      this.inbox.controls = 0;
+    }
     this.actor.send({ type: 'START', config: this.recorder.settings.current });
   }
 
@@ -180,8 +217,11 @@ export class Session {
       finishRecording: () => this.finishRecording(),
       finalizeSegment: () => this.cut((onCut) => this.recorder.live?.finalize('finalize', onCut)),
       refuse: (code) => this.replies.refuse(code),
-      detach: () => this.outbox.detach(),
-      attach: () => {},
+      detach: () => this.attachment.detach(),
+      attach: () => {
+        this.attachment.attach(this.activity);
+        this.regulate();
+      },
       close: (code) => this.close(code),
       effectFailed: (effect, err) => this.log.error({ effect, err }, 'a session effect failed'),
     };
@@ -208,6 +248,7 @@ export class Session {
 
   private close(code: ErrorCode | null): void {
     this.closed = true;
+    this.attachment.close();
     void this.recorder.close();
     this.inbox.close();
     this.replies.goodbye(code);
@@ -223,10 +264,12 @@ export class Session {
   sweep(nowMs: number): void {
     const { policy } = this.dialect;
     const { live } = this.recorder;
+    if (!isAttached(this.actor.getSnapshot())) return;
     this.outbox.sendHeld();
     this.recorder.report(nowMs, this.droppedPartials);
+    this.outbox.mark();
     // A socket that is not read shows no sign of life.
-    if (this.flow.paused || !isAttached(this.actor.getSnapshot())) return;
+    if (this.flow.paused) return;
     this.flow.beat(nowMs);
     if (policy.idle === 'frames' && this.watch.idle(nowMs)) this.actor.send({ type: 'IDLE_TIMEOUT' });
     else if (live !== null) this.sweepRecording(live, nowMs);

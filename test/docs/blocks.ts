@@ -140,6 +140,11 @@ function limitsTable(): string {
         'partials are coalesced to the newest',
       ],
       ['the same', kibibytes(LIMITS.outboxHardBytes), '`SLOW_READER`, close 1013'],
+      [
+        'messages of a resumable session that are not known to have come',
+        `${kibibytes(LIMITS.maxSentLogBytes)}, ${LIMITS.maxSentLogFrames} messages`,
+        'the oldest are forgotten: `RESUME_EXPIRED`',
+      ],
       ['what waits behind a flush', kibibytes(LIMITS.maxInboxBytes), '`MESSAGE_TOO_LARGE`, close 1009'],
       [
         '`final_transcript`',

@@ -7,6 +7,7 @@ import type { RecordingConfig } from '../../src/protocol/types.js';
 import type { SessionContext } from '../../src/session/context.js';
 import { StreamLeases } from '../../src/session/leases.js';
 import { SessionMetrics } from '../../src/session/meters.js';
+import { type DeskBounds, ResumeDesk } from '../../src/session/resume-desk.js';
 import { Session } from '../../src/session/session.js';
 import { FakeEngine, type FakeEngineOptions } from './fake-engine.js';
 import { bytesOf, pieces, spoken } from './fake-model.js';
@@ -20,6 +21,9 @@ export const DEFAULTS = recordingConfig();
 export interface FakeSessionOptions extends FakeEngineOptions {
   defaults?: Partial<RecordingConfig>;
   resumeWindowMs?: number;
+  desk?: Partial<DeskBounds>;
+  /** Rates other than 16 kHz can be taken; the pool is the test's to close. */
+  codec?: boolean;
   /** Of the connection: the native dialect at `/ws/transcribe` if left out. */
   dialect?: DialectDefinition;
   query?: string;
@@ -48,13 +52,17 @@ export function openFakeSession(options: FakeSessionOptions = {}): FakeSession {
   const engine = new FakeEngine(options);
   const metrics = new SessionMetrics();
   const closed: Session[] = [];
+  const { resumeWindowMs = 30_000 } = options;
   const context: SessionContext = {
     engine,
-    codecPool: noStreams,
+    codecPool: options.codec
+      ? new CodecPool({ streamSlab: engine.table.slab, slots: engine.table.slots.length })
+      : noStreams,
     pieces,
     defaults: { ...DEFAULTS, ...options.defaults },
     leases: new StreamLeases(engine),
-    resumeWindowMs: options.resumeWindowMs ?? 0,
+    resumeWindowMs,
+    desk: new ResumeDesk({ maxSuspended: 8, maxSuspendedBytes: 1 << 20, ...options.desk }),
     bounds: BOUNDS,
     metrics,
     log: silentLog,
@@ -80,8 +88,13 @@ export function joinSession(
 ): Pick<FakeSession, 'session' | 'socket'> {
   const socket = new FakeTransport();
   const url = new URL(`ws://localhost${dialect.paths[0]}${query}`);
-  const host = { manifest: context.engine.model.manifest, defaults: context.defaults };
+  const { manifest } = context.engine.model;
+  const host = { manifest, defaults: context.defaults, resumes: context.resumeWindowMs > 0 };
   const spoken = dialect.create({ url, headers: {} }, host);
-  const session = new Session(context, socket, spoken, { clientId: 'someone', remote: '127.0.0.1' });
+  const session = new Session(context, socket, spoken, {
+    clientId: 'someone',
+    remote: '127.0.0.1',
+    key: '',
+  });
   return { session, socket };
 }

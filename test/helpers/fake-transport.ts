@@ -11,6 +11,8 @@ export class FakeTransport implements Transport {
   readonly closings: { code: number; reason: string }[] = [];
   heartbeats = 0;
   probes = 0;
+  /** The numbers up to which delivery was to be confirmed. */
+  readonly marks: number[] = [];
   /** pause and resume, in order. */
   readonly flow: ('pause' | 'resume')[] = [];
   readonly messages: (ServerMessage & { seq: number })[] = [];
@@ -26,6 +28,10 @@ export class FakeTransport implements Transport {
 
   heartbeat(): void {
     this.heartbeats++;
+  }
+
+  mark(last: number): void {
+    this.marks.push(last);
   }
 
   pause(): void {

@@ -68,6 +68,16 @@ export class TestClient {
     }
   }
 
+  /** The first message of all, which counts as read. */
+  async first(): Promise<Message> {
+    while (this.received.length === 0) {
+      if (this.closeCode !== null) throw new Error(`closed with ${this.closeCode} before it said anything`);
+      await this.woken();
+    }
+    this.read = Math.max(this.read, 1);
+    return this.received[0]!; // length > 0
+  }
+
   async closed(): Promise<number> {
     while (this.closeCode === null) await this.woken();
     return this.closeCode;

@@ -40,7 +40,7 @@ const stopped: StoppedEvent = { type: 'stopped', text: '', truncated: false, seg
 function outbox(dialect: DialectDefinition = native) {
   const socket = new FakeTransport();
   const overflows: string[] = [];
-  const host = { manifest: fakeManifest(), defaults: recordingConfig() };
+  const host = { manifest: fakeManifest(), defaults: recordingConfig(), resumes: true };
   const spoken = dialect.create({ url: new URL('ws://localhost/'), headers: {} }, host);
   return { socket, overflows, box: new Outbox(socket, spoken, () => void overflows.push('overflow')) };
 }
@@ -71,7 +71,7 @@ test('a held partial goes out before the next message of another kind', () => {
   socket.bufferedAmount = LIMITS.outboxSoftBytes + 1;
   box.tell(partial('a'));
   socket.bufferedAmount = 0;
-  box.tell({ type: 'ack', receivedFrames: 1 });
+  box.tell({ type: 'ack', receivedSamples: 1 });
   assert.deepEqual(texts(socket), ['a', 'ack']);
 });
 

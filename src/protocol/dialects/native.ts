@@ -2,7 +2,6 @@
  * The protocol of `/ws/transcribe`: docs/WEBSOCKET_API.md. Messages are numbered (`seq`), controls are JSON in text
  * frames or, from old clients, in binary ones.
  */
-import { randomBytes } from 'node:crypto';
 import { COMMON_SAMPLE_RATES, ENCODINGS } from '../../audio/format.js';
 import { ServerError } from '../../errors.js';
 import { LIMITS } from '../../limits.js';
@@ -15,6 +14,7 @@ import type {
   Frame,
   Input,
   OpenedEvent,
+  ResumedEvent,
   StreamEvent,
 } from '../dialect.js';
 import { closeCodeOf, NOTHING } from '../dialect.js';
@@ -33,6 +33,8 @@ import {
   type ClientMessage,
   type ConnectionMessage,
   PROTOCOL_VERSION,
+  type ResumedMessage,
+  type Sequenced,
   type ServerMessage,
 } from '../types.js';
 
@@ -53,7 +55,7 @@ class NativeDialect implements Dialect {
       textFrameBurst: LIMITS.controlBurst,
       idle: 'frames',
       coalescesPartials: true,
-      resumable: isYes(url.searchParams.get('resumable')),
+      resumable: host.resumes && isYes(url.searchParams.get('resumable')),
     };
   }
 
@@ -73,6 +75,7 @@ class NativeDialect implements Dialect {
 
   render(event: StreamEvent): readonly Frame[] {
     if (event.type === 'partial') return [this.numbered(writePartial(event, this.host.manifest.confidence))];
+    if (event.type === 'resumed') return [JSON.stringify(resumption(event))];
     const message = this.messageOf(event);
     return message === null ? NOTHING : [this.numbered(JSON.stringify(message))];
   }
@@ -84,7 +87,7 @@ class NativeDialect implements Dialect {
     return `${json.slice(0, -1)},"seq":${++this.seq}}`;
   }
 
-  private messageOf(event: Exclude<StreamEvent, { type: 'partial' }>): ServerMessage | null {
+  private messageOf(event: Exclude<StreamEvent, { type: 'partial' | 'resumed' }>): ServerMessage | null {
     switch (event.type) {
       case 'opened':
         return this.greeting(event);
@@ -112,19 +115,19 @@ class NativeDialect implements Dialect {
       case 'pong':
         return { type: 'pong', timestamp: timestamp() };
       case 'ack':
-        return { type: 'ack', received_samples: event.receivedFrames };
+        return { type: 'ack', received_samples: event.receivedSamples };
       case 'closing':
         return null;
     }
   }
 
-  private greeting({ clientId, sessionId }: OpenedEvent): ConnectionMessage {
+  private greeting({ clientId, sessionId, resumeToken }: OpenedEvent): ConnectionMessage {
     return {
       type: 'connection',
       status: 'connected',
       client_id: clientId,
       session_id: sessionId,
-      ...(this.policy.resumable ? { resume_token: randomBytes(24).toString('base64url') } : {}),
+      ...(resumeToken === undefined ? {} : { resume_token: resumeToken }),
       message: 'Send {"type":"start_recording"}, then audio in binary frames.',
       protocol_version: PROTOCOL_VERSION,
       model: this.host.manifest.name,
@@ -136,6 +139,15 @@ class NativeDialect implements Dialect {
     };
   }
 }
+
+const resumption = (event: ResumedEvent): Sequenced<ResumedMessage> => ({
+  type: 'resumed',
+  received_samples: event.receivedSamples,
+  received_controls: event.receivedControls,
+  state: event.state,
+  resume_token: event.resumeToken,
+  seq: event.seen,
+});
 
 function inputsOf(message: ClientMessage): Input[] {
   switch (message.type) {

@@ -7,7 +7,7 @@ import { fakeManifest } from '../../helpers/fake-model.js';
 import { recordingConfig } from '../../helpers/recording-config.js';
 
 function opened(query = '') {
-  const host = { manifest: fakeManifest(), defaults: recordingConfig() };
+  const host = { manifest: fakeManifest(), defaults: recordingConfig(), resumes: true };
   return native.create({ url: new URL(`ws://localhost/ws/transcribe${query}`), headers: {} }, host);
 }
 const OPENED = { type: 'opened', sessionId: 's', clientId: 'c' } as const;

@@ -8,7 +8,7 @@ import { fakeManifest } from '../../helpers/fake-model.js';
 import { recordingConfig } from '../../helpers/recording-config.js';
 
 function opened() {
-  const host = { manifest: fakeManifest(), defaults: recordingConfig() };
+  const host = { manifest: fakeManifest(), defaults: recordingConfig(), resumes: true };
   const dialect = vosk.create({ url: new URL('ws://localhost/'), headers: {} }, host);
   const tell = (event: StreamEvent) => dialect.render(event).map((frame) => JSON.parse(String(frame)));
   return {
@@ -139,7 +139,7 @@ test('nothing else is ever said: no greeting, no error, no number', () => {
     { type: 'error', code: 'AT_CAPACITY', fatal: true },
     { type: 'warning', code: 'NOT_SUPPORTED' },
     { type: 'speech', channel: 0, change: 'started', atSamples: 0, wanted: true },
-    { type: 'ack', receivedFrames: 1 },
+    { type: 'ack', receivedSamples: 1 },
     { type: 'pong' },
   ];
   for (const event of quiet) assert.deepEqual(it.tell(event), [], event.type);
