@@ -34,6 +34,8 @@ export class AudioLog {
   #settled = 0;
   /** Control messages appended since the server's sample 0. */
   #controls = 0;
+  /** As many of them the server has: those among the audio that is sent again are left out. */
+  #heardControls = 0;
 
   /**
    * @param {{ bytesPerFrame: number, maxKeptFrames: number, maxBacklogFrames: number }} options `maxKeptFrames`
@@ -98,11 +100,13 @@ export class AudioLog {
 
   /** @returns {Entry | undefined} The next thing to send, which counts as sent from now on. */
   next() {
-    const entry = this.#entries[this.#cursor];
-    if (!entry) return undefined;
-    this.#cursor += 1;
-    if (!this.#acknowledging) this.#discard();
-    return entry;
+    for (;;) {
+      const entry = this.#entries[this.#cursor];
+      if (!entry) return undefined;
+      this.#cursor += 1;
+      if (!this.#acknowledging) this.#discard();
+      if (entry.bytes || entry.controls > this.#heardControls) return entry;
+    }
   }
 
   /** @param {number} frames What an `ack` says that the server has, from its sample 0 on. */
@@ -126,6 +130,7 @@ export class AudioLog {
    *   after the gap.
    */
   rewind(frames, controls) {
+    this.#heardControls = controls ?? 0;
     const wanted = Math.min(this.#base + frames, this.#end);
     const position = Math.max(wanted, this.#oldest);
     this.#base += position - wanted;
@@ -151,6 +156,7 @@ export class AudioLog {
     this.#entries.splice(0, this.#cursor);
     this.#cursor = 0;
     this.#controls = 0;
+    this.#heardControls = 0;
     for (const entry of this.#entries) {
       if (entry.message) this.#controls += 1;
       entry.controls = this.#controls;

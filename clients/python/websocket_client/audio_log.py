@@ -25,6 +25,8 @@ class AudioLog:
         self._audio = bytearray()
         self._marks: deque[tuple[int, Message]] = deque()
         self._marks_sent = 0
+        self._marks_before = 0  # of the present session, forgotten
+        self._marks_heard = 0  # as many of its marks the server has: those among what is sent again are left out
         self._odd = b""
         self._start = 0
         self._final_end = 0
@@ -55,11 +57,14 @@ class AudioLog:
     def next(self, max_frames: int) -> bytes | Message | None:
         """The next thing to send, which counts as sent from now on; None where all is."""
         limit = self.end
-        if self._marks_sent < len(self._marks):
+        while self._marks_sent < len(self._marks):
             limit, message = self._marks[self._marks_sent]
-            if limit <= self.cursor:
-                self._marks_sent += 1
+            if limit > self.cursor:
+                break
+            self._marks_sent += 1
+            if self._marks_before + self._marks_sent > self._marks_heard:
                 return message
+            limit = self.end
         count = min(limit - self.cursor, max_frames)
         if count <= 0:
             return None
@@ -84,14 +89,18 @@ class AudioLog:
         self._final_end = max(self._final_end, min(position, self.end))
         self._forget()
 
-    def rewind(self, received: int) -> None:
-        """The session goes on: send from its frame `received` on, and the control messages from there."""
+    def rewind(self, received: int, controls: int | None = None) -> None:
+        """The session goes on: send from its frame `received` on, and the control messages from there but those that it has,
+        which are the first `controls` of the session (None: it does not say)."""
+        self._marks_heard = controls or 0
         self._seek(max(self._start, min(self.end, self.base + received)))
         self._acknowledged = max(self._acknowledged, self.cursor)
 
     def rebase(self) -> None:
         """A new session: its first sample is the oldest that no final segment covers."""
         self._seek(max(self._start, self._final_end))
+        self._marks_before = -self._marks_sent  # the first that is sent is the session's first
+        self._marks_heard = 0
         self._acknowledged = self.base = self.cursor
 
     def skip_all(self) -> None:
@@ -114,3 +123,4 @@ class AudioLog:
         while self._marks_sent > 0 and self._marks[0][0] < floor:
             self._marks.popleft()
             self._marks_sent -= 1
+            self._marks_before += 1

@@ -156,14 +156,18 @@ class Link:
             if shared.started:
                 shared.events.push({"type": "state", "state": "resumed", "fresh": True})
             return True
-        recording = resumed.get("state") == "recording"
+        state = resumed.get("state")
+        recording = state == "recording"
         self._confirmed = shared.effective is not None
-        if recording or not self._confirmed:
-            log.rewind(self._frames(resumed.get("received_samples")) if recording else 0)
+        if recording:
+            controls = resumed.get("received_controls")
+            log.rewind(self._frames(resumed.get("received_samples")), controls if isinstance(controls, int) else None)
+        elif not self._confirmed and state != "stopping":
+            log.rewind(0)
         else:
             log.skip_all()  # our stop arrived; its answer is among the messages that follow
         shared.events.push({"type": "state", "state": "resumed", "fresh": False})
-        return not recording and not self._confirmed
+        return state == "idle" and not self._confirmed
 
     async def _send(self) -> None:
         shared = self._shared
