@@ -1,0 +1,166 @@
+/**
+ * The client's part of resuming, as docs/WEBSOCKET_API.md says it and no more: one list of what is to be sent, one number of
+ * the last message. Written apart from the client library, so that both are held against the server.
+ */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { WebSocket } from 'ws';
+import type { Message } from './ws-client.js';
+
+/** Audio, or a control message at its place in it. */
+export type Item = Uint8Array | { readonly type: string };
+
+export interface ResumingOptions {
+  readonly clientId: string;
+  readonly sampleRate?: number;
+  readonly frameBytes?: number;
+  readonly config?: object;
+  /** Called with the number of each reconnection: true to make two at once with the same token. */
+  readonly twice?: (reconnection: number) => boolean;
+}
+
+export class ResumingClient {
+  /** Everything that was told, by number and once each; `resumed` is not among it. */
+  readonly told: Message[] = [];
+  reconnections = 0;
+  /** Resumptions by the state that they found. */
+  readonly found: Record<string, number> = {};
+  private readonly url: string;
+  private readonly items: readonly Item[];
+  private readonly options: ResumingOptions;
+  private token: string | null = null;
+  private started = false;
+  private next = 0;
+  private resolve: () => void = () => {};
+  private reject: (error: unknown) => void = () => {};
+
+  constructor(url: string, items: readonly Item[], options: ResumingOptions) {
+    this.url = url;
+    this.items = items;
+    this.options = options;
+  }
+
+  /** Records all items over as many connections as it takes. Resolves with what was told. */
+  async run(): Promise<Message[]> {
+    const done = new Promise<void>((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+    this.connect();
+    await done;
+    return this.told;
+  }
+
+  private address(): string {
+    const query = new URLSearchParams({ client_id: this.options.clientId, resumable: '1' });
+    if (this.token !== null) {
+      query.set('resume', this.token);
+      query.set('last_seq', String(this.told.length));
+    }
+    return `${this.url}?${query}`;
+  }
+
+  private connect(): void {
+    const address = this.address();
+    const sockets = [new WebSocket(address)];
+    if (this.token !== null && this.options.twice?.(this.reconnections)) sockets.push(new WebSocket(address));
+    let open = sockets.length;
+    for (const socket of sockets) {
+      const told: Message[] = [];
+      socket.on('error', () => {});
+      socket.on('message', (data) => {
+        try {
+          const message = JSON.parse(data.toString()) as Message;
+          // With two at once nothing is taken before it is clear which of them goes on.
+          told.push(message);
+          if (open === 1) for (const each of told.splice(0)) this.take(socket, each);
+        } catch (error) {
+          this.reject(error);
+        }
+      });
+      socket.on('close', () => {
+        open--;
+        const left = sockets.filter(({ readyState }) => readyState !== WebSocket.CLOSED);
+        if (open === 1) left[0]?.emit('survives');
+        if (open === 0) this.again();
+      });
+      socket.on('survives', () => {
+        for (const each of told.splice(0)) this.take(socket, each);
+      });
+    }
+  }
+
+  private again(): void {
+    if (this.told.at(-1)?.type === 'recording_stopped') return;
+    this.reconnections++;
+    this.connect();
+  }
+
+  private take(socket: WebSocket, message: Message): void {
+    if (message.type === 'resumed') this.resumed(socket, message);
+    else if (message.seq <= this.told.length)
+      return; // replayed, and known
+    else {
+      assert.equal(message.seq, this.told.length + 1, JSON.stringify(message));
+      this.told.push(message);
+      this.act(socket, message);
+    }
+  }
+
+  private act(socket: WebSocket, message: Message): void {
+    switch (message.type) {
+      case 'connection':
+        this.token = message.resume_token;
+        this.start(socket);
+        break;
+      case 'recording_started':
+        this.started = true;
+        void this.send(socket);
+        break;
+      case 'recording_stopped':
+        socket.close();
+        this.resolve();
+        break;
+      case 'error':
+        throw new Error(`${message.code}: ${message.detail ?? message.error}`);
+      default:
+    }
+  }
+
+  private start(socket: WebSocket): void {
+    const { sampleRate = 16_000, config } = this.options;
+    socket.send(JSON.stringify({ type: 'start_recording', config: { sample_rate: sampleRate, ...config } }));
+  }
+
+  private resumed(socket: WebSocket, message: Message): void {
+    this.token = message.resume_token;
+    this.found[message.state] = (this.found[message.state] ?? 0) + 1;
+    if (message.state === 'idle' && !this.started) this.start(socket);
+    if (message.state !== 'recording') return;
+    this.started = true;
+    void this.send(socket, message.received_samples, message.received_controls);
+  }
+
+  /** All that stands behind so many samples, without the first controls. */
+  private async send(socket: WebSocket, samples = 0, controls = 0): Promise<void> {
+    const { sampleRate = 16_000, frameBytes = 2 } = this.options;
+    const frames = (samples * sampleRate) / 16_000;
+    assert.ok(Number.isInteger(frames), `${samples} samples are no whole number of frames`);
+    const from = frames * frameBytes;
+    this.next++;
+    const mine = this.next;
+    let at = 0;
+    let seen = 0;
+    for (const item of this.items) {
+      if (socket.readyState !== WebSocket.OPEN || mine !== this.next) return;
+      if (item instanceof Uint8Array) {
+        if (at + item.length > from) socket.send(item.subarray(Math.max(0, from - at)));
+        at += item.length;
+      } else if (++seen > controls) socket.send(JSON.stringify(item));
+      if (socket.bufferedAmount > 65_536) await Promise.race([drained(socket), once(socket, 'close')]);
+    }
+  }
+}
+
+const drained = (socket: WebSocket): Promise<void> =>
+  new Promise((resolve) => socket.ping('', undefined, () => resolve()));
