@@ -3,6 +3,7 @@
  * same recordings undisturbed. Fails if a word, a time or an event differs. Prints the figures of docs/RELIABILITY.md.
  */
 import { parseArgs } from 'node:util';
+import { BreakingNetwork } from '../../test/helpers/breaking-network.js';
 import {
   assertSame,
   FORMATS,
@@ -12,7 +13,6 @@ import {
   record,
   seeded,
 } from '../../test/helpers/cut-runs.js';
-import { BreakingNetwork } from '../../test/helpers/breaking-network.js';
 import { clips, loadClip } from '../../test/helpers/fixtures.js';
 import { startLiveServer } from '../../test/helpers/live-server.js';
 

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { RNNTClient } from 'rnnt-server/client';
-import { assertSame, FORMATS, formatted, itemsOf, plansOf, record, seeded } from '../helpers/cut-runs.js';
 import { BreakingNetwork } from '../helpers/breaking-network.js';
+import { assertSame, FORMATS, formatted, itemsOf, plansOf, record, seeded } from '../helpers/cut-runs.js';
 import { clips, loadClip } from '../helpers/fixtures.js';
 import { type LiveServer, startLiveServer } from '../helpers/live-server.js';
 
