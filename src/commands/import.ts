@@ -1,5 +1,6 @@
 /** `rnnt-server import SOURCE` */
 import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { decodeFile } from '../audio/file.js';
 import { type ImportOptions, type ImportReport, importModel } from '../import/importer.js';
 import type { Precision, Search } from '../import/options.js';
@@ -54,7 +55,8 @@ export async function runImport(source: string, flags: ImportFlags): Promise<num
   try {
     const report = await importModel({
       source,
-      out: flags.out ?? inPackage('models'),
+      // Absolute, so that the folder told is one that --model takes for a path.
+      out: flags.out === undefined ? inPackage('models') : resolve(flags.out),
       name: flags.name ?? null,
       precision: flags.precision,
       search: flags.search,

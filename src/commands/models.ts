@@ -32,7 +32,7 @@ export async function showModel(name: string, config: Config): Promise<number> {
   const { capacity, lanes, provider } = engine;
   const times = capacity.stepTimes.map(({ batch, ms }) => `${batch}: ${ms.toFixed(1)} ms`).join(', ');
   process.stdout.write(
-    `here        ${lanes.length} lanes on ${provider}; a step by batch size, all lanes busy: ${times}\n` +
+    `here        ${lanes.length} ${lanes.length === 1 ? 'lane' : 'lanes'} on ${provider}; a step by batch size, all lanes busy: ${times}\n` +
       `streams     ${capacity.streams}, in batches of up to ${capacity.batch}\n`,
   );
   await engine.close();
@@ -56,7 +56,7 @@ function described(manifest: Manifest): string {
     `${name} ${version}: ${manifest.description}`,
     `kind        ${kind}`,
     `languages   ${language}`,
-    `chunk       ${chunkMs(manifest)} ms: ${framesPerChunk} frames, ${symbolsPerFrame} symbols each at most`,
+    `chunk       ${chunkMs(manifest)} ms: ${framesPerChunk} frames, ${symbolsPerFrame} ${symbolsPerFrame === 1 ? 'token' : 'tokens'} each at most`,
     `look-ahead  ${lookaheadMs} ms`,
     `state       ${stateLayout(manifest).bytes} bytes a stream`,
     `can do      ${[hotwords ? 'hotwords' : '', preview ? 'preview' : ''].filter(Boolean).join(', ') || 'final tokens alone'}`,

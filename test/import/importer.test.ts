@@ -197,11 +197,7 @@ test('an import can be taken back while it runs: nothing is left', async () => {
 
 test('the command imports, says what it heard, and how to serve the model', () => {
   const out = newOut();
-  const run = (...args: string[]) =>
-    execFileSync(process.execPath, [join(packageRoot, 'scripts', 'bin.mjs'), 'import', ...args], {
-      encoding: 'utf8',
-      stdio: 'pipe',
-    });
+  const run = (...args: string[]) => rnnt('import', ...args);
   const told = run(DIGITS, '--out', out, '--name', 'digits', '--language', 'en');
   assert.match(told, /zipformer2, fp32, greedy search; imported in [\d.]+ s/);
   assert.match(told, /chunk 320 ms, look-ahead 137\.5 ms, 104176 bytes of state/);
@@ -209,4 +205,22 @@ test('the command imports, says what it heard, and how to serve the model', () =
   assert.match(told, new RegExp(`npm start -- --model ${join(out, 'digits')}`));
   assert.throws(() => run(join(base, 'nowhere'), '--out', out), /MODEL_MISSING/);
   assert.ok(existsSync(join(out, 'digits', 'manifest.json')));
+});
+
+function rnnt(...args: string[]): string {
+  const program = join(packageRoot, 'scripts', 'bin.mjs');
+  return execFileSync(process.execPath, [program, ...args], { encoding: 'utf8', stdio: 'pipe' });
+}
+
+test('models show tells kind, chunk, look-ahead, state and languages, and measures steps and streams', async () => {
+  const { folder } = await importModel(optionsOf(DIGITS, { search: 'beam', language: 'en' }));
+  const told = rnnt('models', 'show', folder, '--lanes', '1', '--max-batch', '2', '--provider', 'cpu');
+  assert.match(told, /^kind +zipformer2$/m);
+  assert.match(told, /^languages +en$/m);
+  assert.match(told, /^chunk +320 ms: 8 frames/m);
+  assert.match(told, /^look-ahead +137\.5 ms$/m);
+  assert.match(told, /^state +10\d{4} bytes a stream$/m);
+  assert.match(told, /^can do +hotwords, preview$/m);
+  assert.match(told, /^here +1 lanes? on cpu; .*1: [\d.]+ ms, 2: [\d.]+ ms$/m);
+  assert.match(told, /^streams +[1-9]\d*, in batches of up to [12]$/m);
 });
