@@ -7,6 +7,7 @@ import type { Manifest } from '../models/manifest.js';
 import { sha256 } from '../models/store.js';
 import { checkBatches, runClip, StepRunner } from './check.js';
 import { compose } from './compose.js';
+import { withGuardRow } from './guard.js';
 import { unsupported } from './meta.js';
 import { modelCard, type Notes, notesOf } from './notes.js';
 import type { Precision, Search } from './options.js';
@@ -50,6 +51,7 @@ export interface ImportReport {
 }
 
 const GRAPH = 'step.onnx';
+const GUARDED = 'step-guarded.onnx';
 const TOKENS = 'tokens.txt';
 /** Silence behind the last audio in which the last tokens come out; sherpa-onnx's examples feed as much. */
 const FLUSH_MS = 800;
@@ -74,26 +76,24 @@ async function importWhole(options: ImportOptions): Promise<ImportReport> {
   const files = findSource(options.source, options.precision);
   const loaded = loadSource(files);
   onProgress('composing');
-  const step = compose(loaded, { search });
-  const source = { ...loaded, tokens: fittingTokens(loaded.tokens, step.vocabulary) };
+  const composed = compose(loaded, { search });
+  const source = { ...loaded, tokens: fittingTokens(loaded.tokens, composed.vocabulary) };
   const draft = new ModelDraft(out, name);
   onUndo?.(() => draft.discard());
   const runner = new GraphRunner();
   try {
     onProgress('writing');
-    draft.addGraph(GRAPH, step.model);
     for (const [file, from] of source.external) await draft.addLinked(file, from);
-    const steps = new StepRunner(runner, draft.path(GRAPH), step);
-    onProgress('checking batches');
-    const stepMs = await checkBatches(steps);
+    const { step, graph, stepMs } = await addIndependentStep(draft, runner, composed, onProgress);
     onProgress('checking speech');
+    const steps = new StepRunner(runner, draft.path(graph), step);
     const said = await runClip(steps, options.clip.samples, source.tokens.length);
     const saidBySherpa = await heardBySherpa(options, files);
     onProgress('describing');
     const found = notesOf(source);
     const notes = options.language === null ? found : { ...found, language: options.language };
     await addNotes(draft, name, source, step, notes, search);
-    const folder = draft.publish(manifestOf(name, step, files, notes, search));
+    const folder = draft.publish({ ...manifestOf(name, step, files, notes, search), graph });
     const pieces = (ids: readonly number[]) => ids.map((id) => source.tokens[id] ?? '');
     const told = { heard: pieces(said), heardBySherpa: saidBySherpa === null ? null : pieces(saidBySherpa) };
     return { name, folder, step, precision: files.precision, stepMs, ...told };
@@ -102,6 +102,32 @@ async function importWhole(options: ImportOptions): Promise<ImportReport> {
     onUndo?.(null);
     await runner.close();
   }
+}
+
+/**
+ * Writes the graph, and checks that no stream depends on its neighbours. Where one does, one row more may help.
+ * @throws ServerError MODEL_UNSUPPORTED if it does not
+ */
+async function addIndependentStep(
+  draft: ModelDraft,
+  runner: GraphRunner,
+  composed: Composition,
+  onProgress: ImportOptions['onProgress'],
+): Promise<{ step: Composition; graph: string; stepMs: ReadonlyMap<number, number> }> {
+  let dependence: string | null = null;
+  for (const graph of [GRAPH, GUARDED]) {
+    const step = graph === GRAPH ? composed : withGuardRow(composed);
+    draft.addGraph(graph, step.model);
+    onProgress(graph === GRAPH ? 'checking batches' : 'checking batches with one row more');
+    const checked = await checkBatches(new StepRunner(runner, draft.path(graph), step));
+    dependence = checked.dependence;
+    if (dependence === null) return { step, graph, stepMs: checked.stepMs };
+    draft.remove(graph);
+  }
+  throw unsupported(
+    `A stream's result depends on the other streams of its batch (${dependence}).`,
+    'Take another --precision; if fp32 does this too, please report it.',
+  );
 }
 
 /** Ids of the tokens that sherpa-onnx finds in the clip with the same files; null if nobody can be asked. */

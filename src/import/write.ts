@@ -80,6 +80,14 @@ export class ModelDraft {
     this.list(name, hash.digest('hex'));
   }
 
+  remove(name: string): void {
+    rmSync(this.path(name));
+    this.listed.splice(
+      this.listed.findIndex((it) => it.path === name),
+      1,
+    );
+  }
+
   /** Takes a file over: a link to the same bytes where the file system can, else a copy. */
   async addLinked(name: string, from: string): Promise<void> {
     try {

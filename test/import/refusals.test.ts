@@ -16,10 +16,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { type ErrorCode, ServerError } from '../../src/errors.js';
+import { GraphBuilder, type Value } from '../../src/import/builder.js';
 import { importModel } from '../../src/import/importer.js';
-import { type ModelProto, nameOf, readModel, writeModel } from '../../src/import/onnx.js';
+import { attr, type ModelProto, nameOf, readModel, TYPE, writeModel } from '../../src/import/onnx.js';
 import type { Precision } from '../../src/import/options.js';
 import { LIMITS } from '../../src/limits.js';
+import { loadModel } from '../../src/models/store.js';
 import {
   type TinyOptions,
   tinyDecoder,
@@ -170,6 +172,54 @@ test('a file in place of a folder, and a place where nothing is, are refused', a
 
 test('a precision that is not there is refused, and the others are hinted at', () =>
   refused(folderOf(GOOD), 'MODEL_MISSING', /no int8 encoder, but one of another --precision/, 'int8'));
+
+/** The encoder's result changed by what `make` gives, from its input x (N, 9, 80). */
+function disturbed(make: (g: GraphBuilder) => Value): Files {
+  const model = tinyEncoder('lstm');
+  const graph = model.graph;
+  const last = graph?.nodes.find((it) => it.outputs[0] === 'encoder_out');
+  assert.ok(graph && last);
+  last.outputs = ['quiet_out'];
+  const g = new GraphBuilder(13);
+  const nothing = g.mul(make(g), g.scalar(TYPE.float, 1e-3));
+  g.output(g.add('quiet_out', nothing), 'encoder_out');
+  // Both builders number their values from nought.
+  const late = (name = '') => (name.startsWith('f/') ? `late/${name}` : name);
+  const renamed = g.nodes.map((it) => ({
+    ...it,
+    name: `late/${it.name}`,
+    inputs: it.inputs.map(late),
+    outputs: it.outputs.map(late),
+  }));
+  graph.nodes.push(...renamed);
+  graph.initializers.push(...g.initializers.map((it) => ({ ...it, name: late(it.name) })));
+  return { ...GOOD, 'encoder.onnx': writeModel(model) };
+}
+
+test('a model in which streams depend on their neighbours is refused', async () => {
+  const loudest = (g: GraphBuilder) => g.op('ReduceMax', ['x'], [attr.int('keepdims', 0)]);
+  await refused(
+    folderOf(disturbed(loudest)),
+    'MODEL_UNSUPPORTED',
+    /depends on the other streams.*row \d of \d.*--precision/,
+  );
+});
+
+test('a model that computes a lone stream otherwise gets one row more, and is imported', async () => {
+  const alone = (g: GraphBuilder) => g.cast(g.equal(g.rowsOf('x'), g.int64(1)), TYPE.float);
+  const clip = { path: '', samples: new Float32Array(16_000) };
+  const options = {
+    source: folderOf(disturbed(alone)),
+    out: join(base, 'guarded'),
+    name: 'tiny',
+    precision: 'auto',
+  } as const;
+  const rest = { search: 'greedy', language: null, clip, sherpa: null, onProgress: () => {} } as const;
+  const { folder } = await importModel({ ...options, ...rest });
+  const { manifest } = await loadModel(folder);
+  assert.equal(manifest.graph, 'step-guarded.onnx');
+  assert.ok(!existsSync(join(folder, 'step.onnx')));
+});
 
 test('a place that cannot be written to is told, with what to do', async () => {
   const file = join(base, 'file');
