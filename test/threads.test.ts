@@ -70,7 +70,9 @@ test('a task that waited gets the thread when the one before it is over, failed 
 
 test('an error that a task leaves behind is told, and the next task runs', async () => {
   const { threads, strays } = threadsOf();
-  await threads.run(null, { name: 'stray' });
+  const answered = newGate();
+  await threads.run(answered, { name: 'stray' });
+  open(answered);
   await until(() => strays.length > 0);
   assert.match(String(strays[0]), /left behind/);
   const gate = newGate();
