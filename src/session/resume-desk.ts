@@ -92,8 +92,8 @@ export class ResumeTicket {
   issue(usedToken: string | null = null): string {
     const token = randomBytes(TOKEN_BYTES).toString('base64url');
     const used = usedToken === null ? null : hashOf(usedToken);
-    for (const hash of [this.current, this.used])
-      if (hash !== null && hash !== used) this.byHash.delete(hash);
+    if (this.current !== used) this.drop(this.current);
+    if (this.used !== used) this.drop(this.used);
     this.used = used;
     this.current = hashOf(token);
     this.byHash.set(this.current, this);
@@ -103,7 +103,7 @@ export class ResumeTicket {
   /** The client gave a sign of life behind the newest token. */
   confirm(): void {
     this.held = true;
-    if (this.used !== null) this.byHash.delete(this.used);
+    this.drop(this.used);
     this.used = null;
   }
 
@@ -117,8 +117,13 @@ export class ResumeTicket {
 
   close(): void {
     this.onSuspended(this, null);
-    for (const hash of [this.current, this.used]) if (hash !== null) this.byHash.delete(hash);
+    this.drop(this.current);
+    this.drop(this.used);
     this.current = null;
     this.used = null;
+  }
+
+  private drop(hash: string | null): void {
+    if (hash !== null) this.byHash.delete(hash);
   }
 }

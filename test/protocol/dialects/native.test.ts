@@ -6,8 +6,8 @@ import { native } from '../../../src/protocol/dialects/native.js';
 import { fakeManifest } from '../../helpers/fake-model.js';
 import { recordingConfig } from '../../helpers/recording-config.js';
 
-function opened(query = '') {
-  const host = { manifest: fakeManifest(), defaults: recordingConfig(), resumes: true };
+function opened(query = '', { resumes = true } = {}) {
+  const host = { manifest: fakeManifest(), defaults: recordingConfig(), resumes };
   return native.create({ url: new URL(`ws://localhost/ws/transcribe${query}`), headers: {} }, host);
 }
 const OPENED = { type: 'opened', sessionId: 's', clientId: 'c' } as const;
@@ -36,15 +36,52 @@ test('unknown settings are named behind what they came with, and not endlessly',
   assert.match(detail, /…$/);
 });
 
-test('a resume token, acknowledgements and their silence are for clients that resume', () => {
-  for (const [query, resumable] of [['', false], ['?resumable=0', false], ['?resumable=1', true]] as const) {
-    const it = opened(query);
-    assert.equal(it.policy.resumable, resumable, query);
-    const greeting = JSON.parse(String(it.render(OPENED)[0]));
-    assert.equal('resume_token' in greeting, resumable, query);
-    assert.equal(greeting.session_id, 's');
-    assert.equal(greeting.protocol_version, '1.1');
-  } // biome-ignore format: pairs
+test('a client takes part in resuming if it asks to and the server does it', () => {
+  const asks = '?resumable=1';
+  assert.deepEqual(
+    ['', '?resumable=0', asks].map((query) => opened(query).policy.resumable),
+    [false, false, true],
+  );
+  assert.equal(opened(asks, { resumes: false }).policy.resumable, false);
+});
+
+test('the greeting tells the token, if there is one', () => {
+  const greetings = [OPENED, { ...OPENED, resumeToken: 't' }].map((event) =>
+    JSON.parse(String(opened().render(event)[0])),
+  );
+  assert.deepEqual(
+    greetings.map(({ session_id, resume_token, protocol_version }) => [
+      session_id,
+      resume_token,
+      protocol_version,
+    ]),
+    [
+      ['s', undefined, '1.1'],
+      ['s', 't', '1.1'],
+    ],
+  );
+});
+
+test('a resumption carries the number behind which the others go on, and is no message of its own', () => {
+  const it = opened('?resumable=1');
+  it.render(OPENED);
+  const resumed = {
+    type: 'resumed',
+    state: 'recording',
+    receivedSamples: 1_600,
+    receivedControls: 2,
+    resumeToken: 't',
+    seen: 1,
+  } as const;
+  assert.deepEqual(JSON.parse(String(it.render(resumed)[0])), {
+    type: 'resumed',
+    received_samples: 1_600,
+    received_controls: 2,
+    state: 'recording',
+    resume_token: 't',
+    seq: 1,
+  });
+  assert.equal(JSON.parse(String(it.render({ type: 'pong' })[0])).seq, 2);
 });
 
 test('what is said is numbered, what is not said is not', () => {
