@@ -158,6 +158,17 @@ describe('AudioLog', () => {
     assert.deepEqual(drain(log), [-1, 3]);
   });
 
+  it('leaves out a message that the server has also where the audio before it is sent again', () => {
+    const log = newLog(100);
+    log.appendAudio(Uint8Array.of(1, 2, 3));
+    log.appendMessage({ type: 'finalize' });
+    log.appendAudio(Uint8Array.of(4));
+    log.appendMessage({ type: 'finalize' });
+    drain(log);
+    log.rewind(2, 1); // The server's position is rounded down, to one that its own rate has too.
+    assert.deepEqual(drain(log), [3, 4, -1]);
+  });
+
   it('keeps what no final covers for a server that never acknowledges, up to its bound', () => {
     const log = newLog(3);
     for (let i = 0; i < 10; i += 1) log.appendAudio(Uint8Array.of(i));

@@ -12,6 +12,7 @@ from typing import Any
 from fake_server import FakeServer, Peer
 
 from websocket_client import RNNTClient, Transcript, Word
+from websocket_client.audio_log import AudioLog
 
 SECOND_BYTES = 32_000
 
@@ -97,6 +98,40 @@ class Simulation:
             session.hear(peer.audio[before:])
             if self.chance.random() < 0.1:
                 session.say("ack", received_samples=len(session.audio) // 2)
+
+
+class Controls(unittest.TestCase):
+    def sent(self, log: AudioLog) -> list[object]:
+        return list(iter(lambda: log.next(100), None))
+
+    def log(self) -> AudioLog:
+        log = AudioLog(1, 1, 100)
+        log.append(b"abc")
+        log.mark({"type": "finalize"})
+        log.append(b"d")
+        log.mark({"type": "stop_recording"})
+        self.assertEqual(len(self.sent(log)), 4)
+        return log
+
+    def test_controls_that_the_server_has_are_left_out_also_where_the_audio_before_them_is_sent_again(self) -> None:
+        log = self.log()
+        log.rewind(2, 1)
+        self.assertEqual(self.sent(log), [b"c", b"d", {"type": "stop_recording"}])
+        log.rewind(4, 2)
+        self.assertEqual(self.sent(log), [])
+
+    def test_a_server_that_does_not_count_them_gets_those_at_its_position_again(self) -> None:
+        log = self.log()
+        log.rewind(3)
+        self.assertEqual(self.sent(log), [{"type": "finalize"}, b"d", {"type": "stop_recording"}])
+
+    def test_a_new_session_counts_from_its_own_start(self) -> None:
+        log = self.log()
+        log.final_until(3)
+        log.rebase()
+        self.assertEqual(self.sent(log), [{"type": "finalize"}, b"d", {"type": "stop_recording"}])
+        log.rewind(0, 1)
+        self.assertEqual(self.sent(log), [b"d", {"type": "stop_recording"}])
 
 
 class Cuts(unittest.IsolatedAsyncioTestCase):
