@@ -37,7 +37,7 @@ function withOptions(command: Command, names: readonly OptionName[]): Command {
   for (const name of names) {
     const { doc, initial } = OPTIONS[name];
     const isFlag = typeof initial === 'boolean';
-    const shown = Array.isArray(initial) || initial === '' ? '' : ` (default: ${String(initial)})`;
+    const shown = String(initial) === '' ? '' : ` (default: ${String(initial)})`;
     const flags = `--${flagOf(name)}${isFlag ? ' [yes|no]' : ' <value>'}`;
     command.addOption(new Option(flags, `${doc}${shown} [env: ${envOf(name)}]`));
   }

@@ -26,6 +26,24 @@ const list = z.preprocess(
   z.array(z.string().min(1)),
 );
 
+/** What `--dialects` turns on and off: everything that is spoken beside the native protocol, on the same port. */
+export const DIALECT_NAMES = ['vosk'] as const;
+export type DialectName = (typeof DIALECT_NAMES)[number];
+
+/** Names of a list, `none` for no one. */
+const someOf = <const T extends readonly [string, ...string[]]>(names: T) =>
+  z.preprocess(
+    (value) => {
+      if (typeof value !== 'string') return value;
+      const given = value
+        .toLowerCase()
+        .split(',')
+        .map((name) => name.trim());
+      return given.length === 1 && given[0] === 'none' ? [] : given;
+    },
+    z.array(z.enum(names)),
+  );
+
 interface Option {
   readonly schema: z.ZodType;
   readonly initial: unknown;
@@ -161,7 +179,12 @@ export const OPTIONS = {
     schema: z.string(),
     initial: '',
     secret: true,
-    doc: 'If set, clients must send it as `Authorization: Bearer …` or `?token=…`.',
+    doc: 'If set, clients must send it, as `Authorization: Bearer …`, `?token=…` or in another form of their SDK.',
+  },
+  dialects: {
+    schema: someOf(DIALECT_NAMES),
+    initial: DIALECT_NAMES,
+    doc: 'Comma-separated protocols of other vendors that are spoken beside the native one; `none`: no one.',
   },
   allowedOrigins: {
     schema: list,
@@ -240,8 +263,7 @@ export function laneCount(config: Config, provider: 'cpu' | 'cuda'): number {
 export function optionsTable(): string {
   const rows = OPTION_NAMES.map((name) => {
     const { initial, unit, doc } = option(name);
-    const shown =
-      Array.isArray(initial) || initial === '' ? '–' : `\`${String(initial)}\`${unit ? ` ${unit}` : ''}`;
+    const shown = String(initial) === '' ? '–' : `\`${String(initial)}\`${unit ? ` ${unit}` : ''}`;
     return `| \`--${flagOf(name)}\` | \`${envOf(name)}\` | ${shown} | ${doc} |`;
   });
   return ['| option | environment | default | meaning |', '|---|---|---|---|', ...rows].join('\n');

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { test } from 'node:test';
 import { z } from 'zod';
 import {
+  DIALECT_NAMES,
   envOf,
   flagOf,
   laneCount,
@@ -55,6 +56,15 @@ test('words are understood in upper and lower case, wherever a few are to choose
 test('a list is separated by commas', () => {
   const { allowedOrigins } = loadConfig({ allowedOrigins: 'https://a.example, https://b.example' }, {});
   assert.deepEqual(allowedOrigins, ['https://a.example', 'https://b.example']);
+});
+
+test('dialects are some of those there are, all without a word, none by that word', () => {
+  const dialects = (value?: string) =>
+    loadConfig(value === undefined ? {} : { dialects: value }, {}).dialects;
+  assert.deepEqual(dialects(), DIALECT_NAMES);
+  assert.deepEqual(dialects('Vosk'), ['vosk']);
+  assert.deepEqual(dialects('none'), []);
+  assert.throws(() => dialects('vosk, klingon'), { code: 'CONFIG_INVALID' });
 });
 
 test('every bad value is named, with where it came from', () => {

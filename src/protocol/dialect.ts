@@ -8,6 +8,7 @@
  * (for lock steps), ids, offsets. It never waits, sets no timer and sends nothing by itself: what it has to say it
  * returns from `parse` (as `say`) or from `render`.
  */
+import type { DialectName } from '../config.js';
 import { ERRORS, type ErrorCode } from '../errors.js';
 import type { Manifest } from '../models/manifest.js';
 import type { Frame, Input } from './commands.js';
@@ -54,6 +55,8 @@ export interface DialectPolicy {
 
 export interface Dialect {
   readonly policy: DialectPolicy;
+  /** Headers of the answer that accepts the upgrade. */
+  readonly headers?: Readonly<Record<string, string>>;
 
   /**
    * What a frame means, in order. An empty list: nothing. Bytes may be handed on in `audio` uncopied.
@@ -83,13 +86,22 @@ export interface DialectHost {
   readonly resumes: boolean;
 }
 
+/** A refusal over HTTP, as this dialect's clients expect it. */
+export interface Refusal {
+  readonly headers: Readonly<Record<string, string>>;
+  /** Told as JSON. */
+  readonly body: object;
+}
+
 export interface DialectDefinition {
-  /** For logs: `native`, `vosk`. */
-  readonly name: string;
+  /** `native`, or the name by which `--dialects` turns it on. */
+  readonly name: 'native' | DialectName;
   /** Where it is served, as paths of WebSocket upgrades. */
   readonly paths: readonly string[];
   /** @throws ServerError what cannot be served; answered as HTTP, before the upgrade */
   create(request: DialectRequest, host: DialectHost): Dialect;
+  /** How a request to one of the paths is refused; as the native protocol does it if left out. */
+  refuse?(code: ErrorCode, detail: string | undefined): Refusal;
 }
 
 export const NOTHING: readonly Frame[] = [];

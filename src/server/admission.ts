@@ -2,13 +2,14 @@
  * Who may connect. Whoever may not is told so in the HTTP answer to the upgrade, with a JSON body: a stream is
  * refused rather than accepted and starved.
  */
-import { randomUUID, timingSafeEqual } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { type ErrorCode, ServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
-import { hashOf, type ResumeDesk } from '../session/resume-desk.js';
+import type { ResumeDesk } from '../session/resume-desk.js';
 import type { Session } from '../session/session.js';
 import { type Recogniser, type ServerContext, statusOf } from './context.js';
+import { checkToken, keyOf } from './keys.js';
 import { checkOrigin } from './origins.js';
 
 export interface Admitted {
@@ -46,27 +47,9 @@ export function urlOf(request: { readonly url?: string | undefined }): URL {
   }
 }
 
-/** What an access key is known by; '' where none was given. */
-export function keyOf(request: IncomingMessage, url: URL): string {
-  const token = tokenOf(request, url);
-  return token === '' ? '' : hashOf(token);
-}
-
-function tokenOf(request: IncomingMessage, url: URL): string {
-  const header = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1];
-  return header ?? url.searchParams.get('token') ?? '';
-}
-
-function sameText(a: string, b: string): boolean {
-  const [left, right] = [Buffer.from(a), Buffer.from(b)];
-  return left.length === right.length && timingSafeEqual(left, right);
-}
-
-/** @throws ServerError UNAUTHORIZED */
-export function checkToken(expected: string, request: IncomingMessage, url: URL): void {
-  if (expected === '') return;
-  if (!sameText(tokenOf(request, url), expected)) throw new ServerError('UNAUTHORIZED');
-}
+/** The path of an address, whether or not the rest of it can be read. */
+export const pathOf = ({ url = '/' }: { readonly url?: string | undefined }): string =>
+  url.split('?', 1)[0] ?? '/';
 
 /** @throws ServerError NOT_READY, DRAINING */
 export function requireReady(context: ServerContext): Recogniser {

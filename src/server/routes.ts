@@ -6,9 +6,8 @@ import Fastify, { type FastifyError, type FastifyInstance } from 'fastify';
 import { type ErrorCode, ServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { inPackage } from '../paths.js';
-import { DIALECTS } from '../protocol/dialects/index.js';
-import { renderError } from '../protocol/render.js';
-import { admit, retryAfter, urlOf } from './admission.js';
+import { dialectsOf, refusalAt } from '../protocol/dialects/index.js';
+import { admit, pathOf, retryAfter, urlOf } from './admission.js';
 import { type ServerContext, statusOf } from './context.js';
 import { openApi } from './openapi.js';
 import { allowOrigins } from './origins.js';
@@ -43,13 +42,14 @@ export async function createRoutes(context: ServerContext): Promise<FastifyInsta
     requestTimeout: LIMITS.requestTimeoutMs,
   });
   app.server.maxConnections = LIMITS.maxHttpConnections;
-  app.setErrorHandler((thrown: FastifyError, _request, reply) => {
+  app.setErrorHandler((thrown: FastifyError, request, reply) => {
     const error = asServerError(thrown);
     if (error.code === 'INTERNAL') context.log.error({ err: thrown }, 'a request failed');
     context.metrics.countError(error.code);
     const after = retryAfter(error.code);
     if (after !== undefined) reply.header('retry-after', String(after));
-    return reply.code(error.entry.httpStatus).send(renderError(error.code, error.detail));
+    const refusal = refusalAt(pathOf(request), context.config.dialects, error.code, error.detail);
+    return reply.code(error.entry.httpStatus).headers(refusal.headers).send(refusal.body);
   });
   app.setNotFoundHandler((request) => {
     throw new ServerError('NOT_FOUND', request.url.slice(0, 200));
@@ -71,7 +71,7 @@ export async function createRoutes(context: ServerContext): Promise<FastifyInsta
   app.get('/health/live', async () => health(context));
   app.get('/health/extended', async () => extendedHealth(context));
   // A browser cannot see why its WebSocket was refused; asking by plain HTTP tells it, with Retry-After.
-  for (const path of DIALECTS.flatMap(({ paths }) => paths)) {
+  for (const path of dialectsOf(context.config.dialects).flatMap(({ paths }) => paths)) {
     if (path === '/') continue; // the card
     app.get(path, async (request, reply) => {
       const url = urlOf(request);

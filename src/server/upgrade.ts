@@ -6,13 +6,13 @@ import { ERRORS, ServerError, toServerError } from '../errors.js';
 import type { InspectHub } from '../inspect/hub.js';
 import { LIMITS } from '../limits.js';
 import type { DialectDefinition } from '../protocol/dialect.js';
-import { dialectAt } from '../protocol/dialects/index.js';
-import { renderError } from '../protocol/render.js';
+import { dialectAt, refusalAt } from '../protocol/dialects/index.js';
 import type { Transport } from '../session/outbox.js';
 import { Session } from '../session/session.js';
-import { type Admitted, admit, checkToken, retryAfter, urlOf } from './admission.js';
+import { type Admitted, admit, pathOf, retryAfter, urlOf } from './admission.js';
 import { bind, CLOSE_TIMEOUT_MS, transportOf } from './connection.js';
 import type { ServerContext } from './context.js';
+import { checkToken } from './keys.js';
 import { checkOrigin } from './origins.js';
 
 /** permessage-deflate for mobile clients: little memory a connection, few threads, nothing for small frames. */
@@ -25,22 +25,26 @@ const DEFLATE = {
   zlibDeflateOptions: { level: 3, memLevel: 5 },
 };
 
-/** Answers a refused upgrade as HTTP. */
-export function refuseUpgrade(socket: Duplex, thrown: unknown): void {
-  const error = toServerError(thrown);
+/** Answers a refused upgrade as HTTP, in the words of the dialect whose clients come to this path. */
+function refuseUpgrade(socket: Duplex, error: ServerError, path: string, dialects: readonly string[]): void {
   const { httpStatus } = error.entry;
-  const body = JSON.stringify(renderError(error.code, error.detail));
+  const refusal = refusalAt(path, dialects, error.code, error.detail);
+  const body = JSON.stringify(refusal.body);
   const after = retryAfter(error.code);
   const head = [
     `HTTP/1.1 ${httpStatus} ${error.code}`,
     'Content-Type: application/json; charset=utf-8',
     `Content-Length: ${Buffer.byteLength(body)}`,
     ...(after === undefined ? [] : [`Retry-After: ${after}`]),
+    ...Object.entries(refusal.headers).map(([name, value]) => `${name}: ${headerText(value)}`),
     'Connection: close',
   ];
   socket.once('finish', () => socket.destroy());
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }
+
+/** A detail may repeat what the client said: nothing that could end a header. */
+const headerText = (value: string): string => value.replace(/[^\x20-\x7e]/g, '?');
 
 export type InspectHandler = (socket: WebSocket) => void;
 
@@ -78,6 +82,9 @@ function ignoreOffer(server: Server, request: IncomingMessage, socket: Duplex, h
   server.emit('connection', socket);
 }
 
+/** What a dialect adds to the answer that accepts an upgrade. */
+const acceptHeaders = new WeakMap<IncomingMessage, Readonly<Record<string, string>>>();
+
 /** Takes over the upgrades of an HTTP server. Returns the WebSocket server, to be closed with it. */
 export function acceptUpgrades(
   server: Server,
@@ -91,6 +98,11 @@ export function acceptUpgrades(
     maxPayload: 2 * LIMITS.maxFrameBytes,
     perMessageDeflate: context.config.deflate ? DEFLATE : false,
   });
+  sockets.on('headers', (lines, request) => {
+    for (const [name, value] of Object.entries(acceptHeaders.get(request) ?? {})) {
+      lines.push(`${name}: ${headerText(value)}`);
+    }
+  });
   server.on('upgrade', (request, socket, head) => {
     if (request.headers.upgrade?.toLowerCase() !== 'websocket') {
       ignoreOffer(server, request, socket, head);
@@ -99,7 +111,7 @@ export function acceptUpgrades(
     socket.on('error', () => socket.destroy());
     try {
       const url = urlOf(request);
-      const spoken = dialectAt(url.pathname);
+      const spoken = dialectAt(url.pathname, context.config.dialects);
       if (spoken !== undefined) upgradeStream(sockets, context, spoken, request, socket, head, url);
       else if (url.pathname === '/ws/inspect') {
         checkOrigin(context.config.allowedOrigins, request);
@@ -111,7 +123,7 @@ export function acceptUpgrades(
       const error = toServerError(thrown);
       context.metrics.countError(error.code);
       context.log.info({ code: error.code, detail: error.detail }, 'upgrade refused');
-      refuseUpgrade(socket, error);
+      refuseUpgrade(socket, error, pathOf(request), context.config.dialects);
     }
   });
   return sockets;
@@ -141,6 +153,7 @@ function upgradeStream(
   const host = { manifest, defaults: sessions.defaults, resumes: sessions.resumeWindowMs > 0 };
   const dialect = spoken.create({ url, headers: request.headers }, host);
   const remote = request.socket.remoteAddress ?? '';
+  if (dialect.headers !== undefined) acceptHeaders.set(request, dialect.headers);
   // Offered subprotocols: ws answers with the first, as every client expects.
   sockets.handleUpgrade(request, socket, head, (ws) => {
     const transport = transportOf(ws);

@@ -1,11 +1,27 @@
 /** Every dialect that is served over WebSockets, and where. A new one is a file beside this and a line here. */
-import type { DialectDefinition } from '../dialect.js';
+import type { ErrorCode } from '../../errors.js';
+import type { DialectDefinition, Refusal } from '../dialect.js';
+import { renderError } from '../render.js';
 import { native } from './native.js';
 import { vosk } from './vosk.js';
 
 export const DIALECTS: readonly DialectDefinition[] = [native, vosk];
 
-const BY_PATH = new Map(DIALECTS.flatMap((dialect) => dialect.paths.map((path) => [path, dialect] as const)));
+/** Those that are spoken: the native protocol always, the others if `--dialects` names them. */
+export const dialectsOf = (named: readonly string[]): readonly DialectDefinition[] =>
+  DIALECTS.filter(({ name }) => name === 'native' || named.includes(name));
 
-/** The dialect that is spoken at the path of an upgrade. */
-export const dialectAt = (path: string): DialectDefinition | undefined => BY_PATH.get(path);
+/** The dialect that is spoken at a path, if it is turned on. */
+export const dialectAt = (path: string, named: readonly string[]): DialectDefinition | undefined =>
+  dialectsOf(named).find(({ paths }) => paths.includes(path));
+
+/** What the answer to a request says that is refused, in the words of the dialect whose path it is. */
+export function refusalAt(
+  path: string,
+  named: readonly string[],
+  code: ErrorCode,
+  detail: string | undefined,
+): Refusal {
+  const refuse = dialectAt(path, named)?.refuse;
+  return refuse?.(code, detail) ?? { headers: {}, body: renderError(code, detail) };
+}

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { DIALECT_NAMES } from '../../../src/config.js';
 import { LIMITS } from '../../../src/limits.js';
-import { DIALECTS, dialectAt } from '../../../src/protocol/dialects/index.js';
+import { DIALECTS, dialectAt, dialectsOf } from '../../../src/protocol/dialects/index.js';
 import { native } from '../../../src/protocol/dialects/native.js';
 import { fakeManifest } from '../../helpers/fake-model.js';
 import { recordingConfig } from '../../helpers/recording-config.js';
@@ -107,6 +108,17 @@ test('every dialect has a name and paths of its own', () => {
   const paths = DIALECTS.flatMap((it) => it.paths);
   assert.equal(new Set(paths).size, paths.length);
   assert.equal(new Set(DIALECTS.map((it) => it.name)).size, DIALECTS.length);
-  assert.deepEqual(['/ws/transcribe', '/', '/vosk'].map((it) => dialectAt(it)?.name), ['native', 'vosk', 'vosk']); // biome-ignore format: short
-  assert.equal(dialectAt('/nowhere'), undefined);
+  const at = (path: string) => dialectAt(path, DIALECT_NAMES)?.name;
+  assert.deepEqual(['/ws/transcribe', '/', '/vosk'].map(at), ['native', 'vosk', 'vosk']); // biome-ignore format: short
+  assert.equal(at('/nowhere'), undefined);
+});
+
+test('every dialect but the native one can be turned off, and each has a name that the option knows', () => {
+  assert.deepEqual(dialectsOf([]).map(({ name }) => name), ['native']); // biome-ignore format: short
+  for (const { name, paths } of DIALECTS) {
+    if (name === 'native') continue;
+    assert.ok(DIALECT_NAMES.includes(name), name);
+    for (const path of paths) assert.equal(dialectAt(path, [name])?.name, name);
+    for (const path of paths) assert.equal(dialectAt(path, []), undefined);
+  }
 });
