@@ -181,6 +181,12 @@ export const OPTIONS = {
     secret: true,
     doc: 'If set, clients must send it, as `Authorization: Bearer …`, `?token=…` or in another form of their SDK.',
   },
+  tlsCert: {
+    schema: z.string(),
+    initial: '',
+    doc: 'Certificate (with its chain) in PEM: serve https and wss; read again on SIGHUP.',
+  },
+  tlsKey: { schema: z.string(), initial: '', doc: 'Its private key in PEM.' },
   dialects: {
     schema: someOf(DIALECT_NAMES),
     initial: DIALECT_NAMES,

@@ -27,6 +27,8 @@ export const LIMITS = {
   pauseSilences: 5,
   /** A request, its body included, must have come within this: an upload that trickles in holds its place. */
   requestTimeoutMs: 600_000,
+  /** An HTTP connection that is kept for another request. */
+  keepAliveMs: 72_000,
   /** Samples beyond real time (1.5 s) from which a stream counts as a file and goes behind the live ones. */
   aheadSamples: 24_000,
   /**

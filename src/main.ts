@@ -3,10 +3,12 @@ import type { Config } from './config.js';
 import { toServerError } from './errors.js';
 import { createLogger } from './log.js';
 import { type RunningServer, startServer } from './server/server.js';
+import { reloadTls } from './server/tls.js';
 
 function announce(server: RunningServer, config: Config): void {
   const host = ['0.0.0.0', '::'].includes(config.host) ? 'localhost' : config.host;
   const at = `${host}:${server.port}`;
+  const s = config.tlsCert === '' ? '' : 's';
   const engine = server.context.recogniser?.engine;
   const model = engine?.model.manifest;
   process.stdout.write(
@@ -14,9 +16,9 @@ function announce(server: RunningServer, config: Config): void {
       '',
       `  rnnt-server is ready: ${model?.name} ${model?.version}, ${engine?.lanes.length} ${engine?.provider} lane(s), rated for ${engine?.capacity.streams} streams`,
       '',
-      `  page       http://${at}/static/index.html`,
-      `  WebSocket  ws://${at}/ws/transcribe`,
-      `  status     http://${at}/ws/status`,
+      `  page       http${s}://${at}/static/index.html`,
+      `  WebSocket  ws${s}://${at}/ws/transcribe`,
+      `  status     http${s}://${at}/ws/status`,
       '',
       '',
     ].join('\n'),
@@ -41,6 +43,16 @@ export async function runServer(config: Config): Promise<number> {
   const drain = () => server.drain();
   process.on('SIGINT', drain);
   process.on('SIGTERM', drain);
+  const reload = () => {
+    try {
+      reloadTls(server.app.server, config);
+      log.info('certificate read again');
+    } catch (err) {
+      log.error({ err }, 'the certificate cannot be read; the old one goes on');
+    }
+  };
+  // Where there is nothing to read again, a terminal that closes ends the server as ever.
+  if (config.tlsCert !== '') process.on('SIGHUP', reload);
   try {
     await server.ready;
     announce(server, config);
@@ -52,5 +64,6 @@ export async function runServer(config: Config): Promise<number> {
   const { outcome } = await server.stopped;
   process.off('SIGINT', drain);
   process.off('SIGTERM', drain);
+  process.off('SIGHUP', reload);
   return outcome === 'failed' ? 1 : 0;
 }

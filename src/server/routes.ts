@@ -13,6 +13,7 @@ import { openApi } from './openapi.js';
 import { allowOrigins } from './origins.js';
 import { createPrometheus } from './prometheus.js';
 import { extendedHealth, health, liveStatus, serviceCard } from './status.js';
+import { createHttpServer, readTls } from './tls.js';
 import { uploadRoutes } from './uploads.js';
 
 /** Fastify's own refusals, as codes of our table. */
@@ -35,11 +36,13 @@ function asServerError(error: FastifyError): ServerError {
   );
 }
 
+/** @throws ServerError CONFIG_INVALID when a certificate cannot be used */
 export async function createRoutes(context: ServerContext): Promise<FastifyInstance> {
+  const tls = readTls(context.config);
   const app: FastifyInstance = Fastify({
     logger: false,
     forceCloseConnections: true,
-    requestTimeout: LIMITS.requestTimeoutMs,
+    serverFactory: (onRequest) => createHttpServer(tls, onRequest),
   });
   app.server.maxConnections = LIMITS.maxHttpConnections;
   app.setErrorHandler((thrown: FastifyError, request, reply) => {

@@ -1,6 +1,7 @@
 /** The HTTP upgrade: admission, then a socket and its session. */
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { TLSSocket } from 'node:tls';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { ERRORS, ServerError, toServerError } from '../errors.js';
 import type { InspectHub } from '../inspect/hub.js';
@@ -79,7 +80,7 @@ function ignoreOffer(server: Server, request: IncomingMessage, socket: Duplex, h
     if (!OF_THE_OFFER.has(rawHeaders[i]!.toLowerCase())) lines.push(`${rawHeaders[i]}: ${rawHeaders[i + 1]}`);
   }
   socket.unshift(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), head]));
-  server.emit('connection', socket);
+  server.emit(socket instanceof TLSSocket ? 'secureConnection' : 'connection', socket);
 }
 
 /** What a dialect adds to the answer that accepts an upgrade. */
