@@ -77,6 +77,12 @@ export const OPTIONS = {
     initial: 1,
     doc: 'Cores that work on one step together. More than 1 suits a large model: fewer lanes, so fewer copies of its weights, and shorter steps.',
   },
+  batchWaitMs: {
+    schema: z.union([z.literal('auto'), real(0, 1000)]),
+    initial: 'auto',
+    unit: 'ms',
+    doc: 'How long a ready stream may wait for others to share its batch; 0: not at all; `auto`: as the steps measured at start have it (docs/PERFORMANCE_TUNING.md).',
+  },
   maxBatch: { schema: whole(1, 1024), initial: 64, doc: 'Streams in one inference step at most.' },
   maxStreams: {
     schema: whole(0, 8192),

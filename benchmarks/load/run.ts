@@ -2,7 +2,8 @@
  * The paced end-to-end load run. For each N: a fresh server process, N streams of speech from this process, then the
  * server's own CPU time, latencies, batch sizes, and what the bare ONNX step would have cost for the same batches.
  *
- *   node dist/benchmarks/load/run.js [--streams 1,16,64,128] [--seconds 30] [--find] [--json FILE]
+ *   node dist/benchmarks/load/run.js [--streams 1,16,64,128] [--seconds 30] [--find] [--json FILE] [--model NAME]
+ *     [--server "--batch-wait-ms 0"]
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -41,6 +42,9 @@ async function startServer(): Promise<{ http: string; pid: number; stop(): Promi
     'slots',
     '--log-level',
     'warn',
+    '--model',
+    values.model,
+    ...values.server.split(' ').filter(Boolean),
   ];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
@@ -116,7 +120,10 @@ async function measure(connections: number, seconds: number, bare: Record<string
 }
 
 const measureBare = (): Record<string, number> =>
-  JSON.parse(execFileSync(process.execPath, [BARE], { encoding: 'utf8' })) as Record<string, number>;
+  JSON.parse(execFileSync(process.execPath, [BARE, values.model], { encoding: 'utf8' })) as Record<
+    string,
+    number
+  >;
 
 function printRow(row: Row): void {
   const { chunk_ms, word_ms, final_ms } = row;
@@ -152,6 +159,8 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '30' },
     find: { type: 'boolean', default: false },
     json: { type: 'string' },
+    model: { type: 'string', default: 'default' },
+    server: { type: 'string', default: '' },
   },
 });
 const bare = measureBare();

@@ -1,11 +1,13 @@
 /**
- * Continuous micro-batching. There is no timer: a free lane takes whatever is ready, most urgent first. While the
- * lanes are busy ready streams gather, so batches grow exactly as the load grows.
+ * Continuous micro-batching. A free lane takes whatever is ready, most urgent first. While the lanes are busy ready
+ * streams gather, so batches grow exactly as the load grows. Only with a large model, and enough streams, do free lanes
+ * wait a little for a batch that is worth its step (wait.ts).
  */
 import type { LaneAnswer } from './messages.js';
 import { SlotQueues } from './slot-queue.js';
 import type { Slot, StreamTable } from './stream-table.js';
 import { Trials } from './trials.js';
+import { BatchWait, type Delay, NO_WAIT, type WaitPolicy } from './wait.js';
 
 /** A lane as the batcher sees it; tests put a scripted one in its place. */
 export interface BatchLane {
@@ -37,6 +39,9 @@ export interface BatcherOptions {
   readonly maxFailures: number;
   readonly now?: () => number;
   readonly defer?: (pump: () => void) => void;
+  /** Whether ready streams wait for others; without it they never do. */
+  readonly wait?: WaitPolicy;
+  readonly delay?: Delay;
 }
 
 export const BATCHER_DEFAULTS = { maxBulkBesideLive: 4, splitFrom: 8, maxFailures: 3 } as const;
@@ -51,6 +56,7 @@ export class Batcher {
   private readonly options: Required<BatcherOptions>;
   private readonly observer: BatchObserver;
   private readonly queues: SlotQueues;
+  private readonly wait: BatchWait;
   /** Slots whose last step failed; they stand in no queue. */
   private readonly trials = new Trials();
   /** Whether the next batch may be a trial although others wait: every second one may. */
@@ -72,7 +78,14 @@ export class Batcher {
   constructor(table: StreamTable, observer: BatchObserver, options: BatcherOptions) {
     this.table = table;
     this.observer = observer;
-    this.options = { now: () => performance.now(), defer: (pump) => void setImmediate(pump), ...options };
+    this.options = {
+      now: () => performance.now(),
+      defer: (pump) => void setImmediate(pump),
+      wait: NO_WAIT,
+      delay: (look, ms) => void setTimeout(look, ms).unref(),
+      ...options,
+    };
+    this.wait = new BatchWait(this.options.wait, this.options.delay, () => this.dispatch());
     this.queues = new SlotQueues(table.slots.length, 3);
     this.returned = new Int32Array(options.maxBatch);
     this.queuedMs = new Float64Array(table.slots.length);
@@ -127,6 +140,7 @@ export class Batcher {
 
   private dispatch(): void {
     while (this.idle.length > 0 && this.waiting > 0) {
+      if (this.holdsBack()) return;
       const lane = this.idle.pop()!;
       const suspects = this.nextTrial();
       const count = suspects === null ? this.fill(lane) : this.admit(lane, suspects);
@@ -158,6 +172,14 @@ export class Batcher {
     slot.prepare();
     lane.batch[place] = index;
     return true;
+  }
+
+  /** Live streams wait for others to share their batch. Nothing waits beside a flush or a trial. */
+  private holdsBack(): boolean {
+    const live = this.queues.size(LIVE);
+    if (live === 0 || this.queues.size(FLUSH) > 0 || this.trials.waiting > 0) return false;
+    const waitedMs = this.options.now() - this.queuedMs[this.queues.first(LIVE)]!;
+    return this.wait.holds(live, this.table.leased, waitedMs);
   }
 
   /** Fills the lane's batch, most urgent first; returns its size. */

@@ -13,6 +13,7 @@ import { slabLayout } from './layout.js';
 import { planStreams } from './memory.js';
 import { type LaneAnswer, type Provider, probeSizes } from './messages.js';
 import { type Slot, type SlotOwner, StreamTable } from './stream-table.js';
+import { waitPolicy } from './wait.js';
 
 const PROBE_REPEATS = 5;
 /** A slot whose tenant left in the middle of a step is not free until the step returns: room for some of those. */
@@ -188,7 +189,8 @@ export async function startEngine(model: Model, config: Config, log: Logger): Pr
     const lost = new Promise<unknown>((resolve) => {
       tellLost = resolve;
     });
-    batcher = new Batcher(table, observe(stats, log, tellLost), { ...BATCHER_DEFAULTS, maxBatch });
+    const wait = waitPolicy(stepTimes, lanes.length, stepEveryMs, config.batchWaitMs);
+    batcher = new Batcher(table, observe(stats, log, tellLost), { ...BATCHER_DEFAULTS, maxBatch, wait });
     for (const lane of lanes) batcher.addLane(lane);
     const edges = table.layout.hotwordInts / EDGE_INTS;
     const hotwords = edges > 0 ? new HotwordCompiler(model.tokens, edges, model.manifest) : null;

@@ -41,6 +41,11 @@ export class SlotQueues {
     this.counts[queue]!++;
   }
 
+  /** The first slot of a queue, or −1. */
+  first(queue: number): number {
+    return this.heads[queue]!;
+  }
+
   /** Takes the first slot of a queue, or −1. */
   shift(queue: number): number {
     const slot = this.heads[queue]!;

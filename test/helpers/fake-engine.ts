@@ -40,6 +40,7 @@ export class FakeEngine implements Engine {
   /** The batcher's clock, milliseconds. */
   nowMs = 0;
   private pumps: (() => void)[] = [];
+  private timers: { atMs: number; look: () => void }[] = [];
   private readonly rated: number;
   private readonly maxBatch: number;
 
@@ -80,6 +81,7 @@ export class FakeEngine implements Engine {
         ...BATCHER_DEFAULTS,
         now: () => this.nowMs,
         defer: (pump) => void (options.auto ? setImmediate(pump) : this.pumps.push(pump)),
+        delay: (look, ms) => void this.timers.push({ atMs: this.nowMs + ms, look }),
         ...rest,
         maxBatch,
       },
@@ -118,12 +120,26 @@ export class FakeEngine implements Engine {
     return pumps.length > 0;
   }
 
-  /** One round: hands out what is ready and lets every step under way come back. False: there was nothing to do. */
+  /** Lets the batcher's clock go on. */
+  pass(ms: number): void {
+    this.nowMs += ms;
+    const due = this.timers.filter(({ atMs }) => atMs <= this.nowMs);
+    this.timers = this.timers.filter(({ atMs }) => atMs > this.nowMs);
+    for (const { look } of due) look();
+  }
+
+  /**
+   * One round: hands out what is ready and lets every step under way come back; else time passes for whoever waits. False:
+   * there was nothing to do.
+   */
   async round(): Promise<boolean> {
     const pumped = this.pump();
     const finished = this.lanes.filter((lane) => lane.finish()).length > 0;
     await microtasks();
-    return pumped || finished;
+    const next = Math.min(...this.timers.map(({ atMs }) => atMs));
+    const waits = !pumped && !finished && Number.isFinite(next);
+    if (waits) this.pass(next - this.nowMs);
+    return pumped || finished || waits;
   }
 
   /** Runs until nothing is left to do. */

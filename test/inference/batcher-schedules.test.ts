@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Slot } from '../../src/inference/stream-table.js';
+import { NO_WAIT } from '../../src/inference/wait.js';
 import { FakeEngine, microtasks } from '../helpers/fake-engine.js';
 import { CHUNK, marked } from '../helpers/fake-model.js';
 import { Tenant, write } from '../helpers/tenant.js';
@@ -72,6 +73,7 @@ const operation = fc.oneof(
   { weight: 2, arbitrary: fc.record({ op: fc.constant('flush' as const), pick, n: fc.nat(2 * CHUNK) }) },
   { weight: 1, arbitrary: fc.record({ op: fc.constant('release' as const), pick }) },
   { weight: 6, arbitrary: fc.record({ op: fc.constant('pump' as const) }) },
+  { weight: 3, arbitrary: fc.record({ op: fc.constant('pass' as const), ms: fc.nat(25) }) },
   { weight: 6, arbitrary: fc.record({ op: fc.constant('finish' as const), pick }) },
   { weight: 1, arbitrary: fc.record({ op: fc.constant('fail' as const), pick, half: fc.boolean() }) },
 );
@@ -81,14 +83,16 @@ const schedule = fc.record({
   splitFrom: fc.integer({ min: 1, max: 4 }),
   /** Samples that a step sees beyond its chunk. */
   ahead: fc.constantFrom(0, 0, 300, 2_500),
+  wait: fc.constantFrom(NO_WAIT, { maxMs: 20, enough: 3, fromStreams: 2 }),
   operations: fc.array(operation, { maxLength: 150 }),
 });
 
 test('under any schedule each stream hears all of its own audio, once, in order, and nothing else', async () => {
   await fc.assert(
-    fc.asyncProperty(schedule, async ({ lanes, maxBatch, splitFrom, ahead, operations }) => {
+    fc.asyncProperty(schedule, async ({ lanes, maxBatch, splitFrom, ahead, wait, operations }) => {
       const manifest = { windowSamples: CHUNK + ahead };
-      const engine = new FakeEngine({ slots: SLOTS, lanes, maxBatch, splitFrom, ringSeconds: 1, manifest });
+      const options = { slots: SLOTS, lanes, maxBatch, splitFrom, wait, ringSeconds: 1, manifest };
+      const engine = new FakeEngine(options);
       const all: Stream[] = [];
       const alive = () => all.filter((stream) => !stream.gone);
       for (const it of operations) {
@@ -100,6 +104,7 @@ test('under any schedule each stream hears all of its own audio, once, in order,
         if (it.op === 'flush') stream?.slot.flush(it.n);
         if (it.op === 'release') stream?.release();
         if (it.op === 'pump') engine.pump();
+        if (it.op === 'pass') engine.pass(it.ms);
         if (it.op === 'finish') lane?.finish();
         if (it.op === 'fail') lane?.fail(new Error('injected'), it.half);
         await microtasks();
