@@ -7,14 +7,8 @@
  *     [--steps '{"1":20.7,"4":44.7,"16":120.9}']
  */
 import { parseArgs } from 'node:util';
-import { BATCHER_DEFAULTS, Batcher, type BatchLane } from '../../src/inference/batcher.js';
 import type { StepTime } from '../../src/inference/capacity.js';
-import { slabLayout } from '../../src/inference/layout.js';
-import type { LaneAnswer } from '../../src/inference/messages.js';
-import { type Slot, type SlotOwner, StreamTable } from '../../src/inference/stream-table.js';
-import { waitPolicy } from '../../src/inference/wait.js';
-import { percentiles } from '../../src/load/generator.js';
-import { fakeManifest } from '../../test/helpers/fake-model.js';
+import { SIMULATED_MS, simulate } from './simulate.js';
 
 const { values } = parseArgs({
   options: {
@@ -32,129 +26,16 @@ const stepTimes: StepTime[] = Object.entries(JSON.parse(values.steps) as Record<
   .map(([batch, ms]) => ({ batch: Number(batch), ms }))
   .sort((a, b) => a.batch - b.batch);
 
-const SIMULATED_MS = 60_000;
-const FRAME_MS = 100;
-const FRAME_SAMPLES = 1_600;
-/** Each stream asks for a flush so often, and goes on. */
-const FLUSH_EVERY_MS = 7_000;
-const FLUSH_SAMPLES = 12_800;
-const MAX_BATCH = 64;
-
-/** Milliseconds of a step, by linear interpolation between the measured ones and on beyond them. */
-function stepMs(batch: number): number {
-  const upper = Math.max(1, stepTimes.findIndex((time) => time.batch >= batch)); // biome-ignore format: short
-  const at = stepTimes[upper] === undefined || stepTimes.at(-1)!.batch < batch ? stepTimes.length - 1 : upper;
-  const [low, high] = [stepTimes[at - 1]!, stepTimes[at]!]; // two are given at least
-  return low.ms + ((high.ms - low.ms) * (batch - low.batch)) / (high.batch - low.batch);
-}
-
-/** What happens at its time, in the order of time. */
-class Clock {
-  now = 0;
-  private readonly due: { at: number; run: () => void }[] = [];
-  after(ms: number, run: () => void): void {
-    const at = this.now + ms;
-    const place = this.due.findLastIndex((it) => it.at <= at) + 1;
-    this.due.splice(place, 0, { at, run });
-  }
-  async runUntil(end: number): Promise<void> {
-    for (let next = this.due.shift(); next !== undefined && next.at <= end; next = this.due.shift()) {
-      this.now = next.at;
-      next.run();
-      for (let i = 0; i < 8; i++) await Promise.resolve();
-    }
-  }
-}
-
-/** Notes how late each of its chunks and flushes was. */
-class Client implements SlotOwner {
-  readonly chunkMs: number[];
-  readonly flushMs: number[];
-  private askedAt = 0;
-  private readonly clock: Clock;
-  constructor(clock: Clock, chunkMs: number[], flushMs: number[]) {
-    this.clock = clock;
-    this.chunkMs = chunkMs;
-    this.flushMs = flushMs;
-  }
-  start(slot: Slot, phaseMs: number): void {
-    let sent = 0;
-    const send = () => {
-      slot.commit(Math.min(FRAME_SAMPLES, slot.free()));
-      if (++sent % (FLUSH_EVERY_MS / FRAME_MS) === 0 && !slot.flushing) {
-        this.askedAt = this.clock.now;
-        slot.flush(FLUSH_SAMPLES);
-      }
-      this.clock.after(FRAME_MS, send);
-    };
-    this.clock.after(phaseMs, send);
-  }
-  onStep(slot: Slot): void {
-    if (!slot.flushing) this.chunkMs.push(this.clock.now - slot.arrivedMs);
-  }
-  onFlushed(): void {
-    this.flushMs.push(this.clock.now - this.askedAt);
-  }
-  onFault(): void {
-    throw new Error('a stream failed');
-  }
-}
-
-async function simulate(streams: number, wait: number | 'auto') {
-  const clock = new Clock();
-  const samples = (ms: number) => Math.round(ms * 16);
-  const manifest = fakeManifest({
-    chunkSamples: samples(chunkMs),
-    windowSamples: samples(chunkMs + Number(values['ahead-ms'])),
-  });
-  let batcher: Batcher | null = null;
-  const now = () => clock.now;
-  const table = new StreamTable(slabLayout(manifest, streams, 10), (slot) => batcher?.onReady(slot), now);
-  let steps = 0;
-  let taken = 0;
-  let busyMs = 0;
-  const quiet = { onLaneFailed() {}, onLaneLost() {}, onStreamFailed() {} };
-  const observer = {
-    ...quiet,
-    onBatch(_lane: BatchLane, count: number) {
-      steps++;
-      taken += count;
-    },
-  };
-  batcher = new Batcher(table, observer, {
-    ...BATCHER_DEFAULTS,
-    maxBatch: MAX_BATCH,
-    wait: waitPolicy(stepTimes, laneCount, chunkMs, wait),
-    now,
-    defer: (pump) => clock.after(0, pump),
-    delay: (pump, ms) => clock.after(ms, pump),
-  });
-  for (let id = 0; id < laneCount; id++) {
-    const step = (count: number) =>
-      new Promise<LaneAnswer>((resolve) => {
-        const ms = stepMs(count);
-        busyMs += ms;
-        clock.after(ms, () => resolve({ runMs: ms, stepMs: ms }));
-      });
-    batcher.addLane({ id, batch: new Int32Array(MAX_BATCH), step, recover: async () => {} });
-  }
-  const chunks: number[] = [];
-  const flushes: number[] = [];
-  for (let i = 0; i < streams; i++) {
-    const client = new Client(clock, chunks, flushes);
-    client.start(table.lease(client)!, (i * 197.7) % 1_000); // a slot for each: the table has `streams`
-  }
-  await clock.runUntil(SIMULATED_MS);
-  return { steps, taken, busyMs, chunk: percentiles(chunks), flush: percentiles(flushes) };
-}
-
 const rows: Record<string, string | number>[] = [];
 for (const streams of values.streams.split(',').map(Number)) {
   for (const asked of values.waits.split(',')) {
-    const { steps, taken, busyMs, chunk, flush } = await simulate(
-      streams,
-      asked === 'auto' ? asked : Number(asked),
-    );
+    const { steps, taken, busyMs, chunk, flush } = await simulate(streams, {
+      stepTimes,
+      lanes: laneCount,
+      chunkMs,
+      aheadMs: Number(values['ahead-ms']),
+      wait: asked === 'auto' ? asked : Number(asked),
+    });
     rows.push({
       streams,
       'wait, ms': asked,
