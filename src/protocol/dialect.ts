@@ -88,6 +88,8 @@ export interface DialectHost {
 
 /** A refusal over HTTP, as this dialect's clients expect it. */
 export interface Refusal {
+  /** That of the error table if left out. */
+  readonly status?: number;
   readonly headers: Readonly<Record<string, string>>;
   /** Told as JSON. */
   readonly body: object;

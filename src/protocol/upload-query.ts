@@ -80,7 +80,8 @@ const MAX_NAME_CHARS = 60;
 
 const bad = (detail: string): ServerError => new ServerError('BAD_REQUEST', detail);
 /** `true`, `True`, `1`, `yes` and a name without a value; SDKs differ. */
-const isYes = (value: string): boolean => ['', 'true', '1', 'yes', 'on'].includes(value.trim().toLowerCase());
+export const isYes = (value: string): boolean =>
+  ['', 'true', '1', 'yes', 'on'].includes(value.trim().toLowerCase());
 const isNo = (value: string): boolean =>
   ['false', '0', 'no', 'off', 'none', 'null'].includes(value.trim().toLowerCase());
 
@@ -116,11 +117,12 @@ function wantedOf(values: ReadonlyMap<string, readonly string[]>): UploadConfig 
   return parseConfig(fields, 'BAD_REQUEST');
 }
 
-function formatOf(value = 'json'): FileFormat {
+/** @throws ServerError BAD_REQUEST naming the field */
+export function formatOf(value = 'json', field = 'format'): FileFormat {
   const name = value.toLowerCase();
   if (isFileFormat(name)) return name;
   throw bad(
-    `format: one of ${FILE_FORMATS.join(', ')}, not ${JSON.stringify(value.slice(0, MAX_NAME_CHARS))}`,
+    `${field}: one of ${FILE_FORMATS.join(', ')}, not ${JSON.stringify(value.slice(0, MAX_NAME_CHARS))}`,
   );
 }
 
@@ -164,11 +166,14 @@ function warningsOf(
       warnings.push({ code: 'NOT_SUPPORTED', detail: `${shown}: this server does not do that` });
     }
   }
-  if (asked !== undefined && !speaks(language, asked)) {
-    const shown = JSON.stringify(asked.slice(0, MAX_NAME_CHARS));
-    warnings.push({ code: 'NOT_SUPPORTED', detail: `language: the model speaks ${language}, not ${shown}` });
-  }
-  return warnings.slice(0, MAX_WARNINGS);
+  return [...warnings, ...languageWarnings(asked, language)].slice(0, MAX_WARNINGS);
+}
+
+/** A warning where another language is asked for than the model's. */
+export function languageWarnings(asked: string | undefined, language: string): FileWarning[] {
+  if (asked === undefined || speaks(language, asked)) return [];
+  const shown = JSON.stringify(asked.slice(0, MAX_NAME_CHARS));
+  return [{ code: 'NOT_SUPPORTED', detail: `language: the model speaks ${language}, not ${shown}` }];
 }
 
 /** Is the language that is asked for the model's? `en`, `en-GB` and `english` are; so is `auto`. */

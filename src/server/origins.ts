@@ -9,7 +9,14 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ServerError } from '../errors.js';
 
 /** Routes that a page of another origin may read. Pages, metrics and the inspector stay with their own origin. */
-const SHARED = ['/ws/transcribe', '/ws/status', '/health', '/transcribe/file'];
+const SHARED = [
+  '/ws/transcribe',
+  '/ws/status',
+  '/health',
+  '/transcribe/file',
+  '/v1/audio/transcriptions',
+  '/v1/models',
+];
 const PREFLIGHT_SECONDS = 600;
 
 /** The page was loaded from the address that it asks now. Ports that the scheme implies may be left out. */

@@ -2,13 +2,19 @@
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import fastifyStatic, { type SetHeadersResponse } from '@fastify/static';
-import Fastify, { type FastifyError, type FastifyInstance } from 'fastify';
+import Fastify, {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify';
 import { type ErrorCode, ServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { inPackage } from '../paths.js';
 import { dialectsOf, refusalAt } from '../protocol/dialects/index.js';
 import { admit, pathOf, retryAfter, urlOf } from './admission.js';
 import { type ServerContext, statusOf } from './context.js';
+import { openAiRoutes } from './openai-routes.js';
 import { openApi } from './openapi.js';
 import { allowOrigins } from './origins.js';
 import { createPrometheus } from './prometheus.js';
@@ -38,22 +44,27 @@ function asServerError(error: FastifyError): ServerError {
 
 /** @throws ServerError CONFIG_INVALID when a certificate cannot be used */
 export async function createRoutes(context: ServerContext): Promise<FastifyInstance> {
-  const tls = readTls(context.config);
-  const app: FastifyInstance = Fastify({
-    logger: false,
-    forceCloseConnections: true,
-    serverFactory: (onRequest) => createHttpServer(tls, onRequest),
-  });
-  app.server.maxConnections = LIMITS.maxHttpConnections;
-  app.setErrorHandler((thrown: FastifyError, request, reply) => {
+  const refuse = (thrown: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
     const error = asServerError(thrown);
     if (error.code === 'INTERNAL') context.log.error({ err: thrown }, 'a request failed');
     context.metrics.countError(error.code);
     const after = retryAfter(error.code);
     if (after !== undefined) reply.header('retry-after', String(after));
     const refusal = refusalAt(pathOf(request), context.config.dialects, error.code, error.detail);
-    return reply.code(error.entry.httpStatus).headers(refusal.headers).send(refusal.body);
+    return reply
+      .code(refusal.status ?? error.entry.httpStatus)
+      .headers(refusal.headers)
+      .send(refusal.body);
+  };
+  const tls = readTls(context.config);
+  const app: FastifyInstance = Fastify({
+    logger: false,
+    forceCloseConnections: true,
+    serverFactory: (onRequest) => createHttpServer(tls, onRequest),
+    frameworkErrors: refuse, // an address that cannot be read comes no further
   });
+  app.server.maxConnections = LIMITS.maxHttpConnections;
+  app.setErrorHandler(refuse);
   app.setNotFoundHandler((request) => {
     throw new ServerError('NOT_FOUND', request.url.slice(0, 200));
   });
@@ -95,6 +106,9 @@ export async function createRoutes(context: ServerContext): Promise<FastifyInsta
   app.get('/docs/openapi.json', async () => openApi());
   await pages(app, context);
   await app.register((scope) => uploadRoutes(scope, context));
+  if (context.config.dialects.includes('openai')) {
+    await app.register((scope) => openAiRoutes(scope, context));
+  }
   refuseOtherMethods(app, methods);
   return app;
 }

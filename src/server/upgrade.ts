@@ -28,12 +28,12 @@ const DEFLATE = {
 
 /** Answers a refused upgrade as HTTP, in the words of the dialect whose clients come to this path. */
 function refuseUpgrade(socket: Duplex, error: ServerError, path: string, dialects: readonly string[]): void {
-  const { httpStatus } = error.entry;
   const refusal = refusalAt(path, dialects, error.code, error.detail);
+  const { status = error.entry.httpStatus } = refusal;
   const body = JSON.stringify(refusal.body);
   const after = retryAfter(error.code);
   const head = [
-    `HTTP/1.1 ${httpStatus} ${error.code}`,
+    `HTTP/1.1 ${status} ${error.code}`,
     'Content-Type: application/json; charset=utf-8',
     `Content-Length: ${Buffer.byteLength(body)}`,
     ...(after === undefined ? [] : [`Retry-After: ${after}`]),

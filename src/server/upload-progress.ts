@@ -2,12 +2,11 @@
  * The progress of an upload as it goes, in server-sent events or lines of JSON. It is told at the client's pace: while
  * the response is full, progress is left out (the next says all that it said) and no more of the file is recognised.
  */
-import type { Writable } from 'node:stream';
-import { LIMITS } from '../limits.js';
 import type { Manifest } from '../models/manifest.js';
 import { renderTranscription, round, toSeconds } from '../protocol/render.js';
 import type { FileProgress } from '../session/file-job.js';
 import type { Segment } from '../transcript/transcript.js';
+import { type PacedOutput, PacedStream } from './paced-stream.js';
 
 /** Progress is told at most this often. */
 const PROGRESS_MS = 250;
@@ -33,9 +32,6 @@ export function progressStyle(accept: string): ProgressStyle | null {
   return null;
 }
 
-/** The rest of an upload's response: written to, and told when it has room again. */
-export type ProgressOutput = Pick<Writable, 'write' | 'writableNeedDrain' | 'once' | 'off'>;
-
 /** How segments are rendered. */
 export interface ProgressAbout {
   readonly calibration: Manifest['confidence'];
@@ -43,34 +39,22 @@ export interface ProgressAbout {
   readonly separate: boolean;
 }
 
-export class ProgressStream implements FileProgress {
-  private readonly output: ProgressOutput;
+export class ProgressStream extends PacedStream implements FileProgress {
   private readonly style: ProgressStyle;
   private readonly about: ProgressAbout;
-  private readonly onStalled: () => void;
   private readonly startedMs = performance.now();
   private lastMs = Number.NEGATIVE_INFINITY;
-  private resume: (() => void) | null = null;
-  private stall: NodeJS.Timeout | null = null;
-  private readonly onDrain = (): void => {
-    this.stopWaiting();
-    const resume = this.resume;
-    this.resume = null;
-    resume?.();
-  };
 
   /** @param onStalled the client has read nothing for LIMITS.uploadStallMs */
-  constructor(output: ProgressOutput, style: ProgressStyle, about: ProgressAbout, onStalled: () => void) {
-    this.output = output;
+  constructor(output: PacedOutput, style: ProgressStyle, about: ProgressAbout, onStalled: () => void) {
+    super(output, onStalled);
     this.style = style;
     this.about = about;
-    this.onStalled = onStalled;
   }
 
   /** Nothing of it is left out, so it may come on top of what is full. */
   write(type: string, data: object): void {
-    this.output.write(this.style.render(type, data));
-    if (!this.accepts()) this.waitForClient();
+    this.send(this.style.render(type, data));
   }
 
   onSegment(segment: Segment, channel: number): void {
@@ -88,32 +72,5 @@ export class ProgressStream implements FileProgress {
         ? { total_s: null, percent: null }
         : { total_s: toSeconds(total), percent: round((100 * samples) / total, 1) };
     this.write('progress', { audio_s: toSeconds(samples), ...known });
-  }
-
-  accepts(): boolean {
-    return !this.output.writableNeedDrain;
-  }
-
-  whenAccepting(resume: () => void): void {
-    this.resume = resume;
-    this.waitForClient();
-  }
-
-  /** The upload is over: nobody waits for the client any more. */
-  close(): void {
-    this.stopWaiting();
-    this.resume = null;
-  }
-
-  private waitForClient(): void {
-    if (this.stall !== null) return;
-    this.stall = setTimeout(this.onStalled, LIMITS.uploadStallMs);
-    this.output.once('drain', this.onDrain);
-  }
-
-  private stopWaiting(): void {
-    if (this.stall !== null) clearTimeout(this.stall);
-    this.stall = null;
-    this.output.off('drain', this.onDrain);
   }
 }

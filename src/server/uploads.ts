@@ -4,53 +4,21 @@
  * The query and the form's fields may set what the recognition goes by (`upload-query.ts`).
  */
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ServerError, toServerError } from '../errors.js';
 import { FORMAT_FILES, renderAs, verboseJson, warningsHeader } from '../protocol/file-formats.js';
 import { renderFile } from '../protocol/file-result.js';
 import { renderError, round } from '../protocol/render.js';
 import { parseUpload, type UploadRequest } from '../protocol/upload-query.js';
 import { type FileProgress, recogniseFile } from '../session/file-job.js';
-import { requireReady, urlOf } from './admission.js';
+import { urlOf } from './admission.js';
 import type { Recogniser, ServerContext } from './context.js';
-import { checkToken } from './keys.js';
-import { checkOrigin } from './origins.js';
-import { acceptUploads, bodyLimitOf, readUpload } from './upload-body.js';
+import { readUpload } from './upload-body.js';
 import { ProgressStream, type ProgressStyle, progressStyle } from './upload-progress.js';
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    leaveUploads: (() => void) | null;
-  }
-}
-
-const maxBytesOf = ({ config }: ServerContext): number => Math.floor(config.maxUploadMb * 1024 * 1024);
+import { maxBytesOf, type UploadCall, uploadScope } from './upload-route.js';
 
 export async function uploadRoutes(app: FastifyInstance, context: ServerContext): Promise<void> {
-  const maxBytes = maxBytesOf(context);
-  acceptUploads(app, maxBytes);
-  app.decorateRequest('leaveUploads', null);
-  app.route({
-    method: 'POST',
-    url: '/transcribe/file',
-    bodyLimit: bodyLimitOf(maxBytes),
-    // Before the body is read: who may not stay need not send it.
-    onRequest: async (request) => {
-      checkOrigin(context.config.allowedOrigins, request.raw);
-      checkToken(context.config.authToken, request.raw, urlOf(request));
-      request.leaveUploads = requireReady(context).uploads.enter();
-    },
-    onResponse: async (request) => request.leaveUploads?.(),
-    onRequestAbort: async (request) => request.leaveUploads?.(),
-    handler: async (request, reply) => {
-      try {
-        return await transcribeFile(context, request, reply);
-      } finally {
-        // A client that goes away after its last byte gets no response, and was not aborted while sending.
-        request.leaveUploads?.();
-      }
-    },
-  });
+  uploadScope(app, context)('/transcribe/file', transcribeFile);
 }
 
 /** What a request sends and asks for. */
@@ -64,16 +32,9 @@ function readJob(context: ServerContext, request: FastifyRequest, language: stri
   return { bytes, ...parseUpload([...urlOf(request).searchParams, ...fields], language) };
 }
 
-async function transcribeFile(context: ServerContext, request: FastifyRequest, reply: FastifyReply) {
-  const recogniser = requireReady(context);
-  const startedMs = performance.now();
+async function transcribeFile({ context, recogniser, request, reply, startedMs, aborter }: UploadCall) {
   const { language } = recogniser.engine.model.manifest;
   const job = readJob(context, request, language);
-  const aborter = new AbortController();
-  // The response's close: the request's own comes as soon as its body is read.
-  reply.raw.once('close', () => {
-    if (!reply.raw.writableFinished) aborter.abort(new ServerError('BAD_REQUEST', 'the client went away'));
-  });
   const style = progressStyle(request.headers.accept ?? '');
   if (style === null) {
     const { file, about } = await transcribe(recogniser, job, startedMs, undefined, aborter.signal);

@@ -1,6 +1,7 @@
 /** Every dialect that is served over WebSockets, and where. A new one is a file beside this and a line here. */
 import type { ErrorCode } from '../../errors.js';
 import type { DialectDefinition, Refusal } from '../dialect.js';
+import { openAiRefusal } from '../openai.js';
 import { renderError } from '../render.js';
 import { native } from './native.js';
 import { vosk } from './vosk.js';
@@ -15,13 +16,17 @@ export const dialectsOf = (named: readonly string[]): readonly DialectDefinition
 export const dialectAt = (path: string, named: readonly string[]): DialectDefinition | undefined =>
   dialectsOf(named).find(({ paths }) => paths.includes(path));
 
-/** What the answer to a request says that is refused, in the words of the dialect whose path it is. */
+/**
+ * What the answer to a request says that is refused, in the words of the dialect whose path it is. All that lies below
+ * `/v1/` and belongs to nobody else is OpenAI's, whether or not there is anything.
+ */
 export function refusalAt(
   path: string,
   named: readonly string[],
   code: ErrorCode,
   detail: string | undefined,
 ): Refusal {
-  const refuse = dialectAt(path, named)?.refuse;
+  const isOpenAi = path.startsWith('/v1/') && named.includes('openai');
+  const refuse = dialectAt(path, named)?.refuse ?? (isOpenAi ? openAiRefusal : undefined);
   return refuse?.(code, detail) ?? { headers: {}, body: renderError(code, detail) };
 }

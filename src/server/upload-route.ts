@@ -1,0 +1,74 @@
+/** What every route has in common that takes a whole file: who may send one, places, and clients that go away. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { ServerError } from '../errors.js';
+import { requireReady, urlOf } from './admission.js';
+import type { Recogniser, ServerContext } from './context.js';
+import { checkToken } from './keys.js';
+import { checkOrigin } from './origins.js';
+import { acceptUploads, bodyLimitOf } from './upload-body.js';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    leaveUploads: (() => void) | null;
+  }
+}
+
+/** A request whose body has been read. */
+export interface UploadCall {
+  readonly context: ServerContext;
+  readonly recogniser: Recogniser;
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+  readonly startedMs: number;
+  /** Aborted when the client goes away; to be aborted by whoever gives it up. */
+  readonly aborter: AbortController;
+}
+
+export const maxBytesOf = ({ config }: ServerContext): number => Math.floor(config.maxUploadMb * 1024 * 1024);
+
+/** @throws ServerError UNAUTHORIZED */
+export function checkCaller({ config }: ServerContext, request: FastifyRequest): void {
+  checkOrigin(config.allowedOrigins, request.raw);
+  checkToken(config.authToken, request.raw, urlOf(request));
+}
+
+/** Adds POST routes for files to a scope of their own. */
+export function uploadScope(scope: FastifyInstance, context: ServerContext) {
+  const maxBytes = maxBytesOf(context);
+  acceptUploads(scope, maxBytes);
+  scope.decorateRequest('leaveUploads', null);
+  return (url: string, answer: (call: UploadCall) => Promise<unknown>): void => {
+    scope.route({
+      method: 'POST',
+      url,
+      bodyLimit: bodyLimitOf(maxBytes),
+      // Before the body is read: who may not stay need not send it.
+      onRequest: async (request) => {
+        checkCaller(context, request);
+        request.leaveUploads = requireReady(context).uploads.enter();
+      },
+      onResponse: async (request) => request.leaveUploads?.(),
+      onRequestAbort: async (request) => request.leaveUploads?.(),
+      handler: async (request, reply) => {
+        const recogniser = requireReady(context);
+        const startedMs = performance.now();
+        const aborter = abortedWith(reply);
+        try {
+          return await answer({ context, recogniser, request, reply, startedMs, aborter });
+        } finally {
+          // A client that goes away after its last byte gets no response, and was not aborted while sending.
+          request.leaveUploads?.();
+        }
+      },
+    });
+  };
+}
+
+/** By the response's close: the request's own comes as soon as its body is read. */
+function abortedWith(reply: FastifyReply): AbortController {
+  const aborter = new AbortController();
+  reply.raw.once('close', () => {
+    if (!reply.raw.writableFinished) aborter.abort(new ServerError('BAD_REQUEST', 'the client went away'));
+  });
+  return aborter;
+}
