@@ -66,7 +66,7 @@ async function imported(shape: string, base: string): Promise<Model> {
     mkdirSync(source);
     writeShape(source, shape as ShapeName);
   }
-  const clip = Float32Array.from(speech.subarray(0, 32_000), (sample) => sample / 32_768);
+  const samples = Float32Array.from(speech.subarray(0, 32_000), (sample) => sample / 32_768);
   const { folder } = await importModel({
     source,
     out: join(base, 'models'),
@@ -74,7 +74,8 @@ async function imported(shape: string, base: string): Promise<Model> {
     precision: 'fp32',
     search: 'greedy',
     language: null,
-    clip,
+    clip: { path: inPackage('static', 'sample.wav'), samples },
+    sherpa: null,
     onProgress() {},
   });
   return loadModel(folder);
