@@ -31,7 +31,7 @@ export class StepRunner {
    * @throws ServerError MODEL_UNSUPPORTED with the runtime's own words
    */
   async run(audio: readonly Float32Array[], state: Float32Array | null): Promise<StepAnswer> {
-    const { windowSamples, stateFloats, hotwordEdges } = this.step;
+    const { windowSamples, stateFloats, hotwordEdges, prompts } = this.step;
     const size = audio.length;
     const pcm = new Float32Array(size * windowSamples);
     audio.forEach((it, row) => {
@@ -48,6 +48,9 @@ export class StepRunner {
     if (hotwordEdges !== undefined) {
       const data = new Int32Array(size * hotwordEdges * EDGE_INTS);
       feeds[NAMES.hotwords] = { type: 'int32', dims: [size, hotwordEdges, EDGE_INTS], data };
+    }
+    if (prompts !== undefined) {
+      feeds[NAMES.prompt] = { type: 'int32', dims: [size], data: new Int32Array(size).fill(prompts.auto) };
     }
     const { outputs, runMs } = await this.runner.run(this.graph, feeds).catch((cause: unknown) => {
       const words = cause instanceof Error ? cause.message : String(cause);

@@ -2,18 +2,22 @@
 import { LIMITS } from '../limits.js';
 import { OPSETS } from './builder.js';
 import { composeIcefall, ICEFALL_KINDS } from './kinds/icefall.js';
+import { composeNemo, isNemo, NEMO_KIND } from './kinds/nemo.js';
 import { unsupported } from './meta.js';
 import { metaOf, opsetOf } from './onnx.js';
-import type { Search } from './options.js';
+import { AS_EXPORTED, type Search, type Streaming } from './options.js';
 import type { Composition, Source } from './step.js';
 
 export interface ComposeOptions {
   readonly search: Search;
+  /** Of NeMo's own export; its graph shows them mostly. */
+  readonly streaming?: Streaming;
 }
 
 /** @throws ServerError MODEL_UNSUPPORTED, with the reason and what to do */
 export function compose(source: Source, options: ComposeOptions): Composition {
   checkOpsets(source);
+  if (isNemo(source)) return composeNemo(source, options.search, options.streaming ?? AS_EXPORTED);
   const {
     model_type: kind = '',
     comment = '',
@@ -34,7 +38,7 @@ export function compose(source: Source, options: ComposeOptions): Composition {
       kind === ''
         ? 'The encoder’s metadata does not say what kind it is (model_type).'
         : `The encoder is of the kind ${kind}.`,
-      `Kinds that can be imported: ${ICEFALL_KINDS.join(', ')}.`,
+      `Kinds that can be imported: ${[...ICEFALL_KINDS, NEMO_KIND].join(', ')}.`,
     );
   }
   if (chunk === undefined) {

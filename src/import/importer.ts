@@ -10,7 +10,7 @@ import { compose } from './compose.js';
 import { withGuardRow } from './guard.js';
 import { unsupported } from './meta.js';
 import { modelCard, type Notes, notesOf } from './notes.js';
-import type { Precision, Search } from './options.js';
+import type { Precision, Search, Streaming } from './options.js';
 import { askSherpa } from './sherpa.js';
 import { findSource, type LoadedSource, loadSource, type SourceFiles } from './sources.js';
 import { type Composition, NAMES } from './step.js';
@@ -25,6 +25,8 @@ export interface ImportOptions {
   readonly name: string | null;
   readonly precision: Precision;
   readonly search: Search;
+  /** For NeMo's own export, where its graph does not show them. */
+  readonly streaming?: Streaming;
   /** Languages for the manifest; null: as the folder's name tells. */
   readonly language: string | null;
   /** A spoken clip, 16 kHz, −1…1, and the WAV file that begins with it. */
@@ -70,14 +72,15 @@ export async function importModel(options: ImportOptions): Promise<ImportReport>
 }
 
 async function importWhole(options: ImportOptions): Promise<ImportReport> {
-  const { out, search, onProgress, onUndo } = options;
+  const { out, search, streaming, onProgress, onUndo } = options;
   const name = nameFor(options);
   onProgress('reading');
   const files = findSource(options.source, options.precision);
   const loaded = loadSource(files);
   onProgress('composing');
-  const composed = compose(loaded, { search });
-  const source = { ...loaded, tokens: fittingTokens(loaded.tokens, composed.vocabulary) };
+  const composed = compose(loaded, { search, ...(streaming === undefined ? {} : { streaming }) });
+  const { vocabulary, blank } = composed;
+  const source = { ...loaded, tokens: fittingTokens(loaded.tokens, vocabulary, blank) };
   const draft = new ModelDraft(out, name);
   onUndo?.(() => draft.discard());
   const runner = new GraphRunner();
@@ -181,7 +184,7 @@ function manifestOf(
   search: Search,
 ): Omit<Manifest, 'files'> {
   const { chunkSamples, windowSamples, framesPerChunk, symbolsPerFrame, blank, stateFloats } = step;
-  const { hotwordEdges, previewTokens, holdsFrames = 0 } = step;
+  const { hotwordEdges, prompts, previewTokens, holdsFrames = 0 } = step;
   const holdsMs = (holdsFrames * chunkSamples * 1000) / framesPerChunk / LIMITS.sampleRateHz;
   const lookaheadMs = ((windowSamples - chunkSamples) / LIMITS.sampleRateHz) * 1000;
   return {
@@ -204,7 +207,12 @@ function manifestOf(
     graph: GRAPH,
     tokens: TOKENS,
     blank,
-    inputs: { audio: NAMES.audio, ...(hotwordEdges === undefined ? {} : { hotwords: NAMES.hotwords }) },
+    inputs: {
+      audio: NAMES.audio,
+      ...(hotwordEdges === undefined ? {} : { hotwords: NAMES.hotwords }),
+      ...(prompts === undefined ? {} : { prompt: NAMES.prompt }),
+    },
+    ...(prompts === undefined ? {} : { prompts }),
     outputs: {
       tokens: NAMES.tokens,
       logp: NAMES.logp,

@@ -14,10 +14,14 @@ export const MOST_LAYERS = 256;
 export class Metadata {
   private readonly entries: Record<string, string>;
 
-  /** @param file whose metadata it is, for messages: "encoder" */
+  /**
+   * @param file whose metadata it is, for messages: "encoder"
+   * @param exporter what writes it
+   */
   constructor(
     model: ModelProto,
     private readonly file: string,
+    private readonly exporter = 'the script of its recipe for streaming models (icefall: export-onnx-streaming.py)',
   ) {
     this.entries = metaOf(model);
   }
@@ -40,7 +44,7 @@ export class Metadata {
     if (text === undefined) {
       throw unsupported(
         `The metadata of the ${this.file} has no ${key}.`,
-        'Export it with the script of its recipe for streaming models (icefall: export-onnx-streaming.py), which writes it.',
+        `Export it with ${this.exporter}, which writes it.`,
       );
     }
     const values = text.split(',', MOST_ENTRIES).map(Number);

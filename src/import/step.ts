@@ -2,6 +2,7 @@
  * What the step graphs of all kinds have in common: audio in, features, a packed state with the samples before the chunk and a
  * mark that the stream has begun, tokens and the next state out.
  */
+import type { Manifest } from '../models/manifest.js';
 import { GraphBuilder, type Value } from './builder.js';
 import { type FeatureOptions, FRAME_SHIFT, features, LOOKBACK, windowOf, withLookback } from './features.js';
 import {
@@ -44,17 +45,23 @@ export interface Composition {
   readonly stateFloats: number;
   /** The parts of that state, in order: caches of the encoder first. */
   readonly state: readonly StatePart[];
+  /** Languages that the model can be told, each with its number. */
+  readonly prompts?: Prompts;
   readonly hotwordEdges?: number;
   readonly previewTokens?: number;
   /** Frames for which the search may hold a token before it says it. */
   readonly holdsFrames?: number;
 }
 
+/** Numbers by which a multilingual model is told the language of a stream. */
+export type Prompts = NonNullable<Manifest['prompts']>;
+
 /** Names of the graph's inputs and outputs. */
 export const NAMES = {
   audio: 'audio',
   state: 'state',
   hotwords: 'hotwords',
+  prompt: 'prompt',
   tokens: 'tokens',
   logp: 'logp',
   next: 'state_next',

@@ -6,6 +6,7 @@ import { unsupported } from './meta.js';
 /** The largest vocabulary known has 256,000 pieces. */
 const MOST_BYTES = 32 << 20;
 const MOST_TOKENS = 1_000_000;
+const BLANK = '<blk>';
 
 /** Symbols that belong to decoding graphs and not to the network: `#0`. */
 const isDisambiguation = (piece: string): boolean => /^#\d+$/.test(piece);
@@ -36,10 +37,12 @@ const corrupt = (path: string, why: string): ServerError =>
   new ServerError('MODEL_CORRUPT', `${path}: ${why}. Fetch it again, from the same place as the model.`);
 
 /**
- * The tokens of a vocabulary of `size`: what stands behind may be symbols of a decoding graph alone.
+ * The tokens of a vocabulary of `size`: what stands behind may be symbols of a decoding graph alone. A blank that is the last one
+ * (NeMo's) may be left out.
  * @throws ServerError MODEL_UNSUPPORTED if they are another model's
  */
-export function fittingTokens(tokens: readonly string[], size: number): string[] {
+export function fittingTokens(tokens: readonly string[], size: number, blank = 0): string[] {
+  if (tokens.length === size - 1 && blank === size - 1) return [...tokens, BLANK];
   const fits = tokens.length >= size && tokens.slice(size).every((it) => it === '' || isDisambiguation(it));
   if (fits) return tokens.slice(0, size);
   throw unsupported(

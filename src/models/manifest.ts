@@ -32,6 +32,8 @@ const stateTensor = z.object({
 });
 export type StateTensor = z.output<typeof stateTensor>;
 
+const MOST_PROMPT = 65_535;
+
 const fields = z.object({
   schema: z.literal(1),
   name,
@@ -59,7 +61,16 @@ const fields = z.object({
   tokenStyle: z.enum(TOKEN_STYLES).optional(),
   /** `lower`: the text in small letters, which is the default where the tokens have capitals alone; `keep`: as they are. */
   letterCase: z.enum(['lower', 'keep']).optional(),
-  inputs: z.object({ audio: name, hotwords: name.optional() }),
+  inputs: z.object({ audio: name, hotwords: name.optional(), prompt: name.optional() }),
+  /** Numbers of the languages that the graph can be told, where `inputs.prompt` names that input. */
+  prompts: z
+    .object({
+      /** What it is told where the client names no language. */
+      auto: z.number().int().min(0).max(MOST_PROMPT),
+      /** By tag: en-US. */
+      languages: z.record(z.string().max(35), z.number().int().min(0).max(MOST_PROMPT)),
+    })
+    .optional(),
   /** Edges of a stream's hotword trie that the graph takes, where `inputs.hotwords` names that input. */
   hotwordEdges: positive.max(4096).optional(),
   outputs: z.object({
@@ -96,6 +107,10 @@ export const manifestSchema = fields
   .refine(({ inputs, hotwordEdges }) => together(inputs.hotwords, hotwordEdges), {
     path: ['hotwordEdges'],
     message: 'inputs.hotwords and hotwordEdges go together',
+  })
+  .refine(({ inputs, prompts }) => together(inputs.prompt, prompts), {
+    path: ['prompts'],
+    message: 'inputs.prompt and prompts go together',
   })
   .refine(({ outputs, previewTokens }) => together(outputs.preview, outputs.previewLogp, previewTokens), {
     path: ['previewTokens'],

@@ -11,7 +11,7 @@ import { openSession } from './run-graph.js';
 
 export const fixture = (...parts: string[]): string => inPackage('test', 'fixtures', 'foreign', ...parts);
 
-/** What sherpa-onnx gives for a recording: ids, frames of 40 ms (zipformer), log-probabilities. */
+/** What sherpa-onnx gives for a recording: ids, frames (zipformer: 40 ms, NeMo: 80 ms), log-probabilities. */
 export interface Expected {
   readonly f: string;
   readonly tokens: readonly number[];
@@ -35,6 +35,19 @@ export function digits(suffix: '' | '.int8' = ''): Source {
     encoder: readFixture(folder, `encoder${suffix}.onnx`),
     decoder: readFixture(folder, 'decoder.onnx'),
     joiner: readFixture(folder, `joiner${suffix}.onnx`),
+    tokens: parseTokens(readFileSync(path, 'utf8'), path),
+  };
+}
+
+/** NeMo's digits recogniser as its three files, chunks of 80 or 560 ms. */
+export function nemoDigits(chunkMs: 80 | 560): Source {
+  const folder = `nemo-digits-${chunkMs}`;
+  const path = fixture(folder, 'tokens.txt');
+  const model = (part: string): Model => readFixture(folder, `${part}.onnx`);
+  return {
+    encoder: model('encoder'),
+    decoder: model('decoder'),
+    joiner: model('joiner'),
     tokens: parseTokens(readFileSync(path, 'utf8'), path),
   };
 }
@@ -96,7 +109,12 @@ export const SHERPA_WAITS = 160;
 export async function hear(
   { session, step }: StepSession,
   audios: readonly Float32Array[],
-  { padSamples = 12_800, waits = 0, hotwords = [] as readonly (Int32Array | null)[] } = {},
+  {
+    padSamples = 12_800,
+    waits = 0,
+    hotwords = [] as readonly (Int32Array | null)[],
+    prompts = [] as readonly number[],
+  } = {},
 ): Promise<Heard> {
   const { chunkSamples, windowSamples, stateFloats, framesPerChunk, symbolsPerFrame } = step;
   const size = audios.length;
@@ -110,6 +128,14 @@ export async function hear(
       if (it !== null) table.set(it, row * (step.hotwordEdges ?? 0) * EDGE_INTS);
     });
     extra[NAMES.hotwords] = new Tensor('int32', table, [size, step.hotwordEdges, EDGE_INTS]);
+  }
+  if (step.prompts !== undefined) {
+    const { auto } = step.prompts;
+    extra[NAMES.prompt] = new Tensor(
+      'int32',
+      Int32Array.from(audios, (_, row) => prompts[row] ?? auto),
+      [size],
+    );
   }
   const previews: Said[][][] = audios.map(() => []);
   let state = new Float32Array(size * stateFloats);
