@@ -1,6 +1,6 @@
 /**
  * What sherpa-onnx hears, as a program of its own, because sherpa-onnx brings another ONNX Runtime:
- * `node sherpa-program.js '{"module", "encoder", "decoder", "joiner", "tokens", "method", "files", "samples"}'` prints a line of
+ * `node sherpa-program.js '{"module", "encoder", "decoder", "joiner", "tokens", "method", "frameMs", "files", "samples"}'` prints a line of
  * JSON for each file.
  */
 import { readFileSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { basename } from 'node:path';
 import { CLIP_PAD_SAMPLES } from './check.js';
 import type { SherpaAnswer, SherpaTask } from './sherpa.js';
 
-const FRAME_SECONDS = 0.04;
+const FRAME_MS = 40;
 
 /** As much of sherpa-onnx-node as is used; it has no types of its own. */
 interface Sherpa {
@@ -51,7 +51,7 @@ for (const file of task.files) {
   const answer: SherpaAnswer = {
     f: basename(file),
     tokens: result.tokens.map((it) => ids.get(it.replace(/^ /, '▁')) ?? ids.get(it) ?? -1),
-    frames: result.timestamps.map((it) => Math.round(it / FRAME_SECONDS)),
+    frames: result.timestamps.map((it) => Math.round((1000 * it) / (task.frameMs ?? FRAME_MS))),
     logp: result.ys_probs.map((it) => Number(it.toFixed(4))),
   };
   process.stdout.write(`${JSON.stringify(answer)}\n`);

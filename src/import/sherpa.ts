@@ -13,13 +13,15 @@ export interface SherpaTask {
   readonly joiner: string;
   readonly tokens: string;
   readonly method: 'greedy_search' | 'modified_beam_search';
+  /** Length of the encoder's frames; 40 without it (NeMo: 80). */
+  readonly frameMs?: number;
   /** WAV files, 16 kHz. */
   readonly files: readonly string[];
   /** As much of each; without it the whole. */
   readonly samples?: number;
 }
 
-/** Of one file: token ids, frames of 40 ms, log-probabilities at sherpa-onnx's temperature of two. */
+/** Of one file: token ids, frames, log-probabilities (of icefall's kinds at a temperature of two). */
 export interface SherpaAnswer {
   readonly f: string;
   readonly tokens: readonly number[];

@@ -42,11 +42,14 @@ export interface SherpaRun {
   /** With encoder.onnx, decoder.onnx, joiner.onnx and tokens.txt. */
   readonly folder: string;
   readonly method?: SherpaTask['method'];
+  /** Of the encoder; 40 if missing. */
+  readonly frameMs?: number;
   readonly files: readonly string[];
 }
 
 /** @throws Error with its words if it cannot load the model */
-export function sherpaHears({ folder, method = 'greedy_search', files }: SherpaRun): Promise<SherpaAnswer[]> {
+export function sherpaHears(run: SherpaRun): Promise<SherpaAnswer[]> {
+  const { folder, method = 'greedy_search', frameMs = 40, files } = run;
   const [encoder, decoder, joiner] = ['encoder', 'decoder', 'joiner'].map((it) =>
     join(folder, `${it}.onnx`),
   ) as [string, string, string];
@@ -59,6 +62,7 @@ export function sherpaHears({ folder, method = 'greedy_search', files }: SherpaR
     joiner,
     tokens: join(folder, 'tokens.txt'),
     method,
+    frameMs,
     files: paths,
   });
 }
@@ -68,10 +72,17 @@ export function sherpaHears({ folder, method = 'greedy_search', files }: SherpaR
  * tells log-probabilities, and its Node package cannot be told otherwise. What it finds greedily is the same.
  */
 export function withDoubledLogits(files: Record<string, Uint8Array>, folder: string): void {
+  const changed = Object.entries(files).map(([name, bytes]) => [
+    name,
+    name.startsWith('joiner') ? doubled(bytes) : bytes,
+  ]);
+  withFiles(Object.fromEntries(changed), folder);
+}
+
+/** Puts a transducer's files into a folder as they are. */
+export function withFiles(files: Record<string, Uint8Array>, folder: string): void {
   mkdirSync(folder, { recursive: true });
-  for (const [name, bytes] of Object.entries(files)) {
-    writeFileSync(join(folder, name), name.startsWith('joiner') ? doubled(bytes) : bytes);
-  }
+  for (const [name, bytes] of Object.entries(files)) writeFileSync(join(folder, name), bytes);
 }
 
 function doubled(bytes: Uint8Array): Uint8Array {
