@@ -39,11 +39,11 @@ export function digits(suffix: '' | '.int8' = ''): Source {
   };
 }
 
-/** NeMo's digits recogniser as its three files, chunks of 80 or 560 ms. */
-export function nemoDigits(chunkMs: 80 | 560): Source {
+/** NeMo's digits recogniser as its three files, chunks of 80 or 560 ms; those of 560 ms in int8, too. */
+export function nemoDigits(chunkMs: 80 | 560, suffix: '' | '.int8' = ''): Source {
   const folder = `nemo-digits-${chunkMs}`;
   const path = fixture(folder, 'tokens.txt');
-  const model = (part: string): Model => readFixture(folder, `${part}.onnx`);
+  const model = (part: string): Model => readFixture(folder, `${part}${suffix}.onnx`);
   return {
     encoder: model('encoder'),
     decoder: model('decoder'),

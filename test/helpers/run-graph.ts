@@ -5,6 +5,7 @@ import { type GraphProto, TYPE, value, writeModel } from '../../src/import/onnx.
 
 export interface Feed {
   readonly dims: readonly number[];
+  /** Int32Array: int32; anything else: float32. */
   readonly data: ArrayLike<number>;
 }
 export interface Answer {
@@ -39,7 +40,9 @@ export async function runGraph(
   const session = await openSession(bytes);
   const tensors = Object.entries(feeds).map(([name, { dims, data }]) => [
     name,
-    new Tensor('float32', Float32Array.from(data), dims),
+    data instanceof Int32Array
+      ? new Tensor('int32', data, dims)
+      : new Tensor('float32', Float32Array.from(data), dims),
   ]);
   const answer = await session.run(Object.fromEntries(tensors));
   await session.release();
