@@ -86,13 +86,19 @@ export function buildProgram(finish: (code: number) => void): Command {
 
   program
     .command('import')
-    .description('Import a streaming transducer of sherpa-onnx, so that it can be served.')
+    .description('Import a streaming transducer of sherpa-onnx or NeMo, so that it can be served.')
     .argument('<source>', 'the folder with encoder, decoder and joiner (.onnx) and tokens.txt')
     .option('--out <dir>', 'where to make the model’s folder (default: models/)')
     .option('--name <name>', 'its name (default: that of the source’s folder)')
     .addOption(new Option('--precision <precision>', 'which files').choices(PRECISIONS).default('auto'))
     .addOption(new Option('--search <search>', 'how tokens are found').choices(SEARCHES).default('greedy'))
     .option('--language <codes>', 'its languages, "en" or "zh,en" (default: as the folder’s name tells)')
+    .option('--chunk-ms <ms>', 'of NeMo’s own export, if its graph does not show it', positive)
+    .option(
+      '--left-frames <frames>',
+      'left context of NeMo’s own export, if its graph does not show it',
+      positive,
+    )
     .action(async (source, flags) =>
       finish(await (await import('./commands/import.js')).runImport(source, flags)),
     );

@@ -14,6 +14,8 @@ export interface ImportFlags {
   precision: Precision;
   search: Search;
   language?: string;
+  chunkMs?: number;
+  leftFrames?: number;
 }
 
 /** As much of the clip: enough to hear words in, and no long wait with a large model. */
@@ -60,6 +62,7 @@ export async function runImport(source: string, flags: ImportFlags): Promise<num
       name: flags.name ?? null,
       precision: flags.precision,
       search: flags.search,
+      streaming: { chunkMs: flags.chunkMs ?? null, leftFrames: flags.leftFrames ?? null },
       language: flags.language ?? null,
       clip: await spokenClip(),
       sherpa: findSherpa(process.cwd()),

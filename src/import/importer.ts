@@ -136,7 +136,8 @@ async function addIndependentStep(
 /** Ids of the tokens that sherpa-onnx finds in the clip with the same files; null if nobody can be asked. */
 async function heardBySherpa(options: ImportOptions, files: SourceFiles): Promise<readonly number[] | null> {
   const { sherpa, search, clip, onProgress } = options;
-  if (sherpa === null) return null;
+  // It does not take NeMo's own export, with decoder and joiner in one file.
+  if (sherpa === null || files.paths.decoder === files.paths.joiner) return null;
   onProgress('asking sherpa-onnx');
   const method = search === 'beam' ? 'modified_beam_search' : 'greedy_search';
   const place = {

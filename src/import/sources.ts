@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { ServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { ExternalFiles } from './external.js';
+import { splitJoined } from './joined.js';
 import { unsupported } from './meta.js';
 import { metaOf, readModel } from './onnx.js';
 import type { Precision } from './options.js';
@@ -17,6 +18,7 @@ const PREFERRED: readonly Exact[] = ['fp32', 'fp16', 'int8'];
 const PARTS = ['encoder', 'decoder', 'joiner'] as const;
 type Part = (typeof PARTS)[number];
 const TOKENS = 'tokens.txt';
+const GENAI = 'genai_config.json';
 
 /** The files of a source. */
 export interface SourceFiles {
@@ -34,11 +36,17 @@ export interface LoadedSource extends Source {
 
 /**
  * Finds encoder, decoder, joiner and tokens.txt, under any of sherpa-onnx's names: `encoder.onnx`,
- * `encoder-epoch-99-avg-1-chunk-16-left-128.int8.onnx`, …
+ * `encoder-epoch-99-avg-1-chunk-16-left-128.int8.onnx`, …; or NeMo's `encoder-model.onnx` and `decoder_joint-model.onnx`.
  * @throws ServerError MODEL_MISSING for what is not there, MODEL_UNSUPPORTED for something that is no transducer
  */
 export function findSource(folder: string, wanted: Precision): SourceFiles {
   const names = listFolder(folder);
+  if (names.includes(GENAI)) {
+    throw unsupported(
+      `${GENAI} says that these files are made for onnxruntime-genai, whose inputs are others.`,
+      'Take the files for sherpa-onnx, or NeMo’s own export.',
+    );
+  }
   const candidates = (part: Part, precision: Exact): string[] =>
     names.filter((name) => partOf(name) === part && precisionOf(name) === precision);
   const complete = (precision: Exact): boolean => candidates('encoder', precision).length > 0;
@@ -79,6 +87,9 @@ function precisionOf(name: string): Exact {
   return /[._-]fp16\b/.test(name) ? 'fp16' : 'fp32';
 }
 
+/** NeMo's own export has decoder and joiner in one file: `decoder_joint-model.onnx`. */
+const isJoined = (name: string): boolean => /decoder[._-]?joint/i.test(name);
+
 /** What a set of files has in common: `encoder-epoch-99.int8.onnx` and `joiner-epoch-99.int8.onnx` belong together. */
 const setOf = (name: string): string =>
   name.replace(/encoder|decoder|joiner/i, '*').replace(/[._-](int8|fp16)\b/, '');
@@ -94,6 +105,11 @@ function chooseSet(
       `There are several encoders: ${[encoder, ...others].join(', ')}.`,
       'Put the files of the one that you want into a folder of their own.',
     );
+  }
+  const joined = [precision, ...PREFERRED].flatMap((it) => candidates('decoder', it)).find(isJoined);
+  if (joined !== undefined) {
+    const path = join(folder, joined);
+    return { encoder: join(folder, encoder), decoder: path, joiner: path };
   }
   // Quantised exports may have the small decoder and joiner in float alone.
   const find = (part: Part): string => {
@@ -171,7 +187,12 @@ export function loadSource(files: SourceFiles): LoadedSource {
     checkWhole(model, path);
     return { ...model, graph: external.claim(model.graph, dirname(realpathSync(path))) };
   };
-  const [encoder, decoder, joiner] = PARTS.map(load) as [Model, Model, Model];
+  const { paths } = files;
+  const encoder = load('encoder');
+  const { decoder, joiner } =
+    paths.decoder === paths.joiner
+      ? splitJoined(load('decoder'))
+      : { decoder: load('decoder'), joiner: load('joiner') };
   return { encoder, decoder, joiner, tokens: readTokens(files.tokensPath), files, external: external.files };
 }
 

@@ -4,7 +4,7 @@
  * https://github.com/k2-fsa/sherpa-onnx (scripts/nemo, online-transducer-nemo-model.cc)
  */
 import { LIMITS } from '../../limits.js';
-import { FRAME_SHIFT } from '../features.js';
+import { FRAME_SHIFT, windowOf } from '../features.js';
 import { Metadata, unsupported } from '../meta.js';
 import {
   dimsOf,
@@ -64,7 +64,9 @@ export function readNemoEncoder(model: Model, given: Streaming): NemoEncoder {
   const isDescribed = meta.text('window_size') !== undefined;
   const sizes = isDescribed ? sizesOfMetadata(meta) : sizesOfGraph(model.graph, channel, time, given);
   const { window, shift, subsampling } = sizes;
-  const fits = shift % subsampling === 0 && window >= shift && FRAME_SHIFT * shift <= LIMITS.maxChunkSamples;
+  const isBounded =
+    FRAME_SHIFT * shift <= LIMITS.maxChunkSamples && windowOf(window) <= LIMITS.maxWindowSamples;
+  const fits = shift % subsampling === 0 && window >= shift && isBounded;
   if (!fits || (typeof seen === 'number' && seen !== window)) {
     throw refuse(
       `The encoder says that it sees ${window} frames and advances by ${shift}, and takes (${dimsOf(audio)}).`,
