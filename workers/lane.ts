@@ -13,6 +13,7 @@ import {
   FRESH,
   HEADER_INTS,
   PREVIEW_INTS,
+  PROMPT,
   READ,
   type ResultPart,
   type TensorLayout,
@@ -50,6 +51,7 @@ const batch = new Int32Array(setup.batch);
 
 const audio = new Float32Array(maxBatch * windowSamples);
 const hotwords = new Int32Array(maxBatch * hotwordInts);
+const prompts = new Int32Array(maxBatch).fill(layout.autoPrompt);
 const slabHotwords = new Int32Array(slab, layout.hotwordsAt, layout.slots * hotwordInts);
 const state: Gathered[] = layout.state.map((tensor) => {
   const buffer = new ArrayBuffer(maxBatch * tensor.bytes);
@@ -97,6 +99,9 @@ function feedsFor(size: number): Record<string, Tensor> {
     const rows = hotwords.subarray(0, size * hotwordInts);
     feeds[names.hotwords] = new ort.Tensor('int32', rows, [size, hotwordInts / EDGE_INTS, EDGE_INTS]);
   }
+  if (names.prompt !== null) {
+    feeds[names.prompt] = new ort.Tensor('int32', prompts.subarray(0, size), [size]);
+  }
   feedsBySize[size] = feeds;
   return feeds;
 }
@@ -138,6 +143,7 @@ function gather(count: number): void {
     const slot = batch[row]!;
     gatherAudio(slot, row);
     hotwords.set(slabHotwords.subarray(slot * hotwordInts, (slot + 1) * hotwordInts), row * hotwordInts);
+    prompts[row] = header[slot * HEADER_INTS + PROMPT]!;
     const fresh = header[slot * HEADER_INTS + FRESH] === 1;
     const from = bankOf(slot, header[slot * HEADER_INTS + BANK]!);
     for (const { layout: tensor, bytes } of state) {
@@ -201,6 +207,7 @@ function checkNames(made: InferenceSession): void {
   const inputs = [names.audio, ...layout.state.map((tensor) => tensor.input)];
   const outputs = [...told.map(({ name }) => name), ...layout.state.map((tensor) => tensor.output)];
   if (names.hotwords !== null) inputs.push(names.hotwords);
+  if (names.prompt !== null) inputs.push(names.prompt);
   const missing = [
     ...inputs.filter((name) => !made.inputNames.includes(name)).map((name) => `input ${name}`),
     ...outputs.filter((name) => !made.outputNames.includes(name)).map((name) => `output ${name}`),

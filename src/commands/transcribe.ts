@@ -41,7 +41,7 @@ export async function transcribeFiles(
   try {
     const format = flags.json ? 'json' : (flags.format ?? 'text');
     // Wrong usage is told before the model is loaded.
-    parseUpload(pairsOf(flags), 'en');
+    parseUpload(pairsOf(flags), { language: 'en' });
     const inputs = await findInputs(paths, process.stdin);
     const target = await targetOf(flags.out, inputs.length, format);
     recogniser = await Recogniser.start(flags, config);
@@ -91,7 +91,7 @@ class Recogniser {
     const logLevel = config.logLevel === 'info' ? 'warn' : config.logLevel;
     const model = await loadModel(config.model);
     const { language } = model.manifest;
-    const request = parseUpload(pairsOf(flags), language);
+    const request = parseUpload(pairsOf(flags), model.manifest);
     const streams = request.separate ? LIMITS.maxFileChannels : 1;
     const quiet = { ...config, lanes: 1, logLevel, maxBatch: streams, maxStreams: streams } as const;
     const log = createLogger(quiet);

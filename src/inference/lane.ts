@@ -54,6 +54,7 @@ export class Lane implements BatchLane {
         preview: outputs.preview ?? null,
         previewLogp: outputs.previewLogp ?? null,
         hotwords: table.layout.hotwordInts > 0 ? (inputs.hotwords ?? null) : null,
+        prompt: inputs.prompt ?? null,
       },
     };
     const threadOptions = {

@@ -2,9 +2,9 @@
  * Where everything lies in the slab, the one SharedArrayBuffer that the main thread and the lanes share.
  *
  *   slab   ┌ header × slots ┬ ring × slots ┬ state × slots × 2 ┬ result × slots ┬ hotwords × slots ┐
- *   slot   │ 4 × int32      │ int16 PCM    │ bank 0 │ bank 1   │ tokens, logp,  │ edges × 5 int32  │
+ *   slot   │ 5 × int32      │ int16 PCM    │ bank 0 │ bank 1   │ tokens, logp,  │ edges × 5 int32  │
  *          │ READ VALID     │ 16 kHz mono  │ all of the model's│ vad, rms,      │ (a model that    │
- *          │ BANK FRESH     │ wraps around │ state tensors     │ times, preview │ takes hotwords)  │
+ *          │ BANK FRESH …   │ wraps around │ state tensors     │ times, preview │ takes hotwords)  │
  *
  * A lane reads PCM and the state of bank BANK (zeros if FRESH), and writes the state of the other bank and the result.
  * The main thread commits by flipping BANK: a step that never returns has changed nothing.
@@ -20,7 +20,7 @@ import {
 } from '../models/manifest.js';
 import { EDGE_INTS } from './hotwords.js';
 
-export const HEADER_INTS = 4;
+export const HEADER_INTS = 5;
 /** Ring offset of the chunk's first sample. */
 export const READ = 0;
 /** Samples of the window that are audio; what is missing to a window is silence (flush). */
@@ -29,6 +29,8 @@ export const VALID = 1;
 export const BANK = 2;
 /** 1: the stream begins, its current state is all zeros. */
 export const FRESH = 3;
+/** The number of the stream's language, for a graph that is told it. */
+export const PROMPT = 4;
 
 /** int32 of a token's times: age, span. */
 export const TIME_INTS = 2;
@@ -73,6 +75,8 @@ export interface SlabLayout {
   readonly hotwordsAt: number;
   /** int32 of one slot's hotword edges; 0 where the model takes none. */
   readonly hotwordInts: number;
+  /** What a graph is told of the language where the client names none. */
+  readonly autoPrompt: number;
   readonly bytes: number;
 }
 
@@ -120,6 +124,7 @@ export function slabLayout(manifest: Manifest, slots: number, ringSeconds: numbe
     resultBytes,
     hotwordsAt,
     hotwordInts,
+    autoPrompt: manifest.prompts?.auto ?? 0,
     bytes,
   };
 }

@@ -25,6 +25,7 @@ export interface LaneSetup {
     preview: string | null;
     previewLogp: string | null;
     hotwords: string | null;
+    prompt: string | null;
   };
 }
 

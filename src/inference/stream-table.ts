@@ -10,6 +10,7 @@ import {
   BANK,
   FRESH,
   HEADER_INTS,
+  PROMPT,
   READ,
   type ResultViews,
   resultViews,
@@ -63,6 +64,9 @@ export class Slot implements SampleSink {
   /** The hotwords that the lane reads, and those that the next step shall find there. */
   private readonly hotwords: Int32Array;
   private nextHotwords: Int32Array | null = null;
+  /** What the graph is told of the language from the next step on. */
+  private prompt: number;
+  private readonly autoPrompt: number;
   private readonly header: Int32Array;
   private readonly chunkSamples: number;
   private readonly windowSamples: number;
@@ -88,6 +92,8 @@ export class Slot implements SampleSink {
       layout.hotwordInts,
     );
     this.result = resultViews(slab, layout, index);
+    this.autoPrompt = layout.autoPrompt;
+    this.prompt = layout.autoPrompt;
     this.chunkSamples = layout.chunkSamples;
     this.windowSamples = layout.windowSamples;
     this.arrivals = new Arrivals(layout.ringSamples / layout.chunkSamples, layout.chunkSamples, now);
@@ -138,6 +144,12 @@ export class Slot implements SampleSink {
     this.failures = 0;
     this.header[FRESH] = 1;
     this.setHotwords(NO_HOTWORDS);
+    this.prompt = this.autoPrompt;
+  }
+
+  /** The language of what follows, by its number; null: the model finds out itself. */
+  setPrompt(prompt: number | null): void {
+    this.prompt = prompt ?? this.autoPrompt;
   }
 
   /** Phrases for the steps from the next one on, as `HotwordCompiler` makes them. */
@@ -168,6 +180,7 @@ export class Slot implements SampleSink {
     const valid = Math.min(this.windowSamples, this.available());
     this.header[READ] = this.read % this.ring.length;
     this.header[VALID] = valid;
+    this.header[PROMPT] = this.prompt;
     // Only here: a lane may be reading them at any other time.
     if (this.nextHotwords !== null) {
       this.hotwords.fill(0);

@@ -4,6 +4,7 @@
  */
 import { ERRORS, type ErrorCode, ServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
+import type { Spoken } from '../models/languages.js';
 import type { Manifest } from '../models/manifest.js';
 import type { Segment } from '../transcript/transcript.js';
 import { joinWords } from '../transcript/words.js';
@@ -11,7 +12,7 @@ import type { Refusal } from './dialect.js';
 import { type FileFormat, renderAs, verboseJson } from './file-formats.js';
 import type { FileTranscript, FileWarning } from './file-result.js';
 import { parseConfig, parseHotword, type UploadConfig } from './parse.js';
-import { formatOf, isYes, languageWarnings } from './upload-query.js';
+import { formatOf, isYes, languageOf, languageWarnings } from './upload-query.js';
 
 export interface TranscriptionRequest {
   readonly wanted: UploadConfig;
@@ -29,12 +30,12 @@ const MAX_BOOST = 20;
 
 /**
  * Reads the form's fields; those of lists may be written with or without `[]`.
- * @param language what the model speaks
+ * @param spoken what the model speaks
  * @throws ServerError BAD_REQUEST naming the field
  */
 export function parseTranscription(
   pairs: Iterable<readonly [string, string]>,
-  language: string,
+  spoken: Spoken,
 ): TranscriptionRequest {
   const fields = new Map<string, string[]>();
   for (const [name, value] of pairs) {
@@ -50,12 +51,15 @@ export function parseTranscription(
     throw new ServerError('BAD_REQUEST', `timestamp_granularities: word or segment, not ${shown}`);
   }
   return {
-    wanted: wantedOf(fields.get('keywords') ?? [], silenceOf(fields)),
+    wanted: {
+      ...wantedOf(fields.get('keywords') ?? [], silenceOf(fields)),
+      ...languageOf(last('language'), spoken),
+    },
     format: formatOf(last('response_format'), 'response_format'),
     words: granularities.includes('word'),
     segments: granularities.includes('segment'),
     stream: isYes(last('stream') ?? 'false'),
-    warnings: languageWarnings(last('language'), language),
+    warnings: languageWarnings(last('language'), spoken),
   };
 }
 

@@ -98,7 +98,7 @@ export const UPLOAD_FIELDS = [
   'max_segment_duration',
   'hotwords',
 ] as const;
-export type UploadConfig = Partial<Pick<RecordingConfig, (typeof UPLOAD_FIELDS)[number]>>;
+export type UploadConfig = Partial<Pick<RecordingConfig, (typeof UPLOAD_FIELDS)[number] | 'language'>>;
 
 function dropUndefined(config: z.output<typeof configSchema>): Partial<RecordingConfig> {
   return Object.fromEntries(

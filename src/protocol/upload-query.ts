@@ -4,6 +4,7 @@
  */
 import type { AudioFormat, Encoding } from '../audio/format.js';
 import { ServerError } from '../errors.js';
+import { languagesOf, ownLanguages, promptOf, type Spoken, speaks } from '../models/languages.js';
 import { FILE_FORMATS, type FileFormat, isFileFormat } from './file-formats.js';
 import type { FileWarning } from './file-result.js';
 import { parseConfig, parseHotword, UPLOAD_FIELDS, type UploadConfig } from './parse.js';
@@ -86,10 +87,10 @@ const isNo = (value: string): boolean =>
   ['false', '0', 'no', 'off', 'none', 'null'].includes(value.trim().toLowerCase());
 
 /**
- * @param language what the model speaks, as `en` or `en-US`
+ * @param spoken what the model speaks
  * @throws ServerError BAD_REQUEST, UNSUPPORTED_ENCODING, UNSUPPORTED_SAMPLE_RATE, UNSUPPORTED_CHANNELS
  */
-export function parseUpload(pairs: Iterable<readonly [string, string]>, language: string): UploadRequest {
+export function parseUpload(pairs: Iterable<readonly [string, string]>, spoken: Spoken): UploadRequest {
   const values = new Map<string, string[]>();
   for (const [name, value] of pairs) {
     const key = name.replace(/\[\]$/, '');
@@ -97,11 +98,11 @@ export function parseUpload(pairs: Iterable<readonly [string, string]>, language
   }
   const last = (name: string): string | undefined => values.get(name)?.at(-1)?.trim();
   return {
-    wanted: wantedOf(values),
+    wanted: { ...wantedOf(values), ...languageOf(last('language'), spoken) },
     format: formatOf(last('format') ?? last('response_format')),
     separate: isYes(last('multichannel') ?? 'false'),
     raw: rawOf(last('encoding'), last('sample_rate'), last('channels')),
-    warnings: warningsOf(values, last('language'), language),
+    warnings: warningsOf(values, last('language'), spoken),
   };
 }
 
@@ -115,6 +116,12 @@ function wantedOf(values: ReadonlyMap<string, readonly string[]>): UploadConfig 
     fields[field] = field === 'hotwords' ? given.map(parseHotword) : Number(last.trim() || Number.NaN);
   }
   return parseConfig(fields, 'BAD_REQUEST');
+}
+
+/** The language of the file, for a model that is told it. */
+export function languageOf(asked: string | undefined, spoken: Spoken): UploadConfig {
+  const known = asked !== undefined && typeof promptOf(spoken, asked) === 'number';
+  return known ? { language: asked } : {};
 }
 
 /** @throws ServerError BAD_REQUEST naming the field */
@@ -154,7 +161,7 @@ function rawOf(encoding?: string, rate = '16000', channels = '1'): AudioFormat |
 function warningsOf(
   values: ReadonlyMap<string, readonly string[]>,
   asked: string | undefined,
-  language: string,
+  spoken: Spoken,
 ): FileWarning[] {
   const warnings: FileWarning[] = [];
   for (const [name, given] of values) {
@@ -166,20 +173,20 @@ function warningsOf(
       warnings.push({ code: 'NOT_SUPPORTED', detail: `${shown}: this server does not do that` });
     }
   }
-  return [...warnings, ...languageWarnings(asked, language)].slice(0, MAX_WARNINGS);
+  return [...warnings, ...languageWarnings(asked, spoken)].slice(0, MAX_WARNINGS);
 }
 
 /** A warning where another language is asked for than the model's. */
-export function languageWarnings(asked: string | undefined, language: string): FileWarning[] {
-  if (asked === undefined || speaks(language, asked)) return [];
+export function languageWarnings(asked: string | undefined, spoken: Spoken): FileWarning[] {
+  if (asked === undefined || takes(spoken, asked)) return [];
   const shown = JSON.stringify(asked.slice(0, MAX_NAME_CHARS));
-  return [{ code: 'NOT_SUPPORTED', detail: `language: the model speaks ${language}, not ${shown}` }];
+  const detail = `language: the model speaks ${languagesOf(spoken)}, not ${shown}`;
+  return [{ code: 'NOT_SUPPORTED', detail }];
 }
 
-/** Is the language that is asked for the model's? `en`, `en-GB` and `english` are; so is `auto`. */
-function speaks(language: string, asked: string): boolean {
-  const primary = (tag: string): string => tag.toLowerCase().split(/[-_]/)[0] ?? '';
-  if (['', 'auto', 'multi', primary(language)].includes(primary(asked))) return true;
-  const name = new Intl.DisplayNames('en', { type: 'language' }).of(primary(language));
-  return name?.toLowerCase() === asked.toLowerCase();
+/** Is the language that is asked for one of the model's? `en`, `en-GB` and `english` are; so is `auto`. */
+function takes(spoken: Spoken, asked: string): boolean {
+  if (['', 'auto', 'multi'].includes(asked.toLowerCase()) || speaks(spoken, asked)) return true;
+  const names = new Intl.DisplayNames('en', { type: 'language' });
+  return ownLanguages(spoken).some((it) => names.of(it)?.toLowerCase() === asked.toLowerCase());
 }

@@ -46,7 +46,7 @@ async function transcribe(call: UploadCall) {
   const { context, recogniser, request, reply, aborter } = call;
   const { manifest } = recogniser.engine.model;
   const { bytes, fields } = readUpload(request, maxBytesOf(context));
-  const asked = parseTranscription([...urlOf(request).searchParams, ...fields], manifest.language);
+  const asked = parseTranscription([...urlOf(request).searchParams, ...fields], manifest);
   const { wanted, warnings, format } = asked;
   if (warnings.length > 0) reply.header('x-warnings', warningsHeader(warnings));
   const source = { bytes, wanted };

@@ -68,7 +68,11 @@ const query = (name: string, schema: object, description: string) => ({
 const fileParameters = [
   query('format', { type: 'string', enum: FILE_FORMATS }, 'What the answer is'),
   query('multichannel', { type: 'boolean' }, 'One transcript per channel'),
-  query('language', { type: 'string' }, "A warning is given if it is not the model's"),
+  query(
+    'language',
+    { type: 'string' },
+    "What a multilingual model is told; a warning is given if it is not the model's",
+  ),
   query(
     'encoding',
     { type: 'string', enum: ['pcm16', 'float32', 'mulaw', 'alaw'] },

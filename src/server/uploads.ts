@@ -6,6 +6,7 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ServerError, toServerError } from '../errors.js';
+import type { Spoken } from '../models/languages.js';
 import { FORMAT_FILES, renderAs, verboseJson, warningsHeader } from '../protocol/file-formats.js';
 import { renderFile } from '../protocol/file-result.js';
 import { renderError, round } from '../protocol/render.js';
@@ -27,14 +28,15 @@ interface Job extends UploadRequest {
 }
 
 /** The query and the form's fields; where both set the same, the form counts. */
-function readJob(context: ServerContext, request: FastifyRequest, language: string): Job {
+function readJob(context: ServerContext, request: FastifyRequest, spoken: Spoken): Job {
   const { bytes, fields } = readUpload(request, maxBytesOf(context));
-  return { bytes, ...parseUpload([...urlOf(request).searchParams, ...fields], language) };
+  return { bytes, ...parseUpload([...urlOf(request).searchParams, ...fields], spoken) };
 }
 
 async function transcribeFile({ context, recogniser, request, reply, startedMs, aborter }: UploadCall) {
-  const { language } = recogniser.engine.model.manifest;
-  const job = readJob(context, request, language);
+  const { manifest } = recogniser.engine.model;
+  const { language } = manifest;
+  const job = readJob(context, request, manifest);
   const style = progressStyle(request.headers.accept ?? '');
   if (style === null) {
     const { file, about } = await transcribe(recogniser, job, startedMs, undefined, aborter.signal);

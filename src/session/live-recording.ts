@@ -171,7 +171,10 @@ export class LiveRecording implements ChannelHost {
 
   /** New settings are in force from the next chunk on. */
   configure(config: RecordingConfig): void {
-    for (const { recording } of this.channels) recording.transcript.configure(config);
+    for (const { recording } of this.channels) {
+      recording.transcript.configure(config);
+      recording.setLanguage(config.language);
+    }
   }
 
   setHotwords(edges: Int32Array): void {

@@ -12,6 +12,7 @@ import type { CodecPool } from '../codec/pool.js';
 import { ServerError } from '../errors.js';
 import type { Slot } from '../inference/stream-table.js';
 import { LIMITS } from '../limits.js';
+import { promptOf } from '../models/languages.js';
 import type { Manifest } from '../models/manifest.js';
 import type { RecordingConfig } from '../protocol/types.js';
 import type { Piece } from '../transcript/pieces.js';
@@ -65,6 +66,7 @@ export class Recording {
     this.listener = listener;
     this.silenceSamples = Math.ceil(((manifest.flushMs + manifest.lookaheadMs) * LIMITS.sampleRateHz) / 1000);
     slot.restart();
+    this.setLanguage(config.language);
     this.transcript = new Transcript(manifest, parts.pieces, config, listener, keptChars);
     this.intake = this.open(config);
   }
@@ -88,6 +90,12 @@ export class Recording {
   /** Phrases to listen for from the next step on. */
   setHotwords(edges: Int32Array): void {
     this.parts.slot.setHotwords(edges);
+  }
+
+  /** The language that is spoken from the next step on, for a model that is told it; one that it does not know is as none. */
+  setLanguage(language: string): void {
+    const { slot, manifest } = this.parts;
+    slot.setPrompt(promptOf(manifest, language) ?? null);
   }
 
   /** Sample frames received, at the client's own rate. */

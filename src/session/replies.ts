@@ -56,7 +56,7 @@ export class Replies {
 
   /** What a client asks for and this model cannot do is said, and the recording goes on without it. */
   warnOfUnsupported({ language }: Partial<RecordingConfig>): void {
-    const detail = unsupportedLanguage(language, this.context.engine.model.manifest.language);
+    const detail = unsupportedLanguage(language, this.context.engine.model.manifest);
     if (detail !== null) this.tell({ type: 'warning', code: 'NOT_SUPPORTED', detail });
   }
 

@@ -5,6 +5,7 @@
 
 import type { AudioFormat } from '../audio/format.js';
 import { ServerError } from '../errors.js';
+import { languagesOf, type Spoken, speaks } from '../models/languages.js';
 import { DEFAULT_LANGUAGE } from '../protocol/parse.js';
 import type { RecordingConfig } from '../protocol/types.js';
 
@@ -61,11 +62,8 @@ export class Settings {
   }
 }
 
-/** What a model that speaks one language cannot do of a configuration; null if nothing. */
-export function unsupportedLanguage(language: string | undefined, spoken: string): string | null {
-  const primary = (tag: string) => tag.split('-')[0]?.toLowerCase();
-  if (language === undefined || language === DEFAULT_LANGUAGE || primary(language) === primary(spoken)) {
-    return null;
-  }
-  return `language: the model knows ${spoken} only`;
+/** What a model cannot do of a configuration; null if nothing. */
+export function unsupportedLanguage(language: string | undefined, spoken: Spoken): string | null {
+  if (language === undefined || language === DEFAULT_LANGUAGE || speaks(spoken, language)) return null;
+  return `language: the model knows ${languagesOf(spoken)} only`;
 }

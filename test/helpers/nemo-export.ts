@@ -48,3 +48,43 @@ function joined(decoder: Model, joiner: Model): Uint8Array {
   const graph = g.finish('main_graph', inputs, outputs, { outermost: true });
   return writeModel({ ir: 8, producer: 'pytorch', opsets: [{ domain: '', version: 17 }], meta: [], graph });
 }
+
+/** The digits recogniser, as a multilingual one is: told German it hears nothing, told anything else it hears as ever. */
+export function nemoMultilingual(): Record<string, Uint8Array> {
+  const { encoder, decoder, joiner } = nemoDigits(80);
+  const g = new GraphBuilder(17);
+  const [encoded = value('', 0, [])] = encoder.graph.outputs;
+  const isGerman = g.equal('prompt_index', g.int64(GERMAN));
+  const gate = g.cast(g.reshape(g.not(isGerman), -1, 1, 1), TYPE.float);
+  g.nodes.push({
+    op: 'Mul',
+    name: 'gate',
+    inputs: ['heard', gate],
+    outputs: [nameOf(encoded)],
+    attributes: [],
+  });
+  const nodes = encoder.graph.nodes.map((node) => ({
+    ...node,
+    outputs: node.outputs.map((it) => (it === nameOf(encoded) ? 'heard' : it)),
+  }));
+  const graph = {
+    ...encoder.graph,
+    nodes: [...nodes, ...g.nodes],
+    initializers: [...encoder.graph.initializers, ...g.initializers],
+    inputs: [...encoder.graph.inputs, value('prompt_index', TYPE.int64, ['B'])],
+  };
+  const meta = [
+    ...encoder.meta,
+    { key: 'prompt_dictionary', value: JSON.stringify({ 'en-US': 0, 'de-DE': GERMAN, auto: AUTO }) },
+    { key: 'auto_prompt_id', value: String(AUTO) },
+  ];
+  return {
+    'encoder.onnx': writeModel({ ...encoder, graph, meta }),
+    'decoder.onnx': writeModel(decoder),
+    'joiner.onnx': writeModel(joiner),
+    'tokens.txt': readFileSync(fixture('nemo-digits-80', 'tokens.txt')),
+  };
+}
+
+export const GERMAN = 1;
+export const AUTO = 5;

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { openAiError, parseTranscription, TranscriptionEvents } from '../../src/protocol/openai.js';
 import type { Word } from '../../src/transcript/words.js';
 
-const parse = (...pairs: [string, string][]) => parseTranscription(pairs, 'en-US');
+const parse = (...pairs: [string, string][]) => parseTranscription(pairs, { language: 'en-US' });
 
 test('without fields it is JSON with segments, not streamed', () => {
   assert.deepEqual(parse(['model', 'whisper-1'], ['prompt', 'x'], ['temperature', '0.2']), {
@@ -114,4 +114,11 @@ test('an error has a message, a type, a parameter and a code', () => {
   assert.deepEqual(openAiError('UNAUTHORIZED', undefined).code, 'invalid_api_key');
   assert.equal(openAiError('AT_CAPACITY', undefined).type, 'server_error');
   assert.ok(!openAiError('INTERNAL', '/a/path').message.includes('/a/path'));
+});
+
+test('the language of a file is passed on to a multilingual model', () => {
+  const spoken = { language: 'und', prompts: { auto: 2, languages: { 'en-US': 0, 'de-DE': 1 } } };
+  const { wanted, warnings } = parseTranscription([['language', 'de']], spoken);
+  assert.deepEqual([wanted, warnings], [{ language: 'de' }, []]);
+  assert.equal(parseTranscription([['language', 'fi']], spoken).warnings.length, 1);
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseUpload } from '../../src/protocol/upload-query.js';
 
-const parse = (query: string, language = 'en') => parseUpload(new URLSearchParams(query), language);
+const parse = (query: string, language = 'en') => parseUpload(new URLSearchParams(query), { language });
 
 test('without parameters the answer is JSON of the mixed channels', () => {
   assert.deepEqual(parse(''), { wanted: {}, format: 'json', separate: false, raw: undefined, warnings: [] });
@@ -72,4 +72,22 @@ test("a language that is not the model's is a warning, its names and regions are
     assert.match(warning?.detail ?? '', /^language: the model speaks en, not "/);
     assert.ok((warning?.detail.length ?? 0) < 120);
   }
+});
+
+test('the language of a file is passed on to a multilingual model, and no other', () => {
+  const prompts = { auto: 2, languages: { 'en-US': 0, 'de-DE': 1 } };
+  const request = (query: string) => parseUpload(new URLSearchParams(query), { language: 'und', prompts });
+  assert.deepEqual(request('language=de'), { ...request(''), wanted: { language: 'de' } });
+  assert.deepEqual(request('language=auto').wanted, { language: 'auto' });
+  const { wanted, warnings } = request('language=fi');
+  assert.deepEqual(wanted, {});
+  assert.match(warnings[0]?.detail ?? '', /speaks en-US, de-DE, not "fi"/);
+  assert.deepEqual(parse('language=en').wanted, {});
+});
+
+test('a model of two languages takes both, by tag or by name', () => {
+  const warningsFor = (asked: string) =>
+    parseUpload(new URLSearchParams({ language: asked }), { language: 'zh,en' }).warnings;
+  assert.deepEqual(['zh-TW', 'en', 'Chinese', 'english'].flatMap(warningsFor), []);
+  assert.equal(warningsFor('fi').length, 1);
 });

@@ -54,7 +54,15 @@ test('the default language is the model’s, also after another one was asked fo
 
 test('a model of one language takes every region of it', () => {
   for (const language of ['en', 'EN', 'en-US', DEFAULT_LANGUAGE, undefined]) {
-    assert.equal(unsupportedLanguage(language, 'en'), null, language);
+    assert.equal(unsupportedLanguage(language, { language: 'en' }), null, language);
   }
-  assert.match(unsupportedLanguage('fi', 'en') ?? '', /en only/);
+  assert.match(unsupportedLanguage('fi', { language: 'en' }) ?? '', /en only/);
+});
+
+test('a multilingual model takes the languages that it can be told, and names them otherwise', () => {
+  const prompts = { auto: 2, languages: { 'en-US': 0, 'de-DE': 1 } };
+  for (const language of ['de', 'en-GB', 'auto', DEFAULT_LANGUAGE]) {
+    assert.equal(unsupportedLanguage(language, { language: 'und', prompts }), null, language);
+  }
+  assert.match(unsupportedLanguage('fi', { language: 'und', prompts }) ?? '', /en-US, de-DE only/);
 });
