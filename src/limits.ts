@@ -69,6 +69,9 @@ export const LIMITS = {
   maxSentLogFrames: 20_000,
   /** The same for all sessions without a socket together; beyond it the longest suspended ends. */
   maxSuspendedBytes: 64 << 20,
+  /** Silence that ends a segment, seconds: what may be asked for. */
+  minSilenceSeconds: 0.1,
+  maxSilenceSeconds: 10,
   /** The length of client_id. */
   maxClientIdChars: 128,
   /** Words in one segment; at 6 words a second this is longer than the longest max_segment_duration. */

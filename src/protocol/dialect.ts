@@ -51,6 +51,8 @@ export interface DialectPolicy {
    * number, 1, 2, 3 … per session; but that of `resumed`, which is no part of the count.
    */
   readonly resumable: boolean;
+  /** It is told of every step (`progress`), for what it says when time has passed in the audio. No, if left out. */
+  readonly tellsProgress?: boolean;
 }
 
 export interface Dialect {
@@ -69,6 +71,8 @@ export interface Dialect {
 
   /** The close code of a session that ends with this error; null: as it should. */
   closeCode(code: ErrorCode | null): number;
+  /** What is said beside the close code; the error's code if left out. */
+  closeReason?(code: ErrorCode): string;
 }
 
 /** What the client said when it connected. */

@@ -86,6 +86,13 @@ export interface SpeechEvent {
   readonly wanted: boolean;
 }
 
+/** A step was taken, and what came of it is told. To dialects only that ask for it. */
+export interface ProgressEvent {
+  readonly type: 'progress';
+  readonly channel: number;
+  readonly audioEndSamples: number;
+}
+
 /** The recording is over, and all of its segments are told. */
 export interface StoppedEvent {
   readonly type: 'stopped';
@@ -140,6 +147,7 @@ export type StreamEvent =
   | PartialEvent
   | SegmentEvent
   | SpeechEvent
+  | ProgressEvent
   | StoppedEvent
   | WarningEvent
   | ErrorEvent

@@ -49,7 +49,12 @@ function renderWord(word: Word, calibration: Manifest['confidence']): Rendered {
   return made;
 }
 
-const meanConfidence = (words: readonly WordResult[]): number =>
+/** Seconds and 0–1, as every protocol here rounds them. */
+export const wordResult = (word: Word, calibration: Manifest['confidence']): WordResult =>
+  renderWord(word, calibration).result;
+
+/** 0 for no words. */
+export const meanConfidence = (words: readonly WordResult[]): number =>
   words.length === 0 ? 0 : round(words.reduce((sum, word) => sum + word.confidence, 0) / words.length, 3);
 
 export type PartialInput = Omit<PartialEvent, 'type' | 'channel'>;

@@ -8,7 +8,10 @@ import type { SegmentReason, TuningConfig } from '../transcript/tuning.js';
 
 export const PROTOCOL_VERSION = '1.1';
 
-export interface RecordingConfig extends AudioFormat, TuningConfig {}
+export interface RecordingConfig extends AudioFormat, TuningConfig {
+  /** Each of two channels has a transcript of its own. Otherwise they are mixed. */
+  multichannel: boolean;
+}
 
 // ---- client → server ------------------------------------------------------------------------------------
 
@@ -57,6 +60,8 @@ export interface ConnectionMessage {
 export interface PartialMessage {
   type: 'partial';
   segment_id: number;
+  /** With `multichannel`: 0 or 1. */
+  channel?: number;
   text: string;
   is_final: false;
   words?: WordResult[];
@@ -71,6 +76,8 @@ export interface PartialMessage {
 export interface TranscriptionMessage {
   type: 'transcription';
   segment_id: number;
+  /** With `multichannel`: 0 or 1. */
+  channel?: number;
   text: string;
   is_final: true;
   words?: WordResult[];
@@ -147,7 +154,7 @@ export type ServerMessage =
   | { type: 'configured'; config: RecordingConfig }
   | { type: 'pong'; timestamp: string }
   | { type: 'ack'; received_samples: number }
-  | { type: 'speech_started' | 'speech_ended'; audio_time: number; timestamp: string }
+  | { type: 'speech_started' | 'speech_ended'; audio_time: number; channel?: number; timestamp: string }
   | ResumedMessage;
 
 /** Every server message also carries `seq`: 1, 2, 3 … per session; `resumed` the one behind which the others go on. */

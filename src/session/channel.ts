@@ -1,4 +1,5 @@
 /** One channel of a live recording: its slot, what is recognised on it, and the events that come of it. */
+import type { AudioFormat } from '../audio/format.js';
 import { ServerError } from '../errors.js';
 import type { Slot, SlotOwner } from '../inference/stream-table.js';
 import { LIMITS } from '../limits.js';
@@ -15,8 +16,10 @@ export interface ChannelHost {
   /** All that is in force now. */
   readonly config: RecordingConfig;
   tell(event: StreamEvent): void;
+  /** What each channel is given. */
+  readonly channelFormat: AudioFormat;
   /** A step was committed: the ring may have room again. */
-  onStep(): void;
+  onStep(channel: number, audioEndSamples: number): void;
   onRoom(): void;
   onChannelStopped(): void;
   onFailed(error: unknown): void;
@@ -43,7 +46,8 @@ export class Channel implements SlotOwner, RecordingListener {
     const { manifest } = engine.model;
     const keptChars = LIMITS.maxFinalTranscriptChars;
     try {
-      const parts = { slot, manifest, pieces, codecPool, config: host.config, keptChars };
+      const config = { ...host.config, ...host.channelFormat };
+      const parts = { slot, manifest, pieces, codecPool, config, keptChars };
       this.recording = new Recording(parts, this);
     } catch (error) {
       context.leases.give(slot);
@@ -70,7 +74,7 @@ export class Channel implements SlotOwner, RecordingListener {
     this.context.metrics.recordChunk(slot.ahead ? null : this.lastLatencyMs, audioSamples);
     this.level.add(slot.result.rms);
     this.recording.onStep(audioSamples);
-    this.host.onStep();
+    this.host.onStep(this.index, this.recording.transcript.audioSamples);
   }
 
   onFlushed(): void {

@@ -7,6 +7,7 @@ export function recordingDefaults(config: Config, language: string): RecordingCo
     sample_rate: 16_000,
     encoding: 'pcm16',
     channels: 1,
+    multichannel: false,
     language,
     partials: true,
     partial_interval_ms: config.partialIntervalMs,

@@ -1,12 +1,13 @@
 /**
- * The recording that a session runs, over all of its channels: one now; each has a slot and a transcript of its own. Before
+ * The recording that a session runs, over all of its channels: one, or two that are kept apart; each has a slot and a
+ * transcript of its own. Before
  * the first sample it looks at what the client sends: a WAV header sets the format, compressed audio is refused by name.
  */
 
 import type { AudioFormat } from '../audio/format.js';
 import { readHeader } from '../audio/header.js';
 import { frameBytesOf } from '../audio/pcm.js';
-
+import { ChannelSplitter } from '../audio/split.js';
 import { ServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import type { MetricsEvent, StoppedEvent, StreamEvent } from '../protocol/events.js';
@@ -21,6 +22,8 @@ export interface LiveRecordingOwner {
   tell(event: StreamEvent): void;
   /** All channels have told everything up to the stop. */
   onStopped(): void;
+  /** A step was taken, and what came of it is told. */
+  onProgress(channel: number, audioEndSamples: number): void;
   /** There may be room for more audio. */
   onRoom(): void;
   onFailed(error: unknown): void;
@@ -30,6 +33,8 @@ const NO_BYTES = new Uint8Array(0);
 
 export class LiveRecording implements ChannelHost {
   private readonly channels: Channel[] = [];
+  /** Where channels are kept apart. */
+  private splitter: ChannelSplitter | null;
   private readonly context: SessionContext;
   private readonly settings: Settings;
   private readonly owner: LiveRecordingOwner;
@@ -50,12 +55,29 @@ export class LiveRecording implements ChannelHost {
     this.context = context;
     this.settings = settings;
     this.owner = owner;
-    this.channels.push(new Channel(0, context, this));
+    const isApart = this.config.multichannel && this.config.channels > 1;
+    this.splitter = isApart ? new ChannelSplitter(this.config) : null;
+    this.open(isApart ? this.config.channels : 1);
     this.running = this.channels.length;
+  }
+
+  /** All channels or none. */
+  private open(count: number): void {
+    try {
+      for (let index = 0; index < count; index++) this.channels.push(new Channel(index, this.context, this));
+    } catch (error) {
+      void this.close();
+      throw error;
+    }
   }
 
   get config(): RecordingConfig {
     return this.settings.current;
+  }
+
+  get channelFormat(): AudioFormat {
+    const { sample_rate, encoding, channels } = this.config;
+    return { sample_rate, encoding, channels: this.splitter === null ? channels : 1 };
   }
 
   private get first(): Channel {
@@ -92,6 +114,7 @@ export class LiveRecording implements ChannelHost {
   resume(): number {
     const { samples, bytes, takenBytes } = this.position();
     if (this.head !== null) this.head = NO_BYTES;
+    this.splitter?.discardPartial();
     for (const { recording } of this.channels) recording.discardPartial();
     this.repeatedBytes = takenBytes - bytes;
     return samples;
@@ -128,7 +151,8 @@ export class LiveRecording implements ChannelHost {
   }
 
   private pushSamples(bytes: Uint8Array): void {
-    for (const { recording } of this.channels) recording.push(bytes);
+    const parts = this.splitter?.split(bytes) ?? [bytes];
+    for (const [channel, part] of parts.entries()) this.channels[channel]?.recording.push(part);
   }
 
   private readHead(before: Uint8Array, bytes: Uint8Array): void {
@@ -157,9 +181,11 @@ export class LiveRecording implements ChannelHost {
       return;
     }
     this.deaf = true;
-    for (const { recording } of this.channels) recording.reformat(format);
+    const config = this.settings.reformat(format);
+    if (this.splitter !== null) this.splitter = new ChannelSplitter(format);
+    for (const { recording } of this.channels) recording.reformat(this.channelFormat);
     this.deaf = false;
-    this.owner.tell({ type: 'configured', config: this.settings.reformat(format) });
+    this.owner.tell({ type: 'configured', config });
   }
 
   /** Nothing more comes that could tell what the first bytes are: they are samples. */
@@ -244,7 +270,8 @@ export class LiveRecording implements ChannelHost {
     this.owner.tell(event);
   }
 
-  onStep(): void {
+  onStep(channel: number, audioEndSamples: number): void {
+    this.owner.onProgress(channel, audioEndSamples);
     this.owner.onRoom();
   }
 

@@ -50,6 +50,9 @@ export class Recorder {
       this.live = new LiveRecording(context, settings, {
         tell: (event) => this.replies.tell(event),
         onStopped: () => this.owner.onStopped(),
+        onProgress: (channel, audioEndSamples) => {
+          if (this.policy.tellsProgress) this.replies.tell({ type: 'progress', channel, audioEndSamples });
+        },
         onRoom: () => this.owner.onRoom(),
         onFailed: (error) => this.owner.onFailed(error),
       });

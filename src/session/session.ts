@@ -253,7 +253,8 @@ export class Session {
     this.inbox.close();
     this.replies.goodbye(code);
     this.outbox.detach();
-    this.flow.close(this.dialect.closeCode(code), code ?? '');
+    const reason = code === null ? '' : (this.dialect.closeReason?.(code) ?? code);
+    this.flow.close(this.dialect.closeCode(code), reason);
     this.log.info({ code, seconds: Math.round((Date.now() - this.openedAt) / 1000) }, 'session closed');
     this.context.onClosed(this);
   }

@@ -10,7 +10,12 @@ import { DEFAULT_LANGUAGE } from '../protocol/parse.js';
 import type { RecordingConfig } from '../protocol/types.js';
 
 /** Fields that hold for the whole recording. */
-const LOCKED = ['sample_rate', 'encoding', 'channels'] as const satisfies readonly (keyof AudioFormat)[];
+const LOCKED = [
+  'sample_rate',
+  'encoding',
+  'channels',
+  'multichannel',
+] as const satisfies readonly (keyof RecordingConfig)[];
 
 export class Settings {
   /** In force: those of the recording that runs, else of one that would begin now. */

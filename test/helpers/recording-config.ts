@@ -6,6 +6,7 @@ export function recordingConfig(language = 'en'): RecordingConfig {
     sample_rate: 16_000,
     encoding: 'pcm16',
     channels: 1,
+    multichannel: false,
     language,
     partials: true,
     partial_interval_ms: 0,

@@ -33,6 +33,7 @@ import {
   type ClientMessage,
   type ConnectionMessage,
   PROTOCOL_VERSION,
+  type RecordingConfig,
   type ResumedMessage,
   type Sequenced,
   type ServerMessage,
@@ -40,10 +41,14 @@ import {
 
 const isYes = (value: string | null): boolean => value !== null && /^(1|true|yes)$/i.test(value);
 
+const isApart = ({ multichannel, channels }: RecordingConfig): boolean => multichannel && channels > 1;
+
 class NativeDialect implements Dialect {
   readonly policy: DialectPolicy;
   private readonly host: DialectHost;
   private seq = 0;
+  /** What is told of one channel names it. */
+  private apart = false;
 
   constructor({ url }: DialectRequest, host: DialectHost) {
     this.host = host;
@@ -74,7 +79,10 @@ class NativeDialect implements Dialect {
   }
 
   render(event: StreamEvent): readonly Frame[] {
-    if (event.type === 'partial') return [this.numbered(writePartial(event, this.host.manifest.confidence))];
+    if (event.type === 'partial') {
+      const json = writePartial(event, this.host.manifest.confidence);
+      return [this.numbered(this.apart ? `${json.slice(0, -1)},"channel":${event.channel}}` : json)];
+    }
     if (event.type === 'resumed') return [JSON.stringify(resumption(event))];
     const message = this.messageOf(event);
     return message === null ? NOTHING : [this.numbered(JSON.stringify(message))];
@@ -87,22 +95,34 @@ class NativeDialect implements Dialect {
     return `${json.slice(0, -1)},"seq":${++this.seq}}`;
   }
 
+  private channelOf({ channel }: { readonly channel: number }): { channel?: number } {
+    return this.apart ? { channel } : {};
+  }
+
   private messageOf(event: Exclude<StreamEvent, { type: 'partial' | 'resumed' }>): ServerMessage | null {
     switch (event.type) {
       case 'opened':
         return this.greeting(event);
       case 'started':
+        this.apart = isApart(event.config);
         return { type: 'recording_started', timestamp: timestamp(), config: event.config };
       case 'configured':
+        this.apart = isApart(event.config);
         return { type: 'configured', config: event.config };
       case 'segment': {
         const { segment, processingMs, withWords } = event;
-        return renderTranscription(segment, processingMs, withWords, this.host.manifest.confidence);
+        const message = renderTranscription(segment, processingMs, withWords, this.host.manifest.confidence);
+        return { ...message, ...this.channelOf(event) };
       }
       case 'speech': {
         if (!event.wanted) return null;
         const type = event.change === 'started' ? 'speech_started' : 'speech_ended';
-        return { type, audio_time: toSeconds(event.atSamples), timestamp: timestamp() };
+        return {
+          type,
+          audio_time: toSeconds(event.atSamples),
+          ...this.channelOf(event),
+          timestamp: timestamp(),
+        };
       }
       case 'stopped':
         return renderStopped(event);
@@ -116,6 +136,7 @@ class NativeDialect implements Dialect {
         return { type: 'pong', timestamp: timestamp() };
       case 'ack':
         return { type: 'ack', received_samples: event.receivedSamples };
+      case 'progress':
       case 'closing':
         return null;
     }
