@@ -1,0 +1,168 @@
+/**
+ * Deepgram's live protocol, `/v1/listen`: settings in the address, audio in binary frames, results per segment. A recording
+ * begins with the first audio and lasts until `CloseStream`; times count from the start of the stream.
+ */
+import { createHash, randomUUID } from 'node:crypto';
+import { type ErrorCode, toServerError } from '../../errors.js';
+import { LIMITS } from '../../limits.js';
+import { deepgramError, deepgramMetadata, deepgramModel, deepgramRefusal } from '../deepgram.js';
+import type {
+  Dialect,
+  DialectDefinition,
+  DialectHost,
+  DialectPolicy,
+  DialectRequest,
+  Frame,
+  Input,
+  StreamEvent,
+} from '../dialect.js';
+import { closeCodeOf, NOTHING } from '../dialect.js';
+import { parseConfig, parseObject } from '../parse.js';
+import { hotwordsIn, textsIn } from '../query.js';
+import { toSeconds } from '../render.js';
+import { DeepgramChannel } from './deepgram-channel.js';
+import { type DeepgramSettings, deepgramSettings } from './deepgram-settings.js';
+
+/** A close frame has room for 123 bytes. */
+const MOST_REASON = 120;
+const json = (message: object): Frame => JSON.stringify(message);
+
+class DeepgramDialect implements Dialect {
+  readonly policy: DialectPolicy;
+  readonly headers: Readonly<Record<string, string>>;
+  private readonly requestId = randomUUID();
+  private readonly created = new Date();
+  private readonly hash = createHash('sha256');
+  private readonly model;
+  private readonly settings: DeepgramSettings;
+  private readonly channels: readonly DeepgramChannel[];
+  private recording = false;
+  /** Samples of the recordings before this one: audio may pause for longer than a recording waits. */
+  private before = 0;
+  private failure = '';
+
+  constructor({ url }: DialectRequest, { manifest }: DialectHost) {
+    this.settings = deepgramSettings(url.searchParams);
+    this.headers = { 'dg-request-id': this.requestId };
+    this.model = deepgramModel(manifest);
+    this.policy = {
+      defaults: this.settings.config,
+      startsByItself: true,
+      maxTextChars: LIMITS.maxControlBytes,
+      textFramesPerSecond: LIMITS.controlMessagesPerSecond,
+      textFrameBurst: LIMITS.controlBurst,
+      idle: 'heartbeat',
+      coalescesPartials: true,
+      resumable: false,
+      tellsProgress: this.settings.utteranceEndMs !== null,
+    };
+    const { uuid, info } = this.model;
+    const about = {
+      metadata: { request_id: this.requestId, model_info: info, model_uuid: uuid },
+      calibration: manifest.confidence,
+      settings: this.settings,
+    };
+    const count = this.settings.config.multichannel ? 2 : 1;
+    this.channels = Array.from({ length: count }, (_, index) => new DeepgramChannel(index, count, about));
+  }
+
+  parse(frame: Frame): readonly Input[] {
+    if (typeof frame !== 'string') {
+      if (frame.length === 0) return [{ type: 'close' }];
+      this.hash.update(frame);
+      return [{ type: 'audio', bytes: frame }];
+    }
+    const message = parseObject(frame);
+    switch (message.type) {
+      case 'KeepAlive':
+        return [{ type: 'keepalive' }];
+      case 'Finalize':
+        // Clients wait for the answer, also where nothing was heard yet.
+        return this.recording ? [{ type: 'finalize' }] : [{ type: 'say', frames: this.nothingToFinalize() }];
+      case 'CloseStream':
+        return [{ type: 'close' }];
+      case 'Configure':
+        return this.configure(message.keyterms);
+      default: {
+        const detail = `type: ${JSON.stringify(message.type)?.slice(0, 60)}`;
+        return [{ type: 'say', frames: [json(deepgramError('UNKNOWN_MESSAGE', detail))] }];
+      }
+    }
+  }
+
+  render(event: StreamEvent): readonly Frame[] {
+    switch (event.type) {
+      case 'started':
+        this.recording = true;
+        return NOTHING;
+      case 'partial':
+      case 'segment':
+      case 'speech':
+      case 'progress':
+        return this.channels[event.channel]?.render(event).map(json) ?? NOTHING;
+      case 'stopped':
+        this.recording = false;
+        this.before += event.samples;
+        for (const channel of this.channels) channel.restart(this.before);
+        return NOTHING;
+      case 'error': {
+        const error = deepgramError(event.code, event.detail);
+        if (event.fatal) this.failure = error.description;
+        return [json(error)];
+      }
+      case 'closing':
+        return event.code === null ? [json({ type: 'Metadata', ...this.metadata() })] : NOTHING;
+      default:
+        return NOTHING;
+    }
+  }
+
+  /** Deepgram's own for audio that cannot be read is 1008. */
+  closeCode(code: ErrorCode | null): number {
+    const closeCode = closeCodeOf(code);
+    return closeCode === 1003 ? 1008 : closeCode;
+  }
+
+  closeReason(code: ErrorCode): string {
+    return code === 'UNSUPPORTED_ENCODING' ? `DATA-0000: ${this.failure}`.slice(0, MOST_REASON) : code;
+  }
+
+  private nothingToFinalize(): Frame[] {
+    return this.channels.map((channel) => json(channel.emptyFinal()));
+  }
+
+  /** Later SDKs change key terms on the way; earlier ones send `processors`, which change nothing here. */
+  private configure(keyterms: unknown): readonly Input[] {
+    if (!Array.isArray(keyterms)) return [];
+    const { requestId: request_id } = this;
+    try {
+      const config = parseConfig({ hotwords: hotwordsIn(keyterms) });
+      const success = { type: 'ConfigureSuccess', request_id, keyterms: textsIn(keyterms) };
+      return [
+        { type: 'configure', config },
+        { type: 'say', frames: [json(success)] },
+      ];
+    } catch (error) {
+      const { code, message: description } = toServerError(error);
+      return [{ type: 'say', frames: [json({ type: 'ConfigureFailure', request_id, code, description })] }];
+    }
+  }
+
+  private metadata() {
+    const audio = {
+      requestId: this.requestId,
+      sha256: this.hash.digest('hex'),
+      created: this.created,
+      duration: toSeconds(this.before),
+      channels: this.settings.config.channels,
+    };
+    return deepgramMetadata(audio, this.model);
+  }
+}
+
+export const deepgram: DialectDefinition = {
+  name: 'deepgram',
+  paths: ['/v1/listen'],
+  create: (request, host) => new DeepgramDialect(request, host),
+  refuse: deepgramRefusal,
+};
