@@ -27,7 +27,7 @@ const list = z.preprocess(
 );
 
 /** What `--dialects` turns on and off: everything that is spoken beside the native protocol, on the same port. */
-export const DIALECT_NAMES = ['deepgram', 'openai', 'vosk'] as const;
+export const DIALECT_NAMES = ['assemblyai', 'deepgram', 'openai', 'vosk'] as const;
 export type DialectName = (typeof DIALECT_NAMES)[number];
 
 /** Names of a list, `none` for no one. */

@@ -3,11 +3,12 @@ import type { ErrorCode } from '../../errors.js';
 import type { DialectDefinition, Refusal } from '../dialect.js';
 import { openAiRefusal } from '../openai.js';
 import { renderError } from '../render.js';
+import { assemblyAi } from './assemblyai.js';
 import { deepgram } from './deepgram.js';
 import { native } from './native.js';
 import { vosk } from './vosk.js';
 
-export const DIALECTS: readonly DialectDefinition[] = [native, deepgram, vosk];
+export const DIALECTS: readonly DialectDefinition[] = [native, assemblyAi, deepgram, vosk];
 
 /** Those that are spoken: the native protocol always, the others if `--dialects` names them. */
 export const dialectsOf = (named: readonly string[]): readonly DialectDefinition[] =>

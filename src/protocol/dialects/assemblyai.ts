@@ -1,0 +1,208 @@
+/**
+ * AssemblyAI's Universal-Streaming, version 3, `/v3/ws`: settings in the address, audio in binary frames, a segment as a
+ * turn. Times are whole milliseconds from the start of the stream; clients break on fractions. No message but `Error` may
+ * have a key `error`: clients take it for fatal.
+ */
+import type { Encoding } from '../../audio/format.js';
+import { ERRORS, type ErrorCode, ServerError } from '../../errors.js';
+import { LIMITS } from '../../limits.js';
+import { joinWords, type Word } from '../../transcript/words.js';
+import type {
+  Dialect,
+  DialectDefinition,
+  DialectHost,
+  DialectPolicy,
+  DialectRequest,
+  Frame,
+  Input,
+  StreamEvent,
+} from '../dialect.js';
+import { NOTHING } from '../dialect.js';
+import { parseConfig, parseObject } from '../parse.js';
+import { hotwordsIn, numberIn, silenceSeconds } from '../query.js';
+import { meanConfidence, renderError, wordResult } from '../render.js';
+import type { RecordingConfig } from '../types.js';
+
+const ENCODINGS: Record<string, Encoding> = { pcm_s16le: 'pcm16', pcm_mulaw: 'mulaw' };
+/** A session is said to last for so long; nothing ends it then. */
+const SESSION_S = 3 * 60 * 60;
+const MAX_TURN_SILENCE_MS = 1_280;
+const SAMPLES_PER_MS = LIMITS.sampleRateHz / 1000;
+
+const CLOSE_CODES: Partial<Record<ErrorCode, number>> = {
+  UNAUTHORIZED: 4001,
+  AT_CAPACITY: 3009,
+  RATE_LIMITED: 4029,
+  IDLE_TIMEOUT: 3008,
+};
+const [INPUT_CODE, SERVER_CODE] = [3006, 3005];
+
+/** What the address and `UpdateConfiguration` set, by the same names. */
+type Given = (name: string) => unknown;
+
+/** Settings that may change on the way. Without any, the recording's own stay. */
+function tuningOf(given: Given): Partial<RecordingConfig> {
+  const minMs = numberIn(given('min_turn_silence') ?? given('min_end_of_turn_silence_when_confident'));
+  const maxMs = numberIn(given('max_turn_silence'));
+  // A confidence that is never reached leaves the longer silence to end a turn.
+  const isNeverSure = (numberIn(given('end_of_turn_confidence_threshold')) ?? 0) >= 1;
+  const ms = isNeverSure ? (maxMs ?? MAX_TURN_SILENCE_MS) : minMs;
+  const terms = given('keyterms_prompt') ?? given('keyterms');
+  return {
+    ...(ms === undefined ? {} : { silence_duration: silenceSeconds(ms) }),
+    ...(terms === undefined ? {} : { hotwords: hotwordsIn([terms]) }),
+  };
+}
+
+/** @throws ServerError UNSUPPORTED_ENCODING, UNSUPPORTED_SAMPLE_RATE */
+function settingsOf(query: URLSearchParams): Partial<RecordingConfig> {
+  const name = query.get('encoding') || 'pcm_s16le';
+  const encoding = ENCODINGS[name.toLowerCase()];
+  if (encoding === undefined) {
+    throw new ServerError('UNSUPPORTED_ENCODING', `encoding: ${JSON.stringify(name.slice(0, 40))}`);
+  }
+  const sample_rate = query.has('sample_rate')
+    ? (numberIn(query.get('sample_rate')) ?? 0)
+    : LIMITS.sampleRateHz;
+  const tuning = tuningOf((key) => query.get(key) ?? undefined);
+  return parseConfig({ sample_rate, encoding, ...tuning }, 'BAD_REQUEST');
+}
+
+class AssemblyAiDialect implements Dialect {
+  readonly policy: DialectPolicy;
+  private readonly calibration;
+  private readonly openedMs = Date.now();
+  private turn = 0;
+  private recording = false;
+  /** Samples of the recordings before this one: audio may pause for longer than a recording waits. */
+  private before = 0;
+  /** The client said `Terminate`. */
+  private terminating = false;
+
+  constructor({ url }: DialectRequest, { manifest }: DialectHost) {
+    this.calibration = manifest.confidence;
+    this.policy = {
+      defaults: settingsOf(url.searchParams),
+      startsByItself: true,
+      maxTextChars: LIMITS.maxControlBytes,
+      textFramesPerSecond: LIMITS.controlMessagesPerSecond,
+      textFrameBurst: LIMITS.controlBurst,
+      idle: 'heartbeat',
+      coalescesPartials: true,
+      resumable: false,
+    };
+  }
+
+  parse(frame: Frame): readonly Input[] {
+    if (typeof frame !== 'string') return [{ type: 'audio', bytes: frame }];
+    const message = parseObject(frame);
+    switch (message.type) {
+      case 'ForceEndpoint':
+        return this.recording ? [{ type: 'finalize' }] : [];
+      case 'UpdateConfiguration': {
+        const changes = tuningOf((name) => message[name] ?? undefined);
+        return [{ type: 'configure', config: parseConfig(changes) }];
+      }
+      case 'Terminate':
+        this.terminating = true;
+        return [{ type: 'close' }];
+      default:
+        return [{ type: 'keepalive' }];
+    }
+  }
+
+  render(event: StreamEvent): readonly Frame[] {
+    switch (event.type) {
+      case 'opened': {
+        const expires_at = Math.floor(this.openedMs / 1000) + SESSION_S;
+        return [JSON.stringify({ type: 'Begin', id: event.sessionId, expires_at })];
+      }
+      case 'started':
+        this.recording = true;
+        return NOTHING;
+      case 'speech':
+        if (event.change !== 'started') return NOTHING;
+        return [JSON.stringify({ type: 'SpeechStarted', timestamp: this.milliseconds(event.atSamples) })];
+      case 'partial':
+        return event.words.length === 0 ? NOTHING : [this.told(event.words, event.stableWords, false)];
+      case 'segment': {
+        const { words } = event.segment;
+        if (words.length === 0) return NOTHING; // a ForceEndpoint with nothing said
+        const turn = this.told(words, words.length, true);
+        this.turn++;
+        return [turn];
+      }
+      case 'stopped':
+        this.recording = false;
+        this.before += event.samples;
+        return NOTHING;
+      case 'error':
+        // Clients give up on any error: what does not end the connection is not told.
+        return event.fatal ? [this.failure(event.code, event.detail)] : NOTHING;
+      case 'closing':
+        return event.code === null && this.terminating ? [this.termination()] : NOTHING;
+      default:
+        return NOTHING;
+    }
+  }
+
+  closeCode(code: ErrorCode | null): number {
+    return code === null ? 1000 : codeOf(code);
+  }
+
+  private told(words: readonly Word[], stableWords: number, isFinal: boolean): Frame {
+    const results = words.map((word) => wordResult(word, this.calibration));
+    return JSON.stringify({
+      type: 'Turn',
+      turn_order: this.turn,
+      turn_is_formatted: isFinal,
+      end_of_turn: isFinal,
+      transcript: joinWords(words),
+      end_of_turn_confidence: isFinal ? meanConfidence(results) : 0,
+      words: words.map((word, index) => ({
+        text: word.text,
+        start: this.milliseconds(word.startSamples),
+        end: this.milliseconds(word.endSamples),
+        confidence: results[index]?.confidence ?? 0,
+        word_is_final: index < stableWords,
+      })),
+    });
+  }
+
+  private failure(code: ErrorCode, detail: string | undefined): Frame {
+    const { error, detail: why } = renderError(code, detail);
+    return JSON.stringify({
+      type: 'Error',
+      error_code: codeOf(code),
+      error: why === undefined ? error : `${error} ${why}`,
+    });
+  }
+
+  private termination(): Frame {
+    return JSON.stringify({
+      type: 'Termination',
+      audio_duration_seconds: Math.round(this.before / LIMITS.sampleRateHz),
+      session_duration_seconds: Math.round((Date.now() - this.openedMs) / 1000),
+    });
+  }
+
+  /** From the start of the stream. */
+  private milliseconds(samples: number): number {
+    return Math.round((this.before + samples) / SAMPLES_PER_MS);
+  }
+}
+
+/** 3006 for what the client did, 3005 for what the server could not; some have a code of their own. */
+function codeOf(code: ErrorCode): number {
+  return CLOSE_CODES[code] ?? (ERRORS[code].httpStatus < 500 ? INPUT_CODE : SERVER_CODE);
+}
+
+export const assemblyAi: DialectDefinition = {
+  name: 'assemblyai',
+  paths: ['/v3/ws'],
+  create: (request, host) => new AssemblyAiDialect(request, host),
+  refuse: (code, detail) => {
+    const { error, detail: why } = renderError(code, detail);
+    return { headers: {}, body: { error: why === undefined ? error : `${error} ${why}` } };
+  },
+};
