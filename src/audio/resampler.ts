@@ -7,6 +7,7 @@
  * - The output is in time with the input (no shift): its latency is that taps/2 further input samples must
  *   have arrived: 4 ms at 44.1 and 48 kHz, 8 ms at 8 kHz. `flush` supplies them as silence.
  */
+import { LIMITS } from '../limits.js';
 import { BLOCK_FRAMES } from './block.js';
 import { type Filter, filterFor, tapsFor } from './filter.js';
 import { roundSample } from './pcm.js';
@@ -24,6 +25,10 @@ export interface ResamplerState {
 
 /** Input samples after an output's position that it waits for: the latency. */
 export const latencyFrames = (rateHz: number): number => tapsFor(rateHz) / 2;
+
+/** Samples at 16 kHz after a stream's beginning from which the output does not depend on what came before it. */
+export const settlingSamples = (rateHz: number): number =>
+  rateHz === LIMITS.sampleRateHz ? 0 : Math.ceil((latencyFrames(rateHz) * LIMITS.sampleRateHz) / rateHz) + 1;
 
 /** A fresh stream's state: half a window of silence comes before the first sample. */
 export function resetState(state: ResamplerState, rateHz: number): void {

@@ -21,6 +21,11 @@ export class Arrivals {
     this.now = now;
   }
 
+  /** The recording goes on from an absolute position: what came before it came at the pace of a voice. */
+  goOn(from: number): void {
+    this.beganMs = this.now() - from / SAMPLES_PER_MS;
+  }
+
   /** Samples `from` … `from + count` are in the ring now; `from` is absolute, 0 begins the recording. */
   note(from: number, count: number): void {
     if (count === 0) return;

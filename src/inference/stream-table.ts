@@ -8,6 +8,7 @@ import { LIMITS } from '../limits.js';
 import { Arrivals } from './arrivals.js';
 import {
   BANK,
+  bankAt,
   FRESH,
   HEADER_INTS,
   PROMPT,
@@ -36,6 +37,16 @@ export const PRIORITIES = ['flush', 'live', 'bulk'] as const;
 export type Priority = (typeof PRIORITIES)[number];
 
 const NO_HOTWORDS = new Int32Array(0);
+
+/** A stream between two steps. */
+export interface StreamState {
+  /** Samples recognised. */
+  readonly read: number;
+  /** The model's state, one bank; empty: all zeros, the stream has not begun. */
+  readonly state: Uint8Array;
+  /** The edges of its hotwords. */
+  readonly hotwords: Int32Array;
+}
 
 export class Slot implements SampleSink {
   readonly index: number;
@@ -68,6 +79,7 @@ export class Slot implements SampleSink {
   private prompt: number;
   private readonly autoPrompt: number;
   private readonly header: Int32Array;
+  private readonly layout: SlabLayout;
   private readonly chunkSamples: number;
   private readonly windowSamples: number;
   private readonly arrivals: Arrivals;
@@ -82,6 +94,7 @@ export class Slot implements SampleSink {
     now: () => number,
   ) {
     this.index = index;
+    this.layout = layout;
     this.buffer = slab;
     this.byteOffset = layout.ringAt + index * layout.ringSamples * 2;
     this.ring = new Int16Array(slab, this.byteOffset, layout.ringSamples);
@@ -102,7 +115,7 @@ export class Slot implements SampleSink {
   }
 
   free(): number {
-    return this.ring.length - (this.written - this.read);
+    return this.ring.length - Math.max(0, this.written - this.read);
   }
 
   commit(samples: number): void {
@@ -150,6 +163,40 @@ export class Slot implements SampleSink {
   /** The language of what follows, by its number; null: the model finds out itself. */
   setPrompt(prompt: number | null): void {
     this.prompt = prompt ?? this.autoPrompt;
+  }
+
+  /** Where the stream stands: a copy of all that the next step depends on, the audio aside. Whether or not a step runs. */
+  save(): StreamState {
+    const fresh = this.header[FRESH] === 1;
+    const edges = this.nextHotwords ?? this.hotwords;
+    return {
+      read: this.read,
+      state: fresh ? new Uint8Array(0) : this.bank().slice(),
+      hotwords: edges.slice(0, edges.findLastIndex((value) => value !== 0) + 1),
+    };
+  }
+
+  /**
+   * Goes on from there. Only a slot that was leased just now, on an engine with the same model and arithmetic.
+   * @param written the sample that is written next, at or before `read`: what comes up to there was recognised before
+   */
+  restore({ read, state, hotwords }: StreamState, written = read): void {
+    this.read = read;
+    this.written = written;
+    this.arrivals.goOn(written);
+    this.setHotwords(hotwords);
+    if (state.length === 0) return;
+    this.bank().set(state);
+    this.header[FRESH] = 0;
+  }
+
+  /** The bank that holds the committed state: a lane under way writes to the other. */
+  private bank(): Uint8Array {
+    return new Uint8Array(
+      this.buffer,
+      bankAt(this.layout, this.index, this.header[BANK]!),
+      this.layout.stateBytes,
+    ); // a field of it
   }
 
   /** Phrases for the steps from the next one on, as `HotwordCompiler` makes them. */

@@ -57,7 +57,7 @@ export class Channel implements SlotOwner, RecordingListener {
 
   /** Samples received and not yet recognised. */
   get lagSamples(): number {
-    return this.slot.written - this.slot.read;
+    return Math.max(0, this.slot.written - this.slot.read);
   }
 
   /** Resolves when the slot is given back. */

@@ -8,17 +8,19 @@
  */
 
 import type { AudioFormat } from '../audio/format.js';
+import { settlingSamples } from '../audio/resampler.js';
 import type { CodecPool } from '../codec/pool.js';
 import { ServerError } from '../errors.js';
-import type { Slot } from '../inference/stream-table.js';
+import type { Slot, StreamState } from '../inference/stream-table.js';
 import { LIMITS } from '../limits.js';
 import { promptOf } from '../models/languages.js';
 import type { Manifest } from '../models/manifest.js';
 import type { RecordingConfig } from '../protocol/types.js';
 import type { Piece } from '../transcript/pieces.js';
-import { Transcript, type TranscriptListener } from '../transcript/transcript.js';
+import { Transcript, type TranscriptListener, type TranscriptState } from '../transcript/transcript.js';
 import type { SegmentReason } from '../transcript/tuning.js';
 import { createIntake, type Intake } from './intake.js';
+import { exactPosition } from './position.js';
 
 export interface RecordingParts {
   readonly slot: Slot;
@@ -26,6 +28,8 @@ export interface RecordingParts {
   readonly pieces: readonly Piece[];
   readonly codecPool: CodecPool;
   readonly config: RecordingConfig;
+  /** Where the recording goes on that was begun elsewhere; a new one if left out. */
+  readonly from?: RecordingState;
   /** Characters of the whole transcript that are kept; all if left out. */
   readonly keptChars?: number;
 }
@@ -36,6 +40,12 @@ export interface RecordingListener extends TranscriptListener {
   /** There is room for more audio again. */
   onRoom(): void;
   onIntakeFailed(error: unknown): void;
+}
+
+/** A recording between two steps, outside a flush. */
+export interface RecordingState {
+  readonly stream: StreamState;
+  readonly transcript: TranscriptState;
 }
 
 /** Silence run through the model to bring out what it has heard, and what is to be told then. */
@@ -52,6 +62,8 @@ export class Recording {
   private readonly listener: RecordingListener;
   private readonly silenceSamples: number;
   private intake: Intake;
+  /** Where the audio begins, at the client's rate, if the recording was begun elsewhere: some that is known comes again. */
+  private framesBefore = 0;
   /** Intakes of a format that the audio turned out not to have. */
   private readonly retired: Promise<void>[] = [];
   /** The flush under way; also while it waits for the audio before it to reach the ring. */
@@ -68,7 +80,25 @@ export class Recording {
     slot.restart();
     this.setLanguage(config.language);
     this.transcript = new Transcript(manifest, parts.pieces, config, listener, keptChars);
+    if (parts.from !== undefined) this.goOn(parts.from, config);
     this.intake = this.open(config);
+  }
+
+  private goOn({ stream, transcript }: RecordingState, { sample_rate }: AudioFormat): void {
+    const settled = stream.read - settlingSamples(sample_rate);
+    const { frames, samples } = exactPosition(
+      Math.floor((settled * sample_rate) / LIMITS.sampleRateHz),
+      sample_rate,
+    );
+    this.parts.slot.restore(stream, Math.max(0, samples));
+    this.framesBefore = Math.max(0, frames);
+    this.transcript.restore(transcript);
+  }
+
+  /** All that goes on from here, the audio aside that was not recognised; null during a flush. */
+  save(): RecordingState | null {
+    if (this.flushing !== null || this.waiting.length > 0) return null;
+    return { stream: this.parts.slot.save(), transcript: this.transcript.save() };
   }
 
   private open({ sample_rate, encoding, channels }: AudioFormat): Intake {
@@ -100,7 +130,7 @@ export class Recording {
 
   /** Sample frames received, at the client's own rate. */
   get receivedFrames(): number {
-    return this.intake.receivedFrames;
+    return this.framesBefore + this.intake.receivedFrames;
   }
 
   /** The connection broke: the client sends again what was begun and not completed. */

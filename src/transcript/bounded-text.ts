@@ -1,5 +1,10 @@
 import { joinTexts } from './pieces.js';
 
+export interface BoundedTextState {
+  readonly texts: readonly string[];
+  readonly truncated: boolean;
+}
+
 /** Texts joined as the segments of a transcript are, of which the end is kept: whole texts, at most so many characters. */
 export class BoundedText {
   /** Something before `text` was dropped. */
@@ -25,6 +30,16 @@ export class BoundedText {
       this.texts.splice(0, this.first);
       this.first = 0;
     }
+  }
+
+  save(): BoundedTextState {
+    return { texts: this.texts.slice(this.first), truncated: this.truncated };
+  }
+
+  /** Only a new one. */
+  restore({ texts, truncated }: BoundedTextState): void {
+    this.truncated = truncated;
+    for (const text of texts) this.add(text);
   }
 
   get text(): string {

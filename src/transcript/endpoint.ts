@@ -15,6 +15,13 @@ const DEFAULT_RMS = 0.01;
 
 export type SpeechChange = 'started' | 'ended' | null;
 
+export interface EndpointerState {
+  readonly speaking: boolean;
+  readonly speechStart: number;
+  readonly speechEnd: number;
+  readonly run: number;
+}
+
 export class Endpointer {
   speaking = false;
   /** Where the present speech began, and where the last speech frame ended. */
@@ -59,6 +66,15 @@ export class Endpointer {
       return 'ended';
     }
     return null;
+  }
+
+  save(): EndpointerState {
+    const { speaking, speechStart, speechEnd, run } = this;
+    return { speaking, speechStart, speechEnd, run };
+  }
+
+  restore(state: EndpointerState): void {
+    Object.assign(this, state);
   }
 
   /** Silence up to `end`, counted from the last speech frame. */

@@ -5,11 +5,18 @@
 import type { ResultViews } from '../inference/layout.js';
 import { LIMITS } from '../limits.js';
 import type { Manifest } from '../models/manifest.js';
-import { BoundedText } from './bounded-text.js';
-import { Endpointer } from './endpoint.js';
+import { BoundedText, type BoundedTextState } from './bounded-text.js';
+import { Endpointer, type EndpointerState } from './endpoint.js';
 import type { Piece } from './pieces.js';
 import type { SegmentReason, TuningConfig } from './tuning.js';
-import { joinWords, type TokenTiming, tokenTiming, type Word, WordList } from './words.js';
+import {
+  joinWords,
+  type TokenTiming,
+  tokenTiming,
+  type Word,
+  WordList,
+  type WordListState,
+} from './words.js';
 
 export interface Segment {
   /** 1, 2, 3 … within the recording. */
@@ -29,6 +36,21 @@ export type Tuning = Pick<
   TuningConfig,
   'partials' | 'partial_interval_ms' | 'vad_threshold' | 'silence_duration' | 'max_segment_duration'
 >;
+
+/** Where a transcript stands between two steps, outside a flush, as plain data; the settings aside. */
+export interface TranscriptState {
+  readonly audioSamples: number;
+  readonly segments: number;
+  readonly told: BoundedTextState;
+  readonly words: WordListState;
+  readonly endpointer: EndpointerState;
+  readonly changed: boolean;
+  readonly holding: boolean;
+  readonly shownPreview: string;
+  /** Null: there was none. */
+  readonly lastPartialAt: number | null;
+  readonly lastTokenAt: number;
+}
 
 const seconds = (value: number): number => Math.round(value * LIMITS.sampleRateHz);
 
@@ -85,6 +107,26 @@ export class Transcript {
     this.tuning = tuning;
     this.rules.vadThreshold = tuning.vad_threshold;
     this.rules.silenceSamples = seconds(tuning.silence_duration);
+  }
+
+  save(): TranscriptState {
+    const { audioSamples, segments, changed, holding, shownPreview, lastPartialAt, lastTokenAt } = this;
+    return {
+      ...{ audioSamples, segments, changed, holding, shownPreview, lastTokenAt },
+      lastPartialAt: Number.isFinite(lastPartialAt) ? lastPartialAt : null,
+      told: this.told.save(),
+      words: this.words.save(),
+      endpointer: this.endpointer.save(),
+    };
+  }
+
+  /** Goes on from there, with results of the same model; only a new transcript. */
+  restore({ told, words, endpointer, lastPartialAt, ...place }: TranscriptState): void {
+    Object.assign(this, place);
+    this.lastPartialAt = lastPartialAt ?? Number.NEGATIVE_INFINITY;
+    this.told.restore(told);
+    this.words.restore(words);
+    this.endpointer.restore(endpointer);
   }
 
   /** All segments, without a space between characters of scripts that write none; the last of them, if more than is kept. */

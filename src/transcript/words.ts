@@ -68,6 +68,18 @@ interface Tail extends Spoken {
   readonly bytes: readonly number[];
 }
 
+/** A word list as plain data: its fields, by their names. */
+export interface WordListState {
+  readonly words: readonly Word[];
+  readonly opening: boolean;
+  readonly lastKind: PartKind;
+  readonly tail: Tail | null;
+  readonly takenUntil: number;
+  readonly tokenEnd: number;
+  readonly heard: number;
+  readonly heardUntil: number;
+}
+
 /** The words of one segment, growing token by token. A step's tokens are final: the search in the graph never takes one back.
  * What it may take back, its preview, is added to a draft of the list. */
 export class WordList {
@@ -216,15 +228,25 @@ export class WordList {
   draft(): WordList {
     const draft = new WordList(this.pieces, this.timing);
     const last = this.words.at(-1);
-    if (last !== undefined) draft.words.push({ ...last });
-    draft.opening = this.opening;
-    draft.lastKind = this.lastKind;
-    draft.tail = this.tail;
-    draft.takenUntil = this.takenUntil;
-    draft.tokenEnd = this.tokenEnd;
-    draft.heard = this.heard;
-    draft.heardUntil = this.heardUntil;
+    draft.restore({ ...this.place(), words: last === undefined ? [] : [{ ...last }] });
     return draft;
+  }
+
+  /** What decides how the list goes on, the words aside. */
+  private place() {
+    const { opening, lastKind, takenUntil, tokenEnd, heard, heardUntil } = this;
+    return { opening, lastKind, tail: this.tail, takenUntil, tokenEnd, heard, heardUntil };
+  }
+
+  /** All of it, as plain data. */
+  save(): WordListState {
+    return { ...this.place(), words: this.words.map((word) => ({ ...word })) };
+  }
+
+  /** Goes on from there; only a new list. */
+  restore({ words, ...place }: WordListState): void {
+    Object.assign(this, place);
+    this.words.push(...words);
   }
 
   private begin(text: string, { start, end, tokens, logpSum }: Spoken, joined: boolean): void {
