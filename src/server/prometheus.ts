@@ -42,6 +42,11 @@ export function createPrometheus(context: ServerContext): Registry {
     () => engine()?.capacity.streams ?? 0,
   );
   gauge('slots_vacant', 'Free slots of the stream table', () => engine()?.table.vacancies ?? 0);
+  gauge(
+    'sessions_suspended',
+    'Sessions whose connection broke, waiting for their clients',
+    () => context.recogniser?.sessions.desk.suspendedCount ?? 0,
+  );
   gauge('streams_waiting', 'Streams with a whole chunk that wait for a lane', () => engine()?.waiting ?? 0);
   gauge('event_loop_delay_p99_seconds', 'Lateness of the event loop', () => eventLoop.delays().p99 / 1000);
   gauge('resident_memory_bytes', 'Resident memory of the process', () => process.memoryUsage.rss());
@@ -52,6 +57,7 @@ export function createPrometheus(context: ServerContext): Registry {
   );
 
   counter('connections', 'Admitted connections', () => metrics.connections);
+  counter('resumptions', 'Sessions that went on over another connection', () => metrics.resumed);
   counter('connections_refused', 'Refused upgrades', () => metrics.refused);
   counter('recordings', 'Recordings started', () => metrics.recordings);
   counter('segments', 'Final segments sent', () => metrics.segments);

@@ -39,6 +39,20 @@ class Recordings(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(transcript.duration, 2.0)
         self.assertEqual(dict(transcript)["text"], transcript.text)
 
+    async def test_a_recording_that_is_given_up_says_goodbye_so_that_the_server_does_not_wait_for_it(self) -> None:
+        codes: list[int | None] = []
+
+        async def script(peer: Peer) -> None:
+            await peer.start()
+            await peer.socket.wait_closed()
+            codes.append(peer.socket.close_code)
+
+        async with FakeServer(script) as server:
+            with self.assertRaises(ZeroDivisionError):
+                async with RNNTClient(server.url, options=server.options()).record():
+                    raise ZeroDivisionError
+        self.assertEqual(codes, [1000])
+
     async def test_iterating_gives_partials_and_finals_as_they_come_and_ends_with_the_recording(self) -> None:
         async def script(peer: Peer) -> None:
             await peer.start()

@@ -119,6 +119,7 @@ class Link:
     async def run(self, greeting: Greeting) -> None:
         """Returns when the recording is done; raises RNNTError otherwise."""
         tasks: list[asyncio.Task[None]] = []
+        given_up = False
         try:
             self._shared.heard_at = asyncio.get_running_loop().time()
             starts = self._begin(greeting)
@@ -130,6 +131,9 @@ class Link:
             for task in tasks:
                 if task.done():
                     task.result()
+        except asyncio.CancelledError:
+            given_up = True
+            raise
         except ConnectionClosed as error:
             frame = error.rcvd
             named = self._reason if frame else None  # an error and then the close: the one explains the other
@@ -138,7 +142,7 @@ class Link:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await self._leave()
+            await self._leave(given_up)
 
     def _begin(self, greeting: Greeting) -> bool:
         """Puts the log where the server stands -> whether `start_recording` has to be sent."""
@@ -248,9 +252,10 @@ class Link:
         """received_samples counts samples of 16 kHz -> frames of the recording, rounded down."""
         return int(samples) * self._shared.rate // _SERVER_RATE if isinstance(samples, (int, float)) else 0
 
-    async def _leave(self) -> None:
+    async def _leave(self, given_up: bool) -> None:
+        """Says goodbye if nothing more is wanted: a server keeps the place of a client that only vanished."""
         try:
-            if self._shared.done:
+            if self._shared.done or given_up:
                 await self._socket.close()
         finally:
             self._socket.transport.abort()
