@@ -125,11 +125,11 @@ function show(status) {
   const [state, text] = status ? STATES[status.status] : ['failed', 'No answer'];
   byId('state').dataset.state = state;
   setText('state-text', text);
+  // The figures of the last answer stay to be read, but must not pass for those of now.
+  document.body.classList.toggle('stale', status === null);
+  setText('age', status ? '' : 'No answer: these are the last figures.');
   if (!status) return;
-  setText(
-    'about',
-    `${status.model.name} ${status.model.version} · version ${status.version} · up ${duration(status.uptime_s)}`,
-  );
+  setText('about', aboutText(status));
   const left = Math.max(0, status.capacity - status.admitted);
   setText('left', count.format(left));
   setText('capacity-text', `${count.format(status.admitted)} of ${count.format(status.capacity)} in use`);
@@ -140,6 +140,12 @@ function show(status) {
   showTotals(status);
   showBatches(status);
   showLanes(status);
+}
+
+/** @param {Status} status A server that starts has no model yet. */
+function aboutText({ model, version, uptime_s: uptime }) {
+  const name = model ? `${model.name} ${model.version}` : 'Model is loading';
+  return `${name} · version ${version} · up ${duration(uptime)}`;
 }
 
 /**
@@ -223,13 +229,15 @@ function node(name, text) {
 }
 
 async function poll() {
-  if (document.visibilityState === 'visible') {
+  try {
+    if (document.visibilityState !== 'visible') return;
     const status = await ask();
     history.push(Date.now() / 1_000, status);
     show(status);
     document.documentElement.dataset.ready = 'true';
+  } finally {
+    setTimeout(poll, POLL_MS); // Whatever one answer was like, the next one is asked for.
   }
-  setTimeout(poll, POLL_MS);
 }
 
 poll();

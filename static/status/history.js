@@ -7,7 +7,7 @@
  * @property {'ready' | 'starting' | 'draining'} status
  * @property {number} uptime_s
  * @property {string} version
- * @property {{ name: string, version: string }} model
+ * @property {{ name: string, version: string } | null} model null while the server starts.
  * @property {number} connections
  * @property {Record<'idle' | 'recording' | 'flushing' | 'closed' | 'attached' | 'detached', number>} sessions
  * @property {number} admitted

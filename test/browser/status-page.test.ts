@@ -76,5 +76,19 @@ describe('the status page', { skip: skipWithoutChromium, timeout: 60_000 }, () =
     server.refusal = { status: 500, body: {} };
     await page.locator('#state-text', { hasText: 'No answer' }).waitFor();
     assert.equal(await page.getAttribute('#state', 'data-state'), 'failed');
+    assert.match((await page.textContent('#age')) ?? '', /last figures/);
+    server.refusal = null;
+    await page.locator('#state-text', { hasText: 'Ready' }).waitFor();
+    assert.equal(await page.textContent('#age'), '');
+  });
+
+  it('goes on through a restart, while the server has no model yet', async () => {
+    server.status = () => ({ ...STATUS, status: 'starting', model: null, capacity: 0, lanes: [] });
+    await page.locator('#about', { hasText: 'Model is loading · version 0.1.0' }).waitFor();
+    assert.equal(await page.textContent('#state-text'), 'Starting');
+    server.status = () => STATUS;
+    await page.locator('#about', { hasText: 'tiny 1 · version 0.1.0' }).waitFor();
+    assert.equal(await page.textContent('#state-text'), 'Ready');
+    assert.ok(!complaints.some((text) => !/500/.test(text)), complaints.join());
   });
 });
