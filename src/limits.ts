@@ -53,6 +53,13 @@ export const LIMITS = {
   /** Text frames a second, readable or not, averaged, and how many may come at once. */
   controlMessagesPerSecond: 20,
   controlBurst: 60,
+  /**
+   * Where audio comes as base64 in text frames: one of them (24 s of 24 kHz; a frame of twice maxFrameBytes at most), and how
+   * many a second. Real time has 50; a file comes as fast as TCP lets it.
+   */
+  maxAudioTextChars: 2 << 20,
+  audioTextFramesPerSecond: 5_000,
+  audioTextFrameBurst: 20_000,
   /** How often a socket is asked for a sign of life; one that has not answered by the next time is gone. */
   heartbeatMs: 20_000,
   /** How long a socket whose client_id a second one asks for has to give a sign of life. */

@@ -107,7 +107,7 @@ function dropUndefined(config: z.output<typeof configSchema>): Partial<Recording
   ) as Partial<RecordingConfig>;
 }
 
-const isRecord = (value: unknown): value is Record<string, unknown> =>
+export const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** The message that a `type` names, if it names one. `config` is what a page in the field calls `configure`. */

@@ -6,9 +6,10 @@ import { renderError } from '../render.js';
 import { assemblyAi } from './assemblyai.js';
 import { deepgram } from './deepgram.js';
 import { native } from './native.js';
+import { realtime } from './realtime.js';
 import { vosk } from './vosk.js';
 
-export const DIALECTS: readonly DialectDefinition[] = [native, assemblyAi, deepgram, vosk];
+export const DIALECTS: readonly DialectDefinition[] = [native, assemblyAi, deepgram, realtime, vosk];
 
 /** Those that are spoken: the native protocol always, the others if `--dialects` names them. */
 export const dialectsOf = (named: readonly string[]): readonly DialectDefinition[] =>
