@@ -19,7 +19,7 @@ import { startLiveServer } from '../../test/helpers/live-server.js';
 const { values } = parseArgs({
   options: { cuts: { type: 'string', default: '300' }, seed: { type: 'string', default: '18' } },
 });
-const wanted = Number(values.cuts);
+const mostCuts = Number(values.cuts);
 const random = seeded(Number(values.seed));
 const CUTS_EACH = 8;
 const TWICE = 0.2;
@@ -29,7 +29,7 @@ const proxy = await BreakingNetwork.open(live.server.port);
 const sums = { recordings: 0, finals: 0, words: 0, twice: 0, halfOpen: 0, reconnections: 0 };
 const found: Record<string, number> = {};
 try {
-  for (let i = 0; proxy.cuts < wanted; i++) {
+  for (let i = 0; proxy.cuts < mostCuts; i++) {
     const format = FORMATS[i % FORMATS.length]!; // within
     const bytes = formatted(await loadClip(clips[i % clips.length]!.file), format); // within
     const items = itemsOf(bytes, format.frameBytes, random);
@@ -37,11 +37,12 @@ try {
     const undisturbed = await record(live.ws, items, { ...format, clientId: `uncut-${i}`, config });
     const plans = plansOf(random, CUTS_EACH, bytes.length / CUTS_EACH);
     proxy.plans.push(...plans);
-    const twice = () => {
+    const wanted = () => {
       const now = random() < TWICE;
       if (now) sums.twice++;
       return now;
     };
+    const twice = { url: live.ws, wanted };
     const run = await record(proxy.ws, items, { ...format, clientId: `cut-${i}`, config, twice });
     sums.halfOpen += plans
       .slice(0, plans.length - proxy.plans.length)

@@ -36,7 +36,7 @@ after(async () => {
 });
 
 FORMATS.forEach((format, i) => {
-  test(`taken over at any step, at ${format.sampleRate} Hz in ${format.config.encoding}`, async () => {
+  test(`taken over at any step, at ${format.sampleRate} Hz in ${format.config.encoding}`, async (t) => {
     const audio = formatted(await loadClip(clips[i]!.file), format);
     const finalizeAt = format.frameBytes * Math.floor(audio.length / format.frameBytes / 2);
     const { sampleRate: sample_rate } = format;
@@ -47,6 +47,7 @@ FORMATS.forEach((format, i) => {
       whole.saved.length > 15 && whole.told.length > 10,
       `${whole.saved.length}, ${whole.told.length}`,
     );
+    t.diagnostic(`${whole.saved.length} steps`);
     for (const [step, { state, told }] of whole.saved.entries()) {
       const bytes = encodeCheckpoint(state, one.fingerprint);
       const { stateBytes } = other.engine.table.layout;

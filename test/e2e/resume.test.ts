@@ -30,7 +30,7 @@ FORMATS.forEach((format, i) => {
     const config = { ...format.config, vad_events: true, silence_duration: 0.3 };
     const undisturbed = await record(live.ws, items, { ...format, clientId: `uncut-${i}`, config });
     proxy.plans.push(...plansOf(random, CUTS_EACH, bytes.length / CUTS_EACH));
-    const twice = () => random() < 0.2;
+    const twice = { url: live.ws, wanted: () => random() < 0.2 };
     const { told, client } = await record(proxy.ws, items, {
       ...format,
       clientId: `cut-${i}`,

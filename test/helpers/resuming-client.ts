@@ -15,9 +15,14 @@ export interface ResumingOptions {
   readonly sampleRate?: number;
   readonly frameBytes?: number;
   readonly config?: object;
-  /** Called with the number of each reconnection: true to make two at once with the same token. */
-  readonly twice?: (reconnection: number) => boolean;
+  /**
+   * Where to reconnect twice at once, with the same token, whenever `wanted` says so. A network that does not break: who of
+   * the two goes on is known by the other's end. The one that goes on is cut by the client itself then.
+   */
+  readonly twice?: { readonly url: string; wanted(): boolean };
 }
+
+const MOST_RECONNECTIONS = 200;
 
 export class ResumingClient {
   /** Everything that was told, by number and once each; `resumed` is not among it. */
@@ -51,19 +56,20 @@ export class ResumingClient {
     return this.told;
   }
 
-  private address(): string {
+  private address(url: string): string {
     const query = new URLSearchParams({ client_id: this.options.clientId, resumable: '1' });
     if (this.token !== null) {
       query.set('resume', this.token);
       query.set('last_seq', String(this.told.length));
     }
-    return `${this.url}?${query}`;
+    return `${url}?${query}`;
   }
 
   private connect(): void {
-    const address = this.address();
-    const sockets = [new WebSocket(address)];
-    if (this.token !== null && this.options.twice?.(this.reconnections)) sockets.push(new WebSocket(address));
+    const { twice } = this.options;
+    const both = this.token !== null && twice?.wanted() ? twice : null;
+    const address = this.address(both?.url ?? this.url);
+    const sockets = Array.from({ length: both === null ? 1 : 2 }, () => new WebSocket(address));
     let open = sockets.length;
     for (const socket of sockets) {
       const told: Message[] = [];
@@ -86,6 +92,7 @@ export class ResumingClient {
       });
       socket.on('survives', () => {
         for (const each of told.splice(0)) this.take(socket, each);
+        setImmediate(() => socket.terminate());
       });
     }
   }
@@ -93,7 +100,8 @@ export class ResumingClient {
   private again(): void {
     if (this.told.at(-1)?.type === 'recording_stopped') return;
     this.reconnections++;
-    this.connect();
+    if (this.reconnections > MOST_RECONNECTIONS) this.reject(new Error('The session cannot be had again.'));
+    else this.connect();
   }
 
   private take(socket: WebSocket, message: Message): void {
