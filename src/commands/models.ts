@@ -2,6 +2,7 @@
 import type { Config } from '../config.js';
 import { startEngine } from '../inference/engine.js';
 import { createLogger } from '../log.js';
+import { languagesOf } from '../models/languages.js';
 import { chunkMs, type Manifest, stateLayout } from '../models/manifest.js';
 import { listModels, loadModel, modelFolder, readManifest } from '../models/store.js';
 
@@ -40,22 +41,14 @@ export async function showModel(name: string, config: Config): Promise<number> {
 }
 
 function described(manifest: Manifest): string {
-  const {
-    kind = 'one graph',
-    name,
-    version,
-    language,
-    lookaheadMs,
-    framesPerChunk,
-    symbolsPerFrame,
-  } = manifest;
+  const { kind = 'one graph', name, version, lookaheadMs, framesPerChunk, symbolsPerFrame } = manifest;
   const megabytes = manifest.files.reduce((sum, file) => sum + file.bytes, 0) / 1e6;
   const { hotwords } = manifest.inputs;
   const { preview } = manifest.outputs;
   return [
     `${name} ${version}: ${manifest.description}`,
     `kind        ${kind}`,
-    `languages   ${language}`,
+    `languages   ${languagesOf(manifest)}`,
     `chunk       ${chunkMs(manifest)} ms: ${framesPerChunk} frames, ${symbolsPerFrame} ${symbolsPerFrame === 1 ? 'token' : 'tokens'} each at most`,
     `look-ahead  ${lookaheadMs} ms`,
     `state       ${stateLayout(manifest).bytes} bytes a stream`,

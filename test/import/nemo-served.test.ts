@@ -15,7 +15,9 @@ import { recogniseFile } from '../../src/session/file-job.js';
 import { pieceTable } from '../../src/transcript/pieces.js';
 import { silentLog } from '../helpers/fake-session.js';
 import { expected, fixture, recording } from '../helpers/foreign.js';
+import { startLiveServer } from '../helpers/live-server.js';
 import { nemoMultilingual } from '../helpers/nemo-export.js';
+import { bytesOf, cut, TestClient } from '../helpers/ws-client.js';
 
 const base = mkdtempSync(join(tmpdir(), 'rnnt-nemo-served-'));
 after(() => rmSync(base, { recursive: true }));
@@ -72,15 +74,40 @@ for (const chunkMs of [80, 560]) {
   });
 }
 
-test('a recording is recognised in the language that it is said to be in; without one the model finds out', async () => {
+let made: Promise<Model> | null = null;
+function multilingual(): Promise<Model> {
   const source = join(base, 'multilingual');
-  mkdirSync(source);
+  mkdirSync(source, { recursive: true });
   for (const [name, bytes] of Object.entries(nemoMultilingual())) writeFileSync(join(source, name), bytes);
-  const model = await imported(source, 'multilingual');
+  made ??= imported(source, 'multilingual');
+  return made;
+}
+
+test('a recording is recognised in the language that it is said to be in; without one the model finds out', async () => {
+  const model = await multilingual();
   const wanted = [{}, { language: 'en' }, { language: 'de' }, { language: 'fi' }];
   const [found, english, german, unknown] = await recognise(model, 'digits-0.wav', wanted);
   assert.match(english?.text ?? '', /^nine five/);
   assert.equal(found?.text, english?.text);
   assert.equal(unknown?.text, english?.text, 'a language that the model does not have is as none');
   assert.notEqual(german?.text, english?.text);
+});
+
+test('live recordings beside each other are heard each in its own language, and an unknown one is warned of', async (t) => {
+  const live = await startLiveServer({ model: (await multilingual()).folder });
+  t.after(() => live.stop());
+  const samples = Int16Array.from(recording('digits-0.wav'), (x) => Math.round(x * 32_768));
+  const run = async (language: string) => {
+    const client = await TestClient.open(live.ws);
+    const { final_transcript: text } = await client.transcribe(cut(bytesOf(samples), 3_200), { language });
+    const warnings = client.all('warning').map(({ detail }) => String(detail));
+    await client.close();
+    return { text: String(text), warnings };
+  };
+  const [english, german, unknown] = await Promise.all(['en-US', 'de', 'fi'].map(run));
+  assert.match(english?.text ?? '', /^nine five/);
+  assert.notEqual(german?.text, english?.text);
+  assert.deepEqual([english?.warnings, german?.warnings], [[], []]);
+  assert.equal(unknown?.text, english?.text);
+  assert.match(unknown?.warnings.join() ?? '', /en-US, de-DE/);
 });

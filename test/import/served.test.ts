@@ -1,4 +1,4 @@
-/** An imported model behind the server: the determinism that the embedded one has, over the wire, with greedy search and a beam. */
+/** An imported model behind the server: the determinism that the embedded one has, over the wire, with greedy search and a beam, and a recurrent decoder. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -33,10 +33,15 @@ async function transcriptOf(
   return JSON.stringify({ text: stopped.final_transcript, finals });
 }
 
-for (const search of SEARCHES) {
-  test(`${search}: alone or together, whole or in frames of any size, the same words at the same times`, async (t) => {
+const KINDS = [
+  ...SEARCHES.map((search) => ({ name: search, source: 'zipformer2-digits', search })),
+  ...[80, 560].map((ms) => ({ name: `nemo-${ms}`, source: `nemo-digits-${ms}`, search: 'greedy' }) as const),
+];
+
+for (const { name, source, search } of KINDS) {
+  test(`${name}: alone or together, whole or in frames of any size, the same words at the same times`, async (t) => {
     const { folder } = await importModel({
-      source: fixture('zipformer2-digits'), out: base, name: search, precision: 'auto', search, language: 'en',
+      source: fixture(source), out: base, name, precision: 'auto', search, language: 'en',
       clip: { path: '', samples: recording('digits-0.wav').subarray(0, 16_000) }, sherpa: null, onProgress: () => {},
     }); // biome-ignore format: a plain list
     const live = await startLiveServer({ model: folder, lanes: 2 });
