@@ -63,8 +63,10 @@ export const CONFIG_MEANINGS: Record<string, string> = {
   sample_rate: 'Hz. Fixed while a recording runs.',
   encoding: 'Of the binary frames. Fixed while a recording runs.',
   channels: 'Two channels are mixed to one. Fixed while a recording runs.',
+  multichannel:
+    'With two channels: a transcript per channel, say of agent and customer. Partials, transcriptions and speech events name their `channel`, 0 or 1, and `segment_id` counts in each. Takes the places of two streams. Fixed while a recording runs.',
   language:
-    'A model knows one language; another one is answered with the warning `NOT_SUPPORTED`. `EN` and `en_US` are taken too; `null` and `""` stand for the default.',
+    'Most models know one language; a multilingual one is told this one, from the next step on. One that the model does not have is answered with the warning `NOT_SUPPORTED`. `EN` and `en_US` are taken too; `null` and `""` stand for the default.',
   partials: 'Whether `partial` messages come.',
   partial_interval_ms: 'Least time between two partials, in milliseconds of audio.',
   vad_threshold:
