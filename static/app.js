@@ -27,7 +27,13 @@ const ui = {
 };
 const recorder = new AudioRecorder();
 const waveform = new Waveform(byId('waveform'));
-const view = new TranscriptView(byId('transcript'), { onWord: (word) => playWord(word) });
+const view = new TranscriptView(byId('transcript'), {
+  onWord: (word) => playWord(word),
+  onFollow: (following) => {
+    byId('jump').hidden = following;
+    view.root.classList.toggle('scrolled-away', !following);
+  },
+});
 
 /** @type {Source} */
 let source = 'microphone';
@@ -47,6 +53,7 @@ let finishing = false;
 /** @param {boolean} on */
 function showRecording(on) {
   recording = on;
+  document.body.classList.toggle('recording', on);
   ui.record.setAttribute('aria-pressed', String(on));
   byId('record-text').textContent = on ? 'Stop' : 'Start';
   ui.finalize.hidden = !on;
@@ -59,6 +66,7 @@ function showRecording(on) {
 function showTranscriptControls() {
   const nothing = view.text === '';
   byId('empty').hidden = !nothing || recording;
+  byId('legend').hidden = view.segments.length === 0;
   for (const node of document.querySelectorAll('.export button')) {
     const button = /** @type {HTMLButtonElement} */ (node);
     // Files are made of finals; what is open can be copied all the same.
@@ -314,6 +322,7 @@ ui.silence.addEventListener('input', () => {
   byId('silence-value').textContent = `${Number(ui.silence.value).toFixed(1)} s`;
   if (recording) client?.configure({ silence_duration: Number(ui.silence.value) }).catch(() => {});
 });
+byId('jump').addEventListener('click', () => view.jumpToLive());
 byId('marks').addEventListener('change', () => {
   document.body.classList.toggle('unmarked', !ui.checked('marks'));
 });

@@ -23,6 +23,8 @@ export * from './transcript-formats.js';
 /** Rows kept on the page and lines kept in the live region; `segments` keeps all of them, for saving. */
 const MAX_ROWS = 500;
 const MAX_ANNOUNCED = 20;
+/** Whoever is within this of the end is taken to read along. About a line. */
+const AT_END_PX = 32;
 
 /** Below these a word is marked: "unsure", "doubtful". By colour and by the form of the underline. */
 const UNSURE = 0.7;
@@ -57,12 +59,16 @@ export class TranscriptView {
 
   /**
    * @param {HTMLElement} root Becomes the transcript; its content is replaced.
-   * @param {{ onWord?: (word: Word) => void, follow?: boolean }} [options] `follow`: scroll with the text.
+   * @param {{ onWord?: (word: Word) => void, follow?: boolean, onFollow?: (following: boolean) => void }} [options]
+   *   `follow`: scroll with the text, until the reader scrolls up and again when the reader is back at the end;
+   *   `onFollow` tells of both.
    */
-  constructor(root, { onWord, follow = true } = {}) {
+  constructor(root, { onWord, follow = true, onFollow } = {}) {
     this.root = root;
     this.onWord = onWord ?? (() => {});
+    this.onFollow = onFollow ?? (() => {});
     this.follow = follow;
+    this.following = follow;
     this.list = element('div', 'segments');
     this.live = element('p', 'partial');
     this.live.hidden = true;
@@ -76,6 +82,9 @@ export class TranscriptView {
     this.tip.id = `word-tip-${Math.random().toString(36).slice(2)}`;
     this.tip.hidden = true;
     root.replaceChildren(this.list, this.live, this.announcer, this.tip);
+    // The view's own scrolling ends at the end, so that every other place is one where the reader went.
+    root.addEventListener('scroll', () => this.#setFollowing(this.#isAtEnd()));
+    if (typeof ResizeObserver === 'function') new ResizeObserver(() => this.#scroll()).observe(root);
     root.addEventListener('click', (event) => this.#activate(event.target));
     root.addEventListener('keydown', (event) => this.#onKey(event));
     for (const type of ['pointerover', 'focusin'])
@@ -90,16 +99,19 @@ export class TranscriptView {
     this.announcer.replaceChildren();
     this.#clearPartial();
     this.#hideTip();
+    this.jumpToLive();
   }
 
   /** @param {Partial} partial */
   showPartial(partial) {
     const { stable, open } = splitPartial(partial);
+    // Where words are taken back and none are left for a moment, their line stays: nothing jumps or flashes.
+    if (partial.text.trim() === '' && this.live.hidden) return;
     const stableElement = element('span', 'stable', stable);
     const openElement = element('span', 'open', open);
     this.live.classList.remove('settled');
     this.live.replaceChildren(stableElement, openElement);
-    this.live.hidden = partial.text === '';
+    this.live.hidden = false;
     this.#scroll();
   }
 
@@ -110,8 +122,8 @@ export class TranscriptView {
 
   /** @returns {string} All text on the screen, one segment per line, the open one included. */
   get text() {
-    const open = this.live.hidden ? [] : [this.live.textContent ?? ''];
-    return [...this.segments.map((segment) => segment.text), ...open].join('\n');
+    const lines = [...this.segments.map((segment) => segment.text), this.live.textContent ?? ''];
+    return lines.filter((line) => line.trim() !== '').join('\n');
   }
 
   /** @param {Segment} segment */
@@ -171,8 +183,25 @@ export class TranscriptView {
     this.live.hidden = true;
   }
 
+  /** Goes to the newest words and follows them again. */
+  jumpToLive() {
+    this.#setFollowing(this.follow);
+    this.root.scrollTop = this.root.scrollHeight;
+  }
+
   #scroll() {
-    if (this.follow) this.root.scrollTop = this.root.scrollHeight;
+    if (this.following) this.root.scrollTop = this.root.scrollHeight;
+  }
+
+  #isAtEnd() {
+    return this.root.scrollTop + this.root.clientHeight >= this.root.scrollHeight - AT_END_PX;
+  }
+
+  /** @param {boolean} following */
+  #setFollowing(following) {
+    if (!this.follow || following === this.following) return;
+    this.following = following;
+    this.onFollow(following);
   }
 
   /** @param {EventTarget | null} target */

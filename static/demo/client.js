@@ -22,7 +22,6 @@ export function demoClient({ vad, view, isCurrent, onSegment, onGivenUp }) {
     byId('server-model').textContent = `Model: ${greeting.model ?? 'unknown'}`;
   });
   client.on('partial', (partial) => {
-    byId('empty').hidden = true;
     view.showPartial(partial);
   });
   client.on('transcription', (segment) => {
