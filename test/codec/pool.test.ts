@@ -76,6 +76,21 @@ describe('files in the codec pool', () => {
     }
   });
 
+  test('that go to ffmpeg and cannot be taken apart are told so, and the thread lives on', async () => {
+    const bytes = await readFile(`${fixturesDir}field-files/aac.m4a`);
+    // The object type in the descriptor of the decoder's configuration: 23 is a kind of AAC that ADTS has no name for.
+    const config = bytes.indexOf(Buffer.from('05808080051408', 'hex')) + 5;
+    bytes[config] = (23 << 3) | (bytes[config]! & 7);
+    const { log, lines } = writtenLog();
+    const pool = new CodecPool({ log });
+    try {
+      await assert.rejects(pool.decodeFile(bytes, { maxSeconds }), { code: 'UNSUPPORTED_MEDIA' });
+      assert.deepEqual(lines, []);
+    } finally {
+      await pool.close();
+    }
+  });
+
   test('are refused when too many wait', async () => {
     const pool = new CodecPool();
     const bytes = await readFile(sampleWavPath);

@@ -64,17 +64,23 @@ export async function* ffmpegBlocks(from: FfmpegInput): Blocks {
     complaint = (complaint + text).slice(0, MAX_COMPLAINT_CHARS);
   });
   const closed = once(child, 'close').catch(() => undefined);
-  const fed = feed(child, from.input);
+  let badInput: unknown;
+  // Caught here: a promise that nobody waits for yet would end the thread.
+  const fed = feed(child, from.input).catch((error: unknown) => {
+    badInput = error;
+    child.kill('SIGKILL');
+  });
   try {
     yield* readAu(child, from);
     await Promise.all([closed, fed]);
     if (failure !== undefined) throw unsupported(container, codec, HELP);
+    if (badInput !== undefined) throw badInput;
     if (complaint !== '' || child.exitCode !== 0) {
       throw damaged(`${container} with ${codec}`, `ffmpeg says: ${firstLine(complaint)}`);
     }
   } catch (error) {
     if (failure !== undefined) throw unsupported(container, codec, HELP);
-    throw error;
+    throw badInput ?? error;
   } finally {
     child.kill('SIGKILL');
   }
