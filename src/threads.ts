@@ -41,7 +41,7 @@ export class Threads<Task, Answer> {
   async run(task: Task, options: ThreadTaskOptions = {}): Promise<Answer> {
     if (this.closed) throw new Error('The threads are closed.');
     if (this.running >= this.most) {
-      await new Promise<void>((start, refuse) => this.waiting.push({ start, refuse }));
+      await this.turn(options.signal);
     } else {
       this.running++;
     }
@@ -63,6 +63,24 @@ export class Threads<Task, Answer> {
       });
     }
     await this.pool.destroy();
+  }
+
+  /** Waits for a thread. A task that is aborted meanwhile leaves at once, and what it holds with it. */
+  private turn(signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const leave = (): void => {
+        this.waiting.splice(this.waiting.indexOf(waiter), 1);
+        reject(signal?.reason);
+      };
+      const settle = (tell: () => void): void => {
+        signal?.removeEventListener('abort', leave);
+        tell();
+      };
+      const waiter = { start: () => settle(resolve), refuse: (error: Error) => settle(() => reject(error)) };
+      signal?.throwIfAborted();
+      signal?.addEventListener('abort', leave, { once: true });
+      this.waiting.push(waiter);
+    });
   }
 
   /** A task is over: its place goes to the one that waits longest. */

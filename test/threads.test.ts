@@ -57,6 +57,26 @@ test('what waits for a thread when the pool closes is refused, what runs is not'
   await assert.rejects(threads.run(null, { name: 'fail' }), /closed/);
 });
 
+test('a task that is aborted while it waits leaves the queue at once, and those behind it keep their turn', async () => {
+  const { threads } = threadsOf();
+  const gate = newGate();
+  const first = threads.run(gate, { name: 'block' });
+  await until(() => hasBegun(gate));
+  const aborter = new AbortController();
+  const second = threads.run(newGate(), { name: 'block', signal: aborter.signal });
+  const last = newGate();
+  const third = threads.run(last, { name: 'block' });
+  assert.equal(threads.queued, 2);
+  aborter.abort(new Error('nobody wants it'));
+  assert.equal(threads.queued, 1);
+  await assert.rejects(second, /nobody wants it/);
+  open(gate);
+  assert.equal(await first, 'done');
+  open(last);
+  assert.equal(await third, 'done');
+  await threads.close();
+});
+
 test('a task that waited gets the thread when the one before it is over, failed or not', async () => {
   const { threads } = threadsOf();
   const gate = newGate();
