@@ -120,7 +120,7 @@ function decode(bytes: Uint8Array, codec: string, stream: PacketStream): Blocks 
     }
     case 'mp3':
       return trimmed(
-        gathered(stream, (all) => mpegBlocks(all, `${container} with MP3`)),
+        gathered(stream, bytes.length, (all) => mpegBlocks(all, `${container} with MP3`)),
         skipFrames,
         undefined,
         0,
@@ -128,6 +128,7 @@ function decode(bytes: Uint8Array, codec: string, stream: PacketStream): Blocks 
     case 'flac':
       return gathered(
         stream,
+        bytes.length,
         (all) => flacBlocks(all, `${container} with FLAC`),
         flacHead(stream.description),
       );
@@ -167,9 +168,20 @@ async function* payloads(stream: PacketStream, head?: string): AsyncGenerator<Ui
 }
 
 /** For decoders that read a whole stream: its packets joined, no larger than the file they come from. */
-async function* gathered(stream: PacketStream, decodeAll: (all: Uint8Array) => Blocks, head = ''): Blocks {
+async function* gathered(
+  stream: PacketStream,
+  fileBytes: number,
+  decodeAll: (all: Uint8Array) => Blocks,
+  head = '',
+): Blocks {
   const parts: Uint8Array[] = [];
-  for await (const part of payloads(stream, head)) parts.push(part);
+  let left = fileBytes;
+  for await (const part of payloads(stream, head)) {
+    left -= part.length;
+    // An index may name the same bytes a million times.
+    if (left < 0) throw damaged(stream.container, 'its packets lie over each other');
+    parts.push(part);
+  }
   yield* decodeAll(Buffer.concat(parts));
 }
 
