@@ -114,6 +114,15 @@ export function buildProgram(finish: (code: number) => void): Command {
   );
 
   program
+    .command('key')
+    .description('Make an access key, and its line for --keys-file.')
+    .argument('<name>', 'what people call it; logs and refusals say it')
+    .option('--streams <n>', 'live streams at once', positive)
+    .option('--uploads <n>', 'uploads at once', positive)
+    .option('--per-minute <n>', 'connections, uploads and client tokens per minute', positive)
+    .action(async (name, flags) => finish((await import('./commands/key.js')).makeKey(name, flags)));
+
+  program
     .command('machines')
     .description('Print the state machines.')
     .option('--machine <name>', `only this one: ${MACHINE_NAMES.join(', ')}`, choice(MACHINE_NAMES))

@@ -5,44 +5,11 @@
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { ServerError } from './errors.js';
-
-const flag = z.preprocess((value) => {
-  if (typeof value !== 'string') return value;
-  if (/^(1|true|yes|on)$/i.test(value)) return true;
-  if (/^(0|false|no|off|)$/i.test(value)) return false;
-  return value;
-}, z.boolean());
-
-/** Number('') is 0, which nobody means. */
-const written = <T extends z.ZodType>(schema: T) =>
-  z.preprocess((value) => (typeof value === 'string' && value.trim() === '' ? Number.NaN : value), schema);
-const whole = (min: number, max: number) => written(z.coerce.number().int().min(min).max(max));
-const real = (min: number, max: number) => written(z.coerce.number().min(min).max(max));
-/** One of a few words, in upper or lower case: `LOG_LEVEL=INFO` is as common as `info`. */
-const oneOf = <const T extends readonly [string, ...string[]]>(...words: T) =>
-  z.preprocess((value) => (typeof value === 'string' ? value.trim().toLowerCase() : value), z.enum(words));
-const list = z.preprocess(
-  (value) => (typeof value === 'string' ? value.split(',').map((item) => item.trim()) : value),
-  z.array(z.string().min(1)),
-);
+import { flag, list, oneOf, real, someOf, whole } from './option-schemas.js';
 
 /** What `--dialects` turns on and off: everything that is spoken beside the native protocol, on the same port. */
 export const DIALECT_NAMES = ['assemblyai', 'deepgram', 'openai', 'vosk'] as const;
 export type DialectName = (typeof DIALECT_NAMES)[number];
-
-/** Names of a list, `none` for no one. */
-const someOf = <const T extends readonly [string, ...string[]]>(names: T) =>
-  z.preprocess(
-    (value) => {
-      if (typeof value !== 'string') return value;
-      const given = value
-        .toLowerCase()
-        .split(',')
-        .map((name) => name.trim());
-      return given.length === 1 && given[0] === 'none' ? [] : given;
-    },
-    z.array(z.enum(names)),
-  );
 
 interface Option {
   readonly schema: z.ZodType;
@@ -186,6 +153,33 @@ export const OPTIONS = {
     initial: '',
     secret: true,
     doc: 'If set, clients must send it, as `Authorization: Bearer …`, `?token=…` or in another form of their SDK.',
+  },
+  keysFile: {
+    schema: z.string(),
+    initial: '',
+    doc: 'File of access keys (hashes) with their limits, one per line, made by `rnnt-server key NAME`; read again on SIGHUP.',
+  },
+  tokenSecret: {
+    schema: z.string().refine((secret) => secret === '' || secret.length >= 32, '32 characters or more'),
+    initial: '',
+    secret: true,
+    doc: 'Signs the tokens of `POST /auth/token`, the same on all servers of a fleet; without it they are good on this server until it stops.',
+  },
+  adminToken: {
+    schema: z.string(),
+    initial: '',
+    secret: true,
+    doc: 'If set, `/metrics`, `/health/extended` and `/ws/inspect` ask for it instead of a client’s key.',
+  },
+  adminPort: {
+    schema: whole(0, 65535),
+    initial: 0,
+    doc: 'If set, `/metrics`, `/health/extended` and `/ws/inspect` are served on this port only, beside the pages.',
+  },
+  adminHost: {
+    schema: z.string().min(1),
+    initial: '127.0.0.1',
+    doc: 'Address to listen on for `--admin-port`.',
   },
   tlsCert: {
     schema: z.string(),

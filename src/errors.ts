@@ -41,6 +41,7 @@ export const ERRORS = {
 
   // Connections.
   UNAUTHORIZED: entry('A valid access token is needed.', 401, false, 1008),
+  KEY_LIMIT: entry('The access key is at one of its limits.', 429, true),
   AT_CAPACITY: entry('The server is at its rated number of streams.', 503, true, 1013),
   NOT_READY: entry('The server is still starting.', 503, true, 1013),
   DRAINING: entry('The server is draining before it stops.', 503, true, 1001),

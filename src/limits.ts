@@ -79,6 +79,16 @@ export const LIMITS = {
   /** Silence that ends a segment, seconds: what may be asked for. */
   minSilenceSeconds: 0.1,
   maxSilenceSeconds: 10,
+  /** Keys of `--keys-file`: each request compares what it brings with all of them. */
+  maxKeys: 1_000,
+  /** Of a request: things that may be meant as the key, and the length of one. */
+  maxKeysOffered: 4,
+  maxKeyChars: 1_024,
+  /** How long a client token is good, unless its request says so, and at most. */
+  tokenSeconds: 60,
+  maxTokenSeconds: 86_400,
+  /** The body of a request for a client token. */
+  maxTokenRequestBytes: 4_096,
   /** The length of client_id. */
   maxClientIdChars: 128,
   /** Words in one segment; at 6 words a second this is longer than the longest max_segment_duration. */

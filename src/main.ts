@@ -2,8 +2,8 @@
 import type { Config } from './config.js';
 import { toServerError } from './errors.js';
 import { createLogger } from './log.js';
+import { canReload } from './server/reload.js';
 import { type RunningServer, startServer } from './server/server.js';
-import { reloadTls } from './server/tls.js';
 
 function announce(server: RunningServer, config: Config): void {
   const host = ['0.0.0.0', '::'].includes(config.host) ? 'localhost' : config.host;
@@ -35,7 +35,7 @@ export async function runServer(config: Config): Promise<number> {
     const cause = thrown as NodeJS.ErrnoException;
     const words =
       cause.code === 'EADDRINUSE'
-        ? `Port ${config.port} on ${config.host} is in use; choose another with --port.`
+        ? `${cause.message}: the port is in use; choose another with --port or --admin-port.`
         : toServerError(thrown).message;
     process.stderr.write(`rnnt-server: ${words}\n`);
     return 1;
@@ -43,16 +43,9 @@ export async function runServer(config: Config): Promise<number> {
   const drain = () => server.drain();
   process.on('SIGINT', drain);
   process.on('SIGTERM', drain);
-  const reload = () => {
-    try {
-      reloadTls(server.app.server, config);
-      log.info('certificate read again');
-    } catch (err) {
-      log.error({ err }, 'the certificate cannot be read; the old one goes on');
-    }
-  };
+  const reload = () => void server.reload();
   // Where there is nothing to read again, a terminal that closes ends the server as ever.
-  if (config.tlsCert !== '') process.on('SIGHUP', reload);
+  if (canReload(server.context)) process.on('SIGHUP', reload);
   try {
     await server.ready;
     announce(server, config);

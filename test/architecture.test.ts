@@ -19,10 +19,18 @@ const ROWS: readonly (readonly string[])[] = [
   ['src/text'],
   ['src/transcript', 'src/codec', 'src/import'],
   ['src/inference'],
-  ['src/models', 'src/audio'],
+  ['src/models', 'src/audio', 'src/auth'],
   ['src/log'],
   ['src/config'],
-  ['src/errors', 'src/limits', 'src/paths', 'src/histogram', 'src/threads'],
+  [
+    'src/errors',
+    'src/limits',
+    'src/paths',
+    'src/histogram',
+    'src/threads',
+    'src/rate-limiter',
+    'src/option-schemas',
+  ],
 ];
 
 /** Rooms that may know less than what lies below them. */

@@ -4,18 +4,19 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import type { Grant } from '../auth/grant.js';
 import { type ErrorCode, ServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import type { ResumeDesk } from '../session/resume-desk.js';
 import type { Session } from '../session/session.js';
 import { type Recogniser, type ServerContext, statusOf } from './context.js';
-import { checkToken, keyOf } from './keys.js';
+import { whoAsks } from './keys.js';
 import { checkOrigin } from './origins.js';
 
 export interface Admitted {
   readonly clientId: string;
-  /** Identity of the access key. */
-  readonly key: string;
+  /** Who it is, and what that key may use. */
+  readonly grant: Grant;
   readonly recogniser: Recogniser;
   /** The session that goes on over this connection, and from where. */
   readonly resumption: Resumption | null;
@@ -30,6 +31,7 @@ export interface Resumption {
 
 const RETRY_AFTER_S: Partial<Record<ErrorCode, number>> = {
   NOT_READY: 2,
+  KEY_LIMIT: 5,
   AT_CAPACITY: 5,
   DRAINING: 5,
   TOO_MANY_UPLOADS: 5,
@@ -79,18 +81,18 @@ function resumptionOf(context: ServerContext, desk: ResumeDesk, key: string, url
   return { token, seen: lastSeq === null ? null : Number(lastSeq), session };
 }
 
-/** @throws ServerError UNAUTHORIZED, NOT_READY, DRAINING, AT_CAPACITY, BAD_REQUEST */
+/** @throws ServerError UNAUTHORIZED, NOT_READY, DRAINING, KEY_LIMIT, AT_CAPACITY, BAD_REQUEST */
 export function admit(context: ServerContext, request: IncomingMessage, url: URL): Admitted {
   checkOrigin(context.config.allowedOrigins, request);
-  checkToken(context.config.authToken, request, url);
+  const grant = whoAsks(context.keyring, request, url);
   const recogniser = requireReady(context);
   const clientId = clientIdOf(url);
   const { leases, desk } = recogniser.sessions;
-  const key = keyOf(request, url);
-  const resumption = resumptionOf(context, desk, key, url);
-  const admitted = { clientId, key, recogniser, resumption };
+  const resumption = resumptionOf(context, desk, grant.identity, url);
+  const admitted = { clientId, grant, recogniser, resumption };
   // It has its place already.
   if (resumption?.session !== undefined) return admitted;
+  grant.countRequest();
   // Who comes now wants to record soon; a session that is open already is told at its start.
   if (leases.full) throw new ServerError('AT_CAPACITY', `${leases.active} streams are running`);
   if (context.registry.size >= context.config.maxConnections) {

@@ -1,12 +1,14 @@
 /** What the server's routes share. */
 import type { Actor } from 'xstate';
 import type { serverMachine } from '../../machines/server.js';
+import type { Keyring } from '../auth/keyring.js';
 import type { CodecPool } from '../codec/pool.js';
 import type { Config } from '../config.js';
 import type { Engine } from '../inference/engine.js';
 import type { Logger } from '../log.js';
 import type { SessionContext } from '../session/context.js';
 import type { FileJobParts } from '../session/file-job.js';
+import type { StreamLeases } from '../session/leases.js';
 import type { SessionMetrics } from '../session/meters.js';
 
 import type { EventLoopMeter } from './event-loop.js';
@@ -16,7 +18,7 @@ import type { UploadPlaces } from './upload-places.js';
 export interface Recogniser {
   readonly engine: Engine;
   readonly codecPool: CodecPool;
-  readonly sessions: SessionContext;
+  readonly sessions: SessionContext & { readonly leases: StreamLeases };
   readonly files: FileJobParts;
   readonly uploads: UploadPlaces;
   readonly readyAtMs: number;
@@ -25,6 +27,7 @@ export interface Recogniser {
 export interface ServerContext {
   readonly config: Config;
   readonly log: Logger;
+  readonly keyring: Keyring;
   readonly lifecycle: Actor<typeof serverMachine>;
   readonly registry: SessionRegistry;
   readonly metrics: SessionMetrics;

@@ -1,5 +1,6 @@
 /** All sessions of the server: who they are, one coarse sweep for their timers, and what the inspector may see. */
 import { isAttached, type SessionActivity } from '../../machines/session.js';
+import type { ErrorCode } from '../errors.js';
 import type { Logger } from '../log.js';
 import type { Session } from '../session/session.js';
 
@@ -75,6 +76,17 @@ export class SessionRegistry {
 
   closeAll(): void {
     this.each('close', (session) => session.actor.send({ type: 'CLOSE', code: 'DRAINING' }));
+  }
+
+  /** Ends those that match. @returns how many */
+  closeWhere(matches: (session: Session) => boolean, code: ErrorCode): number {
+    let closed = 0;
+    this.each('close', (session) => {
+      if (!matches(session)) return;
+      closed++;
+      session.actor.send({ type: 'CLOSE', code });
+    });
+    return closed;
   }
 
   /** Does something with every session. One that throws is ended, and the others get their turn all the same. */

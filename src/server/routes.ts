@@ -12,14 +12,17 @@ import { type ErrorCode, ServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { inPackage } from '../paths.js';
 import { dialectsOf, refusalAt } from '../protocol/dialects/index.js';
+import { adminOnly } from './admin.js';
 import { admit, pathOf, retryAfter, urlOf } from './admission.js';
 import { type ServerContext, statusOf } from './context.js';
+import { pageHeaders, setHeaders } from './headers.js';
 import { openAiRoutes } from './openai-routes.js';
 import { openApi } from './openapi.js';
 import { allowOrigins } from './origins.js';
 import { createPrometheus } from './prometheus.js';
 import { extendedHealth, health, liveStatus, serviceCard } from './status.js';
 import { createHttpServer, readTls } from './tls.js';
+import { tokenRoute } from './token-route.js';
 import { uploadRoutes } from './uploads.js';
 
 /** Fastify's own refusals, as codes of our table. */
@@ -68,9 +71,7 @@ export async function createRoutes(context: ServerContext): Promise<FastifyInsta
   app.setNotFoundHandler((request) => {
     throw new ServerError('NOT_FOUND', request.url.slice(0, 200));
   });
-  app.addHook('onSend', async (_request, reply) => {
-    reply.header('x-content-type-options', 'nosniff');
-  });
+  setHeaders(app);
 
   await allowOrigins(app, context.config.allowedOrigins);
   const methods = methodsByUrl(app);
@@ -83,7 +84,8 @@ export async function createRoutes(context: ServerContext): Promise<FastifyInsta
   app.get('/health', async (_request, reply) => reply.code(ready()).send(health(context)));
   app.get('/health/ready', async (_request, reply) => reply.code(ready()).send(health(context)));
   app.get('/health/live', async () => health(context));
-  app.get('/health/extended', async () => extendedHealth(context));
+  const forAdmins = { onRequest: adminOnly(context.config) };
+  app.get('/health/extended', forAdmins, async () => extendedHealth(context));
   // A browser cannot see why its WebSocket was refused; asking by plain HTTP tells it, with Retry-After.
   for (const path of dialectsOf(context.config.dialects).flatMap(({ paths }) => paths)) {
     if (path === '/') continue; // the card
@@ -100,10 +102,11 @@ export async function createRoutes(context: ServerContext): Promise<FastifyInsta
   }
   app.get('/ws/status', async () => liveStatus(context));
   const prometheus = createPrometheus(context);
-  app.get('/metrics', async (_request, reply) =>
+  app.get('/metrics', forAdmins, async (_request, reply) =>
     reply.type(prometheus.contentType).send(await prometheus.metrics()),
   );
   app.get('/docs/openapi.json', async () => openApi());
+  tokenRoute(app, context);
   await pages(app, context);
   await app.register((scope) => uploadRoutes(scope, context));
   if (context.config.dialects.includes('openai')) {
@@ -145,30 +148,16 @@ function refuseOtherMethods(app: FastifyInstance, byUrl: ReadonlyMap<string, Rea
 /** Browser libraries that the pages use, served from where npm put them. */
 const VENDOR = { mermaid: '@mermaid-js/tiny', uplot: 'uplot' } as const;
 
-/** A page may load only what this server serves, and may talk only to it. */
-const CONTENT_SECURITY_POLICY = [
-  "default-src 'self'",
-  "script-src 'self'",
-  "style-src 'self' 'unsafe-inline'",
-  "img-src 'self' data: blob:",
-  "media-src 'self' blob: data:",
-  "connect-src 'self' ws: wss: http: https:",
-  "worker-src 'self' blob:",
-  "frame-ancestors 'self'",
-].join('; ');
-const EXAMPLES_CONTENT_SECURITY_POLICY = CONTENT_SECURITY_POLICY.replace(
-  "script-src 'self'",
-  "script-src 'self' 'unsafe-inline'",
-);
+const withPageHeaders = (areExamples: boolean) => (reply: SetHeadersResponse, path: string) => {
+  for (const [name, value] of Object.entries(pageHeaders(path, areExamples))) reply.setHeader(name, value);
+};
 
 async function pages(app: FastifyInstance, context: ServerContext): Promise<void> {
   const shared = {
     cacheControl: !context.config.devMode,
     maxAge: '5m',
     decorateReply: false,
-    setHeaders: (reply: SetHeadersResponse, path: string) => {
-      if (path.endsWith('.html')) reply.setHeader('content-security-policy', CONTENT_SECURITY_POLICY);
-    },
+    setHeaders: withPageHeaders(false),
   } as const;
   await app.register(fastifyStatic, {
     ...shared,
@@ -178,12 +167,7 @@ async function pages(app: FastifyInstance, context: ServerContext): Promise<void
   });
   await app.register(fastifyStatic, {
     ...shared,
-    // One file each, to be copied: their scripts stand in the page.
-    setHeaders: (reply: SetHeadersResponse, path: string) => {
-      if (path.endsWith('.html')) {
-        reply.setHeader('content-security-policy', EXAMPLES_CONTENT_SECURITY_POLICY);
-      }
-    },
+    setHeaders: withPageHeaders(true),
     root: inPackage('examples'),
     prefix: '/examples/',
     list: true,

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { createActor } from 'xstate';
 import { type StopOutcome, serverMachine } from '../../machines/server.js';
+import { Keyring } from '../auth/keyring.js';
 import { CodecPool } from '../codec/pool.js';
 import type { Config } from '../config.js';
 import { type ErrorCode, ServerError, toServerError } from '../errors.js';
@@ -17,9 +18,11 @@ import { StreamLeases } from '../session/leases.js';
 import { SessionMetrics } from '../session/meters.js';
 import { ResumeDesk } from '../session/resume-desk.js';
 import { pieceTable } from '../transcript/pieces.js';
+import { createAdminServer, listenForAdmins } from './admin.js';
 import { type Recogniser, type ServerContext, statusOf } from './context.js';
 import { EventLoopMeter } from './event-loop.js';
 import { SessionRegistry } from './registry.js';
+import { reload } from './reload.js';
 import { createRoutes } from './routes.js';
 import { acceptUpgrades, closeSockets, inspectOver } from './upgrade.js';
 import { UploadPlaces } from './upload-places.js';
@@ -32,6 +35,8 @@ export interface RunningServer {
   readonly ready: Promise<Engine>;
   /** Resolves when the process has nothing left to do. */
   readonly stopped: Promise<{ outcome: StopOutcome; code: ErrorCode | null }>;
+  /** Reads certificates and keys again; never fails. */
+  reload(): Promise<void>;
   /** Finishes running recordings, then stops. */
   drain(): void;
 }
@@ -84,6 +89,7 @@ export async function startServer(
   log: Logger,
   makeEngine = realEngine,
 ): Promise<RunningServer> {
+  const keyring = await Keyring.open(config);
   const metrics = new SessionMetrics();
   const eventLoop = new EventLoopMeter();
   let tellStopped: (end: { outcome: StopOutcome; code: ErrorCode | null }) => void = () => {};
@@ -115,6 +121,7 @@ export async function startServer(
   const context: ServerContext = {
     config,
     log,
+    keyring,
     lifecycle,
     registry,
     metrics,
@@ -139,7 +146,10 @@ export async function startServer(
     server: lifecycle,
     debugTranscripts: config.debugTranscripts,
   });
-  const sockets = acceptUpgrades(app.server, context, (socket) => inspectOver(socket, inspector));
+  const { sockets, serve } = acceptUpgrades(context, (socket) => inspectOver(socket, inspector));
+  const adminServer = createAdminServer(app, config);
+  const servers = adminServer === null ? [app.server] : [app.server, adminServer];
+  for (const server of servers) serve(server);
   lifecycle.start();
   eventLoop.start();
 
@@ -163,10 +173,12 @@ export async function startServer(
   // Listening comes first: a model that fails at once must find a server that it can close.
   try {
     await app.listen({ host: config.host, port: config.port });
+    if (adminServer !== null) await listenForAdmins(adminServer, config);
   } catch (error) {
     lifecycle.stop();
     registry.stop();
     eventLoop.stop();
+    await app.close();
     throw error;
   }
 
@@ -192,5 +204,13 @@ export async function startServer(
   ready.catch(() => {}); // whoever awaits it is told; nobody has to
 
   const { port } = app.server.address() as AddressInfo;
-  return { context, app, port, ready, stopped, drain: () => lifecycle.send({ type: 'DRAIN' }) };
+  return {
+    context,
+    app,
+    port,
+    ready,
+    stopped,
+    reload: () => reload(context, servers),
+    drain: () => lifecycle.send({ type: 'DRAIN' }),
+  };
 }

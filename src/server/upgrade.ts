@@ -8,12 +8,14 @@ import type { InspectHub } from '../inspect/hub.js';
 import { LIMITS } from '../limits.js';
 import type { DialectDefinition } from '../protocol/dialect.js';
 import { dialectAt, refusalAt } from '../protocol/dialects/index.js';
+import { KeyLeases } from '../session/leases.js';
 import type { Transport } from '../session/outbox.js';
 import { Session } from '../session/session.js';
+import { checkAdmin } from './admin.js';
 import { type Admitted, admit, pathOf, retryAfter, urlOf } from './admission.js';
 import { bind, CLOSE_TIMEOUT_MS, transportOf } from './connection.js';
 import type { ServerContext } from './context.js';
-import { checkToken } from './keys.js';
+import { whoAsks } from './keys.js';
 import { checkOrigin } from './origins.js';
 
 /** permessage-deflate for mobile clients: little memory a connection, few threads, nothing for small frames. */
@@ -86,12 +88,14 @@ function ignoreOffer(server: Server, request: IncomingMessage, socket: Duplex, h
 /** What a dialect adds to the answer that accepts an upgrade. */
 const acceptHeaders = new WeakMap<IncomingMessage, Readonly<Record<string, string>>>();
 
-/** Takes over the upgrades of an HTTP server. Returns the WebSocket server, to be closed with it. */
-export function acceptUpgrades(
-  server: Server,
-  context: ServerContext,
-  inspect: InspectHandler,
-): WebSocketServer {
+export interface Upgrades {
+  /** To be closed with the HTTP servers. */
+  readonly sockets: WebSocketServer;
+  /** Takes over the upgrades of an HTTP server. */
+  serve(server: Server): void;
+}
+
+export function acceptUpgrades(context: ServerContext, inspect: InspectHandler): Upgrades {
   const sockets = new WebSocketServer({
     noServer: true,
     clientTracking: true, // for closeSockets
@@ -104,30 +108,32 @@ export function acceptUpgrades(
       lines.push(`${name}: ${headerText(value)}`);
     }
   });
-  server.on('upgrade', (request, socket, head) => {
-    if (request.headers.upgrade?.toLowerCase() !== 'websocket') {
-      ignoreOffer(server, request, socket, head);
-      return;
-    }
-    socket.on('error', () => socket.destroy());
-    try {
-      const url = urlOf(request);
-      const spoken = dialectAt(url.pathname, context.config.dialects);
-      if (spoken !== undefined) upgradeStream(sockets, context, spoken, request, socket, head, url);
-      else if (url.pathname === '/ws/inspect') {
-        checkOrigin(context.config.allowedOrigins, request);
-        checkToken(context.config.authToken, request, url);
-        sockets.handleUpgrade(request, socket, head, (ws) => inspect(ignoreErrors(ws)));
-      } else throw new ServerError('NOT_FOUND');
-    } catch (thrown) {
-      context.metrics.refused++;
-      const error = toServerError(thrown);
-      context.metrics.countError(error.code);
-      context.log.info({ code: error.code, detail: error.detail }, 'upgrade refused');
-      refuseUpgrade(socket, error, pathOf(request), context.config.dialects);
-    }
-  });
-  return sockets;
+  const serve = (server: Server) =>
+    server.on('upgrade', (request, socket, head) => {
+      if (request.headers.upgrade?.toLowerCase() !== 'websocket') {
+        ignoreOffer(server, request, socket, head);
+        return;
+      }
+      socket.on('error', () => socket.destroy());
+      try {
+        const url = urlOf(request);
+        const spoken = dialectAt(url.pathname, context.config.dialects);
+        if (spoken !== undefined) upgradeStream(sockets, context, spoken, request, socket, head, url);
+        else if (url.pathname === '/ws/inspect') {
+          checkOrigin(context.config.allowedOrigins, request);
+          checkAdmin(context.config, request, url);
+          if (context.config.adminToken === '') whoAsks(context.keyring, request, url);
+          sockets.handleUpgrade(request, socket, head, (ws) => inspect(ignoreErrors(ws)));
+        } else throw new ServerError('NOT_FOUND');
+      } catch (thrown) {
+        context.metrics.refused++;
+        const error = toServerError(thrown);
+        context.metrics.countError(error.code);
+        context.log.info({ code: error.code, detail: error.detail }, 'upgrade refused');
+        refuseUpgrade(socket, error, pathOf(request), context.config.dialects);
+      }
+    });
+  return { sockets, serve };
 }
 
 /** Takes no more sockets and says goodbye to those that are open; who does not answer is cut off. */
@@ -159,7 +165,7 @@ function upgradeStream(
   sockets.handleUpgrade(request, socket, head, (ws) => {
     const transport = transportOf(ws);
     if (resumed(admitted, ws, transport, remote)) return;
-    const { clientId, key, resumption } = admitted;
+    const { clientId, grant, resumption } = admitted;
     const holder = context.registry.holder(clientId);
     if (holder !== undefined) {
       holder.probe(); // its client may be the same one, back from a network that died: then a second try succeeds
@@ -171,8 +177,9 @@ function upgradeStream(
       return;
     }
     context.metrics.connections++;
-    const peer = { clientId, remote, key, expired: resumption !== null };
-    const session = new Session(sessions, transport, dialect, peer);
+    const peer = { clientId, remote, key: grant.identity, keyName: grant.name, expired: resumption !== null };
+    const own = { ...sessions, leases: new KeyLeases(sessions.leases, grant) };
+    const session = new Session(own, transport, dialect, peer);
     bind(ws, transport, session);
     context.registry.add(session);
   });

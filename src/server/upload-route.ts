@@ -1,11 +1,13 @@
 /** What every route has in common that takes a whole file: who may send one, places, and clients that go away. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Grant } from '../auth/grant.js';
 import { ServerError } from '../errors.js';
 import { requireReady, urlOf } from './admission.js';
 import type { Recogniser, ServerContext } from './context.js';
-import { checkToken } from './keys.js';
+import { whoAsks } from './keys.js';
 import { checkOrigin } from './origins.js';
 import { acceptUploads, bodyLimitOf } from './upload-body.js';
+import type { UploadPlaces } from './upload-places.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -27,9 +29,26 @@ export interface UploadCall {
 export const maxBytesOf = ({ config }: ServerContext): number => Math.floor(config.maxUploadMb * 1024 * 1024);
 
 /** @throws ServerError UNAUTHORIZED */
-export function checkCaller({ config }: ServerContext, request: FastifyRequest): void {
+export function checkCaller({ config, keyring }: ServerContext, request: FastifyRequest): Grant {
   checkOrigin(config.allowedOrigins, request.raw);
-  checkToken(config.authToken, request.raw, urlOf(request));
+  return whoAsks(keyring, request.raw, urlOf(request));
+}
+
+/** A place of the key and one of the server; call the result when both are free again, once or more. */
+function enterAsBoth(grant: Grant, uploads: UploadPlaces): () => void {
+  const leave = uploads.enter();
+  try {
+    const leaveKey = grant.enterUpload();
+    let inside = true;
+    return () => {
+      leave();
+      if (inside) leaveKey();
+      inside = false;
+    };
+  } catch (error) {
+    leave();
+    throw error;
+  }
 }
 
 /** Adds POST routes for files to a scope of their own. */
@@ -44,8 +63,10 @@ export function uploadScope(scope: FastifyInstance, context: ServerContext) {
       bodyLimit: bodyLimitOf(maxBytes),
       // Before the body is read: who may not stay need not send it.
       onRequest: async (request) => {
-        checkCaller(context, request);
-        request.leaveUploads = requireReady(context).uploads.enter();
+        const grant = checkCaller(context, request);
+        const { uploads } = requireReady(context);
+        grant.countRequest();
+        request.leaveUploads = enterAsBoth(grant, uploads);
       },
       onResponse: async (request) => request.leaveUploads?.(),
       onRequestAbort: async (request) => request.leaveUploads?.(),

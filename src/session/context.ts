@@ -4,14 +4,14 @@ import type { Engine } from '../inference/engine.js';
 import type { Logger } from '../log.js';
 import type { RecordingConfig } from '../protocol/types.js';
 import type { Piece } from '../transcript/pieces.js';
-import type { StreamLeases } from './leases.js';
+import type { Leases } from './leases.js';
 import type { SessionMetrics } from './meters.js';
 import type { ResumeDesk } from './resume-desk.js';
 import type { WatchBounds } from './watch.js';
 
 export interface SessionContext {
   readonly engine: Engine;
-  readonly leases: StreamLeases;
+  readonly leases: Leases;
   readonly codecPool: CodecPool;
   readonly pieces: readonly Piece[];
   readonly defaults: RecordingConfig;
@@ -30,6 +30,8 @@ export interface Peer {
   readonly remote: string;
   /** Identity of the access key: a session is resumed with the one that opened it. */
   readonly key: string;
+  /** What people call it; '' or left out where none was asked for. */
+  readonly keyName?: string;
   /** It wanted to resume a session that there is no more. */
   readonly expired?: boolean;
 }

@@ -9,7 +9,7 @@
 import { ServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import type { Dialect, Frame, Input, InputHandlers } from '../protocol/dialect.js';
-import { RateLimiter } from './rate-limiter.js';
+import { RateLimiter } from '../rate-limiter.js';
 
 export class Inbox {
   private readonly dialect: Dialect;

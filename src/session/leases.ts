@@ -2,7 +2,16 @@
 import type { Engine } from '../inference/engine.js';
 import type { Slot, SlotOwner } from '../inference/stream-table.js';
 
-export class StreamLeases {
+export interface Leases {
+  /** Slots lent to all live recordings of the server. */
+  readonly active: number;
+  /** A slot for `owner`, or null if the server is full. @throws ServerError KEY_LIMIT, UNAUTHORIZED */
+  take(owner: SlotOwner): Slot | null;
+  /** Only when nobody writes to its ring any more. */
+  give(slot: Slot): void;
+}
+
+export class StreamLeases implements Leases {
   /** Slots lent to live recordings; uploads have theirs from the engine itself. */
   active = 0;
   private readonly engine: Engine;
@@ -16,16 +25,48 @@ export class StreamLeases {
     return this.active >= this.engine.capacity.streams || this.engine.table.vacancies === 0;
   }
 
-  /** A slot for `owner`, or null if the server is full. */
   take(owner: SlotOwner): Slot | null {
     const slot = this.full ? null : this.engine.lease(owner);
     if (slot !== null) this.active++;
     return slot;
   }
 
-  /** Only when nobody writes to its ring any more. */
   give(slot: Slot): void {
     this.active--;
     this.engine.release(slot);
+  }
+}
+
+/** The streams that one access key may have at once. */
+export interface StreamPlaces {
+  /** @throws ServerError KEY_LIMIT, UNAUTHORIZED */
+  takeStream(): void;
+  giveStream(): void;
+}
+
+/** The leases of one client: within the bounds of its key, and of the server. */
+export class KeyLeases implements Leases {
+  private readonly all: Leases;
+  private readonly places: StreamPlaces;
+
+  constructor(all: Leases, places: StreamPlaces) {
+    this.all = all;
+    this.places = places;
+  }
+
+  get active(): number {
+    return this.all.active;
+  }
+
+  take(owner: SlotOwner): Slot | null {
+    this.places.takeStream();
+    const slot = this.all.take(owner);
+    if (slot === null) this.places.giveStream();
+    return slot;
+  }
+
+  give(slot: Slot): void {
+    this.all.give(slot);
+    this.places.giveStream();
   }
 }

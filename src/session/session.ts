@@ -34,6 +34,8 @@ export class Session {
   readonly clientId: string;
   readonly openedAt = Date.now();
   readonly remote: string;
+  /** Identity of the access key. */
+  readonly key: string;
   readonly actor;
   readonly watch: Watch;
 
@@ -54,6 +56,7 @@ export class Session {
     this.dialect = dialect;
     this.clientId = peer.clientId;
     this.remote = peer.remote;
+    this.key = peer.key;
     this.watch = new Watch(context.bounds);
     this.flow = new Flow(transport, this.watch);
     this.log = context.log.child({ session: this.id });
@@ -76,19 +79,19 @@ export class Session {
         resumeWindowMs: dialect.policy.resumable ? context.resumeWindowMs : 0,
       },
     });
-    this.attachment = this.attach(peer.key);
+    this.attachment = this.attach();
     // Without an error observer XState rethrows from a timer, which ends the process.
     this.actor.subscribe({ error: (err) => this.log.error({ err }, 'session machine failed') });
     this.actor.start();
-    this.log.info({ client: peer.clientId, remote: peer.remote }, 'session opened');
+    this.log.info({ client: peer.clientId, remote: peer.remote, key: peer.keyName }, 'session opened');
     if (peer.expired) this.replies.refuse('RESUME_EXPIRED');
     const resumeToken = this.attachment.firstToken();
     this.replies.tell({ type: 'opened', sessionId: this.id, clientId: peer.clientId, resumeToken });
     this.outbox.mark();
   }
 
-  private attach(key: string): Attachment {
-    const { context, dialect, log, inbox, outbox, flow, recorder, actor } = this;
+  private attach(): Attachment {
+    const { key, context, dialect, log, inbox, outbox, flow, recorder, actor } = this;
     const send = (event: SessionEvent) => actor.send(event);
     const expire = () => actor.send({ type: 'CLOSE', code: null });
     const parts = { context, dialect, log, inbox, outbox, flow, recorder, send };

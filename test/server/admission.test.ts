@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { IncomingMessage } from 'node:http';
 import { test } from 'node:test';
+import { Keyring } from '../../src/auth/keyring.js';
 import { ERRORS, type ErrorCode } from '../../src/errors.js';
 import { admit, retryAfter } from '../../src/server/admission.js';
 import type { ServerContext } from '../../src/server/context.js';
@@ -30,10 +31,10 @@ function serverWith(situation: Situation = {}): ServerContext {
   for (let i = 0; i < (situation.streams ?? 0); i++) leases?.take(new Tenant());
   return {
     config: {
-      authToken: situation.authToken ?? '',
       allowedOrigins: situation.allowedOrigins ?? [],
       maxConnections: 10,
     },
+    keyring: new Keyring({ authToken: situation.authToken ?? '', keysFile: '', tokenSecret: '' }),
     lifecycle: { getSnapshot: () => ({ value: status }) },
     registry: { size: situation.connections ?? 0 },
     recogniser: engine === null ? null : { engine, sessions: { leases } },

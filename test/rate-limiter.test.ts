@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { RateLimiter } from '../../src/session/rate-limiter.js';
+import { RateLimiter } from '../src/rate-limiter.js';
 
 function limiter(perSecond: number, burst: number) {
   const clock = { ms: 0 };

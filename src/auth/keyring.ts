@@ -1,0 +1,137 @@
+/**
+ * Who is this key? Everything that asks for one asks here: `--auth-token`, the keys of `--keys-file`, and client tokens
+ * that were signed for one of them. What comes back is a grant, by which the uses of a key are counted and bounded.
+ */
+import { randomBytes, timingSafeEqual } from 'node:crypto';
+import type { Config } from '../config.js';
+import { ServerError } from '../errors.js';
+import { LIMITS } from '../limits.js';
+import { RateLimiter } from '../rate-limiter.js';
+import { isClientToken, openToken, signToken, type TokenRequest } from './client-token.js';
+import { Grant } from './grant.js';
+import { type KeyEntry, NO_LIMITS, readKeys, SHARED_NAME, sha256 } from './key-file.js';
+import { Uses } from './uses.js';
+
+export type KeyringConfig = Pick<Config, 'authToken' | 'keysFile' | 'tokenSecret'>;
+
+const SECRET_BYTES = 32;
+
+export class Keyring {
+  readonly uses = new Uses();
+  private readonly config: KeyringConfig;
+  private readonly secret: string;
+  private readonly nowMs: () => number;
+  private entries: readonly KeyEntry[] = [];
+  private readonly byName = new Map<string, KeyEntry>();
+  private readonly rates = new Map<string, { perMinute: number; limiter: RateLimiter }>();
+
+  /** @param nowMs since 1970 */
+  constructor(config: KeyringConfig, nowMs: () => number = Date.now) {
+    this.config = config;
+    this.nowMs = nowMs;
+    // Without a secret of the fleet, tokens are good on this server and until it stops.
+    this.secret = config.tokenSecret === '' ? randomBytes(SECRET_BYTES).toString('hex') : config.tokenSecret;
+    this.take([]);
+  }
+
+  /** @throws ServerError CONFIG_INVALID */
+  static async open(config: KeyringConfig): Promise<Keyring> {
+    const keyring = new Keyring(config);
+    await keyring.reload();
+    return keyring;
+  }
+
+  /** Without a key of any kind everybody may use the server. */
+  get isOpen(): boolean {
+    return this.config.authToken === '' && this.config.keysFile === '';
+  }
+
+  /** Reads the file again; if it cannot be used, the keys stay as they are. @throws ServerError CONFIG_INVALID */
+  async reload(): Promise<void> {
+    if (this.config.keysFile !== '') this.take(await readKeys(this.config.keysFile));
+  }
+
+  /** Replaces the keys of the file. */
+  take(fromFile: readonly KeyEntry[]): void {
+    const { authToken } = this.config;
+    const shared = { name: SHARED_NAME, hash: sha256(authToken), ...NO_LIMITS };
+    this.entries = authToken === '' ? fromFile : [shared, ...fromFile];
+    this.byName.clear();
+    for (const entry of this.entries) this.byName.set(entry.name, entry);
+    for (const [name, { perMinute }] of this.rates) {
+      if (this.byName.get(name)?.perMinute !== perMinute) this.rates.delete(name);
+    }
+  }
+
+  /**
+   * Who brings one of these. One right key is enough, since a proxy may add a header of its own.
+   * @throws ServerError UNAUTHORIZED
+   */
+  who(offered: readonly string[]): Grant {
+    const candidates = offered
+      .slice(0, LIMITS.maxKeysOffered)
+      .filter((key) => key.length <= LIMITS.maxKeyChars);
+    if (this.isOpen) return Grant.toAnybody(this, candidates[0]);
+    for (const candidate of candidates) {
+      if (isClientToken(candidate)) {
+        const opened = openToken(this.secret, candidate, (name) => this.byName.get(name), this.nowMs());
+        if (opened !== null) return new Grant(this, opened.key, opened.token);
+      } else {
+        const entry = this.entryOf(candidate);
+        if (entry !== undefined) return new Grant(this, entry);
+      }
+    }
+    throw new ServerError('UNAUTHORIZED');
+  }
+
+  /**
+   * A token for a client of whoever brings a key. A token gets no further ones.
+   * @throws ServerError UNAUTHORIZED, KEY_LIMIT, NOT_FOUND where the server asks for no key
+   */
+  issue(
+    offered: readonly string[],
+    wanted: TokenRequest,
+  ): { text: string; name: string; expiresAtMs: number } {
+    if (this.isOpen) throw new ServerError('NOT_FOUND', 'This server asks for no key.');
+    const grant = this.who(offered.filter((key) => !isClientToken(key)));
+    grant.countRequest();
+    const key = this.byName.get(grant.name);
+    if (key === undefined) throw new ServerError('UNAUTHORIZED');
+    const { text, token } = signToken(this.secret, key, wanted, this.nowMs());
+    return { text, name: key.name, expiresAtMs: token.exp * 1000 };
+  }
+
+  /** As it is now; undefined: the key is gone, or another one has its name. */
+  current({ name, hash }: KeyEntry): KeyEntry | undefined {
+    const entry = this.byName.get(name);
+    return entry?.hash.equals(hash) ? entry : undefined;
+  }
+
+  get size(): number {
+    return this.entries.length;
+  }
+
+  /** Whether what a session is bound to is still good. */
+  knows(identity: string): boolean {
+    return this.isOpen || this.entries.some((entry) => Grant.identityOf(entry) === identity);
+  }
+
+  /** Counts against the rate of a key. @returns false beyond it */
+  takeRate({ name, perMinute }: KeyEntry): boolean {
+    if (perMinute === 0) return true;
+    let rate = this.rates.get(name);
+    if (rate === undefined) {
+      rate = { perMinute, limiter: new RateLimiter(perMinute / 60, perMinute) };
+      this.rates.set(name, rate);
+    }
+    return rate.limiter.take();
+  }
+
+  /** All are compared, each in constant time: how long it takes tells nothing about any of them. */
+  private entryOf(key: string): KeyEntry | undefined {
+    const hash = sha256(key);
+    let found: KeyEntry | undefined;
+    for (const entry of this.entries) if (timingSafeEqual(entry.hash, hash)) found = entry;
+    return found;
+  }
+}

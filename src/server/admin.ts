@@ -1,0 +1,55 @@
+/**
+ * Routes for those who run the server. They may ask for a key of their own (`--admin-token`), or be served on a second port
+ * (`--admin-port`), which then has the pages as well, since the inspector is one of them.
+ */
+import { timingSafeEqual } from 'node:crypto';
+import { once } from 'node:events';
+import type { IncomingMessage, Server } from 'node:http';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { sha256 } from '../auth/key-file.js';
+import type { Config } from '../config.js';
+import { ServerError } from '../errors.js';
+import { LIMITS } from '../limits.js';
+import { urlOf } from './admission.js';
+import { keysIn } from './keys.js';
+import { createHttpServer, readTls } from './tls.js';
+
+export const ADMIN_ROUTES = ['/metrics', '/health/extended', '/ws/inspect'] as const;
+
+type AdminConfig = Pick<Config, 'adminToken' | 'adminPort'>;
+
+/**
+ * On another port the routes do not exist, whoever asks.
+ * @throws ServerError NOT_FOUND, UNAUTHORIZED
+ */
+export function checkAdmin(config: AdminConfig, request: IncomingMessage, url: URL): void {
+  if (config.adminPort !== 0 && request.socket.localPort !== config.adminPort) {
+    throw new ServerError('NOT_FOUND');
+  }
+  if (config.adminToken === '') return;
+  const right = sha256(config.adminToken);
+  const offered = keysIn(request.headers, url).slice(0, LIMITS.maxKeysOffered);
+  if (!offered.some((key) => timingSafeEqual(sha256(key), right))) throw new ServerError('UNAUTHORIZED');
+}
+
+/** For routes of HTTP, before anything else is done. */
+export const adminOnly = (config: AdminConfig) => async (request: FastifyRequest) =>
+  checkAdmin(config, request.raw, urlOf(request));
+
+/** The server of the second port, if there is to be one: what it is asked, the same routes answer. Ends with them. */
+export function createAdminServer(app: FastifyInstance, config: Config): Server | null {
+  if (config.adminPort === 0) return null;
+  const server = createHttpServer(readTls(config), (request, response) => app.routing(request, response));
+  server.maxConnections = LIMITS.maxHttpConnections;
+  app.addHook('onClose', async () => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return server;
+}
+
+/** @throws what the system says, such as EADDRINUSE */
+export async function listenForAdmins(server: Server, { adminPort, adminHost }: Config): Promise<void> {
+  server.listen(adminPort, adminHost);
+  await once(server, 'listening'); // rejects with an error that comes first
+}
