@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
@@ -38,6 +39,15 @@ test('start --help shows every option with its environment variable', async () =
   }
 });
 
+test('key prints a key once, and the line of its hash and limits', async () => {
+  const { status, stdout } = await rnnt(['key', 'anna', '--streams', '20', '--per-minute', '90']);
+  const [key = '', line = ''] = stdout.split('\n');
+  assert.equal(status, 0);
+  assert.match(key, /^rnnt_[\w-]{43}$/);
+  const hash = createHash('sha256').update(key).digest('hex');
+  assert.equal(line, `anna sha256:${hash} streams=20 per-minute=90`);
+});
+
 test('--version prints the version of the package', async () => {
   assert.equal((await rnnt(['--version'])).stdout.trim(), packageVersion);
 });
@@ -55,6 +65,8 @@ const bad: readonly (readonly [string[], Record<string, string>, RegExp])[] = [
   [['transcribe', '--format', 'srt', 'src', 'docs'], {}, /--out/],
   [['transcribe', '--encoding', 'opus', 'x.wav'], {}, /x.wav|encoding/],
   [['bench', '--connections', 'many'], {}, /--connections/],
+  [['key', 'two words'], {}, /a name is/],
+  [['start'], { RNNT_SERVER_TOKEN_SECRET: 'short' }, /RNNT_SERVER_TOKEN_SECRET/],
 ];
 for (const [args, env, says] of bad) {
   test(`"${[...args, ...Object.keys(env)].join(' ')}" ends with exit code 2 and says what is wrong`, async () => {

@@ -46,7 +46,7 @@ export class Grant {
   countRequest(): void {
     const limits = this.limits();
     if (limits === null || this.host.takeRate(limits)) return;
-    throw new ServerError('KEY_LIMIT', `${limits.perMinute} requests per minute for ${this.name}`);
+    throw new ServerError('KEY_LIMIT', `requests per minute for ${this.name}: ${limits.perMinute} at most`);
   }
 
   /** A live stream begins. @throws ServerError KEY_LIMIT, UNAUTHORIZED */
@@ -68,7 +68,7 @@ export class Grant {
     const counters = this.counters(what);
     const used = counters.find(({ id, most }) => most > 0 && this.host.uses.of(id) >= most);
     if (used !== undefined) {
-      throw new ServerError('KEY_LIMIT', `${used.most} ${what} at once for ${used.whose}`);
+      throw new ServerError('KEY_LIMIT', `${what} at once for ${used.whose}: ${used.most} at most`);
     }
     for (const { id } of counters) this.host.uses.add(id);
   }

@@ -133,6 +133,14 @@ const channel = open({
   segments: z.array(segment),
 });
 
+/** POST /auth/token */
+export const tokenAnswer = open({
+  token: z.string().describe('Sent wherever a key is.'),
+  key: z.string().describe('The name of the key that it stands for.'),
+  expires_at: z.string().describe('ISO 8601. A recording that runs then goes on.'),
+  expires_in_s: count,
+});
+
 /** POST /transcribe/file */
 export const uploadAnswer = open({
   text: z.string(),

@@ -1,5 +1,6 @@
 /** `/docs/openapi.json`: the HTTP routes. The WebSocket's messages are in docs/WEBSOCKET_API.md. */
 import { z } from 'zod';
+import { tokenRequest } from '../auth/client-token.js';
 import { packageVersion } from '../paths.js';
 import { FILE_FORMATS } from '../protocol/file-formats.js';
 import { configSchema, UPLOAD_FIELDS } from '../protocol/parse.js';
@@ -17,6 +18,7 @@ const COMPONENTS = {
   Health: answers.healthAnswer,
   ExtendedHealth: answers.extendedHealthAnswer,
   LiveStatus: answers.liveStatusAnswer,
+  ClientToken: answers.tokenAnswer,
   UploadResult: answers.uploadAnswer,
   UploadProgress: answers.uploadProgress,
 } as const;
@@ -114,6 +116,22 @@ const upload = {
   },
 };
 
+const clientToken = {
+  summary: 'Make a short-lived token for a client that must not hold a key, such as a browser',
+  requestBody: {
+    required: false,
+    content: { 'application/json': { schema: z.toJSONSchema(tokenRequest, { io: 'input' }) } },
+  },
+  responses: {
+    200: json('The token', 'ClientToken'),
+    400: failed,
+    401: failed,
+    404: json('This server asks for no key', 'Error'),
+    429: failed,
+    default: failed,
+  },
+};
+
 export function openApi() {
   return {
     openapi: '3.1.0',
@@ -143,6 +161,7 @@ export function openApi() {
         503: json('It would be refused', 'Error'),
       }),
       '/metrics': get('Prometheus exposition', { 200: text('Metrics', 'text/plain') }),
+      '/auth/token': { post: clientToken },
       '/transcribe/file': { post: upload },
     },
     components: { schemas: componentSchemas() },
