@@ -72,7 +72,6 @@ export const CONFIG_MEANINGS: Record<string, string> = {
   vad_threshold:
     'RMS level above which audio counts as speech; `null`: the model’s own voice activity, or 0.01 where a model has none.',
   silence_duration: 'Seconds of silence that end a segment.',
-  multichannel: 'With two channels: a transcript for each, told by `channel`, in place of one of their mix.',
   max_segment_duration: 'Seconds after which a segment is cut at a word’s end.',
   words: 'Whether `words` are sent.',
   vad_events: 'Whether `speech_started` and `speech_ended` are sent.',

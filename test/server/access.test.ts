@@ -80,7 +80,10 @@ test('a client that vanishes in its recording gives its place back', async () =>
 test('requests past the rate of a key are refused with the reason and when to come back', async () => {
   for (let i = 0; i < 2; i++) await (await TestClient.open(at('S'))).close();
   const { status, headers, body } = await refusedUpgrade(at('S'));
-  assert.deepEqual([status, body.code, body.detail], [429, 'KEY_LIMIT', 'requests per minute for slow: 2 at most']);
+  assert.deepEqual(
+    [status, body.code, body.detail],
+    [429, 'KEY_LIMIT', 'requests per minute for slow: 2 at most'],
+  );
   assert.ok(Number(headers['retry-after']) > 0);
   assert.equal(
     (await json(await ask('/ws/transcribe', 'S'))).code,
