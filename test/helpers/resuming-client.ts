@@ -122,8 +122,9 @@ export class ResumingClient {
         this.start(socket);
         break;
       case 'recording_started':
+        // Told again behind `resumed`, which has said already where to go on.
+        if (!this.started) void this.send(socket);
         this.started = true;
-        void this.send(socket);
         break;
       case 'recording_stopped':
         socket.close();
