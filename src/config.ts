@@ -24,6 +24,16 @@ interface Option {
 export const OPTIONS = {
   host: { schema: z.string().min(1), initial: '0.0.0.0', doc: 'Address to listen on.' },
   port: { schema: whole(0, 65535), initial: 8000, doc: 'Port to listen on; 0 takes a free one.' },
+  wyomingPort: {
+    schema: z.union([oneOf('off'), whole(0, 65535)]),
+    initial: 'off',
+    doc: 'Port for Wyoming (Home Assistant), TCP; 0 takes a free one. The protocol has no keys: whoever reaches it may use it.',
+  },
+  wyomingHost: {
+    schema: z.string(),
+    initial: '',
+    doc: 'Address to listen on for Wyoming; that of `--host` if left out.',
+  },
   model: {
     schema: z.string().min(1),
     initial: 'default',

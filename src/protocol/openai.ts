@@ -6,6 +6,7 @@ import { ERRORS, type ErrorCode, ServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import type { Spoken } from '../models/languages.js';
 import type { Manifest } from '../models/manifest.js';
+import { spaceBetween } from '../transcript/pieces.js';
 import type { Segment } from '../transcript/transcript.js';
 import { joinWords } from '../transcript/words.js';
 import type { Refusal } from './dialect.js';
@@ -121,14 +122,17 @@ const AUDIO_TOKENS_PER_SECOND = 10;
 /** The events of a streamed transcription. Their deltas add up to the text at the end, to the letter. */
 export class TranscriptionEvents {
   private text = '';
+  private last = '';
   private tokens = 0;
 
   /** The event that a segment makes, '' if it has no words. */
   segment({ words }: Segment): string {
     if (words.length === 0) return '';
     for (const word of words) this.tokens += word.tokens;
-    const delta = `${this.text === '' ? '' : ' '}${joinWords(words)}`;
+    const said = joinWords(words);
+    const delta = `${this.text !== '' && spaceBetween(this.last, said) ? ' ' : ''}${said}`;
     this.text += delta;
+    this.last = said;
     return eventOf({ type: 'transcript.text.delta', delta });
   }
 

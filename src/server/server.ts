@@ -26,11 +26,14 @@ import { reload } from './reload.js';
 import { createRoutes } from './routes.js';
 import { acceptUpgrades, closeSockets, inspectOver } from './upgrade.js';
 import { UploadPlaces } from './upload-places.js';
+import { createWyomingServer, listenForWyoming } from './wyoming.js';
 
 export interface RunningServer {
   readonly context: ServerContext;
   readonly app: FastifyInstance;
   readonly port: number;
+  /** Null where Wyoming is off. */
+  readonly wyomingPort: number | null;
   /** Resolves when the model is warm; rejects with a ServerError when it cannot be had, DRAINING if it came too late. */
   readonly ready: Promise<Engine>;
   /** Resolves when the process has nothing left to do. */
@@ -150,6 +153,8 @@ export async function startServer(
   const adminServer = createAdminServer(app, config);
   const servers = adminServer === null ? [app.server] : [app.server, adminServer];
   for (const server of servers) serve(server);
+  const { wyomingHost, wyomingPort: wanted } = config;
+  const wyoming = wanted === 'off' ? null : createWyomingServer(context);
   lifecycle.start();
   eventLoop.start();
 
@@ -157,6 +162,7 @@ export async function startServer(
     registry.closeAll();
     registry.stop();
     eventLoop.stop();
+    wyoming?.close();
     closeSockets(sockets); // app.close() waits for all of them, the inspector's too
     const { recogniser } = context;
     const parts = [app, recogniser?.codecPool, recogniser?.engine];
@@ -171,9 +177,14 @@ export async function startServer(
   }
 
   // Listening comes first: a model that fails at once must find a server that it can close.
+  let wyomingPort: number | null = null;
   try {
     await app.listen({ host: config.host, port: config.port });
     if (adminServer !== null) await listenForAdmins(adminServer, config);
+    if (wyoming !== null && wanted !== 'off') {
+      wyomingPort = await listenForWyoming(wyoming, wyomingHost || config.host, wanted);
+      log.info({ port: wyomingPort }, 'Wyoming is listening');
+    }
   } catch (error) {
     lifecycle.stop();
     registry.stop();
@@ -208,6 +219,7 @@ export async function startServer(
     context,
     app,
     port,
+    wyomingPort,
     ready,
     stopped,
     reload: () => reload(context, servers),

@@ -3,6 +3,7 @@
  * append, so they are taken from what is stable and from what was sent. Positions are samples at 16 kHz of the stream.
  */
 import { LIMITS } from '../../limits.js';
+import { spaceBetween } from '../../transcript/pieces.js';
 import { toSeconds } from '../render.js';
 
 type Event = Readonly<Record<string, unknown>> & { readonly type: string };
@@ -21,7 +22,7 @@ interface Item {
 const TRANSCRIPTION = 'conversation.item.input_audio_transcription';
 const msOf = (samples: number): number => Math.max(0, Math.round(samples / (LIMITS.sampleRateHz / 1000)));
 const joined = (before: string, text: string): string =>
-  before === '' || text === '' ? before + text : `${before} ${text}`;
+  `${before}${before !== '' && text !== '' && spaceBetween(before, text) ? ' ' : ''}${text}`;
 
 export class Items {
   private open: Item | null = null;
