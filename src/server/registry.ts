@@ -43,6 +43,7 @@ export class SessionRegistry {
   }
 
   add(session: Session): void {
+    if (session.activity === 'closed') return; // it could not even say hello, and has told us so
     this.sessions.set(session.id, session);
     this.byClientId.set(session.clientId, session);
     for (const tell of this.opened) this.guarded('a watcher of openings', () => tell(session));

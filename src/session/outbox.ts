@@ -33,12 +33,20 @@ export class Outbox {
   private transport: Transport | null;
   private readonly dialect: Dialect;
   private readonly onOverflow: () => void;
+  private readonly onFailed: (error: unknown) => void;
   private readonly log: SentLog | null;
 
-  constructor(transport: Transport, dialect: Dialect, onOverflow: () => void) {
+  /** @param onFailed the dialect threw: its client cannot be told anything any more */
+  constructor(
+    transport: Transport,
+    dialect: Dialect,
+    onOverflow: () => void,
+    onFailed: (error: unknown) => void,
+  ) {
     this.transport = transport;
     this.dialect = dialect;
     this.onOverflow = onOverflow;
+    this.onFailed = onFailed;
     this.log = dialect.policy.resumable ? new SentLog() : null;
   }
 
@@ -140,6 +148,14 @@ export class Outbox {
   }
 
   private render(event: StreamEvent): void {
-    this.send(this.dialect.render(event));
+    let frames: readonly Frame[];
+    try {
+      frames = this.dialect.render(event);
+    } catch (error) {
+      // Events come from sockets, timers and promises, where an exception would end every session.
+      this.onFailed(error);
+      return;
+    }
+    this.send(frames);
   }
 }

@@ -61,17 +61,15 @@ export class Session {
     this.flow = new Flow(transport, this.watch);
     this.log = context.log.child({ session: this.id });
     this.inbox = new Inbox(dialect, this.handlers(), (error) => this.replies.reject(error));
-    this.outbox = new Outbox(transport, dialect, () => this.attachment.onOverflow());
+    const onOverflow = () => this.attachment.onOverflow();
+    this.outbox = new Outbox(transport, dialect, onOverflow, (err) => this.fault(err, 'the dialect failed'));
     this.replies = new Replies(context, this.outbox, this.log, (code) =>
       this.actor.send({ type: 'CLOSE', code }),
     );
     this.recorder = new Recorder(context, dialect.policy, this.replies, this.log, {
       onStopped: () => this.actor.send({ type: 'FLUSHED' }),
       onRoom: () => this.flow.paused && this.regulate(),
-      onFailed: (err) => {
-        this.log.error({ err }, 'the recording failed');
-        this.actor.send({ type: 'FAULT', code: toServerError(err, 'ENGINE_FAILED').code });
-      },
+      onFailed: (err) => this.fault(err, 'the recording failed', 'ENGINE_FAILED'),
     });
     this.actor = createActor(sessionMachine, {
       input: {
@@ -155,6 +153,11 @@ export class Session {
    */
   resume(arrival: Arrival): boolean {
     return !this.closed && this.attachment.resume(arrival);
+  }
+
+  private fault(err: unknown, what: string, otherwise: ErrorCode = 'INTERNAL'): void {
+    this.log.error({ err }, what);
+    this.actor.send({ type: 'FAULT', code: toServerError(err, otherwise).code });
   }
 
   private regulate(): void {

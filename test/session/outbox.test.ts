@@ -42,7 +42,9 @@ function outbox(dialect: DialectDefinition = native) {
   const overflows: string[] = [];
   const host = { manifest: fakeManifest(), defaults: recordingConfig(), resumes: true };
   const spoken = dialect.create({ url: new URL('ws://localhost/'), headers: {} }, host);
-  return { socket, overflows, box: new Outbox(socket, spoken, () => void overflows.push('overflow')) };
+  const overflow = () => void overflows.push('overflow');
+  const broken = (error: unknown) => void overflows.push(String(error));
+  return { socket, overflows, box: new Outbox(socket, spoken, overflow, broken) };
 }
 
 const texts = (socket: FakeTransport) =>
