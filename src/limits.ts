@@ -102,6 +102,12 @@ export const LIMITS = {
   /** Hotword phrases a session. */
   maxHotwords: 100,
   maxHotwordChars: 80,
+  /**
+   * Lists of hotwords a session, averaged, and how many may come at once. Spelling one takes the main thread up to tens of
+   * milliseconds.
+   */
+  hotwordListsPerSecond: 2,
+  hotwordListBurst: 20,
   /** Sockets open at once that hold no stream (status pages, refused ones on their way out). */
   maxHttpConnections: 10_000,
   /** Inspector pages open at once: each makes the server tell it everything each second. */

@@ -1,10 +1,13 @@
 /** The recordings of a session, one after the other: their settings, and the one that runs. */
+import { ServerError } from '../errors.js';
+import { LIMITS } from '../limits.js';
 import type { Logger } from '../log.js';
 import type { DialectPolicy } from '../protocol/dialect.js';
 import { toSeconds } from '../protocol/render.js';
 import type { RecordingConfig } from '../protocol/types.js';
 import type { SessionContext } from './context.js';
 import { LiveRecording } from './live-recording.js';
+import { RateLimiter } from './rate-limiter.js';
 import type { Replies } from './replies.js';
 import { Settings } from './settings.js';
 
@@ -25,6 +28,7 @@ export class Recorder {
   private readonly replies: Replies;
   private readonly log: Logger;
   private readonly owner: RecorderOwner;
+  private readonly hotwordRate = new RateLimiter(LIMITS.hotwordListsPerSecond, LIMITS.hotwordListBurst);
   private warnedIdleAudio = false;
 
   constructor(
@@ -91,7 +95,7 @@ export class Recorder {
     this.warnedIdleAudio = true;
   }
 
-  /** @throws ServerError CONFIG_LOCKED */
+  /** @throws ServerError CONFIG_LOCKED, RATE_LIMITED */
   configure(changes: Partial<RecordingConfig>): void {
     const config = this.settings.configure(changes);
     this.live?.configure(config);
@@ -101,6 +105,7 @@ export class Recorder {
   }
 
   private listenFor(hotwords: RecordingConfig['hotwords']): void {
+    if (hotwords.length > 0 && !this.hotwordRate.take()) throw new ServerError('RATE_LIMITED', 'hotwords');
     const edges = this.replies.compile(hotwords);
     if (edges !== null) this.live?.setHotwords(edges);
   }

@@ -131,6 +131,11 @@ function limitsTable(): string {
         '`RATE_LIMITED`, close 4429',
       ],
       [
+        'lists of `hotwords`',
+        `${LIMITS.hotwordListsPerSecond} a second, ${LIMITS.hotwordListBurst} at once`,
+        '`RATE_LIMITED`, close 4429',
+      ],
+      [
         'sample rates beside the common ones',
         `${LIMITS.oddRates} at once, over all streams`,
         '`TOO_MANY_RATES`',

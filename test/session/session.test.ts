@@ -353,6 +353,19 @@ test('too many control messages at once end the connection, with one error', () 
   assert.deepEqual(socket.closings, [{ code: 4429, reason: 'RATE_LIMITED' }]);
 });
 
+test('hotwords that change all the time end the connection, other settings do not', () => {
+  const { say, session, socket } = openFakeSession();
+  for (let i = 0; i < LIMITS.hotwordListBurst; i++)
+    say({ type: 'configure', hotwords: [{ phrase: 'Mira' }] });
+  say({ type: 'configure', hotwords: [] });
+  say({ type: 'configure', silence_duration: 1 });
+  assert.equal(session.activity, 'idle');
+  // Some more than one, since time passes meanwhile.
+  for (let i = 0; i < 10; i++) say({ type: 'configure', hotwords: ['Mira'] });
+  assert.deepEqual(socket.errors, ['RATE_LIMITED']);
+  assert.deepEqual(socket.closings, [{ code: 4429, reason: 'RATE_LIMITED' }]);
+});
+
 test('a control message that is too large ends the connection', () => {
   const { socket, session } = openFakeSession();
   session.onFrame(`{"type":"ping","x":"${'x'.repeat(LIMITS.maxControlBytes)}"}`);
