@@ -2,46 +2,35 @@
 import { AudioRecorder, level } from './audio-recorder.js';
 import { STATE_NAMES } from './client/recorder-states.js';
 import { demoClient } from './demo/client.js';
-import { exportTranscript } from './demo/export.js';
 import { showFigures } from './demo/figures.js';
 import { acceptDrops, byId, notice, showState } from './demo/page.js';
+import { Picker } from './demo/picker.js';
+import { checked, recordingConfig, rememberSettings } from './demo/settings.js';
+import { Shown } from './demo/shown.js';
 import { bundledSample, decodeFile, FILE_RATE, ServerGone } from './demo/sources.js';
 import { Tape } from './demo/tape.js';
 import { showLevel, Waveform } from './demo/waveform.js';
-import { clockTime, TranscriptView } from './transcription-ui.js';
+import { clockTime } from './transcription-ui.js';
 import { RNNTClientError } from './websocket-client.js';
 
 /**
- * @typedef {'microphone' | 'file' | 'sample'} Source
  * @typedef {import('./websocket-client.js').RNNTClient} RNNTClient
  */
 
 const ui = {
   record: /** @type {HTMLButtonElement} */ (byId('record')),
   finalize: /** @type {HTMLButtonElement} */ (byId('finalize')),
-  device: /** @type {HTMLSelectElement} */ (byId('device')),
-  file: /** @type {HTMLInputElement} */ (byId('file')),
   silence: /** @type {HTMLInputElement} */ (byId('silence')),
-  hotwords: /** @type {HTMLTextAreaElement} */ (byId('hotwords')),
-  checked: (/** @type {string} */ id) => /** @type {HTMLInputElement} */ (byId(id)).checked,
 };
 const recorder = new AudioRecorder();
 const waveform = new Waveform(byId('waveform'));
-const view = new TranscriptView(byId('transcript'), {
-  onWord: (word) => playWord(word),
-  onFollow: (following) => {
-    byId('jump').hidden = following;
-    view.root.classList.toggle('scrolled-away', !following);
-  },
-});
+const picker = new Picker();
+const shown = new Shown(() => recording || finishing);
 
-/** @type {Source} */
-let source = 'microphone';
-/** @type {File | null} */
-let chosenFile = null;
 /** @type {RNNTClient | null} */
 let client = null;
-let tape = new Tape(FILE_RATE);
+/** The audio of the recording that runs: what the transcript shows, once the server records. */
+let taping = new Tape(FILE_RATE);
 /** @type {AbortController | null} Ends the feeding of a file. */
 let feeding = null;
 /** @type {WakeLockSentinel | null} */
@@ -63,28 +52,23 @@ function showRecording(on) {
   if (!on) showLevel(byId('level'), -100);
 }
 
-function showTranscriptControls() {
-  const nothing = view.text === '';
-  byId('empty').hidden = !nothing || recording;
-  byId('legend').hidden = view.segments.length === 0;
-  for (const node of document.querySelectorAll('.export button')) {
-    const button = /** @type {HTMLButtonElement} */ (node);
-    // Files are made of finals; what is open can be copied all the same.
-    button.disabled = button.id === 'copy' ? nothing : view.segments.length === 0;
-  }
-}
-
 // ---- connection ----------------------------------------------------------------------------------------
 
 function newClient() {
   const made = demoClient({
-    vad: ui.checked('gate'),
-    view,
+    vad: checked('gate'),
+    view: shown.view,
     isCurrent: () => client === made,
-    onSegment: showTranscriptControls,
+    onSegment: () => shown.controls(),
     onGivenUp: () => abandon(made),
   });
   return made;
+}
+
+/** What was recorded is kept, if it came so far that it is shown. */
+async function endShown() {
+  if (shown.tape === taping) await shown.end();
+  else shown.controls();
 }
 
 /**
@@ -99,40 +83,23 @@ async function abandon(mine) {
   await recorder.stop();
   wakeLock?.release();
   wakeLock = null;
-  view.settle();
+  shown.view.settle();
   showRecording(false);
-  showTranscriptControls();
-}
-
-/** @param {number} sampleRate */
-function recordingConfig(sampleRate) {
-  const hotwords = ui.hotwords.value
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '')
-    .map((phrase) => ({ phrase, boost: 2 }));
-  return {
-    sample_rate: sampleRate,
-    partials: ui.checked('partials'),
-    silence_duration: Number(ui.silence.value),
-    metrics: true,
-    ...(hotwords.length > 0 ? { hotwords } : {}),
-  };
+  await endShown();
 }
 
 // ---- recording -----------------------------------------------------------------------------------------
 
 async function start() {
   notice('');
-  view.clear();
   waveform.clear();
   client?.close();
   client = newClient();
   showRecording(true);
-  showTranscriptControls();
+  shown.controls();
   const mine = client;
   try {
-    if (source === 'microphone') await startMicrophone(mine);
+    if (picker.source === 'microphone') await startMicrophone(mine);
     else await startSamples(mine);
   } catch (error) {
     if (mine !== client) return;
@@ -140,8 +107,8 @@ async function start() {
     await recorder.stop();
     mine.close();
     showRecording(false);
-    showTranscriptControls();
-    if (source === 'microphone' && !mine.sessionId) return; // The recorder or the client has said why.
+    shown.controls();
+    if (picker.source === 'microphone' && !mine.sessionId) return; // The recorder or the client has said why.
     if (error instanceof ServerGone || error instanceof RNNTClientError) showState('failed', 'Not connected');
     else showState('idle', 'Ready');
     if (!byId('notice-text').textContent) notice(error instanceof Error ? error.message : String(error));
@@ -153,34 +120,34 @@ async function start() {
  * @param {number} sampleRate
  */
 async function begin(mine, sampleRate) {
+  taping = new Tape(sampleRate);
   const { language } = await mine.start(recordingConfig(sampleRate));
-  if (typeof language === 'string') view.root.lang = language;
+  // Only now: whatever fails before costs nobody the transcript that is there.
+  shown.begin(taping, language);
 }
 
 /** @param {RNNTClient} mine */
 async function startMicrophone(mine) {
-  const { sampleRate } = await recorder.start({ deviceId: ui.device.value });
-  tape = new Tape(sampleRate);
+  const { sampleRate } = await recorder.start({ deviceId: picker.deviceId });
   await begin(mine, sampleRate);
-  await listDevices();
+  await picker.listDevices();
   // A phone that goes to sleep stops the microphone. Where this is refused, recording goes on all the same.
   wakeLock = (await navigator.wakeLock?.request('screen').catch(() => null)) ?? null;
 }
 
 /** @param {RNNTClient} mine */
 async function startSamples(mine) {
-  if (source === 'file' && !chosenFile)
+  if (picker.source === 'file' && !picker.file)
     throw new Error('Choose an audio file first, or drop one on the page.');
   const samples =
-    source === 'file' && chosenFile ? await decodeFile(chosenFile) : (await bundledSample()).samples;
-  tape = new Tape(FILE_RATE);
+    picker.source === 'file' && picker.file ? await decodeFile(picker.file) : (await bundledSample()).samples;
   await begin(mine, FILE_RATE);
   feeding = new AbortController();
   const { signal } = feeding;
-  const realTime = ui.checked('real-time');
+  const realTime = checked('real-time');
   const whole = new Tape(FILE_RATE, Number.POSITIVE_INFINITY);
   whole.push(samples);
-  if (realTime && ui.checked('aloud')) whole.play(0, whole.seconds);
+  if (realTime && checked('aloud')) whole.play(0, whole.seconds);
   signal.addEventListener('abort', () => whole.silence());
   const piece = FILE_RATE / 10;
   let shown = 0;
@@ -200,10 +167,10 @@ async function startSamples(mine) {
  * @param {Float32Array} samples
  */
 function hear(samples) {
-  tape.push(samples);
-  waveform.push(samples, tape.rate);
+  taping.push(samples);
+  waveform.push(samples, taping.rate);
   showLevel(byId('level'), level(samples).dbfs);
-  byId('clock').textContent = clockTime(tape.seconds);
+  byId('clock').textContent = clockTime(taping.seconds);
   if (client) showFigures(client.stats);
 }
 
@@ -218,7 +185,7 @@ async function stop() {
   showRecording(false);
   if (mine.recording) await finish(mine);
   finishing = false;
-  showTranscriptControls();
+  await endShown();
   if (client !== mine) return;
   client = null; // What it says about its end is no news.
   mine.close();
@@ -242,7 +209,7 @@ async function finish(mine) {
     showFigures(mine.stats);
     showState('idle', transcript === '' ? 'No words were heard' : 'Done');
   } catch (error) {
-    view.settle();
+    shown.view.settle();
     const lost = error instanceof RNNTClientError && error.code !== 'CLOSED';
     showState(lost ? 'failed' : 'idle', lost ? 'The last words are missing' : 'Ready');
     notice(lost ? error.message : '');
@@ -251,43 +218,7 @@ async function finish(mine) {
   }
 }
 
-/** @param {import('./client/types.js').Word} word */
-async function playWord(word) {
-  const margin = 0.05;
-  view.highlight(word.start);
-  await tape.play(word.start - margin, word.end + margin);
-  view.highlight(null);
-}
-
-async function listDevices() {
-  const devices = await AudioRecorder.devices();
-  const chosen = ui.device.value;
-  ui.device.replaceChildren(
-    new Option('Default microphone', ''),
-    ...devices.filter((d) => d.label && d.id !== 'default').map((d) => new Option(d.label, d.id)),
-  );
-  ui.device.value = devices.some((d) => d.id === chosen) ? chosen : '';
-}
-
 // ---- wiring --------------------------------------------------------------------------------------------
-
-/** @param {Source} next */
-function choose(next) {
-  source = next;
-  const input = document.querySelector(`#sources input[value="${next}"]`);
-  if (input) /** @type {HTMLInputElement} */ (input).checked = true;
-  for (const node of document.querySelectorAll('[data-for]')) {
-    const element = /** @type {HTMLElement} */ (node);
-    element.hidden = !element.dataset.for?.split(' ').includes(next);
-  }
-}
-
-/** @param {File} file */
-function chooseFile(file) {
-  chosenFile = file;
-  byId('file-name').textContent = file.name;
-  choose('file');
-}
 
 recorder.on('samples', (samples) => {
   // The tape and the recording begin with the same sample: word times must point at the same audio.
@@ -314,41 +245,28 @@ ui.record.addEventListener('click', () => {
   else start();
 });
 ui.finalize.addEventListener('click', () => client?.finalize());
-byId('sources').addEventListener('change', (event) => {
-  choose(/** @type {Source} */ (/** @type {HTMLInputElement} */ (event.target).value));
-});
-ui.file.addEventListener('change', () => ui.file.files?.[0] && chooseFile(ui.file.files[0]));
-ui.silence.addEventListener('input', () => {
+function showSilence() {
   byId('silence-value').textContent = `${Number(ui.silence.value).toFixed(1)} s`;
+}
+ui.silence.addEventListener('input', () => {
+  showSilence();
   if (recording) client?.configure({ silence_duration: Number(ui.silence.value) }).catch(() => {});
 });
-byId('jump').addEventListener('click', () => view.jumpToLive());
 byId('marks').addEventListener('change', () => {
-  document.body.classList.toggle('unmarked', !ui.checked('marks'));
-});
-byId('clear').addEventListener('click', () => {
-  view.clear();
-  waveform.clear();
-  byId('clock').textContent = clockTime(0);
-  showTranscriptControls();
-});
-for (const button of document.querySelectorAll('[data-export]')) {
-  const format = /** @type {HTMLElement} */ (button).dataset.export ?? 'txt';
-  button.addEventListener('click', () => exportTranscript(view.segments, format, view.root.lang));
-}
-byId('copy').addEventListener('click', async () => {
-  await navigator.clipboard.writeText(view.text);
-  notice('Copied.', 'info');
+  document.body.classList.toggle('unmarked', !checked('marks'));
 });
 acceptDrops(
   (file) => {
-    chooseFile(file);
+    picker.chooseFile(file);
     start();
   },
   () => !recording && !finishing,
 );
 globalThis.addEventListener('online', () => client?.retryNow());
-navigator.mediaDevices?.addEventListener?.('devicechange', () => listDevices());
-listDevices();
-choose('microphone');
+globalThis.addEventListener('beforeunload', (event) => {
+  if (recording || finishing) event.preventDefault(); // The browser asks whether the page may be left.
+});
+rememberSettings();
+showSilence();
+document.body.classList.toggle('unmarked', !checked('marks'));
 document.documentElement.dataset.ready = 'true';

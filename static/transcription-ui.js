@@ -102,6 +102,15 @@ export class TranscriptView {
     this.jumpToLive();
   }
 
+  /**
+   * Shows other segments in place of what is there.
+   * @param {Segment[]} segments
+   */
+  show(segments) {
+    this.clear();
+    for (const segment of segments) this.addSegment(segment);
+  }
+
   /** @param {Partial} partial */
   showPartial(partial) {
     const { stable, open } = splitPartial(partial);

@@ -16,16 +16,18 @@ export const byId = (id) => /** @type {T} */ (document.getElementById(id));
 /**
  * @param {string} text Empty to hide it.
  * @param {'bad' | 'warn' | 'info'} [tone]
- * @param {() => void} [retry] Shows a button that calls it.
+ * @param {() => void} [act] Shows a button that calls it.
+ * @param {string} [label] Of the button.
  */
-export function notice(text, tone = 'bad', retry) {
+export function notice(text, tone = 'bad', act, label = 'Try now') {
   const node = byId('notice');
   node.hidden = text === '';
   node.dataset.tone = tone;
   byId('notice-text').textContent = text;
   const button = byId('notice-retry');
-  button.hidden = !retry;
-  button.onclick = retry ?? null;
+  button.textContent = label;
+  button.hidden = !act;
+  button.onclick = act ?? null;
 }
 
 /**

@@ -13,6 +13,7 @@ export class Tape {
   #context = null;
   /** @type {AudioBufferSourceNode | null} */
   #playing = null;
+  #playingSince = 0;
 
   /**
    * @param {number} rate
@@ -34,6 +35,29 @@ export class Tape {
     while (this.#endFrame - this.#firstFrame > this.maxFrames) {
       this.#firstFrame += this.#blocks.shift()?.length ?? 0;
     }
+  }
+
+  /**
+   * A tape of what was kept.
+   * @param {Int16Array} samples
+   * @param {number} rate Hz.
+   */
+  static of(samples, rate) {
+    const tape = new Tape(rate);
+    tape.#blocks.push(samples);
+    tape.#endFrame = samples.length;
+    return tape;
+  }
+
+  /** @returns {Int16Array} All of it; silence in place of what was forgotten, so that times stay right. */
+  pcm16() {
+    const out = new Int16Array(this.#endFrame);
+    let at = this.#firstFrame;
+    for (const block of this.#blocks) {
+      out.set(block, at);
+      at += block.length;
+    }
+    return out;
   }
 
   /**
@@ -75,8 +99,14 @@ export class Tape {
     this.#playing = source;
     await new Promise((resolve) => {
       source.onended = resolve;
+      this.#playingSince = this.#context?.currentTime ?? 0;
       source.start();
     });
+  }
+
+  /** How long the newest playback has been going on. */
+  get playedSeconds() {
+    return this.#context && this.#playing ? this.#context.currentTime - this.#playingSince : 0;
   }
 
   silence() {

@@ -1,0 +1,57 @@
+/** Where the audio comes from, as chosen on the page. */
+import { AudioRecorder } from '../audio-recorder.js';
+import { byId } from './page.js';
+
+/** @typedef {'microphone' | 'file' | 'sample'} Source */
+
+export class Picker {
+  /** @type {Source} */
+  source = 'microphone';
+  /** @type {File | null} */
+  file = null;
+  #device = /** @type {HTMLSelectElement} */ (byId('device'));
+
+  constructor() {
+    const input = /** @type {HTMLInputElement} */ (byId('file'));
+    input.addEventListener('change', () => input.files?.[0] && this.chooseFile(input.files[0]));
+    byId('sources').addEventListener('change', (event) => {
+      this.choose(/** @type {Source} */ (/** @type {HTMLInputElement} */ (event.target).value));
+    });
+    navigator.mediaDevices?.addEventListener?.('devicechange', () => this.listDevices());
+    void this.listDevices();
+    this.choose('microphone');
+  }
+
+  /** Of the microphone; empty for the default one. */
+  get deviceId() {
+    return this.#device.value;
+  }
+
+  /** @param {Source} source */
+  choose(source) {
+    this.source = source;
+    const input = document.querySelector(`#sources input[value="${source}"]`);
+    if (input) /** @type {HTMLInputElement} */ (input).checked = true;
+    for (const node of document.querySelectorAll('[data-for]')) {
+      const element = /** @type {HTMLElement} */ (node);
+      element.hidden = !element.dataset.for?.split(' ').includes(source);
+    }
+  }
+
+  /** @param {File} file */
+  chooseFile(file) {
+    this.file = file;
+    byId('file-name').textContent = file.name;
+    this.choose('file');
+  }
+
+  async listDevices() {
+    const devices = await AudioRecorder.devices();
+    const chosen = this.deviceId;
+    this.#device.replaceChildren(
+      new Option('Default microphone', ''),
+      ...devices.filter((d) => d.label && d.id !== 'default').map((d) => new Option(d.label, d.id)),
+    );
+    this.#device.value = devices.some((d) => d.id === chosen) ? chosen : '';
+  }
+}

@@ -1,0 +1,81 @@
+/** The settings of the transcriber: kept on this device, and as the server takes them. */
+import { byId } from './page.js';
+
+const KEY = 'rnnt-settings';
+/** The inputs that are remembered, by id. */
+const KEPT = ['silence', 'hotwords', 'partials', 'marks', 'gate', 'real-time', 'aloud', 'keep'];
+/** A phrase of the custom vocabulary without a weight of its own. */
+const DEFAULT_BOOST = 2;
+
+/** @param {string} id */
+const input = (id) =>
+  /** @type {HTMLInputElement | HTMLTextAreaElement | null} */ (document.getElementById(id));
+
+/** @param {string} id */
+export const checked = (id) =>
+  byId(id) instanceof HTMLInputElement && /** @type {HTMLInputElement} */ (byId(id)).checked;
+
+/** Fills the inputs with what was kept, and keeps what is changed from now on. */
+export function rememberSettings() {
+  for (const [id, value] of Object.entries(stored())) {
+    const node = KEPT.includes(id) ? input(id) : null;
+    if (node instanceof HTMLInputElement && node.type === 'checkbox') node.checked = value === true;
+    else if (node && typeof value === 'string') node.value = value;
+  }
+  document.addEventListener('change', ({ target }) => {
+    if (target instanceof HTMLElement && KEPT.includes(target.id)) store();
+  });
+}
+
+/** @returns {Record<string, unknown>} */
+function stored() {
+  try {
+    const value = JSON.parse(localStorage.getItem(KEY) ?? '{}');
+    return typeof value === 'object' && value !== null ? value : {};
+  } catch {
+    return {}; // Storage may be forbidden, or hold what somebody else wrote there.
+  }
+}
+
+function store() {
+  const values = KEPT.map((id) => {
+    const node = input(id);
+    return [id, node instanceof HTMLInputElement && node.type === 'checkbox' ? node.checked : node?.value];
+  });
+  try {
+    localStorage.setItem(KEY, JSON.stringify(Object.fromEntries(values)));
+  } catch {
+    // As above: the settings hold for this page then.
+  }
+}
+
+/**
+ * One phrase per line; `phrase:weight` gives it a weight of its own, as everywhere else on this server.
+ * @param {string} text
+ * @returns {import('../client/types.js').Hotword[]}
+ */
+export function parseHotwords(text) {
+  return text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+    .map((line) => {
+      const [, phrase, boost] = /^(.*\S)\s*:\s*(-?\d+(?:\.\d+)?)$/.exec(line) ?? [];
+      return phrase ? { phrase, boost: Number(boost) } : { phrase: line, boost: DEFAULT_BOOST };
+    });
+}
+
+/**
+ * @param {number} sampleRate Hz.
+ * @returns {import('../client/types.js').RecordingOptions} What `start()` takes.
+ */
+export function recordingConfig(sampleRate) {
+  const hotwords = parseHotwords(input('hotwords')?.value ?? '');
+  return {
+    sample_rate: sampleRate,
+    partials: checked('partials'),
+    silence_duration: Number(input('silence')?.value),
+    metrics: true,
+    ...(hotwords.length > 0 ? { hotwords } : {}),
+  };
+}
