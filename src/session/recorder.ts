@@ -5,9 +5,9 @@ import type { Logger } from '../log.js';
 import type { DialectPolicy } from '../protocol/dialect.js';
 import { toSeconds } from '../protocol/render.js';
 import type { RecordingConfig } from '../protocol/types.js';
+import { RateLimiter } from '../rate-limiter.js';
 import type { SessionContext } from './context.js';
 import { LiveRecording } from './live-recording.js';
-import { RateLimiter } from './rate-limiter.js';
 import type { Replies } from './replies.js';
 import { Settings } from './settings.js';
 
