@@ -31,6 +31,14 @@ export interface LiveRecordingOwner {
 
 const NO_BYTES = new Uint8Array(0);
 
+function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
+  if (first.length === 0) return second;
+  const all = new Uint8Array(first.length + second.length);
+  all.set(first);
+  all.set(second, first.length);
+  return all;
+}
+
 export class LiveRecording implements ChannelHost {
   private readonly channels: Channel[] = [];
   /** Where channels are kept apart. */
@@ -156,7 +164,7 @@ export class LiveRecording implements ChannelHost {
   }
 
   private readHead(before: Uint8Array, bytes: Uint8Array): void {
-    const all = before.length === 0 ? bytes : new Uint8Array([...before, ...bytes]);
+    const all = joined(before, bytes);
     const header = readHeader(all.subarray(0, LIMITS.maxHeaderBytes));
     if (header.kind === 'unclear' && all.length < LIMITS.maxHeaderBytes) {
       this.head = new Uint8Array(all);
