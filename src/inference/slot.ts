@@ -204,9 +204,10 @@ export class Slot implements SampleSink {
    */
   flush(silenceSamples: number): void {
     if (this.flushing) return;
-    this.flushAt = this.written;
+    // A stream that goes on from elsewhere may not have been told again what it knows: none of that runs.
+    this.flushAt = Math.max(this.written, this.read);
     this.flushAskedMs = this.now();
-    this.flushSteps = Math.ceil((this.written - this.read + silenceSamples) / this.chunkSamples);
+    this.flushSteps = Math.ceil((this.flushAt - this.read + silenceSamples) / this.chunkSamples);
     if (this.flushSteps === 0) this.finishFlush();
     else this.onReady(this);
   }

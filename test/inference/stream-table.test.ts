@@ -184,6 +184,18 @@ test('a flush asked for when a step is told counts its own steps only', async ()
   assert.deepEqual(tenant.tokens, [3]);
 });
 
+test('a flush of a stream that is behind what it was restored with runs silence only', async () => {
+  const engine = new FakeEngine();
+  const tenant = new Tenant();
+  const slot = leased(engine, tenant);
+  slot.restore({ read: 5 * CHUNK, state: new Uint8Array(0), hotwords: new Int32Array(0) }, 3 * CHUNK);
+  slot.flush(2 * CHUNK);
+  await engine.settle();
+  // Fewer than none would reach into the row of another stream.
+  assert.deepEqual(tenant.valid, [0, 0]);
+  assert.deepEqual([tenant.flushes, slot.read], [1, 5 * CHUNK]);
+});
+
 test('the ring wraps around without a seam', async () => {
   const engine = new FakeEngine({ ringSeconds: 1 });
   const tenant = new Tenant();
