@@ -2,6 +2,7 @@
 import { publicConfig } from '../config.js';
 import { chunkMs } from '../models/manifest.js';
 import { packageVersion } from '../paths.js';
+import { dialectsOf } from '../protocol/dialects/index.js';
 import { PROTOCOL_VERSION } from '../protocol/types.js';
 import { type ServerContext, statusOf } from './context.js';
 
@@ -16,6 +17,14 @@ const modelCard = (context: ServerContext) => {
     : { name: manifest.name, version: manifest.version, language: manifest.language };
 };
 
+/** Where other vendors' clients find what they speak, as far as it is turned on. */
+const dialectPaths = ({ config }: ServerContext): Record<string, string> =>
+  Object.fromEntries(
+    dialectsOf(config.dialects)
+      .filter(({ name }) => name !== 'native')
+      .map(({ name, paths }) => [name, paths.at(-1) ?? '']),
+  );
+
 /** GET / */
 export function serviceCard(context: ServerContext) {
   return {
@@ -27,7 +36,7 @@ export function serviceCard(context: ServerContext) {
     protocol_version: PROTOCOL_VERSION,
     endpoints: {
       websocket: '/ws/transcribe',
-      vosk: '/vosk',
+      ...dialectPaths(context),
       status: '/ws/status',
       upload: '/transcribe/file',
       health: '/health',

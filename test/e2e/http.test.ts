@@ -26,8 +26,10 @@ const upload = (body: string | Uint8Array | Blob | FormData, headers: Record<str
 test('GET / is a card that names every endpoint, and each of them answers', async () => {
   const card = (await json('/')) as unknown as { service: string; endpoints: Record<string, string> };
   assert.equal(card.service, 'rnnt-server');
-  const { websocket, vosk, upload: uploadPath, ...readable } = card.endpoints;
+  const { websocket, upload: uploadPath, ...others } = card.endpoints;
+  const { vosk, deepgram, openai, assemblyai, ...readable } = others;
   assert.deepEqual([websocket, vosk], ['/ws/transcribe', '/vosk']);
+  assert.deepEqual([deepgram, openai, assemblyai], ['/v1/listen', '/v1/realtime', '/v3/ws']);
   for (const path of [websocket, vosk]) {
     const response = await fetch(live.http + path);
     assert.equal(response.status, 426, path);

@@ -64,6 +64,14 @@ test('the status counts a session in its state, its audio and its segments', asy
   client.socket.close();
 });
 
+test('the card names the dialects that are spoken, and no others', async () => {
+  const other = await startScriptedServer({ dialects: 'vosk' });
+  const { endpoints } = (await (await fetch(other.http)).json()) as { endpoints: Record<string, string> };
+  await other.stop();
+  assert.equal(endpoints.vosk, '/vosk');
+  for (const name of ['native', 'deepgram', 'openai', 'assemblyai']) assert.ok(!(name in endpoints), name);
+});
+
 test('extended health shows the configuration without its secrets', async () => {
   const text = await get('/health/extended');
   assert.ok(!text.includes('hunter2'));
