@@ -156,23 +156,36 @@ export class PieceSpeller {
 
   /** A unigram vocabulary, whose ids are in the order of frequency: the likeliest way, if frequencies fall as Zipf has it. */
   private likeliest(chars: readonly string[]): (number | null)[] | null {
-    const ways: ({ cost: number; ids: (number | null)[] } | undefined)[] = [{ cost: 0, ids: [] }];
-    const offer = (at: number, cost: number, ids: (number | null)[]) => {
-      if (cost < (ways[at]?.cost ?? Number.POSITIVE_INFINITY)) ways[at] = { cost, ids };
+    const text = chars.join('');
+    const ends = [0];
+    for (const char of chars) ends.push(ends.at(-1)! + char.length);
+    /** By place: what the best way there costs, from where its last step came, and what that says. */
+    const ways: ({ cost: number; from: number; ids: (number | null)[] } | undefined)[] = [
+      { cost: 0, from: 0, ids: [] },
+    ];
+    const offer = (at: number, cost: number, from: number, ids: (number | null)[]) => {
+      if (cost < (ways[at]?.cost ?? Number.POSITIVE_INFINITY)) ways[at] = { cost, from, ids };
     };
-    for (let from = 0; from < chars.length; from++) {
+    for (const [from, char] of chars.entries()) {
       const way = ways[from];
       if (way === undefined) continue;
       const longest = Math.min(chars.length, from + this.longestPiece);
       for (let to = from + 1; to <= longest; to++) {
-        const id = this.ids.get(chars.slice(from, to).join(''));
-        if (id !== undefined) offer(to, way.cost + Math.log(id + 2), [...way.ids, id]);
+        const id = this.ids.get(text.slice(ends[from], ends[to]));
+        if (id !== undefined) offer(to, way.cost + Math.log(id + 2), from, [id]);
       }
-      const bytes = this.spellBytes(chars[from] ?? '');
+      const bytes = this.spellBytes(char);
       const cost = bytes.includes(null) ? Number.POSITIVE_INFINITY : BYTE_COST * bytes.length;
-      offer(from + 1, way.cost + cost, [...way.ids, ...bytes]);
+      offer(from + 1, way.cost + cost, from, bytes);
     }
-    return ways[chars.length]?.ids ?? null;
+    const ids: (number | null)[][] = [];
+    for (let at = chars.length; at > 0; ) {
+      const way = ways[at];
+      if (way === undefined) return null;
+      ids.unshift(way.ids);
+      at = way.from;
+    }
+    return ids.flat();
   }
 
   /** A character that is no piece, in bytes, where the vocabulary has those. */
