@@ -107,7 +107,7 @@ export const LIMITS = {
    * milliseconds.
    */
   hotwordListsPerSecond: 2,
-  hotwordListBurst: 20,
+  hotwordListBurst: 10,
   /** Sockets open at once that hold no stream (status pages, refused ones on their way out). */
   maxHttpConnections: 10_000,
   /** Inspector pages open at once: each makes the server tell it everything each second. */
