@@ -92,7 +92,7 @@ export function deepgramRefusal(code: ErrorCode, detail: string | undefined): Re
   const text = why === undefined ? error : `${error} ${why}`;
   const requestId = randomUUID();
   return {
-    headers: { 'dg-error': text, 'dg-request-id': requestId },
+    headers: { 'dg-error': text.replace(/[^\x20-\x7e]/g, '?'), 'dg-request-id': requestId },
     body: { err_code: ERR_CODES[code] ?? code, err_msg: text, request_id: requestId },
   };
 }

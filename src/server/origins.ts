@@ -15,6 +15,7 @@ const SHARED = [
   '/health',
   '/transcribe/file',
   '/v1/audio/transcriptions',
+  '/v1/listen',
   '/v1/models',
 ];
 const PREFLIGHT_SECONDS = 600;

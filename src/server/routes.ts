@@ -15,6 +15,7 @@ import { dialectsOf, refusalAt } from '../protocol/dialects/index.js';
 import { adminOnly } from './admin.js';
 import { admit, pathOf, retryAfter, urlOf } from './admission.js';
 import { type ServerContext, statusOf } from './context.js';
+import { deepgramRoutes } from './deepgram-routes.js';
 import { pageHeaders, setHeaders } from './headers.js';
 import { openAiRoutes } from './openai-routes.js';
 import { openApi } from './openapi.js';
@@ -111,6 +112,9 @@ export async function createRoutes(context: ServerContext): Promise<FastifyInsta
   await app.register((scope) => uploadRoutes(scope, context));
   if (context.config.dialects.includes('openai')) {
     await app.register((scope) => openAiRoutes(scope, context));
+  }
+  if (context.config.dialects.includes('deepgram')) {
+    await app.register((scope) => deepgramRoutes(scope, context));
   }
   refuseOtherMethods(app, methods);
   return app;
