@@ -168,11 +168,14 @@ class RealtimeDialect implements Dialect {
     const { encoding, rateHz } = this.settings;
     const isOther = encoding !== before.encoding || rateHz !== before.rateHz;
     if (isOther) this.buffered = 0;
+    const { hotwords = [], ...config } = configOf(this.settings, defaults);
+    const isSameList = String(this.settings.keywords) === String(before.keywords);
     const type = isBeta ? 'transcription_session.updated' : 'session.updated';
     return [
       // The format of a recording is fixed: the next one has the other.
       ...(isOther && this.recording ? [{ type: 'stop' } as const] : []),
-      { type: 'configure', config: configOf(this.settings, defaults) },
+      // A list of phrases takes its time to be spelled, so it is set only when it changes.
+      { type: 'configure', config: isSameList ? config : { ...config, hotwords } },
       this.say({ type, session: this.session(isBeta) }),
     ];
   }
