@@ -1,0 +1,90 @@
+"""A Pipecat pipeline whose ears are rnnt-server: it listens and prints what it hears.
+
+    pip install -r requirements-pipecat.txt
+    python pipecat_agent.py --file ../../static/sample.wav     # a scripted microphone
+    python pipecat_agent.py                                    # your own: pip install "pipecat-ai[local]"
+
+RNNT_URL and RNNT_KEY name the server and its key.
+"""
+
+import asyncio
+import os
+import sys
+import wave
+
+from pipecat.frames.frames import (
+    EndFrame,
+    Frame,
+    InputAudioRawFrame,
+    InterimTranscriptionFrame,
+    TranscriptionFrame,
+)
+from pipecat.pipeline.pipeline import Pipeline
+from pipecat.pipeline.worker import PipelineParams, PipelineWorker
+from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
+from pipecat.services.openai.stt import OpenAIRealtimeSTTService
+from pipecat.workers.runner import WorkerRunner
+
+URL = os.environ.get("RNNT_URL", "http://localhost:8000")
+KEY = os.environ.get("RNNT_KEY", "any")
+FRAME_SECONDS = 0.02
+SILENCE_SECONDS = 2
+
+
+def ears() -> OpenAIRealtimeSTTService:
+    """The server finds where a turn ends. Deepgram's does as well: DeepgramSTTService(base_url=URL, api_key=KEY)."""
+    return OpenAIRealtimeSTTService(
+        base_url=f"{URL.replace('http', 'ws', 1)}/v1/realtime",
+        api_key=KEY,
+        turn_detection={"type": "server_vad"},
+    )
+
+
+class Printer(FrameProcessor):
+    """Put a model and a voice in its place, and the pipeline answers."""
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        await super().process_frame(frame, direction)
+        if isinstance(frame, TranscriptionFrame):
+            print(f"final {frame.text}", flush=True)
+        elif isinstance(frame, InterimTranscriptionFrame):
+            print(f"… {frame.text}", flush=True)
+        await self.push_frame(frame, direction)
+
+
+async def play(worker: PipelineWorker, path: str) -> None:
+    """A file at the pace of speech, and silence behind it."""
+    with wave.open(path) as wav:
+        rate, channels = wav.getframerate(), wav.getnchannels()
+        audio = wav.readframes(wav.getnframes())
+    size = round(rate * FRAME_SECONDS) * channels * 2
+    audio += bytes(round(SILENCE_SECONDS / FRAME_SECONDS) * size)
+    for at in range(0, len(audio), size):
+        await worker.queue_frame(InputAudioRawFrame(audio[at : at + size], rate, channels))
+        await asyncio.sleep(FRAME_SECONDS)
+    await worker.queue_frame(EndFrame())
+
+
+def microphone() -> FrameProcessor:
+    from pipecat.transports.local.audio import LocalAudioTransport, LocalAudioTransportParams
+
+    return LocalAudioTransport(LocalAudioTransportParams(audio_in_enabled=True)).input()
+
+
+async def main(path: str | None) -> None:
+    source = [] if path is not None else [microphone()]
+    worker = PipelineWorker(
+        Pipeline([*source, ears(), Printer()]),
+        params=PipelineParams(audio_in_sample_rate=16000),
+        idle_timeout_secs=None,
+    )
+    runner = WorkerRunner()
+    await runner.add_workers(worker)
+    if path is None:
+        await runner.run()
+    else:
+        await asyncio.gather(runner.run(), play(worker, path))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[2] if sys.argv[1:2] == ["--file"] else None))
