@@ -18,14 +18,18 @@ export function numberIn(value: unknown): number | undefined {
   return Number.isFinite(number) ? number : undefined;
 }
 
-/** Texts of a repeated parameter, each of which may be a JSON list of several. */
-export function textsIn(values: readonly unknown[]): string[] {
+/** A list in a parameter in a message: no client has more, and a frame has room for 30,000. */
+const MOST_LEVELS = 4;
+
+/** Texts of a repeated parameter, each of which may be a JSON list of several. What lies deeper than anybody means is left out. */
+export function textsIn(values: readonly unknown[], levels = MOST_LEVELS): string[] {
+  if (levels === 0) return [];
   return values.flatMap((value) => {
-    if (Array.isArray(value)) return textsIn(value);
+    if (Array.isArray(value)) return textsIn(value, levels - 1);
     if (typeof value !== 'string') return [];
     if (!value.startsWith('[')) return [value];
     try {
-      return textsIn(JSON.parse(value) as unknown[]);
+      return textsIn(JSON.parse(value) as unknown[], levels - 1);
     } catch {
       return [value];
     }

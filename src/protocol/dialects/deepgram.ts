@@ -84,7 +84,11 @@ class DeepgramDialect implements Dialect {
       case 'Configure':
         return this.configure(message.keyterms);
       default: {
-        const detail = `type: ${JSON.stringify(message.type)?.slice(0, 60)}`;
+        const { type } = message;
+        const detail =
+          typeof type === 'string'
+            ? `type: ${JSON.stringify(type.slice(0, 60))}`
+            : 'type: a string is needed';
         return [{ type: 'say', frames: [json(deepgramError('UNKNOWN_MESSAGE', detail))] }];
       }
     }

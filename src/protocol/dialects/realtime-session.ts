@@ -4,6 +4,7 @@ import { ServerError } from '../../errors.js';
 import { LIMITS } from '../../limits.js';
 import { silenceSeconds } from '../openai.js';
 import { isRecord } from '../parse.js';
+import { numberIn } from '../query.js';
 import type { RecordingConfig } from '../types.js';
 
 interface Turns {
@@ -33,7 +34,12 @@ export const FIRST_SETTINGS: Omit<SessionSettings, 'turns' | 'model' | 'language
 /** A client that commits by hand ends segments; the recogniser only where it must. */
 const BY_HAND = { silence_duration: 10, max_segment_duration: 300 };
 const G711_HZ = 8_000;
-const EAGERNESS: Record<string, number> = { low: 1, medium: 0.6, auto: 0.6, high: 0.3 };
+const EAGERNESS: ReadonlyMap<unknown, number> = new Map([
+  ['low', 1],
+  ['medium', 0.6],
+  ['auto', 0.6],
+  ['high', 0.3],
+]);
 
 const recordOf = (value: unknown): Record<string, unknown> => (isRecord(value) ? value : {});
 const textOf = (value: unknown, before: string): string => (typeof value === 'string' ? value : before);
@@ -52,7 +58,7 @@ export function updated(before: SessionSettings, session: unknown, defaultSilenc
   return {
     ...formatOf(input.format ?? flat.input_audio_format, before),
     turns: turnsOf(turns, before.turns, defaultSilence),
-    keywords: Array.isArray(keywords) ? keywords.map(String) : before.keywords,
+    keywords: Array.isArray(keywords) ? keywords.filter((it) => typeof it === 'string') : before.keywords,
     model: textOf(transcription.model, before.model),
     language: textOf(transcription.language, before.language),
     prompt: textOf(transcription.prompt, before.prompt),
@@ -81,7 +87,7 @@ function formatOf(format: unknown, { encoding, rateHz }: SessionSettings): Forma
 
 function rateOf(rate: unknown): number {
   if (rate === undefined || rate === null) return FIRST_SETTINGS.rateHz;
-  const hz = Number(rate);
+  const hz = numberIn(rate) ?? 0;
   if (Number.isInteger(hz) && hz >= 8_000 && hz <= 48_000) return hz;
   throw new ServerError('UNSUPPORTED_SAMPLE_RATE', 'format.rate');
 }
@@ -92,7 +98,7 @@ function turnsOf(value: unknown, before: Turns | null, defaultSilence: number): 
   if (value === null) return null;
   const { type, silence_duration_ms: ms, eagerness } = recordOf(value);
   if (type === 'semantic_vad') {
-    return { type, silence_duration: EAGERNESS[String(eagerness)] ?? defaultSilence };
+    return { type, silence_duration: EAGERNESS.get(eagerness) ?? defaultSilence };
   }
   const silence = typeof ms === 'number' && ms >= 0 ? silenceSeconds(ms) : defaultSilence;
   return { type: 'server_vad', silence_duration: silence };

@@ -34,13 +34,11 @@ const POLICY: DialectPolicy = {
   resumable: false,
 };
 
-/** 16000, 16000.0 and "16000" alike; NaN is what it is not. */
-const numberIn = (value: unknown): number =>
-  typeof value === 'boolean'
-    ? Number(value)
-    : typeof value === 'string'
-      ? Number.parseFloat(value)
-      : Number(value);
+/** 16000, 16000.0 and "16000" alike; NaN is what it is not. An object with a `toString` of its own cannot be asked. */
+function numberIn(value: unknown): number {
+  if (typeof value === 'string') return Number.parseFloat(value);
+  return typeof value === 'object' && value !== null ? Number.NaN : Number(value);
+}
 
 class VoskDialect implements Dialect {
   readonly policy = POLICY;
