@@ -28,7 +28,7 @@ export class SentLog {
 
   /** The client has everything up to this number. */
   delivered(last: number): void {
-    this.forget(Math.min(last, this.last) - this.forgotten);
+    this.forget(Math.floor(Math.min(last, this.last)) - this.forgotten); // what a pong says may be any number
   }
 
   /** What the client lacks that has seen everything up to `last`; null if that cannot be told any more, or never was said. */

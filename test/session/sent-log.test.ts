@@ -61,3 +61,12 @@ test('whatever is confirmed in between, what is told again has no gap', () => {
     }),
   );
 });
+
+test('a client that confirms half a frame has confirmed those before it', () => {
+  const log = new SentLog();
+  for (const frame of ['a', 'b', 'c']) log.append(frame);
+  log.delivered(1.5);
+  assert.deepEqual(log.after(1), ['b', 'c']);
+  log.delivered(Number.NEGATIVE_INFINITY);
+  assert.deepEqual([log.after(0), log.oldest], [null, 1]);
+});
