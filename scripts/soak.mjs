@@ -1,0 +1,5 @@
+// `npm run soak [-- --minutes 60]`: installs and builds what is missing, then lets clients come and go for so long.
+import { prepare } from './prepare.mjs';
+
+prepare();
+await import('../dist/benchmarks/soak/run.js');
