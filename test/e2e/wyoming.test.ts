@@ -11,7 +11,7 @@ import { WyomingClient } from '../helpers/wyoming-client.js';
 const python = process.env.RNNT_PYTHON ?? 'python3';
 const lacksWyoming =
   spawnSync(python, ['-c', 'import wyoming.asr']).status !== 0 &&
-  `${python} lacks wyoming: pip install wyoming==1.10.2`;
+  `${python} lacks wyoming: pip install -r test/sdks/requirements.txt`;
 
 /** As Home Assistant does it: one connection to ask what there is, one for an utterance. */
 const PROGRAM = `
