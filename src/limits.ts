@@ -54,7 +54,7 @@ export const LIMITS = {
   controlMessagesPerSecond: 20,
   controlBurst: 60,
   /**
-   * Where audio comes as base64 in text frames: one of them (24 s of 24 kHz; a frame of twice maxFrameBytes at most), and how
+   * Where audio comes as base64 in text frames: one of them (32 s of 24 kHz; a frame of twice maxFrameBytes at most), and how
    * many a second. Real time has 50; a file comes as fast as TCP lets it.
    */
   maxAudioTextChars: 2 << 20,
