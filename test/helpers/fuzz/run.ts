@@ -15,6 +15,7 @@ import { cut, type Message, TestClient } from '../ws-client.js';
 import { Attacker, type Left } from './attacker.js';
 import { SPEECHES } from './corpus.js';
 import { Dice } from './mutate.js';
+import { WyomingAttacker } from './wyoming.js';
 
 export interface FuzzOptions {
   readonly seed: number;
@@ -90,7 +91,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzFigures> {
   const unforeseen: string[] = [];
   const log = pino({ level: 'error' }, { write: (line: string) => void unforeseen.push(line) });
   const engine = new FakeEngine({ auto: true, slots: SLOTS });
-  const config = testConfig({ resumeWindow: 5, maxSuspended: 6, admission: 'slots' });
+  const config = testConfig({ resumeWindow: 5, maxSuspended: 6, admission: 'slots', wyomingPort: 0 });
   const server = await startServer(config, log, async () => engine);
   await server.ready;
   try {
@@ -101,6 +102,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzFigures> {
       const all = Array.from({ length: attackers }, (_, i) => {
         const dice = new Dice(seeded(seed * 1_000_003 + round * attackers + i));
         const name = `seed ${seed}, round ${round}, client ${i}`;
+        if (i === 0) return new WyomingAttacker(server.wyomingPort ?? 0, dice, name);
         return new Attacker(server.port, dice.of(SPEECHES), dice, name, left);
       });
       const pieces = new Dice(seeded(seed + round));
