@@ -150,6 +150,15 @@ function resolveProvider(config: Config, log: Logger): Provider {
   return 'cpu';
 }
 
+/** Several threads of a lane round by the size of the batch (docs/MODELS.md says how much); the embedded model does not. */
+function warnOfRounding({ manifest: { kind } }: Model, { laneThreads }: Config, log: Logger): void {
+  if (kind === undefined || laneThreads <= 1) return;
+  log.warn(
+    { kind, laneThreads },
+    "with --lane-threads above 1 an imported model's results may differ in the last digits between batches",
+  );
+}
+
 /**
  * Starts the lanes, warms them up and measures what they carry. Nothing is ready before this returns, and if it throws
  * no lane is left.
@@ -174,6 +183,7 @@ export async function startEngine(model: Model, config: Config, log: Logger): Pr
     const options: LaneOptions = { provider: chosen, maxBatch, threads, longestStepMs: latencyMs };
     return startLanes(model, table, laneCount(config, chosen), options, log);
   };
+  warnOfRounding(model, config, log);
   const lanes = await start(provider).catch((error: unknown) => {
     if (config.provider !== 'auto' || provider === 'cpu') throw error;
     log.warn({ err: error }, 'CUDA cannot be used; falling back to the CPU');

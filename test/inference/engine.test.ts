@@ -3,15 +3,19 @@ import { mock, test } from 'node:test';
 import { loadConfig } from '../../src/config.js';
 import { type Engine, startEngine } from '../../src/inference/engine.js';
 import { Lane } from '../../src/inference/lane.js';
+import { createLogger } from '../../src/log.js';
 import { silentLog } from '../helpers/fake-session.js';
 import { graphModel } from '../helpers/graph-model.js';
 
 /** An engine over real lanes with the fake model's graph. */
-const engineOf = (options: Parameters<typeof loadConfig>[0] = {}): Promise<Engine> =>
+const engineOf = (
+  options: Parameters<typeof loadConfig>[0] = {},
+  { model = graphModel(), log = silentLog } = {},
+): Promise<Engine> =>
   startEngine(
-    graphModel(),
+    model,
     loadConfig({ provider: 'cpu', lanes: 2, maxBatch: 2, maxStreams: 64, ...options }, {}),
-    silentLog,
+    log,
   );
 
 const lose = (engine: Engine, id: number): void => {
@@ -53,4 +57,20 @@ test('a start of which one lane fails leaves no thread behind', async () => {
   await assert.rejects(engineOf(), /no memory/);
   assert.equal(close.mock.callCount(), 2);
   for (const mocked of [init, close]) mocked.mock.restore();
+});
+
+test('an imported model on several threads a lane is warned of at the start, and nothing else is', async (t) => {
+  const log = createLogger({ logLevel: 'silent', devMode: false });
+  const warn = t.mock.method(log, 'warn', () => {});
+  const warnings = async (kind: string | undefined, laneThreads: number) => {
+    warn.mock.resetCalls();
+    const model = graphModel(kind === undefined ? {} : { kind });
+    await (await engineOf({ laneThreads, lanes: 1 }, { model, log })).close();
+    return warn.mock.calls.map((call) => call.arguments as unknown[]);
+  };
+  assert.deepEqual(await warnings('zipformer2', 1), []);
+  assert.deepEqual(await warnings(undefined, 2), []);
+  const [[fields, text] = [], ...others] = await warnings('zipformer2', 2);
+  assert.deepEqual([fields, others], [{ kind: 'zipformer2', laneThreads: 2 }, []]);
+  assert.match(String(text), /--lane-threads .* last digits between batches/);
 });
