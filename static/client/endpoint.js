@@ -1,24 +1,43 @@
 /** Where the server is, and why it would not let us in. */
 import { REASONS } from './reasons.js';
 
-const DEFAULT_PATH = '/ws/transcribe';
+/** Below the server's address, which may be a sub-path of a proxy: `/speech/`. */
+const SOCKET_PATH = 'ws/transcribe';
+/** Where a server has this file. */
+const FILE_PATH = 'static/client/endpoint.js';
 /** Longer waits than this are not asked for by a server in its right mind. */
 const MAX_RETRY_AFTER_MS = 300_000;
 
 /** @typedef {import('./types.js').Reason} Reason */
 
 /**
- * @param {string | undefined} url ws:, wss:, http:, https:, or a path on the page's own server.
+ * The server that this file came from; the root of the page's own where that was none: a bundler's copy, a file of npm.
+ * @param {string} page
+ * @param {string} module The address of this file.
+ */
+function ownServer(page, module) {
+  const root = new URL('/', page);
+  const { origin, pathname } = new URL(module);
+  const isServers =
+    origin === root.origin && pathname.endsWith(`/${FILE_PATH}`) && !/\/(node_modules|@fs)\//.test(pathname);
+  if (isServers) root.pathname = pathname.slice(0, -FILE_PATH.length);
+  return root.href;
+}
+
+/**
+ * @param {string | undefined} url ws:, wss:, http:, https:, or a path on the page's own server. One that ends with a slash is a
+ *   server's address, so the socket's path is added. By default the server that this file came from.
  * @param {Record<string, string | undefined>} params Query parameters; undefined ones are left out.
+ * @param {string} [module] The address of this file.
  * @returns {string} A ws: or wss: address.
  */
-export function webSocketUrl(url, params) {
+export function webSocketUrl(url, params, module = import.meta.url) {
   const page = typeof location === 'undefined' ? undefined : location.href;
   if (url === undefined && page === undefined)
     throw new TypeError('Outside a browser the option `url` is needed');
-  const target = new URL(url ?? DEFAULT_PATH, page);
+  const target = new URL(url ?? ownServer(page ?? '', module), page);
   target.protocol = target.protocol.replace(/^http/, 'ws');
-  if (target.pathname === '/') target.pathname = DEFAULT_PATH;
+  if (target.pathname.endsWith('/')) target.pathname += SOCKET_PATH;
   for (const [name, value] of Object.entries(params)) {
     if (value !== undefined) target.searchParams.set(name, value);
   }

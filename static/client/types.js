@@ -153,6 +153,7 @@
  *
  * @typedef {object} ClientOptions
  * @property {string} [url] ws:, wss:, http: or https:; in a browser the page's own server by default.
+ *   An address that ends with a slash (`wss://example.com/speech/`) is completed with `ws/transcribe`.
  * @property {string} [clientId]
  * @property {Record<string, string>} [params] More query parameters, for example an access token.
  * @property {SocketConstructor} [WebSocket] The global one, or the npm package `ws` where there is none.

@@ -202,7 +202,30 @@ describe('endpoint', () => {
       webSocketUrl('wss://h/asr?x=1#y', { resume: 't', client_id: undefined }),
       'wss://h/asr?x=1&resume=t',
     );
+    assert.equal(webSocketUrl('https://h/speech/?x=1', {}), 'wss://h/speech/ws/transcribe?x=1');
     assert.throws(() => webSocketUrl(undefined, {}), /url/);
+  });
+
+  it('finds by default the server that the library came from, else the root of the page', (t) => {
+    Object.assign(globalThis, { location: { href: 'https://h:1/speech/static/index.html' } });
+    t.after(() => Reflect.deleteProperty(globalThis, 'location'));
+    const addressFrom = (module: string) => webSocketUrl(undefined, {}, module);
+    const ofPage = 'wss://h:1/ws/transcribe';
+    assert.equal(addressFrom('https://h:1/static/client/endpoint.js'), ofPage);
+    assert.equal(
+      addressFrom('https://h:1/speech/static/client/endpoint.js'),
+      'wss://h:1/speech/ws/transcribe',
+    );
+    assert.equal(addressFrom('https://h:1/a/b/static/client/endpoint.js?v=1'), 'wss://h:1/a/b/ws/transcribe');
+    for (const elsewhere of [
+      'https://h:1/assets/bundle-1a2b.js',
+      'https://h:1/node_modules/rnnt-server/static/client/endpoint.js',
+      'https://h:1/@fs/home/me/rnnt-server/static/client/endpoint.js',
+      'https://cdn.example/rnnt-server/static/client/endpoint.js',
+      'file:///app/node_modules/rnnt-server/static/client/endpoint.js',
+    ])
+      assert.equal(addressFrom(elsewhere), ofPage, elsewhere);
+    assert.equal(webSocketUrl('/other/ws/transcribe', {}), 'wss://h:1/other/ws/transcribe');
   });
 
   it('reads Retry-After in seconds and as a date', () => {

@@ -23,6 +23,7 @@ class Peer:
         assert socket.request is not None
         self.socket = socket
         self.query = {name: values[0] for name, values in parse_qs(urlsplit(socket.request.path).query).items()}
+        self.path = urlsplit(socket.request.path).path
         self.headers = socket.request.headers
         self.audio = b""
         self.messages: list[dict[str, Any]] = []

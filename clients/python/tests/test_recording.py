@@ -74,6 +74,20 @@ class Recordings(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(events[2]["end"], 0.9)
         self.assertEqual(rest, [])
 
+    async def test_an_address_that_ends_with_a_slash_is_a_servers_to_which_the_sockets_path_is_added(self) -> None:
+        paths: list[str] = []
+
+        async def script(peer: Peer) -> None:
+            paths.append(peer.path)
+            await peer.start()
+            await peer.finish()
+
+        for place in ("", "/", "/speech/", "/speech/ws/transcribe", "/asr"):
+            async with FakeServer(script) as server:
+                async with RNNTClient(server.url + place, options=server.options()).record() as recording:
+                    await recording.stop()
+        self.assertEqual(paths, ["/ws/transcribe"] * 2 + ["/speech/ws/transcribe"] * 2 + ["/asr"])
+
     async def test_finalize_and_configure_stand_at_their_places_in_the_audio(self) -> None:
         places: list[tuple[str, int]] = []
 

@@ -17,7 +17,7 @@ _PIECE_SECONDS = 0.5
 
 
 class RNNTClient:
-    """url: ws:, wss:, http: or https:; without a path /ws/transcribe is meant.
+    """url: ws:, wss:, http: or https:; ws/transcribe is added to one without a path, and to one that ends with a slash.
     token: the server's access token, if it has one. client_id: a name of your own, for one recording at a time.
 
     It holds no connection and belongs to no event loop: each recording has a connection of its own, and any number of them may

@@ -17,7 +17,7 @@ from .errors import RNNTError, closed
 from .options import Options
 
 _MAX_MESSAGE_BYTES = 4 * 1024 * 1024
-_DEFAULT_PATH = "/ws/transcribe"
+_SOCKET_PATH = "ws/transcribe"
 
 
 @dataclass(slots=True)
@@ -86,7 +86,9 @@ class Connector:
         if self.session and self.session.token:
             query |= {"resume": self.session.token, "last_seq": str(self.session.last_seq)}
         scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
-        path = parts.path if parts.path not in ("", "/") else _DEFAULT_PATH
+        path = parts.path or "/"
+        if path.endswith("/"):  # a server's address, which may be a sub-path of a proxy
+            path += _SOCKET_PATH
         return urlunsplit((scheme, parts.netloc, path, urlencode(query), ""))
 
     async def _greet(self, socket: ClientConnection) -> Greeting:
