@@ -40,7 +40,9 @@ export const serviceCardAnswer = open({
   status,
   model: model.nullable().describe('Null until the model is loaded.'),
   protocol_version: z.string(),
-  endpoints: z.record(z.string(), z.string()).describe('Addresses by what they are for.'),
+  endpoints: z
+    .record(z.string(), z.string())
+    .describe("Paths by what they are for, below the server's own address."),
 });
 
 /** GET /health, /health/live, /health/ready */

@@ -141,6 +141,8 @@ export function openApi() {
       description: `Real-time speech recognition. Live audio goes over the WebSocket /ws/transcribe. ${EMBEDDED_MODEL}`,
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
+    // Relative to this description's own address, so it holds below a proxy's sub-path too.
+    servers: [{ url: '..' }],
     paths: {
       '/': get('Service card', { 200: json('What this is and where its endpoints are', 'ServiceCard') }),
       '/health': get('Liveness and readiness', {

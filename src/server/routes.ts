@@ -78,7 +78,7 @@ export async function createRoutes(context: ServerContext): Promise<FastifyInsta
   const methods = methodsByUrl(app);
   app.get('/', async (request, reply) =>
     request.headers.accept?.includes('text/html')
-      ? reply.redirect('/static/index.html')
+      ? reply.redirect('static/index.html') // relative: a proxy may have the server below a sub-path
       : serviceCard(context),
   );
   const ready = () => (statusOf(context) === 'ready' ? 200 : 503);

@@ -152,7 +152,7 @@ export class RNNTDebugTools {
     this.attach(client);
     const address = webSocketUrl(url, this.options.params ?? {});
     const status = new URL(address.replace(/^ws/, 'http'));
-    status.pathname = '/ws/status';
+    status.pathname = new URL('status', status).pathname; // beside the socket, also below a proxy's sub-path
     return this.#keep(await checkConnection(client, status.href));
   }
 

@@ -36,7 +36,7 @@ export class Connection {
   #open() {
     if (this.#socket !== null || document.hidden) return;
     clearTimeout(this.#timer);
-    const url = withToken(new URL('/ws/inspect', location.href));
+    const url = withToken(new URL('../../ws/inspect', import.meta.url));
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
     const socket = new WebSocket(url);
     this.#socket = socket;

@@ -46,7 +46,7 @@ test('GET / is a card that names every endpoint, and each of them answers', asyn
 test('a browser that opens / lands on the page', async () => {
   const response = await fetch(live.http, { headers: { accept: 'text/html' }, redirect: 'manual' });
   assert.equal(response.status, 302);
-  assert.equal(response.headers.get('location'), '/static/index.html');
+  assert.equal(response.headers.get('location'), 'static/index.html', 'relative, for sub-paths');
 });
 
 test('health says ready; extended health shows the model and hides secrets', async () => {

@@ -93,3 +93,8 @@ test('every line of an upload with progress is one of those described', async ()
   const types = lines.map((line) => answers.uploadProgress.parse(JSON.parse(line)).type);
   assert.equal(types.at(-1), 'result');
 });
+
+test('the server of the description lies beside it, below any sub-path', () => {
+  const roots = description.servers.map(({ url }) => new URL(url, 'https://h/speech/docs/openapi.json').href);
+  assert.deepEqual(roots, ['https://h/speech/']);
+});
