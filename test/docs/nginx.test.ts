@@ -1,13 +1,14 @@
-/** deploy/nginx.conf in a real nginx, before two real servers. Skipped where nginx is not installed. */
+/** The nginx configurations of deploy/ in a real nginx, before real servers. Skipped where nginx is not installed. */
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { inPackage } from '../../src/paths.js';
+import { sampleWavPath } from '../helpers/fixtures.js';
 import { type LiveServer, startLiveServer } from '../helpers/live-server.js';
 import { refusedUpgrade, TestClient } from '../helpers/ws-client.js';
 
@@ -22,53 +23,90 @@ async function freePort(): Promise<number> {
   return port;
 }
 
+/** Bounded by the suite's time limit. */
+async function untilAnswers(url: string): Promise<void> {
+  while (
+    !(await fetch(url).then(
+      ({ ok }) => ok,
+      () => false,
+    ))
+  );
+}
+
+interface Nginx {
+  readonly http: string;
+  readonly ws: string;
+  /** What is in its access log so far. */
+  log(): Promise<string>;
+  stop(): Promise<void>;
+}
+
+/**
+ * @param name of the configuration in deploy/
+ * @param servers addresses that it names, and the servers that stand for them
+ * @param healthPath what to ask until it answers
+ */
+async function startNginx(
+  name: string,
+  servers: Record<string, LiveServer>,
+  healthPath: string,
+): Promise<Nginx> {
+  const folder = await mkdtemp(join(tmpdir(), 'rnnt-nginx-'));
+  await chmod(folder, 0o755); // nginx's workers run as somebody else where the test runs as root
+  const port = await freePort();
+  const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
+    .map((path) => `${path}_temp_path ${folder}/${path};`)
+    .join(' ');
+  const replacements: [shipped: string, tried: string][] = [
+    ...Object.entries(servers).map(([address, { server }]): [string, string] => [
+      `server ${address}`,
+      `server 127.0.0.1:${server.port}`,
+    ]),
+    ['listen 80;', `listen 127.0.0.1:${port};`],
+    ['access_log /dev/stdout', `access_log ${folder}/access.log`],
+    ['error_log /dev/stderr', `error_log ${folder}/error.log`],
+    ['http {', `http { ${paths}`],
+  ];
+  let config = await readFile(inPackage('deploy', name), 'utf8');
+  for (const [shipped, tried] of replacements) {
+    assert.ok(config.includes(shipped), `${name}: ${shipped}`);
+    config = config.replace(shipped, tried);
+  }
+  const file = join(folder, name);
+  await writeFile(file, config);
+  const args = ['-p', folder, '-c', file, '-g', `pid ${folder}/pid; daemon off;`];
+  const checked = spawnSync('nginx', ['-t', ...args], { encoding: 'utf8' });
+  assert.equal(checked.status, 0, checked.stderr);
+  const nginx = spawn('nginx', args, { stdio: 'inherit' });
+  await untilAnswers(`http://127.0.0.1:${port}${healthPath}`);
+  return {
+    http: `http://127.0.0.1:${port}`,
+    ws: `ws://127.0.0.1:${port}`,
+    log: () => readFile(join(folder, 'access.log'), 'utf8'),
+    async stop() {
+      if (nginx.kill()) await once(nginx, 'exit');
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
 describe('nginx before two servers of one stream each', { skip: noNginx, timeout: 60_000 }, () => {
   let servers: LiveServer[];
-  let folder: string;
-  let nginx: ChildProcess;
-  let port: number;
+  let nginx: Nginx;
 
   before(async () => {
     const small = { maxStreams: 1, maxBatch: 1 };
     servers = await Promise.all([startLiveServer(small), startLiveServer(small)]);
-    folder = await mkdtemp(join(tmpdir(), 'rnnt-nginx-'));
-    port = await freePort();
-    const shipped = await readFile(inPackage('deploy', 'nginx.conf'), 'utf8');
-    const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
-      .map((name) => `${name}_temp_path ${folder}/${name};`)
-      .join(' ');
-    const config = shipped
-      .replace('speech-1:8000', `127.0.0.1:${servers[0]!.server.port}`)
-      .replace('speech-2:8000', `127.0.0.1:${servers[1]!.server.port}`)
-      .replace('listen 80;', `listen 127.0.0.1:${port};`)
-      .replace('access_log /dev/stdout', `access_log ${folder}/access.log`)
-      .replace('error_log /dev/stderr', `error_log ${folder}/error.log`)
-      .replace('http {', `http { ${paths}`);
-    const file = join(folder, 'nginx.conf');
-    await writeFile(file, config);
-    nginx = spawn('nginx', ['-p', folder, '-c', file, '-g', `daemon off; pid ${folder}/pid;`], {
-      stdio: 'inherit',
-    });
-    await untilAnswers(`http://127.0.0.1:${port}/health`);
+    const [first, second] = servers as [LiveServer, LiveServer];
+    nginx = await startNginx('nginx.conf', { 'speech-1:8000': first, 'speech-2:8000': second }, '/health');
   });
   after(async () => {
-    if (nginx?.kill()) await once(nginx, 'exit');
-    await Promise.all(servers.map((server) => server.stop()));
-    await rm(folder, { recursive: true, force: true });
+    await nginx?.stop();
+    await Promise.all((servers ?? []).map((server) => server.stop()));
   });
 
-  /** Bounded by the suite's time limit. */
-  async function untilAnswers(url: string): Promise<void> {
-    while (
-      !(await fetch(url).then(
-        ({ ok }) => ok,
-        () => false,
-      ))
-    );
-  }
-
   it('sends a stream that one server refuses to the other, and passes the last refusal on', async () => {
-    const url = `ws://127.0.0.1:${port}/ws/transcribe`;
+    const url = `${nginx.ws}/ws/transcribe`;
     const clients = [await TestClient.recording(url), await TestClient.recording(url)];
     for (const { server } of servers) assert.equal(server.context.registry.size, 1);
     const { status, body } = await refusedUpgrade(url);
@@ -78,9 +116,67 @@ describe('nginx before two servers of one stream each', { skip: noNginx, timeout
   });
 
   it('keeps access tokens out of its log', async () => {
-    await refusedUpgrade(`ws://127.0.0.1:${port}/nowhere?token=secret-token`);
-    const log = await readFile(join(folder, 'access.log'), 'utf8');
+    await refusedUpgrade(`${nginx.ws}/nowhere?token=secret-token`);
+    const log = await nginx.log();
     assert.match(log, /GET \/nowhere" 404/);
     assert.doesNotMatch(log, /secret-token/);
   });
+});
+
+describe('nginx with servers below sub-paths', { skip: noNginx, timeout: 120_000 }, () => {
+  let en: LiveServer;
+  let de: LiveServer;
+
+  before(async () => {
+    [en, de] = await Promise.all([startLiveServer(), startLiveServer()]);
+  });
+  after(async () => {
+    await Promise.all([en?.stop(), de?.stop()]);
+  });
+
+  async function withNginx(
+    name: string,
+    servers: Record<string, LiveServer>,
+    healthPath: string,
+    use: (nginx: Nginx) => Promise<void>,
+  ): Promise<void> {
+    const nginx = await startNginx(name, servers, healthPath);
+    try {
+      await use(nginx);
+    } finally {
+      await nginx.stop();
+    }
+  }
+
+  it('leads browsers to the page below /speech/, and serves pages, uploads and streams there alone', () =>
+    withNginx('nginx-subpath.conf', { '127.0.0.1:8000': en }, '/speech/health', async ({ http, ws }) => {
+      for (const path of ['/speech', '/speech/']) {
+        const page = await fetch(http + path, { headers: { accept: 'text/html' } });
+        assert.deepEqual([page.url, page.status], [`${http}/speech/static/index.html`, 200]);
+        assert.match(await page.text(), /<html/);
+      }
+      const body = await readFile(sampleWavPath);
+      const upload = await fetch(`${http}/speech/transcribe/file`, { method: 'POST', body });
+      assert.equal(upload.status, 200);
+      assert.match(((await upload.json()) as { text: string }).text, /\w+ \w+/);
+      const client = await TestClient.recording(`${ws}/speech/ws/transcribe`);
+      await client.close();
+      assert.equal((await fetch(`${http}/speech/metrics`)).status, 200, 'operators are let in from inside');
+      assert.equal((await fetch(`${http}/health`)).status, 404);
+    }));
+
+  it('sends each model its own clients, and keeps the routes of operators closed', () =>
+    withNginx(
+      'nginx-models.conf',
+      { '127.0.0.1:8001': en, '127.0.0.1:8002': de },
+      '/en/health',
+      async ({ http, ws }) => {
+        const client = await TestClient.recording(`${ws}/de/ws/transcribe`);
+        assert.deepEqual([en, de].map(({ server }) => server.context.registry.size), [0, 1]); // biome-ignore format: short
+        await client.close();
+        for (const path of ['/en/metrics', '/de/metrics', '/de/health/extended'])
+          assert.equal((await fetch(http + path)).status, 403, path);
+        assert.equal((await fetch(`${http}/ws/transcribe`)).status, 404);
+      },
+    ));
 });
