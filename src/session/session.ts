@@ -22,11 +22,12 @@ import type { RecordingConfig } from '../protocol/types.js';
 import { type Arrival, Attachment } from './attachment.js';
 import type { Peer, SessionContext } from './context.js';
 import { Flow } from './flow.js';
+import { Gate } from './gate.js';
 import { Inbox } from './inbox.js';
-import type { LiveRecording } from './live-recording.js';
 import { Outbox, type Transport } from './outbox.js';
 import { Recorder } from './recorder.js';
 import { Replies } from './replies.js';
+import { Sweep } from './sweep.js';
 import { Watch } from './watch.js';
 
 export class Session {
@@ -48,8 +49,8 @@ export class Session {
   private readonly flow: Flow;
   private readonly recorder: Recorder;
   private readonly attachment: Attachment;
-  private flushBeganMs = 0;
-  private closed = false;
+  private readonly gate: Gate;
+  private readonly sweeper: Sweep;
 
   constructor(context: SessionContext, transport: Transport, dialect: Dialect, peer: Peer) {
     this.context = context;
@@ -68,7 +69,7 @@ export class Session {
     );
     this.recorder = new Recorder(context, dialect.policy, this.replies, this.log, {
       onStopped: () => this.actor.send({ type: 'FLUSHED' }),
-      onRoom: () => this.flow.paused && this.regulate(),
+      onRoom: () => this.flow.paused && this.gate.regulate(),
       onFailed: (err) => this.fault(err, 'the recording failed', 'ENGINE_FAILED'),
     });
     this.actor = createActor(sessionMachine, {
@@ -77,7 +78,12 @@ export class Session {
         resumeWindowMs: dialect.policy.resumable ? context.resumeWindowMs : 0,
       },
     });
-    this.attachment = this.attach();
+    const { id, key, log, inbox, outbox, flow, watch, recorder, replies } = this;
+    this.gate = new Gate({ inbox, flow, recorder, activity: () => this.activity });
+    const send = (event: SessionEvent) => this.actor.send(event);
+    const parts = { context, dialect, log, inbox, outbox, flow, watch, recorder, replies, send };
+    this.sweeper = new Sweep({ ...parts, policy: dialect.policy, gate: this.gate });
+    this.attachment = new Attachment(parts, { id, key, expire: () => send({ type: 'CLOSE', code: null }) });
     // Without an error observer XState rethrows from a timer, which ends the process.
     this.actor.subscribe({ error: (err) => this.log.error({ err }, 'session machine failed') });
     this.actor.start();
@@ -86,14 +92,6 @@ export class Session {
     const resumeToken = this.attachment.firstToken();
     this.replies.tell({ type: 'opened', sessionId: this.id, clientId: peer.clientId, resumeToken });
     this.outbox.mark();
-  }
-
-  private attach(): Attachment {
-    const { key, context, dialect, log, inbox, outbox, flow, recorder, actor } = this;
-    const send = (event: SessionEvent) => actor.send(event);
-    const expire = () => actor.send({ type: 'CLOSE', code: null });
-    const parts = { context, dialect, log, inbox, outbox, flow, recorder, send };
-    return new Attachment(parts, { id: this.id, key, expire });
   }
 
   get activity(): SessionActivity {
@@ -118,10 +116,10 @@ export class Session {
 
   /** A frame came: text, or bytes that need to last no longer than this call. */
   onFrame(frame: Frame): void {
-    if (this.closed) return;
+    if (this.gate.closed) return;
     this.onAlive();
     this.inbox.push(frame);
-    this.regulate();
+    this.gate.regulate();
   }
 
   /** The client gave a sign of life that is no message. */
@@ -152,16 +150,12 @@ export class Session {
    * @returns false if it cannot go on: it is over, or what the client lacks is gone
    */
   resume(arrival: Arrival): boolean {
-    return !this.closed && this.attachment.resume(arrival);
+    return !this.gate.closed && this.attachment.resume(arrival);
   }
 
   private fault(err: unknown, what: string, otherwise: ErrorCode = 'INTERNAL'): void {
     this.log.error({ err }, what);
     this.actor.send({ type: 'FAULT', code: toServerError(err, otherwise).code });
-  }
-
-  private regulate(): void {
-    if (!this.closed) this.flow.set(this.inbox.held || !(this.recorder.live?.accepts() ?? true));
   }
 
   // ---- from the inbox -------------------------------------------------------------------------------------
@@ -214,46 +208,22 @@ export class Session {
         this.watch.restart();
         this.recorder.begin(config);
       },
-      beginFlush: (reason) => {
-        this.flushBeganMs = performance.now();
-        this.inbox.hold();
-        this.recorder.live?.end(reason === 'timeout' ? 'timeout' : 'stop');
-        this.regulate();
-      },
-      finishRecording: () => this.finishRecording(),
-      finalizeSegment: () => this.cut((onCut) => this.recorder.live?.finalize('finalize', onCut)),
+      beginFlush: (reason) => this.gate.flush(reason),
+      finishRecording: () => this.gate.finish(),
+      finalizeSegment: () => this.gate.cut((onCut) => this.recorder.live?.finalize('finalize', onCut)),
       refuse: (code) => this.replies.refuse(code),
       detach: () => this.attachment.detach(),
       attach: () => {
         this.attachment.attach(this.activity);
-        this.regulate();
+        this.gate.regulate();
       },
       close: (code) => this.close(code),
       effectFailed: (effect, err) => this.log.error({ effect, err }, 'a session effect failed'),
     };
   }
 
-  /** Nothing is taken until the cut is in the ring. */
-  private cut(finalize: (onCut: () => void) => void): void {
-    this.inbox.hold();
-    finalize(() => {
-      if (this.activity !== 'recording') return; // a flush that began meanwhile goes on holding it
-      this.inbox.release();
-      this.regulate();
-    });
-    this.regulate();
-  }
-
-  private finishRecording(): void {
-    void this.recorder.finish(performance.now() - this.flushBeganMs).then(() => {
-      if (this.activity !== 'idle') return;
-      this.inbox.release();
-      this.regulate();
-    });
-  }
-
   private close(code: ErrorCode | null): void {
-    this.closed = true;
+    this.gate.closed = true;
     this.attachment.close();
     void this.recorder.close();
     this.inbox.close();
@@ -265,32 +235,11 @@ export class Session {
     this.context.onClosed(this);
   }
 
-  // ---- from the sweep -------------------------------------------------------------------------------------
+  // ---- from the registry ----------------------------------------------------------------------------------
 
-  /** Once a second: acknowledgement, metrics, a held partial, and what is overdue. */
+  /** Once a second. */
   sweep(nowMs: number): void {
-    const { policy } = this.dialect;
-    const { live } = this.recorder;
-    if (!isAttached(this.actor.getSnapshot())) return;
-    this.outbox.sendHeld();
-    this.recorder.report(nowMs, this.droppedPartials);
-    this.outbox.mark();
-    // A socket that is not read shows no sign of life.
-    if (this.flow.paused) return;
-    this.flow.beat(nowMs);
-    if (policy.idle === 'frames' && this.watch.idle(nowMs)) this.actor.send({ type: 'IDLE_TIMEOUT' });
-    else if (live !== null) this.sweepRecording(live, nowMs);
-  }
-
-  private sweepRecording(live: LiveRecording, nowMs: number): void {
-    if (this.watch.noAudio(nowMs)) {
-      this.replies.tell({ type: 'warning', code: 'RECORDING_TIMEOUT' });
-      this.actor.send({ type: 'NO_AUDIO' });
-      return;
-    }
-    const { silence_duration } = live.config;
-    const paused = !this.dialect.policy.resumable && this.watch.pause(nowMs, silence_duration);
-    if (paused && live.unanswered) this.cut((onCut) => live.answerPause(onCut));
+    if (isAttached(this.actor.getSnapshot())) this.sweeper.run(nowMs);
   }
 
   /** Somebody else asks for this session's client_id: is its own client still there? */

@@ -1,0 +1,65 @@
+/**
+ * When a session takes what its client sends: not during a flush or a cut, so that no command overtakes either, and not
+ * while the recording has no room.
+ */
+import type { SessionActivity } from '../../machines/session.js';
+import type { FlushReason } from '../../machines/session-types.js';
+import type { Flow } from './flow.js';
+import type { Inbox } from './inbox.js';
+import type { Recorder } from './recorder.js';
+
+export interface GateParts {
+  readonly inbox: Inbox;
+  readonly flow: Flow;
+  readonly recorder: Recorder;
+  /** Of the session's machine, now. */
+  activity(): SessionActivity;
+}
+
+export class Gate {
+  /** The session is over: its connection is let go, and read no more. */
+  closed = false;
+  private readonly parts: GateParts;
+  private flushBeganMs = 0;
+
+  constructor(parts: GateParts) {
+    this.parts = parts;
+  }
+
+  /** Reads the connection exactly while what it brings can be taken. */
+  regulate(): void {
+    const { inbox, flow, recorder } = this.parts;
+    if (!this.closed) flow.set(inbox.held || !(recorder.live?.accepts() ?? true));
+  }
+
+  /** Nothing is taken until the cut is in the ring. */
+  cut(finalize: (onCut: () => void) => void): void {
+    this.parts.inbox.hold();
+    finalize(() => {
+      // A flush that began meanwhile goes on holding it.
+      if (this.parts.activity() === 'recording') this.release();
+    });
+    this.regulate();
+  }
+
+  /** Nothing is taken until everything before the stop is told. */
+  flush(reason: FlushReason): void {
+    const { inbox, recorder } = this.parts;
+    this.flushBeganMs = performance.now();
+    inbox.hold();
+    recorder.live?.end(reason === 'timeout' ? 'timeout' : 'stop');
+    this.regulate();
+  }
+
+  /** It is told: what waited is taken as soon as the slots are free. */
+  finish(): void {
+    void this.parts.recorder.finish(performance.now() - this.flushBeganMs).then(() => {
+      if (this.parts.activity() === 'idle') this.release();
+    });
+  }
+
+  private release(): void {
+    this.parts.inbox.release();
+    this.regulate();
+  }
+}

@@ -1,0 +1,56 @@
+/** What an attached session does once a second: acknowledgement, metrics, a held partial, and what is overdue. */
+import type { SessionEvent } from '../../machines/session.js';
+import type { DialectPolicy } from '../protocol/dialect.js';
+import type { Flow } from './flow.js';
+import type { Gate } from './gate.js';
+import type { LiveRecording } from './live-recording.js';
+import type { Outbox } from './outbox.js';
+import type { Recorder } from './recorder.js';
+import type { Replies } from './replies.js';
+import type { Watch } from './watch.js';
+
+export interface SweepParts {
+  readonly policy: DialectPolicy;
+  readonly watch: Watch;
+  readonly flow: Flow;
+  readonly gate: Gate;
+  readonly outbox: Outbox;
+  readonly recorder: Recorder;
+  readonly replies: Replies;
+  /** To the session's machine. */
+  send(event: SessionEvent): void;
+}
+
+export class Sweep {
+  private readonly parts: SweepParts;
+
+  constructor(parts: SweepParts) {
+    this.parts = parts;
+  }
+
+  /** @param nowMs of performance.now */
+  run(nowMs: number): void {
+    const { policy, watch, flow, outbox, recorder, send } = this.parts;
+    const { live } = recorder;
+    outbox.sendHeld();
+    recorder.report(nowMs, outbox.droppedPartials);
+    outbox.mark();
+    // A socket that is not read shows no sign of life.
+    if (flow.paused) return;
+    flow.beat(nowMs);
+    if (policy.idle === 'frames' && watch.idle(nowMs)) send({ type: 'IDLE_TIMEOUT' });
+    else if (live !== null) this.look(live, nowMs);
+  }
+
+  /** At a recording that runs. */
+  private look(live: LiveRecording, nowMs: number): void {
+    const { policy, watch, gate, replies, send } = this.parts;
+    if (watch.noAudio(nowMs)) {
+      replies.tell({ type: 'warning', code: 'RECORDING_TIMEOUT' });
+      send({ type: 'NO_AUDIO' });
+      return;
+    }
+    const paused = !policy.resumable && watch.pause(nowMs, live.config.silence_duration);
+    if (paused && live.unanswered) gate.cut((onCut) => live.answerPause(onCut));
+  }
+}
