@@ -2,6 +2,7 @@
 import { AudioRecorder, level } from './audio-recorder.js';
 import { STATE_NAMES } from './client/recorder-states.js';
 import { demoClient } from './demo/client.js';
+import { CodeView, modelText, serverCard } from './demo/code.js';
 import { showFigures } from './demo/figures.js';
 import { acceptDrops, byId, notice, showState } from './demo/page.js';
 import { Picker } from './demo/picker.js';
@@ -9,7 +10,9 @@ import { checked, recordingConfig, rememberSettings } from './demo/settings.js';
 import { Shown } from './demo/shown.js';
 import { bundledSample, decodeFile, FILE_RATE, ServerGone } from './demo/sources.js';
 import { Tape } from './demo/tape.js';
+import { wireCaptions, wireShortcuts, wireTabs } from './demo/views.js';
 import { showLevel, Waveform } from './demo/waveform.js';
+import { useToken } from './page-token.js';
 import { clockTime } from './transcription-ui.js';
 import { RNNTClientError } from './websocket-client.js';
 
@@ -239,11 +242,12 @@ recorder.on('state', ({ state, text }) => {
     if (recording) stop();
   }
 });
-ui.record.addEventListener('click', () => {
+function pressRecord() {
   if (finishing) client?.close();
   else if (recording) stop();
   else start();
-});
+}
+ui.record.addEventListener('click', pressRecord);
 ui.finalize.addEventListener('click', () => client?.finalize());
 function showSilence() {
   byId('silence-value').textContent = `${Number(ui.silence.value).toFixed(1)} s`;
@@ -266,7 +270,25 @@ globalThis.addEventListener('online', () => client?.retryNow());
 globalThis.addEventListener('beforeunload', (event) => {
   if (recording || finishing) event.preventDefault(); // The browser asks whether the page may be left.
 });
+byId('try-sample').addEventListener('click', () => {
+  picker.choose('sample');
+  void start();
+});
+byId('token-form').addEventListener('submit', (event) => {
+  event.preventDefault();
+  useToken(/** @type {HTMLInputElement} */ (byId('token')).value.trim());
+  byId('token-form').hidden = true;
+  void start();
+});
 rememberSettings();
+const code = new CodeView();
+wireTabs((panel) => panel === 'code' && code.show());
+wireCaptions();
+wireShortcuts({ record: pressRecord, finalize: () => client?.finalize(), play: () => byId('play').click() });
+void serverCard().then(({ model, dialects }) => {
+  if (model) byId('server-model').textContent = modelText(model);
+  code.dialects = dialects;
+});
 showSilence();
 document.body.classList.toggle('unmarked', !checked('marks'));
 document.documentElement.dataset.ready = 'true';

@@ -5,9 +5,18 @@
 
 const KEY = 'rnnt-token';
 
+/** @type {string | null} What was typed on this page goes before what stands in its address. */
+let entered = null;
+
+/** @param {string} token As the user typed it; kept like one of the address. */
+export function useToken(token) {
+  entered = token;
+  pageToken();
+}
+
 /** @returns {string | null} */
 export function pageToken() {
-  const given = new URLSearchParams(location.search).get('token');
+  const given = entered ?? new URLSearchParams(location.search).get('token');
   try {
     if (given) sessionStorage.setItem(KEY, given);
     return given ?? sessionStorage.getItem(KEY);

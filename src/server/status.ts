@@ -34,6 +34,7 @@ export function serviceCard(context: ServerContext) {
     status: statusOf(context),
     model: modelCard(context),
     protocol_version: PROTOCOL_VERSION,
+    dialects: context.config.dialects,
     endpoints: {
       websocket: '/ws/transcribe',
       ...dialectPaths(context),

@@ -16,13 +16,12 @@ export function demoClient({ vad, view, isCurrent, onSegment, onGivenUp }) {
   client.on('state', (change) => {
     if (!isCurrent()) return;
     showConnection(change, () => client.retryNow());
+    if (change.reason?.code === 'UNAUTHORIZED') byId('token-form').hidden = false;
     if (change.state === 'closed' && change.reason?.code !== 'CLOSED') onGivenUp();
-  });
-  client.on('connection', (greeting) => {
-    byId('server-model').textContent = `Model: ${greeting.model ?? 'unknown'}`;
   });
   client.on('partial', (partial) => {
     view.showPartial(partial);
+    byId('listening').hidden = view.text !== '';
   });
   client.on('transcription', (segment) => {
     view.addSegment(segment);

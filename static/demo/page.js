@@ -5,6 +5,9 @@ import { connectionText } from './states.js';
 const RESUMED_SHOWN_MS = 3_000;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let liveTimer;
+/** @type {ReturnType<typeof setInterval> | undefined} */
+let countdown;
+const COUNT_MS = 250;
 
 /**
  * @template {HTMLElement} T
@@ -36,6 +39,7 @@ export function notice(text, tone = 'bad', act, label = 'Try now') {
  */
 export function showState(state, text) {
   clearTimeout(liveTimer);
+  clearInterval(countdown);
   byId('state').dataset.state = state;
   byId('state-text').textContent = text;
 }
@@ -50,9 +54,24 @@ export function showConnection(change, retry) {
     liveTimer = setTimeout(() => showState(state, text), RESUMED_SHOWN_MS);
   } else {
     showState(state, text);
+    countDown(change);
   }
   if (tone) notice(change.reason?.text ?? text, tone, change.retryInMs === undefined ? undefined : retry);
   else if (change.state === 'live' || change.state === 'resumed') notice('');
+}
+
+/**
+ * Says again and again how long the wait still is.
+ * @param {import('../client/types.js').StateChange} change
+ */
+function countDown(change) {
+  const { retryInMs } = change;
+  if (retryInMs === undefined) return;
+  const until = performance.now() + retryInMs;
+  countdown = setInterval(() => {
+    const { text } = connectionText({ ...change, retryInMs: Math.max(0, until - performance.now()) });
+    byId('state-text').textContent = text;
+  }, COUNT_MS);
 }
 
 /** A page that is not drawn, for example behind another window, is not waited for longer than this. */

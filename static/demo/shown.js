@@ -60,6 +60,7 @@ export class Shown {
   controls() {
     const nothing = this.view.text === '';
     byId('empty').hidden = !nothing || this.isBusy();
+    byId('listening').hidden = !nothing || !this.isBusy();
     byId('legend').hidden = this.view.segments.length === 0;
     for (const node of document.querySelectorAll('.export button')) {
       const button = /** @type {HTMLButtonElement} */ (node);

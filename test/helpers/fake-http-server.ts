@@ -49,6 +49,13 @@ export async function startFakeHttpServer(
       response.end(JSON.stringify(refusal ? refusal.body : handle.status()));
       return;
     }
+    if (pathname === '/') {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.end(
+        JSON.stringify({ model: { name: 'fake', version: '1', language: 'en' }, dialects: ['openai'] }),
+      );
+      return;
+    }
     sendFile(pathname, response);
   });
   const sockets = new WebSocketServer({ noServer: true });
