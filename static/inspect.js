@@ -153,7 +153,7 @@ function describeFollowed() {
     return;
   }
   const row = followed === null ? null : sessions.get(followed);
-  if (followed === null) text.textContent = 'Nobody is followed: no session is open.';
+  if (followed === null) text.textContent = 'No session is open.';
   else if (row === null) text.textContent = `Following ${followed}, which has closed.`;
   else text.textContent = `Following ${followed} (${row.clientId}).`;
 }

@@ -94,9 +94,11 @@ const CHARTS = [
 const count = new Intl.NumberFormat();
 const byId = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
 const history = new History(ROWS);
-const charts = CHARTS.map((options) => {
+/** The charts that lead: streams and latency. The rest is folded. */
+const LEADING = 2;
+const charts = CHARTS.map((options, i) => {
   const root = document.createElement('section');
-  byId('charts').append(root);
+  byId(i < LEADING ? 'charts' : 'more').append(root);
   return new Chart(root, options);
 });
 
@@ -132,6 +134,7 @@ function show(status) {
   setText('about', aboutText(status));
   const left = Math.max(0, status.capacity - status.admitted);
   setText('left', count.format(left));
+  setText('left-text', left === 1 ? 'stream can still be admitted' : 'streams can still be admitted');
   setText('capacity-text', `${count.format(status.admitted)} of ${count.format(status.capacity)} in use`);
   const bar = byId('capacity');
   bar.style.setProperty('--used', String(Math.min(1, status.admitted / Math.max(1, status.capacity))));
@@ -192,7 +195,7 @@ function showBatches({ batch_size: batch }) {
         const item = node('li', '');
         const bar = node('span', '');
         bar.style.setProperty('--share', String(steps / most));
-        item.title = `${count.format(steps)} steps with ${size} streams`;
+        item.title = `${plural(steps, 'step')} with ${plural(size, 'stream')}`;
         item.append(bar, node('small', String(size)));
         return item;
       }),
@@ -226,6 +229,14 @@ function node(name, text) {
   const made = document.createElement(name);
   made.textContent = text;
   return made;
+}
+
+/**
+ * @param {number} n
+ * @param {string} noun
+ */
+function plural(n, noun) {
+  return `${count.format(n)} ${noun}${n === 1 ? '' : 's'}`;
 }
 
 async function poll() {

@@ -45,9 +45,12 @@ export class SessionMetrics {
     return this.audioSamples / LIMITS.sampleRateHz;
   }
 
+  /** Without what was asked of an address that is not there: whoever guesses one is no error of this server's. */
   get errorCount(): number {
     let sum = 0;
-    for (const count of this.errors.values()) sum += count;
+    for (const [code, count] of this.errors) {
+      if (code !== 'NOT_FOUND' && code !== 'METHOD_NOT_ALLOWED') sum += count;
+    }
     return sum;
   }
 }

@@ -35,7 +35,9 @@ export function testsTab(tools) {
   }
 
   const onProgress = (/** @type {number} */ done) => {
-    results.replaceChildren(el('p', { class: 'hint' }, `${done} of ${connections.value} streams done`));
+    results.replaceChildren(
+      el('p', { class: 'hint' }, `${done} of ${streams(Number(connections.value))} done`),
+    );
   };
   const load = () => tools.runLoadTest(Number(connections.value), Number(seconds.value), { onProgress });
   buttons.push(
@@ -119,7 +121,7 @@ function showLoad(report) {
     el(
       'h2',
       { class: ok ? 'pass' : 'fail' },
-      `Load test: ${report.completed} of ${report.connections} streams of ${report.seconds} s completed`,
+      `Load test: ${report.completed} of ${streams(report.connections)} of ${report.seconds} s completed`,
     ),
     el(
       'table',
@@ -138,3 +140,6 @@ function showLoad(report) {
     el('ul', { class: 'findings' }, ...remarks),
   );
 }
+
+/** @param {number} count */
+const streams = (count) => `${count} ${count === 1 ? 'stream' : 'streams'}`;

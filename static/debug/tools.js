@@ -111,6 +111,20 @@ export class RNNTDebugTools {
     this.client = client;
     this.#serverMetrics = null;
     this.#detach = [
+      ...this.#watch(client),
+      client.on('metrics', (metrics) => {
+        this.#serverMetrics = metrics;
+      }),
+    ];
+  }
+
+  /**
+   * Writes what a client does to the console. Checks stop there: their figures must not take the place of those of the
+   * recording that is being looked at.
+   * @param {RNNTClient} client
+   */
+  #watch(client) {
+    return [
       client.on('message', ({ direction, message }) =>
         this.log.add(direction, String(message.type), message),
       ),
@@ -118,9 +132,6 @@ export class RNNTDebugTools {
       client.on('warning', (detail) => this.log.add('warning', detail.code, detail)),
       client.on('dropped', (detail) => this.log.add('error', 'audio dropped', detail)),
       client.on('error', (detail) => this.log.add('error', detail.code, detail)),
-      client.on('metrics', (metrics) => {
-        this.#serverMetrics = metrics;
-      }),
     ];
   }
 
@@ -149,7 +160,7 @@ export class RNNTDebugTools {
    */
   async testConnection(url = this.options.url) {
     const client = this.#newClient(url);
-    this.attach(client);
+    this.#watch(client);
     const address = webSocketUrl(url, this.options.params ?? {});
     const status = new URL(address.replace(/^ws/, 'http'));
     status.pathname = new URL('status', status).pathname; // beside the socket, also below a proxy's sub-path
@@ -159,7 +170,7 @@ export class RNNTDebugTools {
   /** @returns {Promise<CheckResult>} */
   async testAudioFormat() {
     const client = this.#newClient();
-    this.attach(client);
+    this.#watch(client);
     return this.#keep(await checkFormats(client));
   }
 

@@ -21,7 +21,7 @@ export class CountTable {
     this.#counts = counts;
     const time = new Date(since).toLocaleTimeString();
     const rest = ignored === 0 ? '' : `; ${ignored} ${ignored === 1 ? 'event was' : 'events were'} ignored`;
-    byId('since').textContent = `Over all sessions, since ${time}, when somebody began to look${rest}`;
+    byId('since').textContent = `All sessions, since this page was first opened at ${time}${rest}`;
     this.#fill();
   }
 

@@ -112,6 +112,7 @@ function first(rows) {
 function fill(row, data) {
   const [, client, from, state, socket, open, audio, segments, lag, dropped] = row.children;
   client?.replaceChildren(data.clientId);
+  client?.setAttribute('title', data.clientId);
   from?.replaceChildren(data.remote);
   state?.replaceChildren(el('span', { class: 'activity', 'data-activity': data.activity }, data.activity));
   socket?.replaceChildren(data.attached ? 'attached' : el('span', { class: 'waiting' }, 'waiting to resume'));

@@ -9,6 +9,8 @@ const UPlot = (await import(new URL('../../vendor/uplot/uPlot.esm.js', import.me
 const DASHES = [[], [6, 4], [2, 3], [9, 3, 2, 3]];
 const COLOURS = ['--line-1', '--line-2', '--line-3', '--line-4'];
 const HEIGHT_PX = 150;
+/** Between the ticks of the value axis: 1, 2 or 5 times a power of ten. */
+const STEPS = [-2, -1, 0, 1, 2, 3, 4, 5, 6].flatMap((power) => [1, 2, 5].map((n) => n * 10 ** power));
 
 /**
  * @typedef {object} ChartOptions
@@ -38,7 +40,10 @@ export class Chart {
     this.canvas = document.createElement('div');
     this.canvas.className = 'chart-canvas';
     this.canvas.setAttribute('role', 'img');
-    root.replaceChildren(title, this.#legend(), this.canvas);
+    this.note = document.createElement('p');
+    this.note.className = 'hint chart-empty';
+    this.note.textContent = 'Nothing was measured yet.';
+    root.replaceChildren(title, this.#legend(), this.canvas, this.note);
     this.plot = this.#build();
     new ResizeObserver(() => this.plot.setSize(this.#size())).observe(this.canvas);
     const rebuild = () => {
@@ -79,10 +84,10 @@ export class Chart {
     return new UPlot(
       {
         ...this.#size(),
-        padding: [8, 8, 0, 0],
+        padding: [8, 28, 0, 0],
         legend: { show: false },
         cursor: { show: false },
-        scales: { y: { range: (_u, _min, max) => [0, Math.max(1, (max ?? 0) * 1.1)] } },
+        scales: { y: { range: (_u, _min, max) => [0, this.#top(max ?? 0)] } },
         axes: [
           {
             ...axis,
@@ -90,7 +95,13 @@ export class Chart {
             size: 24,
             values: (_u, splits) => splits.map((t) => clock.format(t * 1_000)),
           },
-          { ...axis, size: 44, values: (_u, splits) => splits.map((v) => this.format.format(v)) },
+          // Never finer than what is written beside it, or two ticks would say the same.
+          {
+            ...axis,
+            size: 52,
+            incrs: STEPS.filter((step) => step >= 10 ** -(this.options.digits ?? 0)),
+            values: (_u, splits) => splits.map((v) => this.format.format(v)),
+          },
         ],
         series: [
           {},
@@ -108,6 +119,15 @@ export class Chart {
     );
   }
 
+  /**
+   * The end of the axis: room above the highest value; all of it for shares of a whole.
+   * @param {number} max
+   */
+  #top(max) {
+    if (this.options.unit === '%') return 100;
+    return Math.max(this.options.digits ? 1 : 4, max * 1.1);
+  }
+
   #size() {
     return { width: Math.max(120, this.canvas.clientWidth), height: HEIGHT_PX };
   }
@@ -116,6 +136,8 @@ export class Chart {
   show(history) {
     const columns = this.options.lines.map(([name]) => history.columns[name] ?? []);
     this.plot.setData(/** @type {import('uplot').AlignedData} */ ([history.times, ...columns]));
+    const isEmpty = columns.every((column) => column.every((value) => value === null || value === 0));
+    this.note.hidden = !isEmpty;
     const texts = columns.map((column) => this.#text(column[column.length - 1] ?? null));
     texts.forEach((text, i) => {
       const node = this.#values[i];
@@ -131,4 +153,4 @@ export class Chart {
   }
 }
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+const clock = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium', hourCycle: 'h23' });

@@ -99,6 +99,14 @@ describe('the debug tools', { skip: skipWithoutChromium, timeout: 120_000 }, () 
     complaints.length = 0; // As above.
   });
 
+  it('keeps the figures of a recording when the connection is tested after it', async () => {
+    const samples = "tools.client.stats.chunkMs.count + ' ' + tools.client.sessionId";
+    await page.evaluate('tools.streamSample()');
+    const before = await page.evaluate(samples);
+    await page.evaluate('tools.testConnection()');
+    assert.equal(await page.evaluate(samples), before);
+  });
+
   it('shows the messages of a session in its console, and hides resume tokens', async () => {
     await page.getByText('Stream the sample').click();
     await page.locator('.log-check', { hasText: TRANSCRIPT }).waitFor();

@@ -63,7 +63,7 @@ describe('the inspector page', { skip: skipWithoutChromium, timeout: 300_000 }, 
 
   it('says that nobody is connected, and draws the machine all the same', async () => {
     await page.locator('#no-sessions').waitFor();
-    assert.match(await page.locator('#followed').innerText(), /Nobody is followed/);
+    assert.match(await page.locator('#followed').innerText(), /No session is/);
     assert.equal(await page.locator('#machine .node.statediagram-state').count(), 6);
     assert.deepEqual(await lit(), []);
   });
@@ -209,6 +209,17 @@ describe('the inspector page', { skip: skipWithoutChromium, timeout: 300_000 }, 
     assert.ok((await page.locator('#rows').innerText()).includes(MARKUP));
     assert.equal(await page.evaluate('globalThis.hurt'), undefined);
     assert.equal(await page.locator('main img').count(), 0);
+  });
+
+  it('shows every column of the sessions at 1280 pixels', async () => {
+    const clientId = '3f857df0-8dba-4472-a457-27aae51648fd';
+    directory.open('b20e44d9-11aa', { clientId, openedAt: Date.now() - 3_940_000 }).send('START', 'DETACHED');
+    await page.setViewportSize({ width: 1280, height: 800 });
+    const cell = page.locator('#rows td[data-label="Client"]');
+    await cell.waitFor();
+    assert.equal(await cell.getAttribute('title'), clientId);
+    const table = page.locator('.inspect-sessions .table-scroll');
+    assert.equal(await table.evaluate((node) => node.scrollWidth - node.clientWidth), 0);
   });
 
   it('is accessible and fits in light, in dark and on a phone', async () => {

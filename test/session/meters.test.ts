@@ -43,3 +43,10 @@ test('errors are counted by code and together', () => {
   assert.deepEqual([...metrics.errors], [['INVALID_JSON', 2], ['RATE_LIMITED', 1]]); // biome-ignore format: short
   assert.equal(metrics.errorCount, 3);
 });
+
+test('addresses that are not there are counted by code and not as errors of the server', () => {
+  const metrics = new SessionMetrics();
+  for (const code of ['NOT_FOUND', 'METHOD_NOT_ALLOWED', 'INTERNAL'] as const) metrics.countError(code);
+  assert.equal(metrics.errors.get('NOT_FOUND'), 1);
+  assert.equal(metrics.errorCount, 1);
+});
