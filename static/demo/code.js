@@ -7,10 +7,13 @@ import { snippets } from './snippets.js';
 
 /** @typedef {{ model?: { name: string, language?: string } | null, dialects?: string[] }} Card */
 
+/** This page's server, which may be below a proxy's sub-path. */
+const SERVER = new URL('../../', import.meta.url).href;
+
 /** @returns {Promise<Card>} What the server says of itself; empty where it does not answer. */
 export async function serverCard() {
   try {
-    const url = withToken(new URL('/', location.href));
+    const url = withToken(new URL(SERVER));
     const response = await fetch(url, { headers: { accept: 'application/json' }, cache: 'no-store' });
     return response.ok ? await response.json() : {};
   } catch {
@@ -35,7 +38,7 @@ export class CodeView {
   show() {
     const { silence_duration = 0.6, hotwords = [] } = recordingConfig(16_000);
     const config = { silence_duration, hotwords };
-    const place = { origin: location.origin, guarded: pageToken() !== null, config };
+    const place = { origin: SERVER.slice(0, -1), guarded: pageToken() !== null, config };
     const spoken = snippets(place).filter(
       ({ dialect }) => dialect === undefined || (this.dialects?.includes(dialect) ?? true),
     );

@@ -3,7 +3,7 @@
  * another address. Pure: from an address and settings to text. For the page's code tab and for the documentation.
  *
  * @typedef {object} Place
- * @property {string} origin Of the server: "https://speech.example", without a slash at the end.
+ * @property {string} origin Of the server: "https://speech.example", with a proxy's sub-path, without a slash at the end.
  * @property {boolean} guarded Whether the server wants a token. It is never written into the code itself.
  * @property {{ silence_duration?: number, hotwords?: import('../client/types.js').Hotword[] }} config
  *

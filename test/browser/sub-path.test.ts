@@ -1,6 +1,6 @@
 /** The pages of a real server that a proxy has below `/speech/`: nothing may ask for an address outside it. */
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
+import { after, before, beforeEach, describe, it } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
 import { launchChromium, skipWithoutChromium } from '../helpers/browser.js';
 import { type LiveServer, startLiveServer } from '../helpers/live-server.js';
@@ -21,6 +21,11 @@ describe("pages below a proxy's sub-path", { skip: skipWithoutChromium, timeout:
     await browser?.close();
     await proxy?.close();
     await live?.stop();
+  });
+
+  beforeEach(() => {
+    proxy.strays.length = 0;
+    complaints.length = 0;
   });
 
   async function open(path: string): Promise<Page> {
@@ -44,6 +49,10 @@ describe("pages below a proxy's sub-path", { skip: skipWithoutChromium, timeout:
     await page.locator('#state-text', { hasText: /^Done$/ }).waitFor();
     const finals = (await page.locator('#transcript .segment-text').allTextContents()).join(' ');
     assert.ok(finals.split(/\s+/).length > 10, finals);
+    await page.click('#tab-code');
+    const code = (await page.locator('#code pre').first().textContent()) ?? '';
+    assert.ok(code.includes(`${proxy.http}/static/websocket-client.js`), code);
+    assert.ok(code.includes(`${proxy.http.replace('http', 'ws')}/ws/transcribe`), code);
     await page.close();
     assertStayed();
   });
