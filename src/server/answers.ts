@@ -40,6 +40,7 @@ export const serviceCardAnswer = open({
   status,
   model: model.nullable().describe('Null until the model is loaded.'),
   protocol_version: z.string(),
+  dialects: z.array(z.string()).describe('Of other vendors, as `--dialects` names them.'),
   endpoints: z
     .record(z.string(), z.string())
     .describe("Paths by what they are for, below the server's own address."),

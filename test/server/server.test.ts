@@ -39,6 +39,14 @@ test('speech goes in and words come out, over a real socket', async () => {
   await stop();
 });
 
+test('the icon that browsers ask for by themselves is there', async () => {
+  const { http, stop } = await startScriptedServer();
+  const response = await fetch(`${http}/favicon.ico`);
+  assert.equal(response.status, 200);
+  assert.match(response.headers.get('content-type') ?? '', /^image\/svg/);
+  await stop();
+});
+
 test('a port in use is told before the model is loaded', async () => {
   const other = createServer().listen(0, '127.0.0.1');
   await once(other, 'listening');
