@@ -1,5 +1,7 @@
 // `npm run faults [-- --cuts 300]`: installs and builds what is missing, then breaks connections and compares transcripts.
+// `npm run faults -- overload [--streams 16 --seconds 20]`: twice the rated load.
 import { prepare } from './prepare.mjs';
 
 prepare();
-await import('../dist/benchmarks/faults/run.js');
+if (process.argv[2] === 'overload') await import('../dist/benchmarks/faults/overload.js');
+else await import('../dist/benchmarks/faults/run.js');
