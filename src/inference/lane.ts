@@ -19,8 +19,6 @@ export type LaneOptions = Pick<LaneSetup, 'provider' | 'maxBatch' | 'threads' | 
 
 export type LaneState = 'starting' | 'ready' | 'restarting' | 'lost' | 'closed';
 
-const MAX_RESTARTS_IN_A_ROW = 3;
-
 export class Lane implements BatchLane {
   readonly id: number;
   readonly provider: Provider;
@@ -30,7 +28,6 @@ export class Lane implements BatchLane {
   busyMs = 0;
   restarts = 0;
   private readonly thread: Threads<LaneTask, LaneAnswer>;
-  private restartsInARow = 0;
   private readonly stepTask: { kind: 'step'; count: number } = { kind: 'step', count: 0 };
 
   constructor(id: number, model: Model, table: StreamTable, options: LaneOptions, log: Logger) {
@@ -92,19 +89,18 @@ export class Lane implements BatchLane {
     const answer = await this.thread.run(this.stepTask);
     this.steps++;
     this.busyMs += answer.stepMs;
-    this.restartsInARow = 0;
     return answer;
   }
 
-  /** Makes the session anew, in the same thread or in the one that replaces it. */
+  /**
+   * Makes the session anew, in the same thread or in the one that replaces it. Making it runs the graph with silence, so
+   * a lane that comes through is sound and what failed was the streams' own, however often that happens: the batcher
+   * gives those up. One that does not come through is lost.
+   */
   async recover(error: unknown): Promise<void> {
     if (this.state === 'closed') throw error;
     this.state = 'restarting';
     this.restarts++;
-    if (++this.restartsInARow > MAX_RESTARTS_IN_A_ROW) {
-      this.state = 'lost';
-      throw error;
-    }
     try {
       await this.init();
     } catch (again) {

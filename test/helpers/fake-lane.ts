@@ -28,7 +28,7 @@ export class FakeLane implements BatchLane {
   onRecover: () => Promise<void> = async () => {};
   /** Slots that make the step of any batch with them fail. */
   readonly poisoned = new Set<number>();
-  /** The longest row of failures without a success between them: a real lane is lost when it grows long. */
+  /** The longest row of failures without a success between them: so long nobody else is served. */
   mostFailuresInARow = 0;
   private failuresInARow = 0;
   /** Steps come back by themselves, in the next turn of the event loop. */

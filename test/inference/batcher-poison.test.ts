@@ -10,7 +10,7 @@ import { CHUNK, marked } from '../helpers/fake-model.js';
 import { Tenant, write } from '../helpers/tenant.js';
 
 const CHUNKS = 3;
-/** A real lane is lost at the fourth restart without a step that succeeds between them. */
+/** Each failure costs a restart: the others have their turn between them. */
 const MOST_RESTARTS = 3;
 
 /** The tokens of a stream that was recognised: the fake model tells each one chunk late. */

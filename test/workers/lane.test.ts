@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
 import { mock, test } from 'node:test';
 import { Piscina } from 'piscina';
 import { CodecPool } from '../../src/codec/pool.js';
@@ -216,4 +217,35 @@ test('a lane whose step is under way is waited for when it closes', async () => 
   await closing;
   assert.equal(destroy.mock.callCount(), 1);
   for (const mocked of [run, destroy]) mocked.mock.restore();
+});
+
+test('streams that fail on their own, however many in a row, do not cost the lane', async () => {
+  const { lane, table } = laneOf();
+  await lane.init();
+  const sound = table.lease(new Tenant());
+  assert.ok(sound);
+  for (let i = 0; i < 8; i++) {
+    const failed = await lane.step(OPTIONS.maxBatch + 1).catch((error: unknown) => error);
+    assert.ok(failed instanceof Error, 'a step that is larger than its memory cannot run');
+    await lane.recover(failed);
+    assert.equal(lane.state, 'ready');
+  }
+  assert.equal(lane.restarts, 8);
+  write(sound, marked(CHUNK, [[0, 'one']]));
+  sound.prepare();
+  lane.batch[0] = sound.index;
+  await lane.step(1);
+  assert.equal(sound.result.preview[0], tokenOf('one'));
+  await lane.close();
+});
+
+test('a lane whose session cannot be made again is lost', async () => {
+  const model = graphModel();
+  const table = new StreamTable(slabLayout(model.manifest, 3, 1), () => {});
+  const lane = new Lane(0, model, table, OPTIONS, silentLog);
+  await lane.init();
+  rmSync(model.graphPath);
+  await assert.rejects(lane.recover(new Error('a step failed')), { code: 'MODEL_INVALID' });
+  assert.equal(lane.state, 'lost');
+  await lane.close();
 });
