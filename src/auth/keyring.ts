@@ -64,7 +64,8 @@ export class Keyring {
   }
 
   /**
-   * Who brings one of these. One right key is enough, since a proxy may add a header of its own.
+   * Who brings one of these. One right key is enough, whatever stands before it: a proxy may add a header of its own, and
+   * a page may keep a client token that has expired.
    * @throws ServerError UNAUTHORIZED
    */
   who(offered: readonly string[]): Grant {
@@ -72,16 +73,26 @@ export class Keyring {
       .slice(0, LIMITS.maxKeysOffered)
       .filter((key) => key.length <= LIMITS.maxKeyChars);
     if (this.isOpen) return Grant.toAnybody(this, candidates[0]);
+    let expired: unknown;
     for (const candidate of candidates) {
-      if (isClientToken(candidate)) {
-        const opened = openToken(this.secret, candidate, (name) => this.byName.get(name), this.nowMs());
-        if (opened !== null) return new Grant(this, opened.key, opened.token);
-      } else {
-        const entry = this.entryOf(candidate);
-        if (entry !== undefined) return new Grant(this, entry);
+      try {
+        const grant = this.grantOf(candidate);
+        if (grant !== null) return grant;
+      } catch (error) {
+        expired ??= error;
       }
     }
-    throw new ServerError('UNAUTHORIZED');
+    throw expired ?? new ServerError('UNAUTHORIZED');
+  }
+
+  /** Null: nobody's. @throws ServerError UNAUTHORIZED for a client token that has expired */
+  private grantOf(candidate: string): Grant | null {
+    if (isClientToken(candidate)) {
+      const opened = openToken(this.secret, candidate, (name) => this.byName.get(name), this.nowMs());
+      return opened === null ? null : new Grant(this, opened.key, opened.token);
+    }
+    const entry = this.entryOf(candidate);
+    return entry === undefined ? null : new Grant(this, entry);
   }
 
   /**

@@ -179,6 +179,28 @@ test('a client token ends on time, by the second', () => {
   assert.throws(() => keyring.who([text]), /expired/);
 });
 
+test('one right key is enough, wherever it stands beside wrong and expired ones', () => {
+  const keyring = keyringOf([entry('anna', 'A'), entry('bert', 'B')]);
+  const { text: expired } = keyring.issue(['B'], wanted({ ttl_s: 10 }));
+  clock.nowMs += 10_000;
+  const { text: fresh } = keyring.issue(['A'], wanted());
+  for (const right of ['A', fresh]) {
+    for (const offered of [
+      [right, expired, 'wrong'],
+      [expired, right, 'wrong'],
+      ['wrong', expired, right],
+    ]) {
+      assert.equal(keyring.who(offered).name, 'anna', String(offered));
+    }
+  }
+  for (const offered of [
+    [expired, 'wrong'],
+    ['wrong', expired],
+  ]) {
+    assert.throws(() => keyring.who(offered), /expired/, 'with none that is right, the expired one is told');
+  }
+});
+
 test('a client token ends with its key, and gets no further tokens', () => {
   const keyring = keyringOf([entry('anna', 'A')], 'shared');
   const { text } = keyring.issue(['A'], wanted());
