@@ -154,8 +154,17 @@ function withCommand(argv: readonly string[]): readonly string[] {
     : argv;
 }
 
+/** Who reads the output may stop (`| head`): then a command has nobody to go on for. A server serves on. */
+function endWithReader(isServer: boolean): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    if (!isServer) process.exit(0);
+  });
+}
+
 /** Runs the command line; returns the exit code. */
 export async function runCli(argv: readonly string[]): Promise<number> {
+  endWithReader(withCommand(argv)[0] === 'start');
   let code = 0;
   const program = buildProgram((result) => {
     code = result;

@@ -29,6 +29,15 @@ test('--help lists the commands and exits with 0', async () => {
     assert.match(stdout, new RegExp(`\\b${command}\\b`));
 });
 
+for (const args of [['--help'], ['--version'], ['start', '--help'], ['machines', '--format', 'json']]) {
+  test(`"${args.join(' ')}" ends quietly when nobody reads what it prints`, async () => {
+    const child = spawn(process.execPath, [inPackage('scripts', 'bin.mjs'), ...args], { timeout: 60_000 });
+    child.stdout.destroy();
+    const [stderr, [status]] = await Promise.all([text(child.stderr), once(child, 'close')]);
+    assert.deepEqual([status, stderr], [0, '']);
+  });
+}
+
 test('start --help shows every option with its environment variable', async () => {
   const { status, stdout } = await rnnt(['start', '--help']);
   assert.equal(status, 0);
