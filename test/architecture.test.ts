@@ -3,10 +3,11 @@
  * `machines` or `workers`. Imports go downwards only, those of types included.
  */
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { inPackage, packageRoot } from '../src/paths.js';
+import { inPackage } from '../src/paths.js';
+import { sourcesIn } from './helpers/sources.js';
 
 /** From top to bottom. Rooms of one row stand side by side and do not know each other. */
 const ROWS: readonly (readonly string[])[] = [
@@ -65,14 +66,6 @@ const row = (room: string): number => ROWS.findIndex((rooms) => rooms.includes(r
 function roomOf(path: string): string {
   const parts = path.replace(/\.ts$/, '').split('/');
   return parts[0] === 'src' ? parts.slice(0, 2).join('/') : (parts[0] ?? '');
-}
-
-function sourcesIn(...folders: string[]): string[] {
-  return folders.flatMap((folder) =>
-    readdirSync(inPackage(folder), { withFileTypes: true, recursive: true })
-      .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
-      .map((entry) => relative(packageRoot, join(entry.parentPath, entry.name))),
-  );
 }
 
 const STATEMENT =

@@ -1,20 +1,18 @@
 /** What the formatter and the linter cannot hold: how long a file is, and one way of writing what has two. */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { inPackage, packageRoot } from '../src/paths.js';
+import { inPackage } from '../src/paths.js';
+import { sourcesIn } from './helpers/sources.js';
 
 const MOST_LINES = 300;
 /** Files that only conduct what others do. */
 const MOST_LINES_OF: Readonly<Record<string, number>> = { 'src/session/session.ts': 250 };
 
-const sources = ['src', 'machines', 'workers'].flatMap((folder) =>
-  readdirSync(inPackage(folder), { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
-    .map((entry) => relative(packageRoot, join(entry.parentPath, entry.name)))
-    .map((path) => ({ path, text: readFileSync(inPackage(path), 'utf8') })),
-);
+const sources = sourcesIn('src', 'machines', 'workers').map((path) => ({
+  path,
+  text: readFileSync(inPackage(path), 'utf8'),
+}));
 
 /** Fails with every line of the sources that the pattern finds. */
 function nowhere(pattern: RegExp): void {
