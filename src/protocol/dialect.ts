@@ -104,6 +104,8 @@ export interface DialectDefinition {
   readonly name: 'native' | DialectName;
   /** Where it is served, as paths of WebSocket upgrades. */
   readonly paths: readonly string[];
+  /** Its clients come back with `resume` in the address; at other paths that word means nothing. */
+  readonly resumes?: true;
   /** @throws ServerError what cannot be served; answered as HTTP, before the upgrade */
   create(request: DialectRequest, host: DialectHost): Dialect;
   /** How a request to one of the paths is refused; as the native protocol does it if left out. */

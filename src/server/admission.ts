@@ -81,14 +81,17 @@ function resumptionOf(context: ServerContext, desk: ResumeDesk, key: string, url
   return { token, seen: lastSeq === null ? null : Number(lastSeq), session };
 }
 
-/** @throws ServerError UNAUTHORIZED, NOT_READY, DRAINING, KEY_LIMIT, AT_CAPACITY, BAD_REQUEST */
-export function admit(context: ServerContext, request: IncomingMessage, url: URL): Admitted {
+/**
+ * @param resumes a resume token is good here: this is the path of the dialect that issues them
+ * @throws ServerError UNAUTHORIZED, NOT_READY, DRAINING, KEY_LIMIT, AT_CAPACITY, BAD_REQUEST
+ */
+export function admit(context: ServerContext, request: IncomingMessage, url: URL, resumes = false): Admitted {
   checkOrigin(context.config.allowedOrigins, request);
   const grant = whoAsks(context.keyring, request, url);
   const recogniser = requireReady(context);
   const clientId = clientIdOf(url);
   const { leases, desk } = recogniser.sessions;
-  const resumption = resumptionOf(context, desk, grant.identity, url);
+  const resumption = resumes ? resumptionOf(context, desk, grant.identity, url) : null;
   const admitted = { clientId, grant, recogniser, resumption };
   // It has its place already.
   if (resumption?.session !== undefined) return admitted;

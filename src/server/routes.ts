@@ -11,7 +11,7 @@ import Fastify, {
 import { type ErrorCode, ServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { inPackage } from '../paths.js';
-import { dialectsOf, refusalAt } from '../protocol/dialects/index.js';
+import { dialectAt, dialectsOf, refusalAt } from '../protocol/dialects/index.js';
 import { adminOnly } from './admin.js';
 import { admit, pathOf, retryAfter, urlOf } from './admission.js';
 import { type ServerContext, statusOf } from './context.js';
@@ -94,8 +94,9 @@ export async function createRoutes(context: ServerContext): Promise<FastifyInsta
     if (path === '/') continue; // the card
     app.get(path, async (request, reply) => {
       const url = urlOf(request);
-      const { clientId } = admit(context, request.raw, url);
-      const resuming = url.searchParams.has('resume'); // by whoever holds the name
+      const { resumes } = dialectAt(path, context.config.dialects) ?? {};
+      const { clientId } = admit(context, request.raw, url, resumes);
+      const resuming = resumes === true && url.searchParams.has('resume'); // by whoever holds the name
       if (!resuming && context.registry.holder(clientId) !== undefined) {
         throw new ServerError('CLIENT_ID_IN_USE');
       }

@@ -154,7 +154,7 @@ function upgradeStream(
   head: Buffer,
   url: URL,
 ): void {
-  const admitted = admit(context, request, url);
+  const admitted = admit(context, request, url, spoken.resumes);
   const { sessions } = admitted.recogniser;
   const { manifest } = sessions.engine.model;
   const host = { manifest, defaults: sessions.defaults, resumes: sessions.resumeWindowMs > 0 };

@@ -1,5 +1,6 @@
 /** Resuming over real sockets: who may, when it is too late, and who wins. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { after, before, test } from 'node:test';
 import { bytesOf, CHUNK, spoken } from '../helpers/fake-model.js';
 import { type ScriptedServer, startScriptedServer } from '../helpers/scripted-server.js';
@@ -133,4 +134,25 @@ test('who closes the connection in good order frees its place at once', async ()
   await client.close();
   const next = await recording('anna');
   await stop(next.client);
+});
+
+test('a token means nothing at the paths of other protocols: the session stays where it is', async () => {
+  const { client, token } = await recording('anna');
+  for (const path of ['/v3/ws', '/v1/listen', '/v1/realtime', '/vosk']) {
+    const other = new TestClient(
+      `ws://127.0.0.1:${scripted.server.port}${path}?token=secret&resume=${token}&last_seq=x`,
+    );
+    await once(other.socket, 'open');
+    await other.close();
+    assert.ok(
+      other.received.every(({ type }) => type !== 'resumed'),
+      path,
+    );
+  }
+  client.say({ type: 'ping' });
+  await client.until('pong');
+  client.socket.terminate();
+  const again = await back(token);
+  assert.equal(again.first.type, 'resumed');
+  await stop(again.client);
 });

@@ -193,5 +193,6 @@ function unknownSettings(names: readonly string[] = []): Input[] {
 export const native: DialectDefinition = {
   name: 'native',
   paths: ['/ws/transcribe'],
+  resumes: true,
   create: (request, host) => new NativeDialect(request, host),
 };
