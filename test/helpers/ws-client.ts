@@ -78,12 +78,6 @@ export class TestClient {
     return this.received[0]!; // length > 0
   }
 
-  /** Forgets all that was read, for clients that live for hours. */
-  forget(): void {
-    this.received.length = 0;
-    this.read = 0;
-  }
-
   async closed(): Promise<number> {
     while (this.closeCode === null) await this.woken();
     return this.closeCode;

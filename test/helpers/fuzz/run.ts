@@ -15,6 +15,7 @@ import { cut, type Message, TestClient } from '../ws-client.js';
 import { Attacker, type Left } from './attacker.js';
 import { SPEECHES } from './corpus.js';
 import { Dice } from './mutate.js';
+import { Uploader } from './uploader.js';
 import { WyomingAttacker } from './wyoming.js';
 
 export interface FuzzOptions {
@@ -50,37 +51,36 @@ const FORMATS = [
   { sample_rate: 48_000, encoding: 'pcm16', channels: 2 },
 ];
 
+/** Somebody who records the same again and again, each time over a connection of its own: the rate of controls is bounded. */
 class Neighbour {
-  private readonly client: TestClient;
+  private readonly url: string;
   private readonly config: object;
   private alone: readonly Message[] = [];
   private readonly what: string;
 
-  private constructor(client: TestClient, config: object) {
-    this.client = client;
+  private constructor(url: string, config: object) {
+    this.url = url;
     this.config = { ...config, vad_events: true, silence_duration: 0.3 };
     this.what = `the neighbour with ${JSON.stringify(config)}`;
   }
 
-  static async open(url: string, config: object): Promise<Neighbour> {
-    const neighbour = new Neighbour(await TestClient.open(url), config);
+  /** Records once while nobody else is there. */
+  static async alone(url: string, config: object): Promise<Neighbour> {
+    const neighbour = new Neighbour(url, config);
     neighbour.alone = await neighbour.record(() => 3_201);
     assert.ok(lasting(neighbour.alone).length >= 4, 'the sound has speech and segments in it');
     return neighbour;
   }
 
   private async record(length: () => number): Promise<readonly Message[]> {
-    this.client.forget(); // hours of it would be much
-    await this.client.transcribe(cut(bytesOf(Int16Array.from(SOUND)), length), this.config);
-    return [...this.client.received];
+    const client = await TestClient.open(this.url);
+    await client.transcribe(cut(bytesOf(Int16Array.from(SOUND)), length), this.config);
+    await client.close();
+    return client.received;
   }
 
   async again(dice: Dice): Promise<void> {
     assertSame(await this.record(() => 1 + dice.below(9_000)), this.alone, this.what);
-  }
-
-  close(): Promise<void> {
-    return this.client.close();
   }
 }
 
@@ -96,13 +96,14 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzFigures> {
   await server.ready;
   try {
     const url = `ws://127.0.0.1:${server.port}/ws/transcribe`;
-    const neighbours = await Promise.all(FORMATS.map((format) => Neighbour.open(url, format)));
+    const neighbours = await Promise.all(FORMATS.map((format) => Neighbour.alone(url, format)));
     const left: Left = { token: null };
     for (let round = 0; options.more(round); round++) {
       const all = Array.from({ length: attackers }, (_, i) => {
         const dice = new Dice(seeded(seed * 1_000_003 + round * attackers + i));
         const name = `seed ${seed}, round ${round}, client ${i}`;
         if (i === 0) return new WyomingAttacker(server.wyomingPort ?? 0, dice, name);
+        if (i === 1) return new Uploader(server.port, dice, name);
         return new Attacker(server.port, dice.of(SPEECHES), dice, name, left);
       });
       const pieces = new Dice(seeded(seed + round));
@@ -116,7 +117,6 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzFigures> {
       figures.clients += all.length;
       figures.neighbours += neighbours.length;
     }
-    await Promise.all(neighbours.map((it) => it.close()));
     await nothingLeft(server, engine);
     figures.resumed = server.context.metrics.resumed;
     figures.errors = Object.fromEntries(server.context.metrics.errors);
@@ -150,9 +150,11 @@ async function nothingLeft({ context }: RunningServer, engine: FakeEngine): Prom
     codecStreams: codecPool.openStreams,
     suspended: sessions.desk.suspendedCount,
     waiting: engine.waiting,
+    uploads: recogniser?.uploads.counts().active ?? 0,
   });
   await eventually(() => Object.values(held()).every((count) => count === 0));
-  assert.deepEqual(held(), { sessions: 0, streams: 0, slots: 0, codecStreams: 0, suspended: 0, waiting: 0 });
+  const left = Object.entries(held()).filter(([, count]) => count !== 0);
+  assert.deepEqual(left, [], 'held for nobody');
 }
 
 /** What keeps the process alive, by kind, and who listens to it. */
