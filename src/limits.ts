@@ -60,7 +60,7 @@ export const LIMITS = {
   maxAudioTextChars: 2 << 20,
   audioTextFramesPerSecond: 5_000,
   audioTextFrameBurst: 20_000,
-  /** How often a socket is asked for a sign of life; one that has not answered by the next time is gone. */
+  /** How often a socket is pinged; one that has not answered by the next ping is closed. */
   heartbeatMs: 20_000,
   /** How long a socket whose client_id a second one asks for has to give a sign of life. */
   probeMs: 2_000,

@@ -70,7 +70,7 @@ export class Channel implements SlotOwner, RecordingListener {
 
   onStep(slot: Slot, audioSamples: number): void {
     this.lastLatencyMs = performance.now() - slot.arrivedMs;
-    // What a file's chunks wait for is the file before them: no latency of ours.
+    // A chunk of a stream that sends faster than real time waits for the stream's own earlier chunks; that is not latency.
     this.context.metrics.recordChunk(slot.ahead ? null : this.lastLatencyMs, audioSamples);
     this.level.add(slot.result.rms);
     this.recording.onStep(audioSamples);
