@@ -24,6 +24,8 @@ export class Attacker {
   readonly address: string;
   /** For a report: everything it did. */
   readonly moves: string[] = [];
+  /** What a close frame of its own gave as its reason; the server repeats it. */
+  private ownReason = '';
   private readonly speech: Speech;
   private readonly dice: Dice;
   private readonly name: string;
@@ -169,7 +171,8 @@ export class Attacker {
         socket.frame({ opcode: OPCODE.close, payload: Buffer.from([3, 232]) });
         return await socket.until(() => socket.heard.closeCode !== null);
       case 'code': {
-        const payload = dice.bytes(dice.below(40)); // a code or none, a reason that is no UTF-8
+        const payload = dice.bytes(dice.below(40)); // a code or none, a reason that is rarely UTF-8
+        this.ownReason = payload.toString('utf8', 2);
         socket.frame({ opcode: OPCODE.close, payload });
         return await socket.until(() => socket.heard.closeCode !== null);
       }
@@ -186,15 +189,18 @@ export class Attacker {
           claimed: dice.of([11, 70_000, 2 ** 40]),
         });
         break;
-      case 'rules':
+      case 'rules': {
+        const payload = dice.bytes(dice.below(200));
+        this.ownReason = payload.toString('utf8', 2); // if it happens to be a close
         socket.frame({
           opcode: dice.below(16),
-          payload: dice.bytes(dice.below(200)),
+          payload,
           fin: dice.chance(0.5),
           masked: dice.chance(0.5),
           reserved: dice.below(8),
         });
         break;
+      }
       case 'silent':
         return await this.settled();
       case 'cut':
@@ -205,7 +211,7 @@ export class Attacker {
   check(): void {
     const about = `${this.name}, ${this.address}: ${this.moves.join(' | ')}`;
     try {
-      checkHeard(this.speech.dialect, this.socket.heard);
+      checkHeard(this.speech.dialect, this.socket.heard, this.ownReason);
     } catch (cause) {
       throw new Error(`${(cause as Error).message}\n${about}`, { cause });
     }
@@ -223,7 +229,8 @@ const tokenIn = ({ texts }: Heard): string | null => {
 const WS_CODES = [1000, 1002, 1003, 1005, 1007, 1009];
 const isCode = (code: unknown): boolean => typeof code === 'string' && Object.hasOwn(ERRORS, code);
 
-function checkHeard(dialect: string, heard: Heard): void {
+/** @param ownReason of the close frame that the client sent: the answer repeats it */
+function checkHeard(dialect: string, heard: Heard, ownReason: string): void {
   if (heard.status !== 101 && heard.status !== 0) {
     assert.ok(
       heard.status >= 400 && heard.status < 600 && heard.status !== 500,
@@ -233,6 +240,7 @@ function checkHeard(dialect: string, heard: Heard): void {
   }
   if (
     heard.closeCode !== null &&
+    heard.closeReason !== ownReason &&
     !isCode(heard.closeReason) &&
     !heard.closeReason.startsWith('DATA-0000: ')
   ) {
