@@ -5,21 +5,21 @@
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { ServerError } from './errors.js';
-import { flag, list, oneOf, real, someOf, whole } from './option-schemas.js';
+import {
+  flag,
+  fleetName,
+  list,
+  type Option,
+  oneOf,
+  real,
+  redisUrl,
+  someOf,
+  whole,
+} from './option-schemas.js';
 
 /** What `--dialects` turns on and off: everything that is spoken beside the native protocol, on the same port. */
 export const DIALECT_NAMES = ['assemblyai', 'deepgram', 'openai', 'vosk'] as const;
 export type DialectName = (typeof DIALECT_NAMES)[number];
-
-interface Option {
-  readonly schema: z.ZodType;
-  readonly initial: unknown;
-  readonly doc: string;
-  readonly unit?: string;
-  /** The environment variable, where it is not RNNT_SERVER_ plus the name in upper case. */
-  readonly env?: string;
-  readonly secret?: boolean;
-}
 
 export const OPTIONS = {
   host: { schema: z.string().min(1), initial: '0.0.0.0', doc: 'Address to listen on.' },
@@ -207,6 +207,22 @@ export const OPTIONS = {
     initial: [],
     doc: 'Comma-separated origins of the pages that may use sockets and uploads; the server’s own always may; empty: all.',
   },
+  cluster: {
+    schema: redisUrl,
+    initial: '',
+    secret: true,
+    doc: 'Redis or Valkey of a fleet, `redis://` or `rediss://`: its servers know each other, and sessions outlive theirs (docs/DEPLOYMENT.md).',
+  },
+  clusterName: {
+    schema: fleetName,
+    initial: 'rnnt',
+    doc: 'Name of the fleet, with which its keys in Redis begin; several fleets may share one Redis.',
+  },
+  advertise: {
+    schema: z.string().max(256),
+    initial: '',
+    doc: 'Address under which the fleet lists this server, HOST:PORT; if left out, that of `--host`, or of the first network interface.',
+  },
   logLevel: {
     schema: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),
     initial: 'info',
@@ -273,14 +289,4 @@ export function publicConfig(config: Config): Record<string, unknown> {
 export function laneCount(config: Config, provider: 'cpu' | 'cuda'): number {
   if (config.lanes > 0) return config.lanes;
   return provider === 'cuda' ? 1 : Math.max(1, Math.floor(availableParallelism() / config.laneThreads));
-}
-
-/** The options as a Markdown table, for the README; a test keeps it fresh. */
-export function optionsTable(): string {
-  const rows = OPTION_NAMES.map((name) => {
-    const { initial, unit, doc } = option(name);
-    const shown = String(initial) === '' ? '–' : `\`${String(initial)}\`${unit ? ` ${unit}` : ''}`;
-    return `| \`--${flagOf(name)}\` | \`${envOf(name)}\` | ${shown} | ${doc} |`;
-  });
-  return ['| option | environment | default | meaning |', '|---|---|---|---|', ...rows].join('\n');
 }

@@ -10,9 +10,10 @@ import {
   loadConfig,
   OPTION_NAMES,
   OPTIONS,
-  optionsTable,
   publicConfig,
 } from '../src/config.js';
+import { redisAddressOf } from '../src/option-schemas.js';
+import { optionsTable } from './docs/options-table.js';
 
 test('without flags and environment every option has its default, and every default is valid', () => {
   const config = loadConfig({}, {});
@@ -94,6 +95,40 @@ test('secrets are never shown', () => {
   assert.equal(shown.authToken, '(set)');
   assert.ok(!JSON.stringify(shown).includes('hunter2'));
   assert.equal(publicConfig(loadConfig({}, {})).authToken, '');
+});
+
+test('the address of Redis may be written in every usual form, and what is wrong with it is never repeated', () => {
+  assert.deepEqual(redisAddressOf('rediss://anna:p%40ss@redis.example:6380/3'), {
+    tls: true,
+    host: 'redis.example',
+    port: 6380,
+    username: 'anna',
+    password: 'p@ss',
+    database: 3,
+  });
+  for (const [url, host, port] of [
+    ['redis://localhost', 'localhost', 6379],
+    ['redis://localhost/', 'localhost', 6379],
+    ['redis://[::1]:7000/0', '::1', 7000],
+    ['redis://:secret@10.0.0.1', '10.0.0.1', 6379],
+  ] as const) {
+    const { host: found, port: at } = redisAddressOf(url) ?? {};
+    assert.deepEqual([found, at], [host, port], url);
+  }
+  for (const wrong of [
+    'localhost',
+    'http://hunter2@h',
+    'redis://',
+    'redis://h/x',
+    'redis://h/1?a=b',
+    'redis://:%zz@h',
+  ])
+    assert.throws(
+      () => loadConfig({ cluster: wrong.replace('h', 'hunter2') }, {}),
+      (error: Error) => error.message.includes('--cluster: redis://') && !error.message.includes('hunter2'),
+      wrong,
+    );
+  assert.equal(publicConfig(loadConfig({ cluster: 'redis://:hunter2@h' }, {})).cluster, '(set)');
 });
 
 test('the options table has a row for each option, with its meaning', () => {

@@ -9,7 +9,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { loadConfig, optionsTable } from '../../src/config.js';
+import { loadConfig } from '../../src/config.js';
 import { ERRORS } from '../../src/errors.js';
 import { LIMITS } from '../../src/limits.js';
 import { inPackage } from '../../src/paths.js';
@@ -18,6 +18,7 @@ import type { ServerContext } from '../../src/server/context.js';
 import { createPrometheus } from '../../src/server/prometheus.js';
 import { recordingDefaults } from '../../src/session/defaults.js';
 import { SessionMetrics } from '../../src/session/meters.js';
+import { optionsTable } from './options-table.js';
 
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
   [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
