@@ -130,4 +130,23 @@ export const LIMITS = {
   maxExternalFiles: 10_000,
   /** How deep they are nested: a loop in a loop in a graph has 20. */
   maxOnnxDepth: 100,
+  /** A fleet's Redis: how long one call may take, calls and bytes under way at once; beyond them a call is refused. */
+  clusterCallMs: 1_000,
+  clusterCalls: 4_096,
+  clusterCallBytes: 64 << 20,
+  /** It has answered nothing for so long: the connection is given up and made anew. */
+  clusterStallMs: 3_000,
+  /** How long making a connection may take. */
+  clusterConnectMs: 5_000,
+  /** Waits between two attempts double up to this. */
+  clusterRetryMs: 5_000,
+  /** How often a server says that it is there, and for how long each time is good. */
+  clusterBeatMs: 1_000,
+  clusterLeaseMs: 5_000,
+  /** Servers of a fleet. */
+  clusterNodes: 256,
+  /** How long an upgrade waits for the fleet to say whether its client_id is free. */
+  clusterClaimMs: 250,
+  /** Clients that one beat may be asked for. */
+  clusterAsked: 100,
 } as const;

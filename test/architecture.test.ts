@@ -47,6 +47,7 @@ const PACKAGES: Record<string, readonly string[]> = {
   piscina: ['src/threads', 'workers'],
   ws: ['src/server', 'src/load'],
   fastify: ['src/server'],
+  '@redis/client': ['src/cluster'],
 };
 
 /** Rooms that decide and do nothing else: no input or output, no clock but the one they are given. */

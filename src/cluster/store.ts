@@ -31,8 +31,11 @@ export interface SessionStore {
    * @returns 'taken' if another server has taken the session over: it must end here, silently
    */
   write(id: string, epoch: number, record: SessionRecord, ttlMs: number): Promise<'written' | 'taken'>;
-  /** Lets a record that has not changed last for another `ttlMs`. */
-  touch(id: string, epoch: number, ttlMs: number): Promise<'written' | 'taken'>;
+  /**
+   * Lets a record that has not changed last for another `ttlMs`.
+   * @returns 'lost' if it is there no more (the store was restarted, say): it must be written whole again
+   */
+  touch(id: string, epoch: number, ttlMs: number): Promise<'written' | 'taken' | 'lost'>;
   /**
    * Takes over the session that this token resumes, wherever it is held.
    * @param tokenHash `hashOf` of the token

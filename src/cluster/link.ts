@@ -1,0 +1,232 @@
+/**
+ * The connection to the fleet's Redis. There is one, which is made again for ever when it is lost; meanwhile every call is
+ * refused at once, and nothing is queued for later. Calls are bounded in time, number and bytes. Whoever calls is told after
+ * `clusterCallMs`; the call itself may still be under way then, so it counts until it is answered or its connection ends.
+ */
+import { createHash } from 'node:crypto';
+import { LIMITS } from '../limits.js';
+import type { RedisAddress } from '../option-schemas.js';
+
+/** What is used of the library's client. Its own types tell of every command that there is. */
+interface Client {
+  connect(): Promise<unknown>;
+  sendCommand(args: readonly (string | Buffer)[], options: object): Promise<unknown>;
+  destroy(): void;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+}
+
+/** Text of strings and lists in an answer comes as bytes, integers as numbers, what is not there as null. */
+export type Reply = Buffer | number | null | readonly Reply[];
+
+/** A Lua program: it runs as a whole, with nothing in between. */
+export class Script {
+  readonly text: string;
+  readonly sha: string;
+
+  constructor(text: string) {
+    this.text = text;
+    this.sha = createHash('sha1').update(text).digest('hex');
+  }
+}
+
+/** Begins programs that need Redis's own clock, in milliseconds: those of the servers need not agree. */
+export const NOW = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+`;
+
+export interface LinkTiming {
+  readonly callMs: number;
+  readonly stallMs: number;
+  readonly connectMs: number;
+  readonly retryMs: number;
+}
+
+const TIMING: LinkTiming = {
+  callMs: LIMITS.clusterCallMs,
+  stallMs: LIMITS.clusterStallMs,
+  connectMs: LIMITS.clusterConnectMs,
+  retryMs: LIMITS.clusterRetryMs,
+};
+
+/** The first wait after a connection was lost. */
+const FIRST_RETRY_MS = 100;
+
+export interface LinkEvents {
+  /** A connection is there: from now on calls are sent. */
+  up(): void;
+  /** It was lost, or an attempt failed. */
+  down(reason: Error): void;
+}
+
+interface Call {
+  readonly startedMs: number;
+  readonly bytes: number;
+}
+
+export class RedisLink {
+  private readonly address: RedisAddress;
+  private readonly scripts: readonly Script[];
+  private readonly events: LinkEvents;
+  readonly timing: LinkTiming;
+  private client: Client | null = null;
+  private ready = false;
+  private closed = false;
+  private failures = 0;
+  private retry: NodeJS.Timeout | undefined;
+  /** Under way, the oldest first: Redis answers in order. */
+  private readonly calls = new Set<Call>();
+  private callBytes = 0;
+  private answerAsBytes: object = {};
+
+  /** @param scripts loaded before anything else is sent, so that calls keep their order */
+  constructor(
+    address: RedisAddress,
+    scripts: readonly Script[],
+    events: LinkEvents,
+    timing: Partial<LinkTiming> = {},
+  ) {
+    this.address = address;
+    this.scripts = scripts;
+    this.events = events;
+    this.timing = { ...TIMING, ...timing };
+  }
+
+  get connected(): boolean {
+    return this.ready;
+  }
+
+  /** Starts connecting; returns at once. */
+  open(): void {
+    void this.connect();
+  }
+
+  /**
+   * Runs a program.
+   * @throws Error when there is no connection, too much is under way, no answer came in time, or Redis refuses
+   */
+  async run(script: Script, keys: readonly string[], args: readonly (string | Buffer)[]): Promise<Reply> {
+    const rest = [String(keys.length), ...keys, ...args];
+    try {
+      return await this.send(['EVALSHA', script.sha, ...rest]);
+    } catch (error) {
+      if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
+      return this.send(['EVAL', script.text, ...rest]); // somebody flushed them
+    }
+  }
+
+  /** @throws Error as `run` does */
+  async send(command: readonly (string | Buffer)[]): Promise<Reply> {
+    const { client } = this;
+    if (client === null || !this.ready) throw new Error('not connected');
+    this.dropIfStalled();
+    let bytes = 0;
+    for (const part of command) bytes += part.length;
+    if (this.calls.size >= LIMITS.clusterCalls || this.callBytes + bytes > LIMITS.clusterCallBytes) {
+      throw new Error('too much is under way');
+    }
+    const call = { startedMs: performance.now(), bytes };
+    this.calls.add(call);
+    this.callBytes += bytes;
+    const answer = client.sendCommand(command, this.answerAsBytes).finally(() => {
+      this.calls.delete(call);
+      this.callBytes -= bytes;
+    });
+    return within(this.timing.callMs, answer as Promise<Reply>);
+  }
+
+  /** Gives the connection up, since what answers is not what is wanted: the name may lead elsewhere now. */
+  renew(reason: Error): void {
+    this.lost(this.client, reason);
+  }
+
+  close(): void {
+    this.closed = true;
+    clearTimeout(this.retry);
+    this.discard();
+  }
+
+  private dropIfStalled(): void {
+    const [oldest] = this.calls;
+    if (oldest === undefined || performance.now() - oldest.startedMs < this.timing.stallMs) return;
+    const reason = new Error(`no answer for ${this.timing.stallMs} ms`);
+    this.lost(this.client, reason);
+    throw reason;
+  }
+
+  private async connect(): Promise<void> {
+    let client: Client | null = null;
+    try {
+      // Only a server of a fleet loads the library.
+      const { createClient, RESP_TYPES } = await import('@redis/client');
+      if (this.closed) return;
+      this.answerAsBytes = {
+        typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer, [RESP_TYPES.SIMPLE_STRING]: Buffer },
+      };
+      const made = createClient(this.options()) as unknown as Client;
+      client = made;
+      this.client = made;
+      made.on('error', (error) => this.lost(made, error));
+      await within(this.timing.connectMs, this.begin(made));
+      if (this.client !== made) return;
+      this.ready = true;
+      this.failures = 0;
+      this.events.up();
+    } catch (error) {
+      this.lost(client, error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  private async begin(client: Client): Promise<void> {
+    await client.connect();
+    await Promise.all(this.scripts.map(({ text }) => client.sendCommand(['SCRIPT', 'LOAD', text], {})));
+  }
+
+  private options() {
+    const { tls, host, port, username, password, database } = this.address;
+    const reach = { host, port, connectTimeout: this.timing.connectMs, reconnectStrategy: false as const };
+    return {
+      socket: tls ? { ...reach, tls: true as const } : reach,
+      ...(username === '' ? {} : { username }),
+      ...(password === '' ? {} : { password }),
+      database,
+      disableOfflineQueue: true,
+      disableClientInfo: true,
+      maintNotifications: 'disabled' as const,
+    };
+  }
+
+  /** Told of each loss once, though the library may report it several times. */
+  private lost(client: Client | null, reason: Error): void {
+    if (this.closed || this.client !== client) return;
+    this.discard();
+    const waitMs = Math.min(this.timing.retryMs, FIRST_RETRY_MS * 2 ** Math.min(this.failures, 16));
+    this.failures++;
+    // Half of it by chance: not all servers of a fleet come back in the same moment.
+    const delayMs = waitMs * (0.5 + Math.random() / 2);
+    this.retry = setTimeout(() => void this.connect(), delayMs);
+    this.retry.unref();
+    this.events.down(reason);
+  }
+
+  private discard(): void {
+    const { client } = this;
+    this.client = null;
+    this.ready = false;
+    client?.on('error', () => {}); // whatever it has still to say
+    client?.destroy();
+  }
+}
+
+async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+    promise.catch(() => {}); // it may fail later, when nobody listens any more
+  }
+}

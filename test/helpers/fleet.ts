@@ -1,0 +1,51 @@
+/** Servers of a fleet as far as src/cluster goes: no engine, no sockets. */
+import type { NodeFacts } from '../../src/cluster/nodes.js';
+import { type ClusterOptions, RedisCluster } from '../../src/cluster/redis-cluster.js';
+import type { SessionRecord } from '../../src/cluster/store.js';
+import { silentLog } from './fake-session.js';
+import { addressOfRedis, until } from './redis.js';
+
+export const FACTS: NodeFacts = {
+  version: '1.0.0',
+  model: 'en-test',
+  fingerprint: '0123456789abcdef',
+  capacity: 10,
+  streams: 0,
+  status: 'ready',
+};
+
+let fleets = 0;
+
+/** A name that no other test has, on a Redis that several may share. */
+export const fleetName = (): string => `test-${process.pid}-${++fleets}`;
+
+/** A server that has joined its fleet. */
+export async function joined(
+  url: string,
+  name: string,
+  options: Partial<ClusterOptions> = {},
+): Promise<RedisCluster> {
+  const cluster = unopened(url, name, options);
+  cluster.open();
+  await until('the fleet is there', () => cluster.available);
+  return cluster;
+}
+
+export function unopened(url: string, name: string, options: Partial<ClusterOptions> = {}): RedisCluster {
+  return new RedisCluster({
+    redis: addressOfRedis(url),
+    name,
+    log: silentLog,
+    address: () => '127.0.0.1:8000',
+    facts: () => FACTS,
+    ...options,
+  });
+}
+
+export const record = (change: Partial<SessionRecord> = {}): SessionRecord => ({
+  key: 'key of anna',
+  clientId: 'anna',
+  tokens: ['hash-1'],
+  bytes: Uint8Array.of(0, 1, 254, 255, 13, 10),
+  ...change,
+});

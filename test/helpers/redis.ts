@@ -1,0 +1,111 @@
+/**
+ * Redis for tests: one of their own, which may be stopped, emptied and frozen. `RNNT_TEST_REDIS` (.ci/run) is taken where
+ * there is no redis-server (or valkey-server) to start.
+ */
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type RedisAddress, redisAddressOf } from '../../src/option-schemas.js';
+
+const program = ['redis-server', 'valkey-server'].find(
+  (name) => spawnSync(name, ['--version'], { stdio: 'ignore' }).status === 0,
+);
+
+/** For node:test's `skip`. */
+export const skipWithoutRedis =
+  program === undefined ? 'neither redis-server nor valkey-server is installed' : false;
+
+const SOON_MS = 20_000;
+const LOOK_EVERY_MS = 5;
+
+/** Waits until something holds. */
+export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+  const endMs = performance.now() + SOON_MS;
+  while (!(await holds())) {
+    assert.ok(performance.now() < endMs, `not within ${SOON_MS} ms: ${what}`);
+    await delay(LOOK_EVERY_MS);
+  }
+}
+
+export function addressOfRedis(url: string): RedisAddress {
+  const address = redisAddressOf(url);
+  assert.ok(address !== undefined, url);
+  return address;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  assert.ok(address !== null && typeof address === 'object');
+  return address.port;
+}
+
+async function answers(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1');
+  try {
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
+
+/** A Redis on a port that it keeps, in memory only: it has forgotten everything when it starts again. */
+export class TestRedis {
+  readonly port: number;
+  private readonly args: readonly string[];
+  private child: ChildProcess | null = null;
+
+  private constructor(port: number, args: readonly string[]) {
+    this.port = port;
+    this.args = args;
+  }
+
+  /** On a free port, not started yet. */
+  static async reserve(...args: string[]): Promise<TestRedis> {
+    return new TestRedis(await freePort(), args);
+  }
+
+  static async start(...args: string[]): Promise<TestRedis> {
+    const redis = await TestRedis.reserve(...args);
+    await redis.start();
+    return redis;
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`;
+  }
+
+  async start(): Promise<void> {
+    assert.ok(program !== undefined);
+    const own = ['--bind', '127.0.0.1', '--port', String(this.port), '--save', '', '--appendonly', 'no'];
+    const child = spawn(program, [...own, ...this.args], { stdio: 'ignore' });
+    this.child = child;
+    await until('Redis answers', () => answers(this.port));
+    assert.equal(child.exitCode, null, 'redis-server ended');
+  }
+
+  async stop(): Promise<void> {
+    const { child } = this;
+    this.child = null;
+    if (child === null || child.exitCode !== null) return;
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  }
+
+  /** Takes connections and bytes, and answers nothing. */
+  freeze(): void {
+    this.child?.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.child?.kill('SIGCONT');
+  }
+}
