@@ -13,6 +13,28 @@ const model = open({ name: z.string(), version: z.string(), language: z.string()
 const percentiles = open({ p50: z.number(), p95: z.number(), p99: z.number() }).describe('Milliseconds.');
 const delays = open({ p50: z.number(), p99: z.number(), max: z.number() }).describe('Milliseconds.');
 const memory = open({ rss_mb: z.number(), heap_mb: z.number(), slab_mb: z.number() });
+const fleet = open({
+  name: z.string(),
+  available: z.boolean().describe('False while Redis is away: then this server goes on by itself.'),
+  nodes: z
+    .array(
+      open({
+        id: z.string(),
+        address: z.string(),
+        version: z.string(),
+        model: z.string().nullable(),
+        fingerprint: z
+          .string()
+          .nullable()
+          .describe('The same: sessions go on to the same results, to the bit.'),
+        capacity: count.describe('Streams that it is rated for; 0 until that was measured.'),
+        streams: count,
+        status: z.string(),
+        started_at: z.string(),
+      }),
+    )
+    .describe('This server first, then those that gave a sign of life within the last seconds.'),
+});
 const lane = open({
   id: count,
   provider: z.string(),
@@ -71,6 +93,10 @@ export const extendedHealthAnswer = healthAnswer.extend({
   memory,
   event_loop_delay_ms: delays,
   versions: z.record(z.string(), z.string()),
+  cluster: fleet
+    .extend({ trouble: z.string().nullable().describe('Why Redis cannot be used.') })
+    .optional()
+    .describe('With `--cluster`.'),
   config: z
     .record(z.string(), z.unknown())
     .describe('The options in force; secrets are only said to be set.'),
@@ -102,6 +128,7 @@ export const liveStatusAnswer = open({
   event_loop_delay_ms: delays,
   suspended: count.describe('Sessions whose connection broke, waiting for their clients.'),
   uploads: open({ active: count, waiting: count }),
+  cluster: fleet.nullable().describe('Null without `--cluster`.'),
   totals: open({
     connections: count,
     recordings: count,

@@ -2,6 +2,7 @@
 import type { Actor } from 'xstate';
 import type { serverMachine } from '../../machines/server.js';
 import type { Keyring } from '../auth/keyring.js';
+import type { Cluster } from '../cluster/cluster.js';
 import type { CodecPool } from '../codec/pool.js';
 import type { Config } from '../config.js';
 import type { Engine } from '../inference/engine.js';
@@ -33,6 +34,8 @@ export interface ServerContext {
   readonly metrics: SessionMetrics;
   readonly eventLoop: EventLoopMeter;
   readonly startedAtMs: number;
+  /** The fleet that this server belongs to; null where there is none. */
+  readonly cluster: Cluster | null;
   /** Null until the model is loaded and warm. */
   recogniser: Recogniser | null;
 }

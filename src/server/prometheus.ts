@@ -1,5 +1,6 @@
 /** `/metrics`: the figures of `/ws/status` for Prometheus, read when asked for. */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Cluster } from '../cluster/cluster.js';
 import { type ServerContext, statusOf } from './context.js';
 import { droppedPartials } from './status.js';
 
@@ -55,6 +56,19 @@ export function createPrometheus(context: ServerContext): Registry {
     'Uploads being transcribed',
     () => context.recogniser?.uploads.counts().active ?? 0,
   );
+  /** Has no value without `--cluster`. */
+  const fleetGauge = (name: string, help: string, read: (cluster: Cluster) => number) =>
+    new Gauge({
+      name: `rnnt_cluster_${name}`,
+      help,
+      registers: [register],
+      collect() {
+        if (context.cluster) this.set(read(context.cluster));
+        else this.remove();
+      },
+    });
+  fleetGauge('available', '1 if the fleet’s Redis can be used', ({ available }) => (available ? 1 : 0));
+  fleetGauge('nodes', 'Servers of the fleet that live, this one included', (it) => it.nodes().length);
 
   counter('connections', 'Admitted connections', () => metrics.connections);
   counter('resumptions', 'Sessions that went on over another connection', () => metrics.resumed);

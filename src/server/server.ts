@@ -21,6 +21,7 @@ import { pieceTable } from '../transcript/pieces.js';
 import { createAdminServer, listenForAdmins } from './admin.js';
 import { type Recogniser, type ServerContext, statusOf } from './context.js';
 import { EventLoopMeter } from './event-loop.js';
+import { createFleet } from './fleet.js';
 import { SessionRegistry } from './registry.js';
 import { reload } from './reload.js';
 import { createRoutes } from './routes.js';
@@ -121,6 +122,8 @@ export async function startServer(
   lifecycle.subscribe({ error: (err) => log.error({ err }, 'server machine failed') });
 
   const registry = new SessionRegistry(log, rotateHistograms);
+  const portOf = () => (app.server.address() as AddressInfo).port;
+  const cluster = await createFleet(config, log, { context: () => context, port: portOf });
   const context: ServerContext = {
     config,
     log,
@@ -130,6 +133,7 @@ export async function startServer(
     metrics,
     eventLoop,
     startedAtMs: performance.now(),
+    cluster,
     recogniser: null,
   };
   let rotatedMs = performance.now();
@@ -165,7 +169,7 @@ export async function startServer(
     wyoming?.close();
     closeSockets(sockets); // app.close() waits for all of them, the inspector's too
     const { recogniser } = context;
-    const parts = [app, recogniser?.codecPool, recogniser?.engine];
+    const parts = [app, recogniser?.codecPool, recogniser?.engine, cluster];
     for (const part of parts) {
       try {
         await part?.close();
@@ -189,9 +193,13 @@ export async function startServer(
     lifecycle.stop();
     registry.stop();
     eventLoop.stop();
+    await cluster?.close();
     await app.close();
     throw error;
   }
+
+  cluster?.open();
+  lifecycle.subscribe(() => cluster?.beat());
 
   /** Whatever goes wrong on the way ends the start: nothing may hang in `starting`, and no lane may stay behind. */
   async function start(): Promise<Engine> {
@@ -214,11 +222,10 @@ export async function startServer(
   });
   ready.catch(() => {}); // whoever awaits it is told; nobody has to
 
-  const { port } = app.server.address() as AddressInfo;
   return {
     context,
     app,
-    port,
+    port: portOf(),
     wyomingPort,
     ready,
     stopped,

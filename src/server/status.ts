@@ -5,6 +5,7 @@ import { packageVersion } from '../paths.js';
 import { dialectsOf } from '../protocol/dialects/index.js';
 import { PROTOCOL_VERSION } from '../protocol/types.js';
 import { type ServerContext, statusOf } from './context.js';
+import { fleetStatus } from './fleet.js';
 
 const megabytes = (bytes: number): number => Math.round((bytes / (1 << 20)) * 10) / 10;
 const uptimeSeconds = (context: ServerContext): number =>
@@ -108,6 +109,7 @@ export function extendedHealth(context: ServerContext) {
     memory: memory(context),
     event_loop_delay_ms: context.eventLoop.delays(),
     versions: { ...process.versions, 'rnnt-server': packageVersion },
+    ...(context.cluster && { cluster: { ...fleetStatus(context), trouble: context.cluster.trouble } }),
     config: publicConfig(context.config),
   };
 }
@@ -174,6 +176,7 @@ export function liveStatus(context: ServerContext) {
     event_loop_delay_ms: context.eventLoop.delays(),
     suspended: recogniser?.sessions.desk.suspendedCount ?? 0,
     uploads: recogniser?.uploads.counts() ?? { active: 0, waiting: 0 },
+    cluster: fleetStatus(context),
     totals: {
       connections: metrics.connections,
       recordings: metrics.recordings,

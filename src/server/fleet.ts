@@ -1,0 +1,78 @@
+/** What a server tells its fleet, and what it tells others of it. */
+import { networkInterfaces } from 'node:os';
+import type { Cluster } from '../cluster/cluster.js';
+import type { NodeFacts } from '../cluster/nodes.js';
+import type { Config } from '../config.js';
+import type { Engine } from '../inference/engine.js';
+import { engineFingerprint } from '../inference/fingerprint.js';
+import type { Logger } from '../log.js';
+import { redisAddressOf } from '../option-schemas.js';
+import { packageVersion } from '../paths.js';
+import { type ServerContext, statusOf } from './context.js';
+
+/** Hex digits that are shown of a fingerprint. */
+const FINGERPRINT_DIGITS = 16;
+const EVERYWHERE = ['0.0.0.0', '::'];
+
+/**
+ * Null without `--cluster`. It does nothing before it is opened.
+ * @param server asked when the server listens
+ */
+export async function createFleet(
+  config: Config,
+  log: Logger,
+  server: { context(): ServerContext; port(): number },
+): Promise<Cluster | null> {
+  const redis = redisAddressOf(config.cluster);
+  if (redis === undefined) return null;
+  const { RedisCluster } = await import('../cluster/redis-cluster.js');
+  return new RedisCluster({
+    redis,
+    name: config.clusterName,
+    log,
+    address: () => addressOf(config, server.port()),
+    facts: () => factsOf(server.context()),
+  });
+}
+
+/** Where others reach this server, as far as it can know. HOST:PORT */
+export function addressOf({ advertise, host }: Pick<Config, 'advertise' | 'host'>, port: number): string {
+  if (advertise !== '') return advertise;
+  const reached = EVERYWHERE.includes(host) ? (firstAddress() ?? 'localhost') : host;
+  return reached.includes(':') ? `[${reached}]:${port}` : `${reached}:${port}`;
+}
+
+function firstAddress(): string | undefined {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  const outside = all.filter(({ internal }) => !internal);
+  return (outside.find(({ family }) => family === 'IPv4') ?? outside[0])?.address;
+}
+
+/** An engine's never changes. */
+const fingerprints = new WeakMap<Engine, string>();
+
+function fingerprintOf(engine: Engine): string {
+  const known = fingerprints.get(engine);
+  if (known !== undefined) return known;
+  const bytes = engineFingerprint(engine.model, engine.provider);
+  const digits = Buffer.from(bytes).toString('hex').slice(0, FINGERPRINT_DIGITS);
+  fingerprints.set(engine, digits);
+  return digits;
+}
+
+function factsOf(context: ServerContext): NodeFacts {
+  const { recogniser } = context;
+  const engine = recogniser?.engine;
+  return {
+    version: packageVersion,
+    model: engine?.model.manifest.name ?? null,
+    fingerprint: engine === undefined ? null : fingerprintOf(engine),
+    capacity: engine?.capacity.streams ?? 0,
+    streams: recogniser?.sessions.leases.active ?? 0,
+    status: statusOf(context),
+  };
+}
+
+/** Of `/ws/status` and `/health/extended`. */
+export const fleetStatus = ({ cluster }: ServerContext) =>
+  cluster && { name: cluster.name, available: cluster.available, nodes: cluster.nodes() };

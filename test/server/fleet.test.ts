@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
+import { after, before, describe, test } from 'node:test';
+import * as answers from '../../src/server/answers.js';
+import { addressOf } from '../../src/server/fleet.js';
+import { fleetName } from '../helpers/fleet.js';
+import { skipWithoutRedis, TestRedis, until } from '../helpers/redis.js';
+import { type ScriptedServer, startScriptedServer } from '../helpers/scripted-server.js';
+import { TestClient } from '../helpers/ws-client.js';
+
+const json = async (url: string) => (await fetch(url)).json() as Promise<Record<string, unknown>>;
+const libraryIsLoaded = () =>
+  Object.keys(createRequire(import.meta.url).cache).some((path) => path.includes('@redis'));
+
+test('a server without a fleet loads nothing of it, and has no value for its metrics', async () => {
+  const alone = await startScriptedServer();
+  try {
+    assert.equal((await json(`${alone.http}/ws/status`)).cluster, null);
+    assert.ok(!('cluster' in (await json(`${alone.http}/health/extended`))));
+    const metrics = await (await fetch(`${alone.http}/metrics`)).text();
+    assert.doesNotMatch(metrics, /^rnnt_cluster/m);
+    assert.equal(libraryIsLoaded(), false);
+  } finally {
+    await alone.stop();
+  }
+});
+
+test('the address is what was said, else that of the host, else one of the machine', () => {
+  assert.equal(addressOf({ advertise: 'a.example:443', host: '0.0.0.0' }, 8_000), 'a.example:443');
+  assert.equal(addressOf({ advertise: '', host: '127.0.0.1' }, 8_000), '127.0.0.1:8000');
+  assert.equal(addressOf({ advertise: '', host: 'fd00::1' }, 8_000), '[fd00::1]:8000');
+  assert.match(addressOf({ advertise: '', host: '0.0.0.0' }, 8_000), /^(\[.+\]|[\w.]+):8000$/);
+});
+
+describe('servers of a fleet', { skip: skipWithoutRedis, timeout: 60_000 }, () => {
+  let redis: TestRedis;
+  let servers: ScriptedServer[] = [];
+  before(async () => {
+    redis = await TestRedis.start('--requirepass', 'hunter2');
+    const cluster = redis.url.replace('//', '//:hunter2@');
+    const options = { cluster, clusterName: fleetName() };
+    servers = [
+      await startScriptedServer(options),
+      await startScriptedServer({ ...options, advertise: 'b:1' }),
+    ];
+  });
+  after(async () => {
+    for (const server of servers) await server.stop();
+    await redis?.stop();
+  });
+  type Fleet = {
+    name: string;
+    available: boolean;
+    nodes: { address: string; streams: number; status: string }[];
+  };
+  const fleetAt = async (at: ScriptedServer | undefined, path = '/ws/status') =>
+    (await json(`${at?.http}${path}`)).cluster as Fleet & { trouble?: string | null };
+
+  test('each shows all of them: address, load and lifecycle', async () => {
+    const [here, there] = servers;
+    await until('both are seen', async () => (await fleetAt(here)).nodes.length === 2);
+    const client = await TestClient.open(`${there?.ws}`);
+    client.socket.send('{"type":"start_recording"}');
+    await client.until('recording_started');
+    await until('the stream is seen', async () => (await fleetAt(here)).nodes[1]?.streams === 1);
+    const { available, nodes } = await fleetAt(here);
+    assert.equal(available, true);
+    assert.deepEqual(
+      nodes.map(({ address, status }) => [address, status]),
+      [
+        [`127.0.0.1:${here?.server.port}`, 'ready'],
+        ['b:1', 'ready'],
+      ],
+    );
+    client.socket.close();
+  });
+
+  test('what they answer is what its schema says', async () => {
+    const [here] = servers;
+    await until('it has joined', async () => (await fleetAt(here)).available);
+    answers.liveStatusAnswer.parse(await json(`${here?.http}/ws/status`));
+    const extended = answers.extendedHealthAnswer.parse(await json(`${here?.http}/health/extended`));
+    assert.equal(extended.cluster?.trouble, null);
+    const metrics = await (await fetch(`${here?.http}/metrics`)).text();
+    assert.match(metrics, /^rnnt_cluster_available 1$/m);
+    assert.match(metrics, /^rnnt_cluster_nodes 2$/m);
+  });
+
+  test('no figure holds the password of Redis', async () => {
+    const [here] = servers;
+    for (const path of ['/ws/status', '/health/extended', '/metrics', '/'])
+      assert.doesNotMatch(await (await fetch(`${here?.http}${path}`)).text(), /hunter2/, path);
+    assert.equal(
+      ((await json(`${here?.http}/health/extended`)).config as { cluster: string }).cluster,
+      '(set)',
+    );
+  });
+
+  test('one that stops leaves; without Redis each goes on alone, says so, and serves', async () => {
+    const [here, there] = servers;
+    servers = here === undefined ? [] : [here];
+    await there?.stop();
+    await until('it has left', async () => (await fleetAt(here)).nodes.length === 1);
+    await redis.stop();
+    await until('it is missed', async () => !(await fleetAt(here)).available);
+    assert.match(String((await fleetAt(here, '/health/extended')).trouble), /\w/);
+    assert.match(await (await fetch(`${here?.http}/metrics`)).text(), /^rnnt_cluster_available 0$/m);
+    const client = await TestClient.open(`${here?.ws}`);
+    client.socket.send('{"type":"start_recording"}');
+    await client.until('recording_started');
+    client.socket.close();
+    await redis.start();
+    await until('it is back', async () => (await fleetAt(here)).available);
+  });
+});
+
+test('a server starts and serves while Redis is away', { skip: skipWithoutRedis }, async () => {
+  const redis = await TestRedis.reserve();
+  const server = await startScriptedServer({ cluster: redis.url, clusterName: fleetName() });
+  try {
+    const client = await TestClient.open(server.ws);
+    client.socket.close();
+    assert.equal(
+      ((await json(`${server.http}/ws/status`)).cluster as { available: boolean }).available,
+      false,
+    );
+  } finally {
+    await server.stop();
+  }
+});
