@@ -63,6 +63,14 @@ export class TestRedis {
   private readonly args: readonly string[];
   private child: ChildProcess | null = null;
 
+  /** On a port that speaks TLS only. */
+  static async startTls(...args: string[]): Promise<TestRedis> {
+    const port = await freePort();
+    const redis = new TestRedis(port, ['--port', '0', '--tls-port', String(port), ...args]);
+    await redis.start();
+    return redis;
+  }
+
   private constructor(port: number, args: readonly string[]) {
     this.port = port;
     this.args = args;
