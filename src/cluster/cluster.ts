@@ -19,6 +19,8 @@ export interface Cluster {
    * @returns false if a session on another server has it, which then finds out whether its client is alive
    */
   claimClient(clientId: string): Promise<boolean>;
+  /** Takes a client_id that this server had a moment ago, as a claim that is granted. */
+  holdClient(clientId: string): void;
   releaseClient(clientId: string): void;
   /** Told of client_ids which others have asked for: are their clients alive? */
   onAsked(tell: (clientId: string) => void): void;

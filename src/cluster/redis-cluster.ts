@@ -97,6 +97,13 @@ export class RedisCluster implements Cluster {
     return true;
   }
 
+  holdClient(clientId: string): void {
+    this.hold(clientId);
+    if (!this.available) return;
+    const write = this.link.run(HOLD, [this.keys.clients(this.node)], [String(this.leaseMs), clientId]);
+    write.catch(() => {}); // the next outage that ends writes it again
+  }
+
   releaseClient(clientId: string): void {
     const left = (this.held.get(clientId) ?? 0) - 1;
     if (left > 0) this.held.set(clientId, left);

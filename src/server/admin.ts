@@ -36,6 +36,16 @@ export function checkAdmin(config: AdminConfig, request: IncomingMessage, url: U
 export const adminOnly = (config: AdminConfig) => async (request: FastifyRequest) =>
   checkAdmin(config, request.raw, urlOf(request));
 
+/** Whether the routes for admins would be answered. */
+export function isAdmin(config: AdminConfig, request: FastifyRequest): boolean {
+  try {
+    checkAdmin(config, request.raw, urlOf(request));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** The server of the second port, if there is to be one: what it is asked, the same routes answer. Ends with them. */
 export function createAdminServer(app: FastifyInstance, config: Config): Server | null {
   if (config.adminPort === 0) return null;

@@ -20,7 +20,7 @@ const fleet = open({
     .array(
       open({
         id: z.string(),
-        address: z.string(),
+        address: z.string().nullable().describe('Null for those who may not see `/health/extended`.'),
         version: z.string(),
         model: z.string().nullable(),
         fingerprint: z

@@ -73,6 +73,10 @@ function factsOf(context: ServerContext): NodeFacts {
   };
 }
 
-/** Of `/ws/status` and `/health/extended`. */
-export const fleetStatus = ({ cluster }: ServerContext) =>
-  cluster && { name: cluster.name, available: cluster.available, nodes: cluster.nodes() };
+/** Of `/ws/status` and `/health/extended`. Addresses are for those who run the servers. */
+export const fleetStatus = ({ cluster }: ServerContext, withAddresses: boolean) =>
+  cluster && {
+    name: cluster.name,
+    available: cluster.available,
+    nodes: cluster.nodes().map((node) => (withAddresses ? node : { ...node, address: null })),
+  };

@@ -12,8 +12,9 @@ import { type ErrorCode, ServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { inPackage } from '../paths.js';
 import { dialectAt, dialectsOf, refusalAt } from '../protocol/dialects/index.js';
-import { adminOnly } from './admin.js';
+import { adminOnly, isAdmin } from './admin.js';
 import { admit, pathOf, retryAfter, urlOf } from './admission.js';
+import { claim } from './claims.js';
 import { type ServerContext, statusOf } from './context.js';
 import { deepgramRoutes } from './deepgram-routes.js';
 import { pageHeaders, setHeaders } from './headers.js';
@@ -95,16 +96,18 @@ export async function createRoutes(context: ServerContext): Promise<FastifyInsta
     app.get(path, async (request, reply) => {
       const url = urlOf(request);
       const { resumes } = dialectAt(path, context.config.dialects) ?? {};
-      const { clientId } = admit(context, request.raw, url, resumes);
+      const admitted = admit(context, request.raw, url, resumes);
       const resuming = resumes === true && url.searchParams.has('resume'); // by whoever holds the name
-      if (!resuming && context.registry.holder(clientId) !== undefined) {
+      const claimed = await claim(context, admitted, url);
+      claimed.giveBack();
+      if (!resuming && !(claimed.free && context.registry.holder(admitted.clientId) === undefined)) {
         throw new ServerError('CLIENT_ID_IN_USE');
       }
       reply.header('upgrade', 'websocket');
       throw new ServerError('UPGRADE_REQUIRED');
     });
   }
-  app.get('/ws/status', async () => liveStatus(context));
+  app.get('/ws/status', async (request) => liveStatus(context, isAdmin(context.config, request)));
   const prometheus = createPrometheus(context);
   app.get('/metrics', forAdmins, async (_request, reply) =>
     reply.type(prometheus.contentType).send(await prometheus.metrics()),

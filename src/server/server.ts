@@ -19,6 +19,7 @@ import { SessionMetrics } from '../session/meters.js';
 import { ResumeDesk } from '../session/resume-desk.js';
 import { pieceTable } from '../transcript/pieces.js';
 import { createAdminServer, listenForAdmins } from './admin.js';
+import { watchClaims } from './claims.js';
 import { type Recogniser, type ServerContext, statusOf } from './context.js';
 import { EventLoopMeter } from './event-loop.js';
 import { createFleet } from './fleet.js';
@@ -198,6 +199,7 @@ export async function startServer(
     throw error;
   }
 
+  watchClaims(context);
   cluster?.open();
   lifecycle.subscribe(() => cluster?.beat());
 

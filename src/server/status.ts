@@ -109,7 +109,7 @@ export function extendedHealth(context: ServerContext) {
     memory: memory(context),
     event_loop_delay_ms: context.eventLoop.delays(),
     versions: { ...process.versions, 'rnnt-server': packageVersion },
-    ...(context.cluster && { cluster: { ...fleetStatus(context), trouble: context.cluster.trouble } }),
+    ...(context.cluster && { cluster: { ...fleetStatus(context, true), trouble: context.cluster.trouble } }),
     config: publicConfig(context.config),
   };
 }
@@ -147,8 +147,8 @@ export function droppedPartials({ registry, metrics }: ServerContext): number {
   return metrics.droppedPartials + open;
 }
 
-/** GET /ws/status */
-export function liveStatus(context: ServerContext) {
+/** GET /ws/status. @param forAdmin whoever asks may see the extended health as well */
+export function liveStatus(context: ServerContext, forAdmin: boolean) {
   const { registry, metrics, recogniser } = context;
   const stats = recogniser?.engine.stats;
   const none = { p50: 0, p95: 0, p99: 0 };
@@ -176,7 +176,7 @@ export function liveStatus(context: ServerContext) {
     event_loop_delay_ms: context.eventLoop.delays(),
     suspended: recogniser?.sessions.desk.suspendedCount ?? 0,
     uploads: recogniser?.uploads.counts() ?? { active: 0, waiting: 0 },
-    cluster: fleetStatus(context),
+    cluster: fleetStatus(context, forAdmin),
     totals: {
       connections: metrics.connections,
       recordings: metrics.recordings,

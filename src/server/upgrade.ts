@@ -12,7 +12,8 @@ import { KeyLeases } from '../session/leases.js';
 import type { Transport } from '../session/outbox.js';
 import { Session } from '../session/session.js';
 import { checkAdmin } from './admin.js';
-import { type Admitted, admit, pathOf, retryAfter, urlOf } from './admission.js';
+import { type Admitted, admit, pathOf, requireReady, retryAfter, urlOf } from './admission.js';
+import { type Claim, claim } from './claims.js';
 import { bind, CLOSE_TIMEOUT_MS, transportOf } from './connection.js';
 import type { ServerContext } from './context.js';
 import { whoAsks } from './keys.js';
@@ -115,22 +116,31 @@ export function acceptUpgrades(context: ServerContext, inspect: InspectHandler):
         return;
       }
       socket.on('error', () => socket.destroy());
+      const refuse = (thrown: unknown) => {
+        context.metrics.refused++;
+        const error = toServerError(thrown);
+        context.metrics.countError(error.code);
+        context.log.info({ code: error.code, detail: error.detail }, 'upgrade refused');
+        refuseUpgrade(socket, error, pathOf(request), context.config.dialects);
+      };
       try {
         const url = urlOf(request);
         const spoken = dialectAt(url.pathname, context.config.dialects);
-        if (spoken !== undefined) upgradeStream(sockets, context, spoken, request, socket, head, url);
-        else if (url.pathname === '/ws/inspect') {
+        if (spoken !== undefined) {
+          const asked = { spoken, request, socket, head, url };
+          const admitted = admit(context, request, url, spoken.resumes);
+          const claimed = claim(context, admitted, url);
+          if (claimed instanceof Promise) {
+            claimed.then((given) => openClaimed(sockets, context, asked, admitted, given)).catch(refuse);
+          } else openStream(sockets, context, asked, admitted, claimed);
+        } else if (url.pathname === '/ws/inspect') {
           checkOrigin(context.config.allowedOrigins, request);
           checkAdmin(context.config, request, url);
           if (context.config.adminToken === '') whoAsks(context.keyring, request, url);
           sockets.handleUpgrade(request, socket, head, (ws) => inspect(ignoreErrors(ws)));
         } else throw new ServerError('NOT_FOUND');
       } catch (thrown) {
-        context.metrics.refused++;
-        const error = toServerError(thrown);
-        context.metrics.countError(error.code);
-        context.log.info({ code: error.code, detail: error.detail }, 'upgrade refused');
-        refuseUpgrade(socket, error, pathOf(request), context.config.dialects);
+        refuse(thrown);
       }
     });
   return { sockets, serve };
@@ -145,30 +155,55 @@ export function closeSockets(sockets: WebSocketServer): void {
   }
 }
 
-function upgradeStream(
+/** An upgrade to one of the protocols of streams. */
+interface Asked {
+  readonly spoken: DialectDefinition;
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
+  readonly head: Buffer;
+  readonly url: URL;
+}
+
+/** The fleet has been asked meanwhile: what was true may be so no more. @throws ServerError NOT_READY, DRAINING */
+function openClaimed(
   sockets: WebSocketServer,
   context: ServerContext,
-  spoken: DialectDefinition,
-  request: IncomingMessage,
-  socket: Duplex,
-  head: Buffer,
-  url: URL,
+  asked: Asked,
+  admitted: Admitted,
+  claimed: Claim,
 ): void {
-  const admitted = admit(context, request, url, spoken.resumes);
+  let isHeld = false;
+  try {
+    requireReady(context);
+    isHeld = openStream(sockets, context, asked, admitted, claimed);
+  } finally {
+    if (!isHeld) claimed.giveBack();
+  }
+}
+
+/** @returns whether a session was opened, which has the client_id until it closes */
+function openStream(
+  sockets: WebSocketServer,
+  context: ServerContext,
+  { spoken, request, socket, head, url }: Asked,
+  admitted: Admitted,
+  claimed: Claim,
+): boolean {
   const { sessions } = admitted.recogniser;
   const { manifest } = sessions.engine.model;
   const host = { manifest, defaults: sessions.defaults, resumes: sessions.resumeWindowMs > 0 };
   const dialect = spoken.create({ url, headers: request.headers }, host);
   const remote = request.socket.remoteAddress ?? '';
   if (dialect.headers !== undefined) acceptHeaders.set(request, dialect.headers);
-  // Offered subprotocols: ws answers with the first, as every client expects.
+  let isOpen = false;
+  // Offered subprotocols: ws answers with the first, as every client expects. Calls back at once, or never.
   sockets.handleUpgrade(request, socket, head, (ws) => {
     const transport = transportOf(ws);
     if (resumed(admitted, ws, transport, remote)) return;
     const { clientId, grant, resumption } = admitted;
     const holder = context.registry.holder(clientId);
-    if (holder !== undefined) {
-      holder.probe(); // its client may be the same one, back from a network that died: then a second try succeeds
+    if (holder !== undefined || !claimed.free) {
+      holder?.probe(); // its client may be the same one, back from a network that died: then a second try succeeds
       ignoreErrors(ws);
       const code = 'CLIENT_ID_IN_USE';
       for (const frame of dialect.render({ type: 'error', code, fatal: true })) transport.send(frame);
@@ -182,7 +217,11 @@ function upgradeStream(
     const session = new Session(own, transport, dialect, peer);
     bind(ws, transport, session);
     context.registry.add(session);
+    isOpen = context.registry.get(session.id) === session;
+    // The session that could not go on had the name, and has given it back.
+    if (isOpen && resumption?.session !== undefined) context.cluster?.holdClient(clientId);
   });
+  return isOpen;
 }
 
 /** Whether the connection carries the session that it asks for. One that cannot be given as a whole ends. */

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { pino } from 'pino';
+import { RedisLink } from '../../src/cluster/link.js';
 import type { ClusterOptions, RedisCluster } from '../../src/cluster/redis-cluster.js';
 import { LIMITS } from '../../src/limits.js';
+import { inPackage } from '../../src/paths.js';
 import { fleetName, joined, record, unopened } from '../helpers/fleet.js';
 import { addressOfRedis, skipWithoutRedis, TestRedis, until } from '../helpers/redis.js';
 
@@ -182,9 +185,6 @@ describe('a fleet whose Redis goes away', { skip: skipWithoutRedis, timeout: 60_
     const redis = await running();
     const cluster = server(redis.url, fleetName());
     await until('it has joined', () => cluster.available);
-    const admin = await joined(redis.url, fleetName());
-    opened.push(admin);
-    const { RedisLink } = await import('../../src/cluster/link.js');
     const link = new RedisLink(addressOfRedis(redis.url), [], { up() {}, down() {} });
     link.open();
     await until('connected', () => link.connected);
@@ -197,12 +197,35 @@ describe('a fleet whose Redis goes away', { skip: skipWithoutRedis, timeout: 60_
   });
 });
 
-describe('a database of its own', { skip: skipWithoutRedis, timeout: 60_000 }, () => {
+describe('a user and a database of its own', { skip: skipWithoutRedis, timeout: 60_000 }, () => {
   let redis: TestRedis;
   before(async () => {
     redis = await TestRedis.start();
   });
   after(() => redis?.stop());
+
+  test('a user with the rights that docs/DEPLOYMENT.md names has enough, for the keys of its fleet only', async () => {
+    const rights = /`~\{rnnt\}:\* ([^`]+)`/.exec(readFileSync(inPackage('docs/DEPLOYMENT.md'), 'utf8'))?.[1];
+    assert.ok(rights !== undefined);
+    const name = fleetName();
+    const link = new RedisLink(addressOfRedis(redis.url), [], { up() {}, down() {} });
+    link.open();
+    await until('connected', () => link.connected);
+    await link.send(['ACL', 'SETUSER', 'speech', 'on', '>pass', `~{${name}}:*`, ...rights.split(' ')]);
+    link.close();
+    const as = redis.url.replace('//', '//speech:pass@');
+    const [here, there] = [await joined(as, name), await joined(as, name)];
+    assert.ok(await here.claimClient('anna'));
+    assert.equal(await there.claimClient('anna'), false);
+    assert.equal(await here.store.write('s1', 1, record(), TTL_MS), 'written');
+    assert.equal(await here.store.touch('s1', 1, TTL_MS), 'written');
+    assert.equal((await there.store.take('hash-1', record().key))?.epoch, 2);
+    await there.store.remove('s1', 2);
+    const stranger = unopened(as, fleetName(), { timing: QUICK });
+    stranger.open();
+    await until('it was refused', () => /NOPERM|No permissions|can't access/i.test(String(stranger.trouble)));
+    for (const cluster of [here, there, stranger]) await cluster.close();
+  });
 
   test('fleets of one name in two databases do not meet', async () => {
     const name = fleetName();

@@ -86,6 +86,81 @@ describe('servers of a fleet', { skip: skipWithoutRedis, timeout: 60_000 }, () =
     assert.match(metrics, /^rnnt_cluster_nodes 2$/m);
   });
 
+  test('a client_id that a session on another server has is refused as on one, and free when that ends', async () => {
+    const [here, there] = servers;
+    await until(
+      'both are there',
+      async () => (await fleetAt(here)).available && (await fleetAt(there)).available,
+    );
+    const first = await TestClient.open(`${here?.ws}?client_id=anna`);
+    for (let tries = 0; tries < 2; tries++) {
+      const second = new TestClient(`${there?.ws}?client_id=anna`);
+      assert.equal((await second.until('error')).code, 'CLIENT_ID_IN_USE');
+      assert.equal(await second.closed(), 4409);
+      const asked = await fetch(`${there?.http}/ws/transcribe?client_id=anna`);
+      assert.deepEqual(
+        [asked.status, ((await asked.json()) as { code: string }).code],
+        [409, 'CLIENT_ID_IN_USE'],
+      );
+    }
+    const other = await TestClient.open(`${there?.ws}?client_id=bert`);
+    other.socket.close();
+    first.socket.close();
+    await until(
+      'it is free',
+      async () => (await fetch(`${there?.http}/ws/transcribe?client_id=anna`)).status === 426,
+    );
+    const third = await TestClient.open(`${there?.ws}?client_id=anna`);
+    assert.equal((await fetch(`${here?.http}/ws/transcribe?client_id=anna`)).status, 409);
+    third.socket.close();
+  });
+
+  test('who has a client_id that is asked for elsewhere is asked for a sign of life', async () => {
+    const [here, there] = servers;
+    const first = await TestClient.open(`${here?.ws}?client_id=cleo`);
+    const session = here?.server.context.registry.holder('cleo') ?? assert.fail();
+    let probes = 0;
+    session.probe = () => {
+      probes++;
+    };
+    assert.equal((await fetch(`${there?.http}/ws/transcribe?client_id=cleo`)).status, 409);
+    await until('it is asked', () => probes > 0);
+    first.socket.close();
+  });
+
+  test('an address is shown only to those who may see the extended health', async () => {
+    const guarded = await startScriptedServer({
+      cluster: redis.url.replace('//', '//:hunter2@'),
+      clusterName: fleetName(),
+      adminToken: 'for admins only',
+    });
+    try {
+      const shown = async (query = '') =>
+        ((await json(`${guarded.http}/ws/status${query}`)).cluster as Fleet).nodes.map(
+          ({ address }) => address,
+        );
+      assert.deepEqual(await shown(), [null]);
+      assert.deepEqual(await shown('?token=for%20admins%20only'), [`127.0.0.1:${guarded.server.port}`]);
+    } finally {
+      await guarded.stop();
+    }
+  });
+
+  test('a Redis that hangs lets clients in after a moment', async () => {
+    const [here] = servers;
+    await until('it is there', async () => (await fleetAt(here)).available);
+    redis.freeze();
+    try {
+      const clients = await Promise.all(
+        ['d', 'e', 'f'].map((id) => TestClient.open(`${here?.ws}?client_id=${id}`)),
+      );
+      for (const client of clients) client.socket.close();
+    } finally {
+      redis.thaw();
+    }
+    await until('it is back', async () => (await fleetAt(here)).available);
+  });
+
   test('no figure holds the password of Redis', async () => {
     const [here] = servers;
     for (const path of ['/ws/status', '/health/extended', '/metrics', '/'])
