@@ -2,16 +2,17 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { pino } from 'pino';
-import { RedisLink } from '../../src/cluster/link.js';
 import type { ClusterOptions, RedisCluster } from '../../src/cluster/redis-cluster.js';
 import { LIMITS } from '../../src/limits.js';
 import { inPackage } from '../../src/paths.js';
-import { fleetName, joined, record, unopened } from '../helpers/fleet.js';
-import { addressOfRedis, skipWithoutRedis, TestRedis, until } from '../helpers/redis.js';
+import { fleetName, joined, lookInto, record, unopened } from '../helpers/fleet.js';
+import { skipWithoutRedis, TestRedis, until } from '../helpers/redis.js';
 
 const TTL_MS = 60_000;
-/** Of the tests: a server notices sooner. */
-const QUICK = { callMs: 100, stallMs: 300, retryMs: 100, beatMs: 20 };
+/** Of the tests: a server notices sooner that Redis is gone or back, and no busy machine makes it think so. */
+const QUICK = { callMs: 5_000, stallMs: 10_000, retryMs: 100, beatMs: 20 };
+/** Where Redis is frozen: nobody waits long for what does not come. */
+const IMPATIENT = { ...QUICK, callMs: 500, stallMs: 1_200 };
 
 describe('a fleet whose Redis goes away', { skip: skipWithoutRedis, timeout: 60_000 }, () => {
   const opened: RedisCluster[] = [];
@@ -96,7 +97,10 @@ describe('a fleet whose Redis goes away', { skip: skipWithoutRedis, timeout: 60_
   test('what was given back during an outage is free, though Redis still knows it', async () => {
     const redis = await running();
     const name = fleetName();
-    const [here, other] = [server(redis.url, name), server(redis.url, name)];
+    const [here, other] = [
+      server(redis.url, name, { timing: IMPATIENT }),
+      server(redis.url, name, { timing: IMPATIENT }),
+    ];
     await until('both have joined', () => here.nodes().length === 2 && other.available);
     assert.ok(await here.claimClient('anna'));
     redis.freeze();
@@ -109,7 +113,7 @@ describe('a fleet whose Redis goes away', { skip: skipWithoutRedis, timeout: 60_
 
   test('one that takes connections and answers nothing holds nobody up', async () => {
     const redis = await running();
-    const cluster = server(redis.url, fleetName());
+    const cluster = server(redis.url, fleetName(), { timing: IMPATIENT });
     await until('it has joined', () => cluster.available);
     redis.freeze();
     const startMs = performance.now();
@@ -125,7 +129,11 @@ describe('a fleet whose Redis goes away', { skip: skipWithoutRedis, timeout: 60_
   test('what nobody waits for any more is not done: no session is taken, no newer record replaced, no client_id claimed', async () => {
     const redis = await running();
     const name = fleetName();
-    const [here, there, third] = [server(redis.url, name), server(redis.url, name), server(redis.url, name)];
+    const [here, there, third] = [
+      server(redis.url, name, { timing: IMPATIENT }),
+      server(redis.url, name, { timing: IMPATIENT }),
+      server(redis.url, name, { timing: IMPATIENT }),
+    ];
     await until('all have joined', () => [here, there, third].every(({ available }) => available));
     assert.equal(await here.store.write('s1', 1, record(), TTL_MS), 'written');
     redis.freeze();
@@ -150,7 +158,7 @@ describe('a fleet whose Redis goes away', { skip: skipWithoutRedis, timeout: 60_
 
   test('calls under way are bounded, and count until they are answered', async () => {
     const redis = await running();
-    const cluster = server(redis.url, fleetName(), { timing: { ...QUICK, stallMs: 60_000 } });
+    const cluster = server(redis.url, fleetName(), { timing: { ...IMPATIENT, stallMs: 60_000 } });
     await until('it has joined', () => cluster.available);
     redis.freeze();
     const touches = Array.from({ length: LIMITS.clusterCalls + 100 }, (_, i) =>
@@ -185,9 +193,7 @@ describe('a fleet whose Redis goes away', { skip: skipWithoutRedis, timeout: 60_
     const redis = await running();
     const cluster = server(redis.url, fleetName());
     await until('it has joined', () => cluster.available);
-    const link = new RedisLink(addressOfRedis(redis.url), [], { up() {}, down() {} });
-    link.open();
-    await until('connected', () => link.connected);
+    const link = await lookInto(redis.url);
     await link.send(['REPLICAOF', '127.0.0.1', '1']);
     await until('it is missed', () => !cluster.available);
     assert.match(String(cluster.trouble), /READONLY/);
@@ -208,9 +214,7 @@ describe('a user and a database of its own', { skip: skipWithoutRedis, timeout: 
     const rights = /`~\{rnnt\}:\* ([^`]+)`/.exec(readFileSync(inPackage('docs/DEPLOYMENT.md'), 'utf8'))?.[1];
     assert.ok(rights !== undefined);
     const name = fleetName();
-    const link = new RedisLink(addressOfRedis(redis.url), [], { up() {}, down() {} });
-    link.open();
-    await until('connected', () => link.connected);
+    const link = await lookInto(redis.url);
     await link.send(['ACL', 'SETUSER', 'speech', 'on', '>pass', `~{${name}}:*`, ...rights.split(' ')]);
     link.close();
     const as = redis.url.replace('//', '//speech:pass@');

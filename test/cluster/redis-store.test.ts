@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { FleetKeys } from '../../src/cluster/keys.js';
-import { RedisLink, Script } from '../../src/cluster/link.js';
+import { type RedisLink, Script } from '../../src/cluster/link.js';
 import type { RedisCluster } from '../../src/cluster/redis-cluster.js';
 import { RedisSessionStore } from '../../src/cluster/redis-store.js';
-import { fleetName, joined, record } from '../helpers/fleet.js';
-import { addressOfRedis, skipWithoutRedis, TestRedis, until } from '../helpers/redis.js';
+import { fleetName, joined, lookInto, record } from '../helpers/fleet.js';
+import { skipWithoutRedis, TestRedis, until } from '../helpers/redis.js';
 
 const TTL_MS = 60_000;
 
@@ -17,9 +17,7 @@ describe('sessions in Redis', { skip: skipWithoutRedis, timeout: 60_000 }, () =>
 
   before(async () => {
     redis = await TestRedis.start();
-    plain = new RedisLink(addressOfRedis(redis.url), [], { up() {}, down() {} });
-    plain.open();
-    await until('connected', () => plain.connected);
+    plain = await lookInto(redis.url);
   });
   after(async () => {
     plain?.close();

@@ -1,4 +1,5 @@
 /** Servers of a fleet as far as src/cluster goes: no engine, no sockets. */
+import { RedisLink } from '../../src/cluster/link.js';
 import type { NodeFacts } from '../../src/cluster/nodes.js';
 import { type ClusterOptions, RedisCluster } from '../../src/cluster/redis-cluster.js';
 import type { SessionRecord } from '../../src/cluster/store.js';
@@ -49,3 +50,11 @@ export const record = (change: Partial<SessionRecord> = {}): SessionRecord => ({
   bytes: Uint8Array.of(0, 1, 254, 255, 13, 10),
   ...change,
 });
+
+/** A connection of its own to Redis, to look at what is there. */
+export async function lookInto(url: string): Promise<RedisLink> {
+  const link = new RedisLink(addressOfRedis(url), [], { up() {}, down() {} });
+  link.open();
+  await until('connected', () => link.connected);
+  return link;
+}
