@@ -73,6 +73,13 @@ class AssemblyAiDialect implements Dialect {
   private readonly calibration;
   private readonly openedMs = Date.now();
   private turn = 0;
+  /** `SpeechStarted` was told for this turn. */
+  private announced = false;
+  /** The turn has words, as far as is known now. */
+  private hasWords = false;
+  private speaking = false;
+  /** Where speech began that no turn has yet, milliseconds; null: unknown. */
+  private speechMs: number | null = null;
   private recording = false;
   /** Samples of the recordings before this one: audio may pause for longer than a recording waits. */
   private before = 0;
@@ -121,19 +128,22 @@ class AssemblyAiDialect implements Dialect {
         this.recording = true;
         return NOTHING;
       case 'speech':
-        if (event.change !== 'started') return NOTHING;
-        return [JSON.stringify({ type: 'SpeechStarted', timestamp: this.milliseconds(event.atSamples) })];
+        this.speaking = event.change === 'started';
+        if (this.speaking) this.speechMs ??= this.milliseconds(event.atSamples);
+        return this.endIfEmpty();
       case 'partial':
-        return event.words.length === 0 ? NOTHING : [this.told(event.words, event.stableWords, false)];
+        this.hasWords = event.words.length > 0;
+        if (!this.hasWords) return this.endIfEmpty();
+        return [...this.beginning(event.words), this.told(event.words, event.stableWords, false)];
       case 'segment': {
         const { words } = event.segment;
-        if (words.length === 0) return NOTHING; // a ForceEndpoint with nothing said
-        const turn = this.told(words, words.length, true);
-        this.turn++;
-        return [turn];
+        // A ForceEndpoint with nothing said has no answer.
+        if (words.length === 0 && !this.announced) return NOTHING;
+        return [...this.beginning(words), this.end(words)];
       }
       case 'stopped':
         this.recording = false;
+        this.speechMs = null;
         this.before += event.samples;
         return NOTHING;
       case 'error':
@@ -148,6 +158,32 @@ class AssemblyAiDialect implements Dialect {
 
   closeCode(code: ErrorCode | null): number {
     return code === null ? 1000 : codeOf(code);
+  }
+
+  /**
+   * Once a turn, before its first words: agents take it for the beginning of a turn, so there must be one. Another in the
+   * middle, or one for a noise without words, would interrupt them for nothing.
+   */
+  private beginning([first]: readonly Word[]): readonly Frame[] {
+    if (this.announced || first === undefined) return NOTHING;
+    this.announced = true;
+    const wordMs = this.milliseconds(first.startSamples);
+    const timestamp = Math.min(this.speechMs ?? wordMs, wordMs);
+    return [JSON.stringify({ type: 'SpeechStarted', timestamp })];
+  }
+
+  private end(words: readonly Word[]): Frame {
+    const turn = this.told(words, words.length, true);
+    this.turn++;
+    this.announced = false;
+    this.hasWords = false;
+    this.speechMs = null;
+    return turn;
+  }
+
+  /** What was taken for words turned out to be none: no segment comes, but a turn that was begun has an end. */
+  private endIfEmpty(): readonly Frame[] {
+    return this.announced && !this.hasWords && !this.speaking ? [this.end([])] : NOTHING;
   }
 
   private told(words: readonly Word[], stableWords: number, isFinal: boolean): Frame {

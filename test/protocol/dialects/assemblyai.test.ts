@@ -68,6 +68,49 @@ test('turns grow, and end with one formatted final; each has every field, times 
   assert.deepEqual(turns()[1]!.words.map((it: Message) => it.word_is_final), [true, false]); // biome-ignore format: short
 });
 
+test('SpeechStarted comes once a turn, before its first words, and never for a noise', async () => {
+  const { engine, messages, types, speak, pause } = connected('?min_turn_silence=600');
+  speak(CHUNK * 3); // a noise
+  pause(CHUNK * 12);
+  speak(CHUNK, [[0, 'one']]);
+  pause(CHUNK * 4);
+  speak(CHUNK, [[0, 'two']]);
+  pause(CHUNK * 12);
+  speak(CHUNK, [[0, 'three']]);
+  pause(CHUNK * 12);
+  await engine.settle();
+  const turn = ['SpeechStarted', 'Turn', 'Turn'];
+  assert.deepEqual(types(), ['Begin', 'SpeechStarted', 'Turn', 'Turn', 'Turn', ...turn]);
+  for (const [index, { type, timestamp }] of messages.entries()) {
+    if (type !== 'SpeechStarted') continue;
+    const { start } = messages[index + 1]!.words[0];
+    assert.ok(Number.isInteger(timestamp) && timestamp <= start, `${timestamp} before ${start}`);
+  }
+});
+
+test('a turn whose words turn out to be none ends, empty, once nobody speaks', () => {
+  const { context, engine } = connected();
+  const host = { manifest: engine.model.manifest, defaults: context.defaults, resumes: false };
+  const dialect = assemblyAi.create({ url: new URL('ws://localhost/v3/ws'), headers: {} }, host);
+  const words = [{ text: 'uh', startSamples: 1_600, endSamples: 3_200, tokens: 1, logpSum: -1 }];
+  const partial = (these: typeof words) => ({ type: 'partial', channel: 0, segmentId: 1, words: these, stableWords: 0, audioEndSamples: 4_800, processingMs: 0, withWords: true }) as const; // biome-ignore format: one event
+  const speech = (change: 'started' | 'ended') => ({ type: 'speech', channel: 0, change, atSamples: 800, wanted: false }) as const; // biome-ignore format: one event
+  const told = [
+    speech('started'),
+    partial(words),
+    partial([]),
+    speech('ended'),
+    speech('started'),
+    partial(words),
+  ]
+    .flatMap((event) => dialect.render(event))
+    .map((frame) => JSON.parse(String(frame)));
+  assert.deepEqual(
+    told.map(({ type, turn_order, end_of_turn, transcript, timestamp }) => timestamp ?? [type, turn_order, end_of_turn, transcript]),
+    [50, ['Turn', 0, false, 'uh'], ['Turn', 0, true, ''], 50, ['Turn', 1, false, 'uh']],
+  ); // biome-ignore format: rows
+});
+
 test('ForceEndpoint ends the turn where it stands; with nothing said it is not answered', async () => {
   const { engine, turns, speak, say } = connected();
   say({ type: 'ForceEndpoint' });
