@@ -17,6 +17,8 @@ interface Item {
   /** Something was said in it, stable or not. */
   hasWords: boolean;
   speech: 'unknown' | 'started' | 'stopped';
+  /** Where nobody spoke any more, if a pause has not been told. */
+  pausedAt: number | null;
 }
 
 const TRANSCRIPTION = 'conversation.item.input_audio_transcription';
@@ -36,27 +38,50 @@ export class Items {
     this.prefix = prefix;
   }
 
-  /** Speech began. An item whose speech stopped and in which nothing was said ends here, empty. */
   speechStarted(at: number): Event[] {
+    if (this.open !== null) this.open.pausedAt = null;
+    return this.announce(at);
+  }
+
+  /**
+   * Clients take the beginning of a turn from this alone. An item whose speech stopped and in which nothing was said ends
+   * here, empty.
+   */
+  announce(at: number): Event[] {
     const { open } = this;
     const isOver = open?.speech === 'stopped' && !open.hasWords;
     const before = isOver ? this.complete('', at) : [];
-    return [...before, ...this.announce(at)];
-  }
-
-  /** Clients take the beginning of a turn from this alone. */
-  announce(at: number): Event[] {
     const item = this.item();
-    if (item.speech !== 'unknown') return [];
+    if (item.speech !== 'unknown') return before;
     item.speech = 'started';
-    return [{ type: 'input_audio_buffer.speech_started', audio_start_ms: msOf(at), item_id: item.id }];
+    return [
+      ...before,
+      { type: 'input_audio_buffer.speech_started', audio_start_ms: msOf(at), item_id: item.id },
+    ];
   }
 
+  /** Nobody speaks. With words in the item this is a pause, which ends the turn or does not: its segment will say. */
+  paused(at: number): Event[] {
+    if (!this.open?.hasWords) return this.speechStopped(at);
+    this.open.pausedAt = at;
+    return [];
+  }
+
+  /** What was taken for words is none, so no segment will come of it. What was told of them stays. */
+  silent(): Event[] {
+    const { open } = this;
+    if (open === null || open.sent !== '' || open.text !== '') return [];
+    open.hasWords = false;
+    return open.pausedAt === null ? [] : this.speechStopped(open.pausedAt);
+  }
+
+  /** The turn is over: clients take its end from this. @param at where it ended, if no pause says so */
   speechStopped(at: number): Event[] {
     const { open } = this;
     if (open?.speech !== 'started') return [];
     open.speech = 'stopped';
-    return [{ type: 'input_audio_buffer.speech_stopped', audio_end_ms: msOf(at), item_id: open.id }];
+    const audio_end_ms = msOf(open.pausedAt ?? at);
+    return [{ type: 'input_audio_buffer.speech_stopped', audio_end_ms, item_id: open.id }];
   }
 
   /**
@@ -64,8 +89,10 @@ export class Items {
    * @param at where the first of them began, if its speech is to be announced
    */
   words(text: string, at: number | null): Event[] {
-    if (this.open !== null) this.open.hasWords = true;
-    if (text === '') return [];
+    if (text === '') {
+      if (this.open?.speech === 'started') this.open.hasWords = true;
+      return [];
+    }
     const before = at === null ? [] : this.announce(at);
     const item = this.item();
     item.hasWords = true;
@@ -120,6 +147,7 @@ export class Items {
       sent: '',
       hasWords: false,
       speech: 'unknown',
+      pausedAt: null,
     };
     return this.open;
   }

@@ -113,7 +113,7 @@ class RealtimeDialect implements Dialect {
         this.recording = false;
         this.offset += event.samples;
         this.end = this.offset;
-        return NOTHING;
+        return this.told(this.items.speechStopped(this.end));
       case 'error':
         return this.told([{ type: 'error', error: this.error(event.code, event.detail) }]);
       default:
@@ -184,7 +184,8 @@ class RealtimeDialect implements Dialect {
 
   private partial({ words, stableWords, audioEndSamples }: PartialEvent) {
     this.end = this.offset + audioEndSamples;
-    if (this.cuts[0] === 'clear' || words.length === 0) return [];
+    if (this.cuts[0] === 'clear') return [];
+    if (words.length === 0) return this.items.silent();
     return this.items.words(joinWords(words.slice(0, stableWords)), this.beginning(words));
   }
 
@@ -214,7 +215,7 @@ class RealtimeDialect implements Dialect {
   private speech({ change, atSamples }: SpeechEvent) {
     if (this.settings.turns === null || this.cuts[0] === 'clear') return [];
     const at = this.offset + atSamples;
-    return change === 'started' ? this.items.speechStarted(at) : this.items.speechStopped(at);
+    return change === 'started' ? this.items.speechStarted(at) : this.items.paused(at);
   }
 
   /** Where words that nobody announced begin; null where nothing is announced. */

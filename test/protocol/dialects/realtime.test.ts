@@ -157,13 +157,47 @@ test('speech without words ends, and is complete and empty when the next begins'
   assert.notEqual(told[3].item_id, told[2].item_id);
 });
 
-test('a pause in the middle of words that are not final ends no item', () => {
+test('a pause within words is no end of speech: that comes once, with the segment', () => {
   const it = opened();
   it.speech('started', 0);
   it.partial('hello', 0);
-  it.speech('ended', 1);
+  assert.deepEqual(it.speech('ended', 1), []);
   assert.deepEqual(it.speech('started', 1.5), []);
-  assert.deepEqual(typesOf(it.final('hello')), ['committed', 'added', 'delta', 'completed']);
+  it.speech('ended', 2);
+  assert.deepEqual(typesOf(it.final('hello')), [
+    'speech_stopped',
+    'committed',
+    'added',
+    'delta',
+    'completed',
+  ]);
+});
+
+test('words that come after the end of their speech are a turn of their own', () => {
+  const it = opened();
+  it.speech('started', 0.4);
+  assert.deepEqual(typesOf(it.speech('ended', 0.6)), ['speech_stopped']);
+  assert.deepEqual(it.partial('yes', 0), []);
+  const told = it.partial('yes please', 1);
+  assert.deepEqual(typesOf(told), ['committed', 'added', 'completed', 'speech_started', 'delta']);
+  assert.deepEqual([told[2].transcript, told[4].delta], ['', 'yes']);
+  assert.notEqual(told[3].item_id, told[2].item_id);
+  assert.deepEqual(typesOf(it.final('yes please')).slice(0, 2), ['speech_stopped', 'committed']);
+});
+
+test('what was taken for words and is none keeps nobody waiting for the end of speech', () => {
+  const it = opened();
+  it.speech('started', 0);
+  it.partial('uh', 0);
+  it.speech('ended', 1);
+  const [stopped, ...rest] = it.partial('', 0);
+  assert.deepEqual(
+    [stopped.type, stopped.audio_end_ms, rest],
+    ['input_audio_buffer.speech_stopped', 1_000, []],
+  );
+  it.speech('started', 2);
+  it.partial('uh', 0);
+  assert.deepEqual(typesOf(it.stop(3)), ['speech_stopped'], 'nor does an end of the audio');
 });
 
 test('by hand, segments are one item until the commit, and speech is not told', () => {
