@@ -1,4 +1,5 @@
 /** One channel of a live Deepgram stream: where it stands, and what is said of it. */
+import { LIMITS } from '../../limits.js';
 import type { Manifest } from '../../models/manifest.js';
 import type { SegmentReason } from '../../transcript/tuning.js';
 import type { Word } from '../../transcript/words.js';
@@ -23,6 +24,9 @@ interface Result {
 
 type ChannelEvent = PartialEvent | SegmentEvent | SpeechEvent | ProgressEvent;
 
+/** Words come later than the sound that they were: so long after it none will. */
+const WORDS_WITHIN_SAMPLES = LIMITS.sampleRateHz / 2;
+
 export class DeepgramChannel {
   private readonly index: number;
   private readonly count: number;
@@ -34,6 +38,10 @@ export class DeepgramChannel {
   private speaking = false;
   /** `SpeechStarted` was told for the words that come. */
   private announced = false;
+  /** And no final came since. */
+  private owesFinal = false;
+  /** Where the last speech ended. */
+  private speechEnd = 0;
   /** Words were told that no final has yet. */
   private open = false;
   private lastWordEnd = 0;
@@ -52,6 +60,7 @@ export class DeepgramChannel {
     this.startSamples = 0;
     this.speaking = false;
     this.announced = false;
+    this.owesFinal = false;
     this.open = false;
     this.owesEnd = false;
   }
@@ -76,7 +85,10 @@ export class DeepgramChannel {
 
   private speech({ change, atSamples, wanted }: SpeechEvent): object[] {
     this.speaking = change === 'started';
-    if (!this.speaking) return [];
+    if (!this.speaking) {
+      this.speechEnd = atSamples;
+      return [];
+    }
     this.announced = true;
     return wanted ? [this.speechStarted(atSamples)] : [];
   }
@@ -91,6 +103,7 @@ export class DeepgramChannel {
     const { words, reason } = segment;
     const announcement = this.hear(words);
     this.open = false;
+    this.owesFinal = false;
     this.announced = this.speaking;
     // A segment that is cut ends with its last word; the next one has the words behind it.
     const endSamples = reason === 'max_duration' ? this.lastWordEnd : audioEndSamples;
@@ -112,6 +125,20 @@ export class DeepgramChannel {
   }
 
   private progress({ audioEndSamples }: ProgressEvent): object[] {
+    return [...this.noiseEnd(audioEndSamples), ...this.utteranceEnd(audioEndSamples)];
+  }
+
+  /** Speech was announced that had no words. Agents wait for its end, which only a final tells. */
+  private noiseEnd(audioEndSamples: number): object[] {
+    // Without interim results nobody knows whether it had words before its final comes.
+    if (!this.owesFinal || this.open || this.speaking || !this.about.settings.config.partials) return [];
+    if (audioEndSamples - this.speechEnd < WORDS_WITHIN_SAMPLES) return [];
+    this.owesFinal = false;
+    this.announced = false;
+    return [this.result({ endSamples: this.startSamples, words: [], reason: 'silence' })];
+  }
+
+  private utteranceEnd(audioEndSamples: number): object[] {
     const { utteranceEndMs } = this.about.settings;
     const quiet = toSeconds(audioEndSamples - this.lastWordEnd) * 1000;
     if (utteranceEndMs === null || !this.owesEnd || this.open || quiet < utteranceEndMs) return [];
@@ -121,6 +148,7 @@ export class DeepgramChannel {
   }
 
   private speechStarted(atSamples: number): object {
+    this.owesFinal = true;
     return { type: 'SpeechStarted', channel: [this.index], timestamp: this.seconds(atSamples) };
   }
 

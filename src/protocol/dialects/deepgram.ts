@@ -54,7 +54,7 @@ class DeepgramDialect implements Dialect {
       idle: 'heartbeat',
       coalescesPartials: true,
       resumable: false,
-      tellsProgress: this.settings.utteranceEndMs !== null,
+      tellsProgress: tellsProgress(this.settings),
     };
     const { uuid, info } = this.model;
     const about = {
@@ -163,6 +163,10 @@ class DeepgramDialect implements Dialect {
     return deepgramMetadata(audio, this.model);
   }
 }
+
+/** For what is said once time has passed in the audio: that an utterance ended, or that a noise was none. */
+const tellsProgress = ({ utteranceEndMs, config }: DeepgramSettings): boolean =>
+  utteranceEndMs !== null || (config.vad_events === true && config.partials === true);
 
 export const deepgram: DialectDefinition = {
   name: 'deepgram',

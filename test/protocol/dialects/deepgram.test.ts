@@ -146,6 +146,42 @@ test('speech is announced before its words, with vad_events', async () => {
   assert.deepEqual(silent.types(), ['Results', 'Metadata'], 'not without');
 });
 
+test('a noise that was announced as speech ends with an empty final, so that agents do not wait for its end', async () => {
+  const { engine, types, results, speak, pause } = connected(
+    '?vad_events=true&interim_results=true&endpointing=300',
+  );
+  speak(CHUNK * 3);
+  pause(CHUNK * 4);
+  await engine.settle();
+  assert.deepEqual(types(), ['SpeechStarted'], 'words may still come');
+  pause(CHUNK * 12);
+  speak(CHUNK, [[0, 'one']]);
+  await engine.settle();
+  pause(CHUNK * 12);
+  await engine.settle();
+  assert.deepEqual(types(), ['SpeechStarted', 'Results', 'SpeechStarted', 'Results', 'Results']);
+  assert.deepEqual(
+    results().map((it) => [textOf(it), it.is_final, it.speech_final, it.from_finalize]),
+    [
+      ['', true, true, false],
+      ['one', false, false, false],
+      ['one', true, true, false],
+    ],
+  );
+});
+
+test('without interim results there is one final for what was said, and none for a noise', async () => {
+  const { engine, results, speak, pause } = connected(
+    '?vad_events=true&utterance_end_ms=1000&endpointing=100',
+  );
+  speak(CHUNK * 3);
+  pause(CHUNK * 16);
+  speak(CHUNK * 2, [[CHUNK, 'one']]);
+  pause(CHUNK * 16);
+  await engine.settle();
+  assert.deepEqual(results().map(textOf), ['one']);
+});
+
 test('the end of an utterance is told once its time has passed in the audio, behind the final', async () => {
   const { engine, types, messages, speak, pause } = connected('?utterance_end_ms=1000&endpointing=300');
   speak(CHUNK, [[0, 'one']]);
