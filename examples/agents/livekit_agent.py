@@ -5,9 +5,11 @@
     python livekit_agent.py console                            # your own microphone
     python livekit_agent.py dev                                # rooms of a LiveKit server (LIVEKIT_URL, ...)
 
-RNNT_URL and RNNT_KEY name the server and its key.
+--provider deepgram|openai|assemblyai chooses the plugin that speaks with it. RNNT_URL and RNNT_KEY name the server and
+its key.
 """
 
+import argparse
 import asyncio
 import os
 import sys
@@ -17,17 +19,28 @@ from livekit import agents, rtc
 from livekit.agents import Agent, AgentSession, StopResponse
 from livekit.agents.utils import http_context
 from livekit.agents.voice.io import AudioInput
-from livekit.plugins import openai
+from livekit.agents.stt import STT
+from livekit.plugins import assemblyai, deepgram, openai
 
 URL = os.environ.get("RNNT_URL", "http://localhost:8000")
 KEY = os.environ.get("RNNT_KEY", "any")
 FRAME_SECONDS = 0.02
 SILENCE_SECONDS = 2
+# Each plugin ends a turn after a pause of its own choice, the first and the last after 0.1 s if they are not asked for more.
+PAUSE_MS = 300
+
+EARS = {
+    "deepgram": lambda: deepgram.STT(base_url=f"{URL}/v1/listen", api_key=KEY, endpointing_ms=PAUSE_MS),
+    "openai": lambda: openai.STT(base_url=f"{URL}/v1", api_key=KEY, use_realtime=True),
+    "assemblyai": lambda: assemblyai.STT(
+        base_url=URL.replace("http", "ws", 1), api_key=KEY, min_turn_silence=PAUSE_MS
+    ),
+}
 
 
-def ears() -> openai.STT:
-    """Deepgram's plugin does as well: deepgram.STT(base_url=f"{URL}/v1/listen", api_key=KEY)."""
-    return openai.STT(base_url=f"{URL}/v1", api_key=KEY, use_realtime=True)
+def ears() -> STT:
+    # From the environment, since jobs run in processes of their own.
+    return EARS[os.environ.get("RNNT_PROVIDER", "deepgram")]()
 
 
 class Listener(Agent):
@@ -91,7 +104,13 @@ async def entrypoint(ctx: agents.JobContext) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--file"]:
-        asyncio.run(listen_to_file(sys.argv[2]))
+    options = argparse.ArgumentParser(add_help=False)
+    options.add_argument("--provider", choices=sorted(EARS), default="deepgram")
+    options.add_argument("--file")
+    given, others = options.parse_known_args()
+    os.environ["RNNT_PROVIDER"] = given.provider
+    if given.file is not None:
+        asyncio.run(listen_to_file(given.file))
     else:
+        sys.argv[1:] = others  # what is left is LiveKit's
         agents.cli.run_app(agents.WorkerOptions(entrypoint_fnc=entrypoint))

@@ -4,12 +4,13 @@
     python pipecat_agent.py --file ../../static/sample.wav     # a scripted microphone
     python pipecat_agent.py                                    # your own: pip install "pipecat-ai[local]"
 
-RNNT_URL and RNNT_KEY name the server and its key.
+--provider deepgram|openai|assemblyai chooses the service that speaks with it. RNNT_URL and RNNT_KEY name the server and
+its key.
 """
 
+import argparse
 import asyncio
 import os
-import sys
 import wave
 
 from pipecat.frames.frames import (
@@ -22,22 +23,36 @@ from pipecat.frames.frames import (
 from pipecat.pipeline.pipeline import Pipeline
 from pipecat.pipeline.worker import PipelineParams, PipelineWorker
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
+from pipecat.services.assemblyai.stt import AssemblyAISTTService
+from pipecat.services.deepgram.stt import DeepgramSTTService
 from pipecat.services.openai.stt import OpenAIRealtimeSTTService
+from pipecat.services.stt_service import STTService
 from pipecat.workers.runner import WorkerRunner
 
 URL = os.environ.get("RNNT_URL", "http://localhost:8000")
+WS_URL = URL.replace("http", "ws", 1)
 KEY = os.environ.get("RNNT_KEY", "any")
 FRAME_SECONDS = 0.02
 SILENCE_SECONDS = 2
+PAUSE_MS = 300
 
 
-def ears() -> OpenAIRealtimeSTTService:
-    """The server finds where a turn ends. Deepgram's does as well: DeepgramSTTService(base_url=URL, api_key=KEY)."""
-    return OpenAIRealtimeSTTService(
-        base_url=f"{URL.replace('http', 'ws', 1)}/v1/realtime",
+# Here the server finds where a turn ends. With a voice activity detector in the pipeline the three end turns when it says so:
+# leave `settings`, `turn_detection` and `vad_force_turn_endpoint` away.
+EARS = {
+    "deepgram": lambda: DeepgramSTTService(
+        base_url=URL, api_key=KEY, settings=DeepgramSTTService.Settings(endpointing=PAUSE_MS)
+    ),
+    "openai": lambda: OpenAIRealtimeSTTService(
+        base_url=f"{WS_URL}/v1/realtime", api_key=KEY, turn_detection={"type": "server_vad"}
+    ),
+    "assemblyai": lambda: AssemblyAISTTService(
+        api_endpoint_base_url=f"{WS_URL}/v3/ws",
         api_key=KEY,
-        turn_detection={"type": "server_vad"},
-    )
+        vad_force_turn_endpoint=False,
+        settings=AssemblyAISTTService.Settings(min_turn_silence=PAUSE_MS),
+    ),
+}
 
 
 class Printer(FrameProcessor):
@@ -71,10 +86,10 @@ def microphone() -> FrameProcessor:
     return LocalAudioTransport(LocalAudioTransportParams(audio_in_enabled=True)).input()
 
 
-async def main(path: str | None) -> None:
+async def main(ears: STTService, path: str | None) -> None:
     source = [] if path is not None else [microphone()]
     worker = PipelineWorker(
-        Pipeline([*source, ears(), Printer()]),
+        Pipeline([*source, ears, Printer()]),
         params=PipelineParams(audio_in_sample_rate=16000),
         idle_timeout_secs=None,
     )
@@ -87,4 +102,8 @@ async def main(path: str | None) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[2] if sys.argv[1:2] == ["--file"] else None))
+    options = argparse.ArgumentParser()
+    options.add_argument("--provider", choices=sorted(EARS), default="deepgram")
+    options.add_argument("--file")
+    given = options.parse_args()
+    asyncio.run(main(EARS[given.provider](), given.file))
