@@ -119,12 +119,18 @@ function deepgram({ origin, guarded, config }) {
     note: 'Deepgram’s SDKs with another address.',
     blocks: [
       {
-        title: 'JavaScript, @deepgram/sdk 3 or 4',
-        code: `import { createClient } from '@deepgram/sdk';
+        title: 'JavaScript, @deepgram/sdk 5',
+        code: `import { DeepgramClient } from '@deepgram/sdk';
 
-const deepgram = createClient('${keyOf(guarded)}', { global: { url: '${origin}' } });
-const live = deepgram.listen.live(${objectOf(options)});
-live.on('Results', ({ channel }) => console.log(channel.alternatives[0].transcript));
+const deepgram = new DeepgramClient({ apiKey: '${keyOf(guarded)}', baseUrl: '${origin}' });
+const live = await deepgram.listen.v1.connect(${objectOf(options)});
+live.on('message', ({ type, channel }) => {
+  if (type === 'Results') console.log(channel.alternatives[0].transcript);
+});
+live.connect();
+await live.waitForOpen();
+live.sendMedia(audio); // bytes of 16-bit samples, as often as you like
+live.sendCloseStream({ type: 'CloseStream' });
 `,
       },
       {
@@ -138,6 +144,9 @@ client = DeepgramClient(
         base="${origin}", production="${address}", agent="${address}", agent_rest="${origin}"
     ),
 )
+with open("speech.wav", "rb") as audio:
+    answer = client.listen.v1.media.transcribe_file(request=audio.read())
+print(answer.results.channels[0].alternatives[0].transcript)
 `,
       },
     ],
@@ -200,17 +209,31 @@ const client = new AssemblyAI({ apiKey: '${keyOf(guarded)}' });
 const live = client.streaming.transcriber(${objectOf(options)});
 live.on('turn', ({ transcript, end_of_turn }) => console.log(end_of_turn, transcript));
 await live.connect();
+live.sendAudio(audio); // bytes of 16-bit samples, as often as you like
+await live.close();
 `,
       },
       {
         title: 'Python, assemblyai 0.64.33 or later',
-        code: `from assemblyai.streaming.v3 import StreamingClient, StreamingClientOptions
+        code: `from assemblyai.streaming.v3 import StreamingClient, StreamingClientOptions, StreamingEvents, StreamingParameters
 
 client = StreamingClient(StreamingClientOptions(api_host="${address}", api_key="${keyOf(guarded)}"))
+client.on(StreamingEvents.Turn, lambda _, turn: print(turn.end_of_turn, turn.transcript))
+client.connect(StreamingParameters(sample_rate=16000${pythonTuning(config)}))
+client.stream(audio)  # bytes of 16-bit samples, as often as you like
+client.disconnect(terminate=True)
 `,
       },
     ],
   };
+}
+
+/** The same settings as named arguments. @param {Place['config']} config */
+function pythonTuning({ silence_duration: silence, hotwords = [] }) {
+  return [
+    ...(silence === undefined ? [] : [`, min_turn_silence=${Math.round(silence * 1_000)}`]),
+    ...(hotwords.length === 0 ? [] : [`, keyterms_prompt=${json(hotwords.map(({ phrase }) => phrase))}`]),
+  ].join('');
 }
 
 /** @param {Place['config']} config */

@@ -10,14 +10,15 @@ export interface Finished {
 
 const RUN_TIMEOUT_MS = 60_000;
 
-/** Runs a program to its end in the repository's root. */
+/** Runs a program to its end, in the repository's root if no other folder is said. */
 export function runProgram(
   command: string,
   args: readonly string[],
   env: Record<string, string> = {},
+  cwd = packageRoot,
 ): Promise<Finished> {
   const child = spawn(command, args, {
-    cwd: packageRoot,
+    cwd,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: RUN_TIMEOUT_MS,
