@@ -1,5 +1,6 @@
 /** An HTTP proxy that has a server below a sub-path and takes the path away, as nginx does with `proxy_pass http://server/`. */
-import { createServer, type IncomingMessage, request as requestOf } from 'node:http';
+import { createServer, type IncomingMessage, request as requestOf, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 
 export interface PrefixProxy {
@@ -10,8 +11,15 @@ export interface PrefixProxy {
   close(): Promise<void>;
 }
 
-/** @param prefix such as `/speech` */
-export async function startPrefixProxy(target: string, prefix: string): Promise<PrefixProxy> {
+/**
+ * @param prefix such as `/speech`
+ * @param tls a certificate and its key in PEM: the proxy then speaks https, and the server behind it does not
+ */
+export async function startPrefixProxy(
+  target: string,
+  prefix: string,
+  tls?: { readonly cert: Buffer; readonly key: Buffer },
+): Promise<PrefixProxy> {
   const { hostname, port } = new URL(target);
   const strays: string[] = [];
   const sockets = new Set<Socket>();
@@ -20,7 +28,7 @@ export async function startPrefixProxy(target: string, prefix: string): Promise<
     strays.push(url);
     return null;
   };
-  const proxy = createServer((incoming, answer) => {
+  const pass = (incoming: IncomingMessage, answer: ServerResponse) => {
     const path = pathOf(incoming);
     if (path === null) return void answer.writeHead(404).end();
     const { method, headers } = incoming;
@@ -30,7 +38,8 @@ export async function startPrefixProxy(target: string, prefix: string): Promise<
     });
     passed.on('error', () => answer.destroy());
     incoming.pipe(passed);
-  });
+  };
+  const proxy = tls === undefined ? createServer(pass) : createSecureServer(tls, pass);
   proxy.on('upgrade', (incoming, client: Socket) => {
     const path = pathOf(incoming);
     if (path === null) return client.destroy();
@@ -50,7 +59,7 @@ export async function startPrefixProxy(target: string, prefix: string): Promise<
   });
   await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
   return {
-    http: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}${prefix}`,
+    http: `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${(proxy.address() as AddressInfo).port}${prefix}`,
     strays,
     close: () => {
       for (const socket of sockets) socket.destroy();
