@@ -3,7 +3,7 @@
  * begins with the first audio and lasts until `CloseStream`; times count from the start of the stream.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { type ErrorCode, toServerError } from '../../errors.js';
+import type { ErrorCode } from '../../errors.js';
 import { LIMITS } from '../../limits.js';
 import { deepgramError, deepgramMetadata, deepgramModel, deepgramRefusal } from '../deepgram.js';
 import type {
@@ -17,7 +17,7 @@ import type {
   StreamEvent,
 } from '../dialect.js';
 import { closeCodeOf, NOTHING } from '../dialect.js';
-import { parseConfig, parseObject } from '../parse.js';
+import { isRecord, parseObject } from '../parse.js';
 import { hotwordsIn, textsIn } from '../query.js';
 import { toSeconds } from '../render.js';
 import { DeepgramChannel } from './deepgram-channel.js';
@@ -82,7 +82,7 @@ class DeepgramDialect implements Dialect {
       case 'CloseStream':
         return [{ type: 'close' }];
       case 'Configure':
-        return this.configure(message.keyterms);
+        return this.configure(message);
       default: {
         const { type } = message;
         const detail =
@@ -135,21 +135,20 @@ class DeepgramDialect implements Dialect {
     return this.channels.map((channel) => json(channel.emptyFinal()));
   }
 
-  /** Later SDKs change key terms on the way; earlier ones send `processors`, which change nothing here. */
-  private configure(keyterms: unknown): readonly Input[] {
-    if (!Array.isArray(keyterms)) return [];
+  /** Later SDKs change key terms on the way, and wait for an answer; earlier ones send `processors`, and wait for none. */
+  private configure({ keyterms, features }: Record<string, unknown>): readonly Input[] {
     const { requestId: request_id } = this;
-    try {
-      const config = parseConfig({ hotwords: hotwordsIn(keyterms) });
-      const success = { type: 'ConfigureSuccess', request_id, keyterms: textsIn(keyterms) };
-      return [
-        { type: 'configure', config },
-        { type: 'say', frames: [json(success)] },
-      ];
-    } catch (error) {
-      const { code, message: description } = toServerError(error);
-      return [{ type: 'say', frames: [json({ type: 'ConfigureFailure', request_id, code, description })] }];
+    const say = (message: object): Input => ({ type: 'say', frames: [json({ ...message, request_id })] });
+    // Of features there are none to turn on or off.
+    if (!Array.isArray(keyterms)) return isRecord(features) ? [say({ type: 'ConfigureSuccess' })] : [];
+    const terms = textsIn(keyterms).filter((term) => term.trim() !== '');
+    const hotwords = hotwordsIn(terms);
+    if (hotwords.length < terms.length) {
+      const code = 'CONFIGURE_KEYTERM_LIMIT_EXCEEDED';
+      const description = `At most ${LIMITS.maxHotwords} terms of ${LIMITS.maxHotwordChars} characters each. The terms before stay.`;
+      return [say({ type: 'ConfigureFailure', code, description })];
     }
+    return [{ type: 'configure', config: { hotwords } }, say({ type: 'ConfigureSuccess', keyterms: terms })];
   }
 
   private metadata() {

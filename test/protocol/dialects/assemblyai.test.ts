@@ -195,3 +195,28 @@ test('what ends the session is told as Error with the code of the close', async 
   assert.match(error, /FLAC/);
   assert.equal(socket.closeCode, 3006);
 });
+
+test('each end has the close code by which clients know it', () => {
+  const { context, engine } = connected();
+  const host = { manifest: engine.model.manifest, defaults: context.defaults, resumes: false };
+  const dialect = assemblyAi.create({ url: new URL('ws://localhost/v3/ws'), headers: {} }, host);
+  const codes = (
+    [
+      'UNAUTHORIZED',
+      'AT_CAPACITY',
+      'RATE_LIMITED',
+      'IDLE_TIMEOUT',
+      'UNSUPPORTED_ENCODING',
+      'INTERNAL',
+    ] as const
+  ).map((code) => {
+    const [frame] = dialect.render({ type: 'error', code, detail: undefined, fatal: true });
+    const { error_code } = JSON.parse(String(frame));
+    return [dialect.closeCode(code), error_code];
+  });
+  assert.deepEqual(
+    codes,
+    [4001, 3009, 4029, 3008, 3006, 3005].map((code) => [code, code]),
+  );
+  assert.equal(dialect.closeCode(null), 1000);
+});

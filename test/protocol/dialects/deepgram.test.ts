@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
+import { LIMITS } from '../../../src/limits.js';
 import { deepgram } from '../../../src/protocol/dialects/deepgram.js';
 import { deepgramSettings } from '../../../src/protocol/dialects/deepgram-settings.js';
 import { bytesOf, CHUNK, marked, spoken } from '../../helpers/fake-model.js';
@@ -238,6 +239,26 @@ test('key terms may be changed on the way; an older Configure changes nothing', 
   assert.deepEqual(success, { type: 'ConfigureSuccess', keyterms: ['hello world', 'one:3'] });
   assert.match(request_id, UUID);
   assert.equal(messages.length, 1);
+});
+
+test('a Configure has its answer: too many key terms are refused, and change nothing; features are none', () => {
+  const { messages, say } = connected();
+  const many = Array.from({ length: LIMITS.maxHotwords + 1 }, (_, i) => `term ${i}`);
+  say({ type: 'Configure', keyterms: many });
+  say({ type: 'Configure', keyterms: ['a'.repeat(LIMITS.maxHotwordChars + 1)] });
+  say({ type: 'Configure', features: { numerals: true } });
+  say({ type: 'Configure', keyterms: [] });
+  assert.deepEqual(
+    messages.map(({ type, code, keyterms }) => [type, code, keyterms]),
+    [
+      ['ConfigureFailure', 'CONFIGURE_KEYTERM_LIMIT_EXCEEDED', undefined],
+      ['ConfigureFailure', 'CONFIGURE_KEYTERM_LIMIT_EXCEEDED', undefined],
+      ['ConfigureSuccess', undefined, undefined],
+      ['ConfigureSuccess', undefined, []],
+    ],
+  );
+  for (const { type, description } of messages)
+    assert.equal(typeof description, type === 'ConfigureFailure' ? 'string' : 'undefined');
 });
 
 test('a WAV header tells the format where the address does not', async () => {
