@@ -14,10 +14,10 @@ import { inPackage } from '../../src/paths.js';
 import { makeCertificate } from '../helpers/certificate.js';
 import { sampleWavPath } from '../helpers/fixtures.js';
 import { type LiveServer, startLiveServer } from '../helpers/live-server.js';
+import { lacksModules, python } from '../helpers/python.js';
 import { type Finished, runProgram } from '../helpers/run-program.js';
 import { sdksProblem } from '../helpers/sdks.js';
 
-const python = process.env.RNNT_PYTHON ?? 'python3';
 const certificate = makeCertificate();
 const noSdks = sdksProblem();
 
@@ -28,9 +28,8 @@ function missing(id: string, code: string): string | false {
     if (id === 'assemblyai' && certificate === null) return 'openssl is not installed';
     return id !== 'javascript' && noSdks;
   }
-  const module = id === 'python' ? 'websockets.asyncio.client' : id;
-  const check = `import sys, ${module}; sys.exit(sys.version_info < (3, 11))`;
-  return spawnSync(python, ['-c', check]).status !== 0 && `${python} lacks ${module}`;
+  // The client needs Python 3.11, which tomllib came with.
+  return lacksModules(id === 'python' ? ['websockets.asyncio.client', 'tomllib'] : [id]);
 }
 
 const isPython = (code: string): boolean => /^from \w+(\.\w+)* import /m.test(code);

@@ -1,16 +1,14 @@
 /** AssemblyAI's Python SDK, pointed here by its host, with the real model. Unlike the one for Node it takes plain `ws://`. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { sampleWavPath } from '../helpers/fixtures.js';
 import { type LiveServer, startLiveServer } from '../helpers/live-server.js';
+import { lacksModules, python } from '../helpers/python.js';
 import { runProgram } from '../helpers/run-program.js';
+import { assertAscending } from '../helpers/sdks.js';
 
-const python = process.env.RNNT_PYTHON ?? 'python3';
-const skip =
-  spawnSync(python, ['-c', 'import assemblyai.streaming.v3']).status !== 0 &&
-  `${python} lacks assemblyai: pip install -r test/sdks/requirements.txt`;
+const skip = lacksModules(['assemblyai.streaming.v3']);
 
 /** Half of the audio, until something of it was heard; then the rest. What is waited for comes, or the program fails. */
 const PROGRAM = `
@@ -89,11 +87,7 @@ test('turns, their ends, the close and a wrong key are as the SDK has them', { s
   const upload = await fetch(`${live.http}/transcribe/file`, { method: 'POST', headers, body });
   assert.equal(said.text, ((await upload.json()) as { text: string }).text);
   assert.equal(said.starts.length, said.text.split(' ').length);
-  assert.deepEqual(
-    said.starts,
-    said.starts.toSorted((a: number, b: number) => a - b),
-    'word times ascend',
-  );
+  assertAscending(said.starts);
   assert.ok(said.starts.every(Number.isInteger));
   assert.deepEqual(said.orders, [...said.orders.keys()]);
   assert.equal(said.seconds, 7);

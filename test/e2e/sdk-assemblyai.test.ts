@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test';
 import { makeCertificate } from '../helpers/certificate.js';
 import { sampleWavPath } from '../helpers/fixtures.js';
 import { type LiveServer, startLiveServer } from '../helpers/live-server.js';
-import { sdk, sdksProblem } from '../helpers/sdks.js';
+import { assertAscending, sdk, sdksProblem } from '../helpers/sdks.js';
 import { bytesOf, cut, TestClient } from '../helpers/ws-client.js';
 
 // biome-ignore lint/suspicious/noExplicitAny: the SDK's own types are not installed where types are checked
@@ -86,11 +86,7 @@ test('a stream is told in turns, and closes with its Termination', { skip }, asy
     finals.map((_, index) => index),
   );
   const starts = finals.flatMap(({ words }) => words.map(({ start }: Anything) => start));
-  assert.deepEqual(
-    starts,
-    starts.toSorted((a: number, b: number) => a - b),
-    'word times ascend',
-  );
+  assertAscending(starts);
 });
 
 test('the configuration may change on the way', { skip }, async () => {

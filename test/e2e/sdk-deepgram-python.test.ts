@@ -1,15 +1,13 @@
 /** Deepgram's Python SDK, pointed here by its environment, with the real model. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { sampleWavPath } from '../helpers/fixtures.js';
 import { type LiveServer, startLiveServer } from '../helpers/live-server.js';
+import { lacksModules, python } from '../helpers/python.js';
 import { runProgram } from '../helpers/run-program.js';
+import { assertAscending } from '../helpers/sdks.js';
 
-const python = process.env.RNNT_PYTHON ?? 'python3';
-const skip =
-  spawnSync(python, ['-c', 'import deepgram, websockets']).status !== 0 &&
-  `${python} lacks deepgram-sdk: pip install -r test/sdks/requirements.txt`;
+const skip = lacksModules(['deepgram', 'websockets']);
 
 /** Half of the audio, until something of it was heard; then the rest. What is waited for comes, or the program fails. */
 const PROGRAM = `
@@ -107,11 +105,7 @@ test('a live stream, a file and a wrong key are as the SDK has them', { skip }, 
   assert.ok(types.indexOf('SpeechStarted') < types.indexOf('Results'));
   assert.equal(types.at(-1), 'Metadata');
   assert.equal(starts.length, said.live.split(' ').length);
-  assert.deepEqual(
-    starts,
-    starts.toSorted((a: number, b: number) => a - b),
-    'word times ascend',
-  );
+  assertAscending(starts);
   assert.ok(said.closed && said.close_s < 5 && said.finalize_s < 5, JSON.stringify(said));
   assert.deepEqual(said.refused_file, [401, 'INVALID_AUTH']);
   assert.equal(said.refused_live, 401);

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { sampleWavPath } from '../helpers/fixtures.js';
 import { type LiveServer, startLiveServer } from '../helpers/live-server.js';
-import { sdk, sdksProblem } from '../helpers/sdks.js';
+import { assertAscending, sdk, sdksProblem } from '../helpers/sdks.js';
 import { bytesOf, cut, TestClient } from '../helpers/ws-client.js';
 
 // biome-ignore lint/suspicious/noExplicitAny: the SDKs' own types are not installed where types are checked
@@ -55,11 +55,7 @@ function check(messages: readonly Anything[], sentAll: number): void {
   assert.ok(firstInterim < sentAll, 'and before the end of the audio');
   const words = finals.flatMap((it) => it.channel.alternatives[0].words);
   const starts = words.map(({ start }: Anything) => start);
-  assert.deepEqual(
-    starts,
-    starts.toSorted((a: number, b: number) => a - b),
-    'word times ascend',
-  );
+  assertAscending(starts);
   const types = messages.map(({ type }) => type);
   assert.ok(types.indexOf('SpeechStarted') < firstInterim, 'speech is announced first');
   assert.equal(types.at(-1), 'Metadata');

@@ -1,15 +1,13 @@
 /** OpenAI's Python SDK, pointed here by its base URL, with the real model. Unlike the one for Node it takes plain `ws://`. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { sampleWavPath } from '../helpers/fixtures.js';
 import { type LiveServer, startLiveServer } from '../helpers/live-server.js';
+import { lacksModules, python } from '../helpers/python.js';
 import { runProgram } from '../helpers/run-program.js';
+import { assertAscending } from '../helpers/sdks.js';
 
-const python = process.env.RNNT_PYTHON ?? 'python3';
-const skip =
-  spawnSync(python, ['-c', 'import openai, websockets']).status !== 0 &&
-  `${python} lacks openai: pip install -r test/sdks/requirements.txt`;
+const skip = lacksModules(['openai', 'websockets']);
 
 const PROGRAM = `
 import asyncio, base64, json, sys, wave
@@ -63,10 +61,7 @@ test('files, streams, Realtime sessions and a wrong key are as the SDK has them'
   assert.equal(run.code, 0, run.stderr);
   const { text, starts, segments, deltas, refused, realtime } = JSON.parse(run.stdout);
   assert.ok(text.length > 20);
-  assert.deepEqual(
-    starts,
-    starts.toSorted((a: number, b: number) => a - b),
-  );
+  assertAscending(starts);
   assert.equal(starts.length, text.split(' ').length);
   assert.equal(segments.join(' '), text);
   assert.ok(deltas.length > 1, 'the text comes in pieces');

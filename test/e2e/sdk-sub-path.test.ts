@@ -1,6 +1,5 @@
 /** SDKs of other vendors with the server below a proxy's sub-path, `https://host/speech/`, as deploy/nginx-subpath.conf has it. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { after, afterEach, before, test } from 'node:test';
@@ -8,6 +7,7 @@ import { makeCertificate } from '../helpers/certificate.js';
 import { sampleWavPath } from '../helpers/fixtures.js';
 import { type LiveServer, startLiveServer } from '../helpers/live-server.js';
 import { type PrefixProxy, startPrefixProxy } from '../helpers/prefix-proxy.js';
+import { lacksModules, python } from '../helpers/python.js';
 import { runProgram } from '../helpers/run-program.js';
 import { sdk, sdksProblem } from '../helpers/sdks.js';
 
@@ -17,10 +17,7 @@ type Anything = any;
 const problem = sdksProblem();
 const certificate = makeCertificate();
 const needsTls = problem || (certificate === null ? 'openssl is not installed' : false);
-const python = process.env.RNNT_PYTHON ?? 'python3';
-const lacksPython =
-  spawnSync(python, ['-c', 'import openai, deepgram, assemblyai.streaming.v3']).status !== 0 &&
-  `${python} lacks the SDKs: pip install -r test/sdks/requirements.txt`;
+const lacksPython = lacksModules(['openai', 'deepgram', 'assemblyai.streaming.v3']);
 
 const PREFIX = '/speech';
 const wav = readFileSync(sampleWavPath);

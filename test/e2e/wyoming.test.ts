@@ -1,17 +1,14 @@
 /** Wyoming with the real model, from a client of its own and from the Python package of that name. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { sampleWavPath } from '../helpers/fixtures.js';
 import { type LiveServer, startLiveServer } from '../helpers/live-server.js';
+import { lacksModules, python } from '../helpers/python.js';
 import { runProgram } from '../helpers/run-program.js';
 import { WyomingClient } from '../helpers/wyoming-client.js';
 
-const python = process.env.RNNT_PYTHON ?? 'python3';
-const lacksWyoming =
-  spawnSync(python, ['-c', 'import wyoming.asr']).status !== 0 &&
-  `${python} lacks wyoming: pip install -r test/sdks/requirements.txt`;
+const lacksWyoming = lacksModules(['wyoming.asr']);
 
 /** As Home Assistant does it: one connection to ask what there is, one for an utterance. */
 const PROGRAM = `

@@ -2,6 +2,7 @@
  * Other vendors' SDKs, for tests that point them at this server: the package `test/sdks`, which is installed here when a test
  * needs it and is no part of anything else.
  */
+import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -55,6 +56,13 @@ function isInstalled(): boolean {
     const at = `node_modules/${name}`;
     return there[at] === wanted[at];
   });
+}
+
+/** What every SDK must give: word times that go forward. */
+export function assertAscending(starts: readonly number[]): void {
+  const sorted = starts.toSorted((a, b) => a - b);
+  assert.ok(starts.length > 0, 'words have times');
+  assert.deepEqual(starts, sorted, 'word times ascend');
 }
 
 /** A module of one of them. */
