@@ -22,6 +22,7 @@ import { parseConfig, parseObject } from '../parse.js';
 import { hotwordsIn, numberIn, silenceSeconds } from '../query.js';
 import { meanConfidence, renderError, wordResult } from '../render.js';
 import type { RecordingConfig } from '../types.js';
+import { FOREIGN_POLICY } from './foreign-policy.js';
 
 const ENCODINGS: Record<string, Encoding> = { pcm_s16le: 'pcm16', pcm_mulaw: 'mulaw' };
 /** A session is said to last for so long; nothing ends it then. */
@@ -88,16 +89,7 @@ class AssemblyAiDialect implements Dialect {
 
   constructor({ url }: DialectRequest, { manifest }: DialectHost) {
     this.calibration = manifest.confidence;
-    this.policy = {
-      defaults: settingsOf(url.searchParams),
-      startsByItself: true,
-      maxTextChars: LIMITS.maxControlBytes,
-      textFramesPerSecond: LIMITS.controlMessagesPerSecond,
-      textFrameBurst: LIMITS.controlBurst,
-      idle: 'heartbeat',
-      coalescesPartials: true,
-      resumable: false,
-    };
+    this.policy = { ...FOREIGN_POLICY, defaults: settingsOf(url.searchParams) };
   }
 
   parse(frame: Frame): readonly Input[] {

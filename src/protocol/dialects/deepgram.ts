@@ -22,6 +22,7 @@ import { hotwordsIn, textsIn } from '../query.js';
 import { toSeconds } from '../render.js';
 import { DeepgramChannel } from './deepgram-channel.js';
 import { type DeepgramSettings, deepgramSettings } from './deepgram-settings.js';
+import { FOREIGN_POLICY } from './foreign-policy.js';
 
 /** A close frame has room for 123 bytes. */
 const MOST_REASON = 120;
@@ -46,14 +47,8 @@ class DeepgramDialect implements Dialect {
     this.headers = { 'dg-request-id': this.requestId };
     this.model = deepgramModel(manifest);
     this.policy = {
+      ...FOREIGN_POLICY,
       defaults: this.settings.config,
-      startsByItself: true,
-      maxTextChars: LIMITS.maxControlBytes,
-      textFramesPerSecond: LIMITS.controlMessagesPerSecond,
-      textFrameBurst: LIMITS.controlBurst,
-      idle: 'heartbeat',
-      coalescesPartials: true,
-      resumable: false,
       tellsProgress: tellsProgress(this.settings),
     };
     const { uuid, info } = this.model;

@@ -21,6 +21,7 @@ import type {
 import { closeCodeOf, NOTHING } from '../dialect.js';
 import { openAiError, openAiRefusal } from '../openai.js';
 import { parseObject } from '../parse.js';
+import { AUDIO_TEXT_POLICY } from './foreign-policy.js';
 import { Items } from './realtime-item.js';
 import {
   betaSessionTold,
@@ -63,16 +64,7 @@ class RealtimeDialect implements Dialect {
       model: url.searchParams.get('model') ?? manifest.name,
       language: manifest.language,
     };
-    this.policy = {
-      defaults: configOf(this.settings, defaults),
-      startsByItself: true,
-      maxTextChars: LIMITS.maxAudioTextChars,
-      textFramesPerSecond: LIMITS.audioTextFramesPerSecond,
-      textFrameBurst: LIMITS.audioTextFrameBurst,
-      idle: 'heartbeat',
-      coalescesPartials: true,
-      resumable: false,
-    };
+    this.policy = { ...AUDIO_TEXT_POLICY, defaults: configOf(this.settings, defaults) };
   }
 
   parse(frame: Frame): readonly Input[] {

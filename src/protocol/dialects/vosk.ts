@@ -19,19 +19,15 @@ import type {
 import { closeCodeOf, NOTHING } from '../dialect.js';
 import { parseConfig, parseObject } from '../parse.js';
 import { round, toSeconds } from '../render.js';
+import { FOREIGN_POLICY } from './foreign-policy.js';
 
 /** vosk-server's own default; telephone clients send no config. */
 const DEFAULT_RATE_HZ = 8_000;
 
 const POLICY: DialectPolicy = {
+  ...FOREIGN_POLICY,
   defaults: { sample_rate: DEFAULT_RATE_HZ, partial_interval_ms: 0 },
-  startsByItself: true,
-  maxTextChars: LIMITS.maxControlBytes,
-  textFramesPerSecond: LIMITS.controlMessagesPerSecond,
-  textFrameBurst: LIMITS.controlBurst,
-  idle: 'heartbeat',
   coalescesPartials: false,
-  resumable: false,
 };
 
 /** 16000, 16000.0 and "16000" alike; NaN is what it is not. An object with a `toString` of its own cannot be asked. */
