@@ -161,6 +161,13 @@ describe('nginx with servers below sub-paths', { skip: noNginx, timeout: 120_000
       assert.match(((await upload.json()) as { text: string }).text, /\w+ \w+/);
       const client = await TestClient.recording(`${ws}/speech/ws/transcribe`);
       await client.close();
+      // For SDKs, whose base URL has the path.
+      assert.equal((await fetch(`${http}/speech/v1/models`)).status, 200);
+      const deepgram = new TestClient(`${ws}/speech/v1/listen?encoding=linear16`);
+      await once(deepgram.socket, 'open');
+      deepgram.say({ type: 'CloseStream' });
+      await deepgram.until('Metadata');
+      await deepgram.close();
       assert.equal((await fetch(`${http}/speech/metrics`)).status, 200, 'operators are let in from inside');
       assert.equal((await fetch(`${http}/health`)).status, 404);
     }));
