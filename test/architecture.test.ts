@@ -14,7 +14,7 @@ const ROWS: readonly (readonly string[])[] = [
   ['src/cli'],
   ['src/main', 'src/commands'],
   ['src/server'],
-  ['src/session', 'src/inspect'],
+  ['src/session', 'src/inspect', 'src/docs'],
   ['src/cluster'],
   ['src/dialects', 'machines', 'workers'],
   ['src/protocol', 'src/load'],

@@ -17,9 +17,9 @@ import { admit, pathOf, retryAfter, urlOf } from './admission.js';
 import { claim } from './claims.js';
 import { type ServerContext, statusOf } from './context.js';
 import { deepgramRoutes } from './deepgram-routes.js';
+import { docsRoutes } from './docs-routes.js';
 import { pageHeaders, setHeaders } from './headers.js';
 import { openAiRoutes } from './openai-routes.js';
-import { openApi } from './openapi.js';
 import { allowOrigins } from './origins.js';
 import { createPrometheus } from './prometheus.js';
 import { extendedHealth, health, liveStatus, serviceCard } from './status.js';
@@ -112,7 +112,7 @@ export async function createRoutes(context: ServerContext): Promise<FastifyInsta
   app.get('/metrics', forAdmins, async (_request, reply) =>
     reply.type(prometheus.contentType).send(await prometheus.metrics()),
   );
-  app.get('/docs/openapi.json', async () => openApi());
+  await docsRoutes(app, context);
   tokenRoute(app, context);
   await pages(app, context);
   await app.register((scope) => uploadRoutes(scope, context));

@@ -45,6 +45,8 @@ export function serviceCard(context: ServerContext) {
       health_extended: '/health/extended',
       metrics: '/metrics',
       openapi: '/docs/openapi.json',
+      docs: '/docs/',
+      llms: '/llms.txt',
       demo: '/static/index.html',
       examples: '/examples/',
     },

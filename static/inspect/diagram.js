@@ -176,7 +176,7 @@ function addTitle(box, text) {
 }
 
 /** Mermaid's options in the colours of the page. */
-function options() {
+export function options() {
   const style = getComputedStyle(document.documentElement);
   /** @param {string} name @param {string} fallback */
   const of = (name, fallback) => style.getPropertyValue(name).trim() || fallback;

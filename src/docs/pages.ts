@@ -1,0 +1,129 @@
+/** The documents that the server shows, in the order of their menu. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { inPackage } from '../paths.js';
+
+export interface DocPage {
+  /** In addresses: `/docs/NAME` and `/docs/NAME.md`. */
+  readonly name: string;
+  readonly title: string;
+  /** One line that says what it is for. */
+  readonly about: string;
+  readonly section: Section;
+  /** The file that it is made from, from the package's root; null where it is made from the code. */
+  readonly path: string | null;
+  readonly markdown: () => string;
+}
+
+/** A page that has no file of its own, such as the reference of the HTTP routes. */
+export type GeneratedPage = Omit<DocPage, 'path'>;
+
+const START = 'Use it';
+const REFERENCE = 'Reference';
+const OPERATE = 'Run it';
+const PROJECT = 'The project';
+const MORE = 'More';
+export const SECTIONS = [START, REFERENCE, OPERATE, PROJECT, MORE] as const;
+export type Section = (typeof SECTIONS)[number];
+
+/** Of a file: name in addresses, title in the menu, what it is for. */
+type Entry = readonly [path: string, name: string, title: string, about: string];
+
+const FILES: Readonly<Partial<Record<Section, readonly Entry[]>>> = {
+  [START]: [
+    ['README.md', 'README', 'Overview', 'What it is, the first transcription, all options'],
+    [
+      'docs/DEVELOPER_GUIDE.md',
+      'DEVELOPER_GUIDE',
+      'Developer guide',
+      'The client library, the mock server; working on the server',
+    ],
+    ['docs/SDKS.md', 'SDKS', "Other vendors' SDKs", 'The line to change in each SDK, and what works'],
+    ['examples/README.md', 'EXAMPLES', 'Examples', 'Clients in JavaScript, Python, React, Flask and Express'],
+    ['clients/python/README.md', 'PYTHON_CLIENT', 'Python client', 'The client package for Python'],
+  ],
+  [REFERENCE]: [
+    [
+      'docs/WEBSOCKET_API.md',
+      'WEBSOCKET_API',
+      'WebSocket and HTTP API',
+      'The protocol: connecting, audio, messages, errors, limits, resuming',
+    ],
+    ['docs/FORMATS.md', 'FORMATS', 'Audio files', 'Which sound files are understood'],
+    ['docs/MODELS.md', 'MODELS', 'Models', 'The manifest, the graph, importing a model'],
+    [
+      'models/en-tiny-streaming/MODEL_CARD.md',
+      'MODEL_CARD',
+      'Model card',
+      'The embedded model: training, word errors, what it is bad at',
+    ],
+  ],
+  [OPERATE]: [
+    [
+      'docs/DEPLOYMENT.md',
+      'DEPLOYMENT',
+      'Deployment',
+      'systemd, Docker, nginx, Kubernetes, TLS, keys, metrics',
+    ],
+    ['deploy/README.md', 'DEPLOY_FILES', 'Deployment files', 'What lies in deploy/'],
+    [
+      'docs/PERFORMANCE_TUNING.md',
+      'PERFORMANCE_TUNING',
+      'Performance tuning',
+      'Measured figures, and what to turn',
+    ],
+    ['docs/RELIABILITY.md', 'RELIABILITY', 'Reliability', 'What is promised when something breaks'],
+    ['docs/TROUBLESHOOTING.md', 'TROUBLESHOOTING', 'Troubleshooting', 'Symptom, diagnosis, remedy'],
+    ['SECURITY.md', 'SECURITY', 'Security', 'Who may use the server; threats, and what stands against them'],
+  ],
+  [PROJECT]: [
+    ['docs/ARCHITECTURE.md', 'ARCHITECTURE', 'Architecture', 'How it is built, and why'],
+    ['docs/MACHINES.md', 'MACHINES', 'State machines', 'Session and server, drawn from the code'],
+    ['CHANGELOG.md', 'CHANGELOG', 'Changelog', 'What changed in each version'],
+    ['CONTRIBUTING.md', 'CONTRIBUTING', 'Contributing', 'How to change the server'],
+    ['docs/RELEASING.md', 'RELEASING', 'Releasing', 'The checklist of a release'],
+    [
+      'THIRD_PARTY_NOTICES.md',
+      'THIRD_PARTY_NOTICES',
+      'Third-party notices',
+      'Software, speech and models of others',
+    ],
+  ],
+};
+
+const read = (path: string): string => readFileSync(inPackage(path), 'utf8');
+
+const pageOf = (section: Section, [path, name, title, about]: Entry): DocPage => ({
+  name,
+  title,
+  about,
+  section,
+  path,
+  markdown: () => read(path),
+});
+
+/** A document that nobody has put into the list says itself what it is: its heading, its first sentence. */
+function unlisted(path: string): DocPage {
+  const text = read(path);
+  const name = path.slice(path.lastIndexOf('/') + 1, -'.md'.length);
+  const title = /^# (.+)$/m.exec(text)?.[1] ?? name;
+  const body = text.replace(/^#.*$/gm, '').replace(/<!--[\s\S]*?-->/g, '');
+  const first = /\S[\s\S]*?(?=[.:](?:\s|$)|\n\n|$)/.exec(body)?.[0] ?? title;
+  return pageOf(MORE, [path, name, title, first.replace(/\s+/g, ' ').slice(0, 160)]);
+}
+
+/**
+ * All pages there are: a published package holds fewer documents than the repository.
+ * @param generated pages made from the code; each stands before the files of its section
+ */
+export function docPages(generated: readonly GeneratedPage[] = []): DocPage[] {
+  const listed = Object.entries(FILES).flatMap(([section, entries]) =>
+    entries.filter(([path]) => existsSync(inPackage(path))).map((entry) => pageOf(section as Section, entry)),
+  );
+  const known = new Set(listed.map(({ path }) => path));
+  const others = readdirSync(inPackage('docs'))
+    .filter((file) => file.endsWith('.md') && !known.has(`docs/${file}`))
+    .map((file) => unlisted(`docs/${file}`));
+  const all = [...generated.map((page) => ({ ...page, path: null })), ...listed, ...others];
+  const place = (page: DocPage): number => SECTIONS.indexOf(page.section);
+  return all.sort((a, b) => place(a) - place(b)); // stable: within a section as listed
+}

@@ -1,0 +1,60 @@
+/** `/docs/`: the documents as pages and as Markdown; `/llms.txt`; the descriptions of both APIs. */
+import fastifyStatic from '@fastify/static';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { DocsLibrary } from '../docs/library.js';
+import { ServerError } from '../errors.js';
+import { inPackage } from '../paths.js';
+import type { ServerContext } from './context.js';
+import { pageHeaders } from './headers.js';
+import { openApi } from './openapi.js';
+
+const SUMMARY = {
+  title: 'rnnt-server',
+  text:
+    'A real-time speech-recognition server for Node.js: audio over a WebSocket, words back while people talk, many ' +
+    'streams in one batch on ONNX Runtime. Clients of Deepgram, OpenAI, AssemblyAI, Vosk and Wyoming work unchanged.',
+} as const;
+
+const MAX_AGE_SECONDS = 300;
+
+export async function docsRoutes(app: FastifyInstance, { config }: ServerContext): Promise<void> {
+  const library = new DocsLibrary([], { keeps: !config.devMode });
+  const cached = (reply: FastifyReply): FastifyReply =>
+    config.devMode ? reply : reply.header('cache-control', `public, max-age=${MAX_AGE_SECONDS}`);
+
+  const asMarkdown = (reply: FastifyReply, name: string) =>
+    cached(reply).type('text/markdown; charset=utf-8').send(library.markdown(name));
+  const asPage = (reply: FastifyReply, name: string) =>
+    cached(reply)
+      .headers(pageHeaders('.html'))
+      .header('link', `<${name}.md>; rel="alternate"; type="text/markdown", <../llms.txt>; rel="describedby"`)
+      .type('text/html; charset=utf-8')
+      .send(library.html(name));
+
+  // Addresses are relative everywhere: a proxy may have the server below a sub-path.
+  app.get('/docs', async (_request, reply) => reply.redirect('docs/'));
+  app.get('/docs/', async (_request, reply) => asPage(reply, 'index'));
+  app.get<{ Params: { name: string } }>('/docs/:name', async ({ params }, reply) => {
+    const isMarkdown = params.name.endsWith('.md');
+    const asked = isMarkdown ? params.name.slice(0, -'.md'.length) : params.name;
+    const name = library.find(asked);
+    if (name === undefined) throw new ServerError('NOT_FOUND', `/docs/${params.name}`.slice(0, 200));
+    if (name !== asked) return reply.redirect(isMarkdown ? `${name}.md` : name);
+    return isMarkdown ? asMarkdown(reply, name) : asPage(reply, name);
+  });
+  app.get('/llms.txt', async (_request, reply) =>
+    cached(reply).type('text/plain; charset=utf-8').send(library.llmsTxt(SUMMARY)),
+  );
+  app.get('/docs/openapi.json', async () => openApi());
+  // Where tools look for it first.
+  app.get('/openapi.json', async (_request, reply) => reply.redirect('docs/openapi.json'));
+
+  await app.register(fastifyStatic, {
+    root: inPackage('docs', 'images'),
+    prefix: '/docs/images/',
+    index: false,
+    decorateReply: false,
+    cacheControl: !config.devMode,
+    maxAge: MAX_AGE_SECONDS * 1000,
+  });
+}

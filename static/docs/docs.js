@@ -1,0 +1,49 @@
+/** What the documents can do beyond being read: code is copied, diagrams are drawn, the contents follow the reader. */
+import { button } from '../debug/dom.js';
+import { drawDiagrams } from './diagrams.js';
+
+const SAID_MS = 1_500;
+
+/** @param {HTMLElement} block */
+function makeCopyable(block) {
+  const copy = button('Copy', () => void copyCode());
+  const copyCode = async () => {
+    const text = block.querySelector('code')?.textContent ?? '';
+    try {
+      await navigator.clipboard.writeText(text.replace(/\n$/, ''));
+      copy.textContent = 'Copied';
+    } catch {
+      copy.textContent = 'Not allowed'; // The browser or the user forbids it.
+    }
+    setTimeout(() => {
+      copy.textContent = 'Copy';
+    }, SAID_MS);
+  };
+  block.append(copy);
+}
+
+/** Marks the section that is being read in the list of contents. */
+function followReader() {
+  const links = new Map(
+    [...document.querySelectorAll('#docs-contents a')].map((link) => [
+      decodeURIComponent(link.getAttribute('href')?.slice(1) ?? ''),
+      link,
+    ]),
+  );
+  const headings = [...document.querySelectorAll('.prose :is(h2, h3)')].filter(({ id }) => links.has(id));
+  if (headings.length === 0) return;
+  const mark = () => {
+    const read = headings.filter((heading) => heading.getBoundingClientRect().top < innerHeight / 4).at(-1);
+    for (const [id, link] of links) {
+      if (id === read?.id) link.setAttribute('aria-current', 'true');
+      else link.removeAttribute('aria-current');
+    }
+  };
+  const observer = new IntersectionObserver(mark, { rootMargin: '0px 0px -75% 0px' });
+  for (const heading of headings) observer.observe(heading);
+}
+
+for (const block of document.querySelectorAll('.code')) makeCopyable(/** @type {HTMLElement} */ (block));
+followReader();
+await drawDiagrams([.../** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('.diagram'))]);
+document.documentElement.dataset.ready = '';

@@ -1,0 +1,81 @@
+/** The routes of the documentation. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { type ScriptedServer, startScriptedServer } from '../helpers/scripted-server.js';
+
+let running: ScriptedServer;
+before(async () => {
+  running = await startScriptedServer();
+});
+after(() => running.stop());
+
+const get = (path: string, init: RequestInit = {}) =>
+  fetch(running.http + path, { redirect: 'manual', ...init });
+const type = ({ headers }: Response) => headers.get('content-type');
+
+test('/docs leads to /docs/, by an address that holds below a sub-path too', async () => {
+  const answer = await get('/docs');
+  assert.deepEqual([answer.status, answer.headers.get('location')], [302, 'docs/']);
+});
+
+for (const path of ['/docs/', '/docs/README', '/docs/WEBSOCKET_API']) {
+  test(`${path} is a page, as strict as the others, and names its Markdown`, async () => {
+    const answer = await get(path);
+    assert.deepEqual([answer.status, type(answer)], [200, 'text/html; charset=utf-8']);
+    const policy = answer.headers.get('content-security-policy') ?? '';
+    assert.match(policy, /script-src 'self';/);
+    assert.match(policy, /object-src 'none'/);
+    const name = path.slice('/docs/'.length) || 'index';
+    assert.match(
+      answer.headers.get('link') ?? '',
+      new RegExp(`^<${name}\\.md>; rel="alternate"; type="text/markdown"`),
+    );
+    assert.match(
+      await answer.text(),
+      new RegExp(`<link rel="alternate" href="${name}\\.md" type="text/markdown">`),
+    );
+    const markdown = await get(`/docs/${name}.md`);
+    assert.deepEqual([markdown.status, type(markdown)], [200, 'text/markdown; charset=utf-8']);
+    assert.match(await markdown.text(), /^# /);
+  });
+}
+
+test('every page that /llms.txt lists is there', async () => {
+  const answer = await get('/llms.txt');
+  assert.deepEqual([answer.status, type(answer)], [200, 'text/plain; charset=utf-8']);
+  const paths = [...(await answer.text()).matchAll(/\]\((docs\/[^)]+)\)/g)].map(([, path = '']) => path);
+  assert.ok(paths.length > 15);
+  for (const path of paths) assert.equal((await get(`/${path}`)).status, 200, path);
+});
+
+test('a name in another case is led to the page', async () => {
+  assert.equal((await get('/docs/websocket_api')).headers.get('location'), 'WEBSOCKET_API');
+  assert.equal((await get('/docs/models.MD')).status, 404);
+  assert.equal((await get('/docs/models.md')).headers.get('location'), 'MODELS.md');
+});
+
+test('what is no page is not found, wherever it may lie on the disk', async () => {
+  for (const path of [
+    'nothing',
+    'package.json',
+    '..%2fpackage',
+    '%2e%2e%2fLICENSE',
+    '..%2f..%2fetc%2fpasswd.md',
+  ])
+    assert.equal((await get(`/docs/${path}`)).status, 404, path);
+});
+
+test('pictures of the documents are served', async () => {
+  const answer = await get('/docs/images/transcriber.png');
+  assert.deepEqual([answer.status, type(answer)], [200, 'image/png']);
+});
+
+test('a page that is asked for again is the same, and other methods are refused', async () => {
+  assert.equal(await (await get('/docs/MODELS')).text(), await (await get('/docs/MODELS')).text());
+  assert.equal((await get('/docs/MODELS', { method: 'HEAD' })).status, 200);
+  assert.equal((await get('/docs/MODELS', { method: 'POST' })).status, 405);
+});
+
+test('/openapi.json leads to the description', async () => {
+  assert.equal((await get('/openapi.json')).headers.get('location'), 'docs/openapi.json');
+});
