@@ -37,10 +37,10 @@ function contents(headings: readonly Heading[]): string {
 }
 
 /** A list beside the document where there is room, and one that opens above it on a phone. */
-function twice(id: string, label: string, list: string): { beside: string; above: string } {
+function twice(id: string, label: string, list: string, heading = label): { beside: string; above: string } {
   if (list === '') return { beside: '', above: '' };
   return {
-    beside: `<nav class="docs-beside" id="${id}" aria-label="${label}"><p class="docs-section">${label}</p>${list}</nav>`,
+    beside: `<nav class="docs-beside" id="${id}" aria-label="${label}"><p class="docs-section">${heading}</p>${list}</nav>`,
     above: `<details class="docs-above"><summary>${label}</summary><nav aria-label="${label}">${list}</nav></details>`,
   };
 }
@@ -58,7 +58,7 @@ export function pageHtml(
   { name, title, about }: Shown,
   { html, headings }: Rendered,
 ): string {
-  const all = twice('docs-menu', 'All documents', menu(pages, name));
+  const all = twice('docs-menu', 'All documents', menu(pages, name), '<a href="./">All documents</a>');
   const here = twice('docs-contents', 'On this page', contents(headings));
   return `<!doctype html>
 <html lang="en">

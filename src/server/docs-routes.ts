@@ -1,9 +1,12 @@
 /** `/docs/`: the documents as pages and as Markdown; `/llms.txt`; the descriptions of both APIs. */
 import fastifyStatic from '@fastify/static';
 import type { FastifyInstance, FastifyReply } from 'fastify';
+import { apiPage } from '../docs/api-page.js';
 import { DocsLibrary } from '../docs/library.js';
+import { socketPage } from '../docs/socket-page.js';
 import { ServerError } from '../errors.js';
 import { inPackage } from '../paths.js';
+import { asyncApi } from '../protocol/asyncapi.js';
 import type { ServerContext } from './context.js';
 import { pageHeaders } from './headers.js';
 import { openApi } from './openapi.js';
@@ -18,7 +21,7 @@ const SUMMARY = {
 const MAX_AGE_SECONDS = 300;
 
 export async function docsRoutes(app: FastifyInstance, { config }: ServerContext): Promise<void> {
-  const library = new DocsLibrary([], { keeps: !config.devMode });
+  const library = new DocsLibrary([apiPage(() => openApi()), socketPage], { keeps: !config.devMode });
   const cached = (reply: FastifyReply): FastifyReply =>
     config.devMode ? reply : reply.header('cache-control', `public, max-age=${MAX_AGE_SECONDS}`);
 
@@ -46,6 +49,7 @@ export async function docsRoutes(app: FastifyInstance, { config }: ServerContext
     cached(reply).type('text/plain; charset=utf-8').send(library.llmsTxt(SUMMARY)),
   );
   app.get('/docs/openapi.json', async () => openApi());
+  app.get('/asyncapi.json', async (_request, reply) => cached(reply).send(asyncApi()));
   // Where tools look for it first.
   app.get('/openapi.json', async (_request, reply) => reply.redirect('docs/openapi.json'));
 

@@ -1,8 +1,9 @@
-/** `/docs/openapi.json`: the HTTP routes. The WebSocket's messages are in docs/WEBSOCKET_API.md. */
+/** `/docs/openapi.json`: the HTTP routes. The WebSocket's messages are in `/asyncapi.json` (src/protocol/asyncapi.ts). */
 import { z } from 'zod';
 import { tokenRequest } from '../auth/client-token.js';
 import { packageVersion } from '../paths.js';
 import { FILE_FORMATS } from '../protocol/file-formats.js';
+import { CONFIG_MEANINGS } from '../protocol/meanings.js';
 import { configSchema, UPLOAD_FIELDS } from '../protocol/parse.js';
 import * as answers from './answers.js';
 
@@ -55,6 +56,8 @@ const uploadParameters = UPLOAD_FIELDS.map((name) => {
     name,
     in: 'query',
     required: false,
+    description:
+      name === 'hotwords' ? 'A phrase, or `phrase:boost`; repeated for each' : CONFIG_MEANINGS[name],
     schema: name === 'hotwords' ? { type: 'array', items: { type: 'string' } } : schema,
   };
 });
@@ -120,7 +123,7 @@ const clientToken = {
   summary: 'Make a short-lived token for a client that must not hold a key, such as a browser',
   requestBody: {
     required: false,
-    content: { 'application/json': { schema: z.toJSONSchema(tokenRequest, { io: 'input' }) } },
+    content: { 'application/json': { schema: z.toJSONSchema(tokenRequest, { io: 'input' }) as object } },
   },
   responses: {
     200: json('The token', 'ClientToken'),

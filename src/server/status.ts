@@ -45,6 +45,7 @@ export function serviceCard(context: ServerContext) {
       health_extended: '/health/extended',
       metrics: '/metrics',
       openapi: '/docs/openapi.json',
+      asyncapi: '/asyncapi.json',
       docs: '/docs/',
       llms: '/llms.txt',
       demo: '/static/index.html',

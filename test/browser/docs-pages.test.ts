@@ -51,7 +51,7 @@ describe('the documentation', { skip: skipWithoutChromium, timeout: 180_000 }, (
     assert.deepEqual({ strays: proxy.strays, complaints }, { strays: [], complaints: [] });
   }
 
-  for (const path of ['', 'ARCHITECTURE', 'WEBSOCKET_API']) {
+  for (const path of ['', 'ARCHITECTURE', 'WEBSOCKET_API', 'socket', 'api']) {
     it(`/docs/${path} is accessible and fits in light, in dark and on phones`, async () => {
       const page = await open(path);
       for (const [width, height, colorScheme] of LOOKS) {

@@ -13,6 +13,7 @@ import { loadConfig } from '../../src/config.js';
 import { ERRORS } from '../../src/errors.js';
 import { LIMITS } from '../../src/limits.js';
 import { inPackage } from '../../src/paths.js';
+import { CONFIG_MEANINGS } from '../../src/protocol/meanings.js';
 import { configSchema } from '../../src/protocol/parse.js';
 import type { ServerContext } from '../../src/server/context.js';
 import { createPrometheus } from '../../src/server/prometheus.js';
@@ -59,26 +60,9 @@ function allowed(schema: JsonSchema): string {
   return type === 'null' ? '`null`' : type;
 }
 
-/** What each field means; a field that is missing here is a failing test, not a missing row. */
-export const CONFIG_MEANINGS: Record<string, string> = {
-  sample_rate: 'Hz. Fixed while a recording runs.',
-  encoding: 'Of the binary frames. Fixed while a recording runs.',
-  channels: 'Two channels are mixed to one. Fixed while a recording runs.',
-  multichannel:
-    'With two channels: a transcript per channel, say of agent and customer. Partials, transcriptions and speech events name their `channel`, 0 or 1, and `segment_id` counts in each. Takes the places of two streams. Fixed while a recording runs.',
-  language:
-    'Most models know one language; a multilingual one is told this one, from the next step on. One that the model does not have is answered with the warning `NOT_SUPPORTED`. `EN` and `en_US` are taken too; `null` and `""` stand for the default.',
-  partials: 'Whether `partial` messages come.',
-  partial_interval_ms: 'Least time between two partials, in milliseconds of audio.',
-  vad_threshold:
-    'RMS level above which audio counts as speech; `null`: the model’s own voice activity, or 0.01 where a model has none.',
-  silence_duration: 'Seconds of silence that end a segment.',
-  max_segment_duration: 'Seconds after which a segment is cut at a word’s end.',
-  words: 'Whether `words` are sent.',
-  vad_events: 'Whether `speech_started` and `speech_ended` are sent.',
-  metrics: 'Whether `metrics` is sent once a second while recording.',
-  hotwords:
-    'Objects `{"phrase": string, "boost": number}`: phrases to listen for. `boost` is in nats a piece of a word, 2 if left out; 1 to 4 are of use. What the model cannot spell, and what there is no room for, is left out with the warning `NOT_SUPPORTED`.',
+const meaningOf = (field: string): string => {
+  const meanings: Readonly<Record<string, string>> = CONFIG_MEANINGS;
+  return meanings[field] ?? 'MISSING: say it in src/protocol/meanings.ts';
 };
 
 function configTable(): string {
@@ -90,7 +74,7 @@ function configTable(): string {
     `\`${field}\``,
     allowed(schema),
     `\`${JSON.stringify(defaults[field])}\``,
-    CONFIG_MEANINGS[field] ?? 'MISSING: say it in test/docs/blocks.ts',
+    meaningOf(field),
   ]);
   return table(['field', 'may be', 'default', 'meaning'], rows);
 }

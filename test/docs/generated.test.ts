@@ -4,10 +4,11 @@ import { describe, it, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { slabLayout } from '../../src/inference/layout.js';
 import { inPackage, packageRoot } from '../../src/paths.js';
+import { CONFIG_MEANINGS } from '../../src/protocol/meanings.js';
 import { configSchema } from '../../src/protocol/parse.js';
 import { openApi } from '../../src/server/openapi.js';
 import { fakeManifest } from '../helpers/fake-model.js';
-import { CONFIG_MEANINGS, documents, readDocument, withFreshBlocks } from './blocks.js';
+import { documents, readDocument, withFreshBlocks } from './blocks.js';
 
 describe('generated parts of the documents', () => {
   for (const path of documents()) {

@@ -3,12 +3,15 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { posix } from 'node:path';
 import { describe, it, test } from 'node:test';
+import { apiPage } from '../../src/docs/api-page.js';
 import { DocsLibrary } from '../../src/docs/library.js';
 import { targetOf } from '../../src/docs/links.js';
 import { renderMarkdown } from '../../src/docs/markdown.js';
 import type { GeneratedPage } from '../../src/docs/pages.js';
+import { socketPage } from '../../src/docs/socket-page.js';
 import { siteHeader } from '../../src/docs/template.js';
 import { inPackage } from '../../src/paths.js';
+import { openApi } from '../../src/server/openapi.js';
 import { documents } from './blocks.js';
 
 const made: GeneratedPage = {
@@ -18,11 +21,11 @@ const made: GeneratedPage = {
   section: 'Reference',
   markdown: () => '# Made\n\nSee [the API](WEBSOCKET_API.md#errors-and-warnings).\n',
 };
-const library = new DocsLibrary([made]);
+const library = new DocsLibrary([made, apiPage(openApi), socketPage]);
 const names = ['index', ...library.pages.map(({ name }) => name)];
 
 /** Served beside the documents, as addresses from `/docs/`. */
-const SERVED = ['../llms.txt', '../asyncapi.json', 'openapi.json', '../examples/', '../docs/'];
+const SERVED = ['./', '../llms.txt', '../asyncapi.json', 'openapi.json', '../examples/', '../docs/'];
 
 function leadsSomewhere(href: string): boolean {
   if (/^(?:https?|wss?|mailto):/.test(href)) return true;

@@ -79,3 +79,36 @@ test('a page that is asked for again is the same, and other methods are refused'
 test('/openapi.json leads to the description', async () => {
   assert.equal((await get('/openapi.json')).headers.get('location'), 'docs/openapi.json');
 });
+
+test('/asyncapi.json describes the socket of this server', async () => {
+  const answer = await get('/asyncapi.json');
+  const { asyncapi, channels } = (await answer.json()) as {
+    asyncapi: string;
+    channels: Record<string, { address: string }>;
+  };
+  assert.deepEqual([answer.status, asyncapi, channels.transcribe?.address], [200, '3.0.0', '/ws/transcribe']);
+});
+
+test('the socket reference has every message with its fields and examples', async () => {
+  const text = await (await get('/docs/socket.md')).text();
+  for (const name of ['start_recording', 'configure', 'transcription', 'resumed', 'audio'])
+    assert.match(text, new RegExp(`^### \`${name}\`$`, 'm'));
+  assert.match(text, /\| `words\[\]\.confidence` \| number 0–1 \| 0–1 \| /);
+  assert.match(text, /^ {2}"type": "transcription",$/m);
+  assert.match(text, /\| `silence_duration` \| number 0\.1–10 \| s \| /);
+  assert.equal(text.match(/`vad_threshold`/g)?.length, 1, 'the settings are told once');
+});
+
+test('the HTTP reference has every route with its parameters, answers and schemas', async () => {
+  const text = await (await get('/docs/api.md')).text();
+  const { paths, components } = (await (await get('/docs/openapi.json')).json()) as {
+    paths: Record<string, object>;
+    components: { schemas: object };
+  };
+  for (const [path, methods] of Object.entries(paths))
+    for (const method of Object.keys(methods))
+      assert.ok(text.includes(`### \`${method.toUpperCase()} ${path}\``));
+  for (const name of Object.keys(components.schemas)) assert.ok(text.includes(`### ${name}\n`), name);
+  assert.match(text, /\| `silence_duration` \| number 0\.1–10 \| Seconds of silence/);
+  assert.match(text, /\[UploadResult\]\(#uploadresult\)/);
+});
