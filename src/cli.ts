@@ -44,6 +44,12 @@ function withOptions(command: Command, names: readonly OptionName[]): Command {
   return command;
 }
 
+/** Options that mean nothing without a model. */
+const OF_A_MODEL: ReadonlySet<OptionName> = new Set([
+  ...(['model', 'provider', 'lanes', 'laneThreads', 'batchWaitMs', 'maxStreams', 'memoryMb'] as const),
+  ...(['admission', 'latencyTargetMs'] as const),
+]);
+
 function configOf(flags: Record<string, unknown>): Config {
   return loadConfig(flags as Partial<Record<OptionName, unknown>>);
 }
@@ -60,6 +66,20 @@ export function buildProgram(finish: (code: number) => void): Command {
     program.command('start').description('Run the server (what happens without a command).'),
     OPTION_NAMES,
   ).action(async (flags) => finish(await (await import('./main.js')).runServer(configOf(flags))));
+
+  withOptions(
+    program
+      .command('mock')
+      .description('Run the server with scripted results and no model, for developing and testing clients.')
+      .option(
+        '--script <file>',
+        'utterances, times, faults as JSON (docs/DEVELOPER_GUIDE.md); a default one without it',
+      ),
+    OPTION_NAMES.filter((name) => !OF_A_MODEL.has(name)),
+  ).action(async ({ script, ...flags }) => {
+    const { mockServer } = await import('./commands/mock.js');
+    finish(await (await import('./main.js')).runServer(configOf(flags), mockServer(script)));
+  });
 
   const transcribe = program
     .command('transcribe')
@@ -164,7 +184,7 @@ function endWithReader(isServer: boolean): void {
 
 /** Runs the command line; returns the exit code. */
 export async function runCli(argv: readonly string[]): Promise<number> {
-  endWithReader(withCommand(argv)[0] === 'start');
+  endWithReader(['start', 'mock'].includes(withCommand(argv)[0] ?? ''));
   let code = 0;
   const program = buildProgram((result) => {
     code = result;

@@ -3,7 +3,7 @@ import type { Config } from './config.js';
 import { toServerError } from './errors.js';
 import { createLogger } from './log.js';
 import { canReload } from './server/reload.js';
-import { type RunningServer, startServer } from './server/server.js';
+import { type EngineFactory, type RunningServer, startServer } from './server/server.js';
 
 function announce(server: RunningServer, config: Config): void {
   const host = ['0.0.0.0', '::'].includes(config.host) ? 'localhost' : config.host;
@@ -25,12 +25,19 @@ function announce(server: RunningServer, config: Config): void {
   );
 }
 
+/** Another engine than that of the model, and what is done once the server listens. */
+export interface Stand {
+  readonly makeEngine: EngineFactory;
+  onStarted(server: RunningServer): void;
+}
+
 /** Starts, serves, drains on SIGINT or SIGTERM. Returns the process's exit code. */
-export async function runServer(config: Config): Promise<number> {
+export async function runServer(config: Config, stand?: Stand): Promise<number> {
   const log = createLogger(config);
   let server: RunningServer;
   try {
-    server = await startServer(config, log);
+    server = await startServer(config, log, stand?.makeEngine);
+    stand?.onStarted(server);
   } catch (thrown) {
     const cause = thrown as NodeJS.ErrnoException;
     const words =

@@ -19,7 +19,7 @@ const ROWS: readonly (readonly string[])[] = [
   ['src/dialects', 'machines', 'workers'],
   ['src/protocol', 'src/load'],
   ['src/text'],
-  ['src/transcript', 'src/codec', 'src/import'],
+  ['src/transcript', 'src/codec', 'src/import', 'src/mock'],
   ['src/inference'],
   ['src/models', 'src/audio', 'src/auth'],
   ['src/log'],

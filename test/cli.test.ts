@@ -25,7 +25,7 @@ async function rnnt(args: readonly string[], env: Record<string, string> = {}) {
 test('--help lists the commands and exits with 0', async () => {
   const { status, stdout } = await rnnt(['--help']);
   assert.equal(status, 0);
-  for (const command of ['start', 'transcribe', 'import', 'models', 'machines', 'bench'])
+  for (const command of ['start', 'mock', 'transcribe', 'import', 'models', 'machines', 'bench'])
     assert.match(stdout, new RegExp(`\\b${command}\\b`));
 });
 

@@ -1,0 +1,60 @@
+/** The model that a mock server says it has: its words are those of the script. */
+import { LIMITS } from '../limits.js';
+import { manifestSchema } from '../models/manifest.js';
+import type { Model } from '../models/store.js';
+import type { Script } from './script.js';
+
+const CHUNK_MS = 100;
+/** 10 ms each: as exact as word times are. */
+const FRAMES = 10;
+const SYMBOLS = 4;
+/** More words than can be spoken while one settles. */
+const PREVIEW_TOKENS = 32;
+const BLANK = '<blk>';
+const WORD_START = '\u2581';
+
+/** int32 of a stream's state: audio taken, silence of the flush under way, words said. */
+export const STATE = { audio: 0, pad: 1, said: 2, length: 3 } as const;
+
+export const tokenOf = (word: string): string => `${WORD_START}${word}`;
+
+export function mockModel({ words, language }: Script): Model {
+  const spellings = new Set(words.flatMap(({ text, guess }) => [text, guess]));
+  return {
+    manifest: manifestSchema.parse({
+      schema: 1,
+      name: 'mock',
+      version: '1.0.0',
+      language,
+      description: 'Recognises nothing: its words come from a script.',
+      licence: 'Apache-2.0',
+      provenance: 'rnnt-server mock',
+      sampleRate: LIMITS.sampleRateHz,
+      chunkSamples: (CHUNK_MS * LIMITS.sampleRateHz) / 1000,
+      framesPerChunk: FRAMES,
+      symbolsPerFrame: SYMBOLS,
+      lookaheadMs: 0,
+      // One step of silence brings out what has not settled.
+      flushMs: CHUNK_MS,
+      graph: 'none',
+      tokens: 'none',
+      blank: 0,
+      tokenStyle: 'sentencepiece',
+      letterCase: 'keep',
+      inputs: { audio: 'audio' },
+      outputs: {
+        ...{ tokens: 'tokens', logp: 'logp', vad: 'vad', times: 'times' },
+        ...{ preview: 'preview', previewLogp: 'preview_logp' },
+      },
+      previewTokens: PREVIEW_TOKENS,
+      state: [{ input: 'place', output: 'place_next', type: 'int32', shape: [STATE.length] }],
+      timing: { startShiftMs: 0, endShiftMs: 0 },
+      // A script's confidences are told as they stand there.
+      confidence: { scale: 1, bias: 0 },
+      files: [],
+    }),
+    folder: '',
+    graphPath: '',
+    tokens: [BLANK, ...[...spellings].map(tokenOf)],
+  };
+}
