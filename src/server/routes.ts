@@ -82,6 +82,9 @@ export async function createRoutes(context: ServerContext): Promise<FastifyInsta
       ? reply.redirect('static/index.html') // relative: a proxy may have the server below a sub-path
       : serviceCard(context),
   );
+  app.get('/compare', async (request, reply) =>
+    reply.redirect(`static/compare.html${urlOf(request).search}`),
+  );
   // Asked for by browsers for whatever names no icon itself, for example JSON.
   app.get('/favicon.ico', async (_request, reply) => reply.redirect('/static/icon.svg'));
   const ready = () => (statusOf(context) === 'ready' ? 200 : 503);

@@ -112,3 +112,11 @@ test('the HTTP reference has every route with its parameters, answers and schema
   assert.match(text, /\| `silence_duration` \| number 0\.1–10 \| Seconds of silence/);
   assert.match(text, /\[UploadResult\]\(#uploadresult\)/);
 });
+
+test('/compare leads to its page with the addresses, below a sub-path too', async () => {
+  const answer = await get('/compare?a=ws://one&b=two');
+  assert.deepEqual(
+    [answer.status, answer.headers.get('location')],
+    [302, 'static/compare.html?a=ws://one&b=two'],
+  );
+});

@@ -13,6 +13,8 @@ const PAGES = [
   '/static/index.html',
   '/static/status.html',
   '/static/inspect.html',
+  '/static/compare.html',
+  '/docs/',
   '/examples/simple-client.html',
 ];
 const get = (path: string, init?: RequestInit) => fetch(running.http + path, init);
@@ -54,6 +56,15 @@ for (const path of PAGES) {
     assert.equal(headers.get('cross-origin-resource-policy'), 'same-origin');
   });
 }
+
+test('only the page that compares may connect elsewhere', async () => {
+  const connects = async (path: string) =>
+    /connect-src ([^;]*)/.exec((await get(path)).headers.get('content-security-policy') ?? '')?.[1];
+  for (const path of PAGES) {
+    const isCompare = path === '/static/compare.html';
+    assert.equal(await connects(path), isCompare ? "'self' ws: wss: http: https:" : "'self'", path);
+  }
+});
 
 test('data that is opened as a page can do nothing', async () => {
   for (const path of ['/health', '/ws/status', '/nothing-<script>']) {
