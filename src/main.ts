@@ -19,6 +19,7 @@ function announce(server: RunningServer, config: Config): void {
       `  page       http${s}://${at}/static/index.html`,
       `  WebSocket  ws${s}://${at}/ws/transcribe`,
       `  status     http${s}://${at}/ws/status`,
+      `  documents  http${s}://${at}/docs/`,
       '',
       '',
     ].join('\n'),

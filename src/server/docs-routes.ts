@@ -20,6 +20,14 @@ const SUMMARY = {
 
 const MAX_AGE_SECONDS = 300;
 
+/** Of the service card: where the descriptions are, by the relations of RFC 8631. */
+export const CARD_LINKS = [
+  '<docs/openapi.json>; rel="service-desc"; type="application/json"',
+  '<asyncapi.json>; rel="service-desc"; type="application/json"',
+  '<docs/>; rel="service-doc"; type="text/html"',
+  '<llms.txt>; rel="describedby"; type="text/plain"',
+].join(', ');
+
 export async function docsRoutes(app: FastifyInstance, { config }: ServerContext): Promise<void> {
   const library = new DocsLibrary([apiPage(() => openApi()), socketPage], { keeps: !config.devMode });
   const cached = (reply: FastifyReply): FastifyReply =>
@@ -37,13 +45,16 @@ export async function docsRoutes(app: FastifyInstance, { config }: ServerContext
   // Addresses are relative everywhere: a proxy may have the server below a sub-path.
   app.get('/docs', async (_request, reply) => reply.redirect('docs/'));
   app.get('/docs/', async (_request, reply) => asPage(reply, 'index'));
-  app.get<{ Params: { name: string } }>('/docs/:name', async ({ params }, reply) => {
+  app.get<{ Params: { name: string } }>('/docs/:name', async ({ params, headers }, reply) => {
     const isMarkdown = params.name.endsWith('.md');
     const asked = isMarkdown ? params.name.slice(0, -'.md'.length) : params.name;
     const name = library.find(asked);
     if (name === undefined) throw new ServerError('NOT_FOUND', `/docs/${params.name}`.slice(0, 200));
     if (name !== asked) return reply.redirect(isMarkdown ? `${name}.md` : name);
-    return isMarkdown ? asMarkdown(reply, name) : asPage(reply, name);
+    // Language models ask so; a browser never does.
+    const isWanted = headers.accept?.includes('text/markdown') ?? false;
+    reply.header('vary', [reply.getHeader('vary') ?? [], 'accept'].flat().join(', '));
+    return isMarkdown || isWanted ? asMarkdown(reply, name) : asPage(reply, name);
   });
   app.get('/llms.txt', async (_request, reply) =>
     cached(reply).type('text/plain; charset=utf-8').send(library.llmsTxt(SUMMARY)),

@@ -17,7 +17,7 @@ import { admit, pathOf, retryAfter, urlOf } from './admission.js';
 import { claim } from './claims.js';
 import { type ServerContext, statusOf } from './context.js';
 import { deepgramRoutes } from './deepgram-routes.js';
-import { docsRoutes } from './docs-routes.js';
+import { CARD_LINKS, docsRoutes } from './docs-routes.js';
 import { pageHeaders, setHeaders } from './headers.js';
 import { openAiRoutes } from './openai-routes.js';
 import { allowOrigins } from './origins.js';
@@ -77,11 +77,13 @@ export async function createRoutes(context: ServerContext): Promise<FastifyInsta
 
   await allowOrigins(app, context.config.allowedOrigins);
   const methods = methodsByUrl(app);
-  app.get('/', async (request, reply) =>
-    request.headers.accept?.includes('text/html')
-      ? reply.redirect('static/index.html') // relative: a proxy may have the server below a sub-path
-      : serviceCard(context),
-  );
+  app.get('/', async (request, reply) => {
+    reply.header('link', CARD_LINKS);
+    // Relative, as those links: a proxy may have the server below a sub-path.
+    return request.headers.accept?.includes('text/html')
+      ? reply.redirect('static/index.html')
+      : serviceCard(context);
+  });
   app.get('/compare', async (request, reply) =>
     reply.redirect(`static/compare.html${urlOf(request).search}`),
   );

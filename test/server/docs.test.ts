@@ -120,3 +120,16 @@ test('/compare leads to its page with the addresses, below a sub-path too', asyn
     [302, 'static/compare.html?a=ws://one&b=two'],
   );
 });
+
+test('whoever asks for Markdown gets it at the page’s own address', async () => {
+  const answer = await get('/docs/MODELS', { headers: { accept: 'text/markdown, */*;q=0.1' } });
+  assert.equal(type(answer), 'text/markdown; charset=utf-8');
+  assert.match(answer.headers.get('vary') ?? '', /accept/i);
+});
+
+test('the service card links the descriptions, all of which are there', async () => {
+  const link = (await get('/')).headers.get('link') ?? '';
+  const addresses = [...link.matchAll(/<([^>]+)>; rel="(service-desc|service-doc|describedby)"/g)];
+  assert.equal(addresses.length, 4);
+  for (const [, address] of addresses) assert.equal((await get(`/${address}`)).status, 200, address);
+});
