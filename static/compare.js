@@ -18,10 +18,20 @@ const sides = [sideA, sideB];
 /** @type {AbortController | null} While audio is sent. */
 let sending = null;
 
-/** @param {string} name @returns {HTMLElement} */
+/** @param {'a' | 'b'} name @returns {HTMLElement} */
 function panelOf(name) {
-  const panel = document.querySelector(`[data-side="${name}"]`);
-  if (!(panel instanceof HTMLElement)) throw new Error(`The page has no side ${name}.`);
+  const template = /** @type {HTMLTemplateElement} */ (byId('side'));
+  const panel = /** @type {HTMLElement} */ (template.content.firstElementChild?.cloneNode(true));
+  const title = `Server ${name.toUpperCase()}`;
+  panel.dataset.side = name;
+  panel.setAttribute('aria-label', title);
+  for (const heading of panel.querySelectorAll('h2')) heading.textContent = title;
+  for (const input of panel.querySelectorAll('input')) {
+    input.name = name;
+    input.setAttribute('aria-label', `Address of ${title}`);
+  }
+  panel.querySelector('.side-transcript')?.setAttribute('aria-label', `Transcript of ${title}`);
+  byId('sides').append(panel);
   return panel;
 }
 

@@ -2,19 +2,12 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
-import { launchChromium, skipWithoutChromium, violations } from '../helpers/browser.js';
+import { launchChromium, lookAt, skipWithoutChromium } from '../helpers/browser.js';
 import { type RunningMock, startMockServer } from '../helpers/mock-server.js';
 import { type PrefixProxy, startPrefixProxy } from '../helpers/prefix-proxy.js';
 
 const TOKEN = 'secret-of-a';
 const scriptOf = (text: string) => ({ utterances: [{ at: 0.2, text }], settle: 0.1 });
-const LOOKS = [
-  [1280, 800, 'light'],
-  [1280, 800, 'dark'],
-  [390, 844, 'light'],
-  [320, 700, 'dark'],
-] as const;
-
 describe('comparing two servers', { skip: skipWithoutChromium, timeout: 180_000 }, () => {
   let browser: Browser;
   let page: Page;
@@ -182,15 +175,6 @@ describe('comparing two servers', { skip: skipWithoutChromium, timeout: 180_000 
     await Promise.all([untilSaid('a', 'the mat'), untilSaid('b', 'the hat')]);
     await page.click('#start');
     await page.locator('#summary', { hasText: 'differ' }).waitFor();
-    for (const [width, height, colorScheme] of LOOKS) {
-      await page.setViewportSize({ width, height });
-      await page.emulateMedia({ colorScheme });
-      const overflow = await page.evaluate('document.documentElement.scrollWidth - innerWidth');
-      assert.ok(Number(overflow) <= 0, `${width} px: ${overflow} px too wide`);
-      assert.deepEqual(await violations(page), [], `${width} ${colorScheme}`);
-      const { COMPARE_SHOTS: shots } = process.env;
-      if (shots !== undefined)
-        await page.screenshot({ path: `${shots}/compare-${width}-${colorScheme}.png` });
-    }
+    assert.deepEqual(await lookAt(page, process.env.COMPARE_SHOTS), []);
   });
 });

@@ -45,3 +45,30 @@ export async function violations(page: Page): Promise<string[]> {
     return violations.flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.html} ${n.failureSummary ?? ''}`));
   });
 }
+
+/** Windows and colours in which pages are looked at: a laptop, a phone, the narrowest phone. */
+const LOOKS = [
+  [1280, 800, 'light'],
+  [1280, 800, 'dark'],
+  [390, 844, 'light'],
+  [390, 844, 'dark'],
+  [320, 700, 'light'],
+] as const;
+
+/**
+ * What is wrong with the page in any of them: wider than its window, or not accessible.
+ * @param shots folder for a picture of each, by this name
+ */
+export async function lookAt(page: Page, shots?: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const [width, height, colorScheme] of LOOKS) {
+    await page.setViewportSize({ width, height });
+    await page.emulateMedia({ colorScheme });
+    const look = `${width} px, ${colorScheme}`;
+    const overflow = Number(await page.evaluate('document.documentElement.scrollWidth - innerWidth'));
+    if (overflow > 0) found.push(`${look}: ${overflow} px too wide`);
+    found.push(...(await violations(page)).map((text) => `${look}: ${text}`));
+    if (shots !== undefined) await page.screenshot({ path: `${shots}-${width}-${colorScheme}.png` });
+  }
+  return found;
+}
