@@ -27,18 +27,18 @@ function announce(server: RunningServer, config: Config): void {
 }
 
 /** Another engine than that of the model, and what is done once the server listens. */
-export interface Stand {
+export interface StandIn {
   readonly makeEngine: EngineFactory;
   onStarted(server: RunningServer): void;
 }
 
 /** Starts, serves, drains on SIGINT or SIGTERM. Returns the process's exit code. */
-export async function runServer(config: Config, stand?: Stand): Promise<number> {
+export async function runServer(config: Config, standIn?: StandIn): Promise<number> {
   const log = createLogger(config);
   let server: RunningServer;
   try {
-    server = await startServer(config, log, stand?.makeEngine);
-    stand?.onStarted(server);
+    server = await startServer(config, log, standIn?.makeEngine);
+    standIn?.onStarted(server);
   } catch (thrown) {
     const cause = thrown as NodeJS.ErrnoException;
     const words =

@@ -120,7 +120,9 @@ export function docPages(generated: readonly GeneratedPage[] = []): DocPage[] {
     entries.filter(([path]) => existsSync(inPackage(path))).map((entry) => pageOf(section as Section, entry)),
   );
   const known = new Set(listed.map(({ path }) => path));
-  const others = readdirSync(inPackage('docs'))
+  const folder = inPackage('docs');
+  const files = existsSync(folder) ? readdirSync(folder) : []; // an image of the server may go without
+  const others = files
     .filter((file) => file.endsWith('.md') && !known.has(`docs/${file}`))
     .map((file) => unlisted(`docs/${file}`));
   const all = [...generated.map((page) => ({ ...page, path: null })), ...listed, ...others];

@@ -1,4 +1,5 @@
 /** `/docs/`: the documents as pages and as Markdown; `/llms.txt`; the descriptions of both APIs. */
+import { existsSync } from 'node:fs';
 import fastifyStatic from '@fastify/static';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { apiPage } from '../docs/api-page.js';
@@ -64,8 +65,10 @@ export async function docsRoutes(app: FastifyInstance, { config }: ServerContext
   // Where tools look for it first.
   app.get('/openapi.json', async (_request, reply) => reply.redirect('docs/openapi.json'));
 
+  const images = inPackage('docs', 'images');
+  if (!existsSync(images)) return; // an image of the server may go without documents
   await app.register(fastifyStatic, {
-    root: inPackage('docs', 'images'),
+    root: images,
     prefix: '/docs/images/',
     index: false,
     decorateReply: false,

@@ -25,7 +25,6 @@ async function library() {
  * @param {HTMLElement[]} diagrams
  */
 export async function drawDiagrams(diagrams) {
-  if (diagrams.length === 0) return;
   const mermaid = await library().catch(() => null);
   if (mermaid === null) return;
   let round = 0;

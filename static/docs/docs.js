@@ -1,6 +1,5 @@
 /** What the documents can do beyond being read: code is copied, diagrams are drawn, the contents follow the reader. */
 import { button } from '../debug/dom.js';
-import { drawDiagrams } from './diagrams.js';
 
 const SAID_MS = 1_500;
 
@@ -45,5 +44,6 @@ function followReader() {
 
 for (const block of document.querySelectorAll('.code')) makeCopyable(/** @type {HTMLElement} */ (block));
 followReader();
-await drawDiagrams([.../** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('.diagram'))]);
+const diagrams = [.../** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('.diagram'))];
+if (diagrams.length > 0) await (await import('./diagrams.js')).drawDiagrams(diagrams);
 document.documentElement.dataset.ready = '';

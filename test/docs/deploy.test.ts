@@ -45,6 +45,14 @@ describe('deployment files and documents', () => {
     }
   });
 
+  it('put into the images whatever folder the server serves', () => {
+    const images = deployFiles.filter((name) => /^Dockerfile/.test(name));
+    assert.ok(images.length >= 2);
+    for (const image of images)
+      for (const folder of ['static', 'examples', 'docs', 'models'])
+        assert.match(read(image), new RegExp(`^COPY .*/${folder} ./${folder}$`, 'm'), image);
+  });
+
   it('name only metrics that exist', () => {
     const known = new Set(
       prometheusMetrics().flatMap(({ name, type }) =>

@@ -84,6 +84,11 @@ test('what is not served is no link, and says where it lies', () => {
   assert.match(html, /<span class="file" title="In the repository: training\/EXPERIMENTS\.md">a<\/span>/);
 });
 
+test('a table without headings has none that are empty', () => {
+  const { html } = renderMarkdown('| | |\n|---|---|\n| a | b |', 'README.md', []);
+  assert.doesNotMatch(html, /<th[ >]/);
+});
+
 test('nothing of a document is taken as HTML', () => {
   const evil = [
     '# <img src=x onerror=alert(1)>',
