@@ -15,6 +15,8 @@ const [sideA, sideB] = /** @type {[Side, Side]} */ (
 );
 const sides = [sideA, sideB];
 
+/** What is wrong with the microphone, in words for people. */
+let trouble = '';
 /** @type {AbortController | null} While audio is sent. */
 let sending = null;
 
@@ -61,7 +63,6 @@ function showWhereTo() {
   try {
     const places = sides.map((side) => placeOf(side.address));
     hosts = [...new Set(places.filter(({ isOwn }) => !isOwn).map(({ host }) => host))];
-    complain();
   } catch (error) {
     complain(error instanceof Error ? error.message : String(error));
   }
@@ -130,7 +131,7 @@ async function toggle() {
   try {
     await record(sending.signal);
   } catch (error) {
-    complain(error instanceof Error ? error.message : String(error));
+    complain(trouble || (error instanceof Error ? error.message : String(error)));
   }
   sending = null;
   compareWords();
@@ -138,6 +139,9 @@ async function toggle() {
   showWhereTo();
 }
 
+recorder.on('state', ({ state, text }) => {
+  trouble = ['idle', 'requesting', 'recording'].includes(state) ? '' : text;
+});
 recorder.on('samples', (samples) => {
   for (const side of sides) side.send(samples);
 });
@@ -151,7 +155,12 @@ byId('sources').addEventListener('change', () => {
 file.addEventListener('change', () => {
   byId('file-name').textContent = file.files?.[0]?.name ?? 'Choose a file';
 });
-document.addEventListener('input', showWhereTo);
+for (const side of sides) {
+  side.panel.addEventListener('input', () => {
+    complain();
+    showWhereTo();
+  });
+}
 
 const given = new URLSearchParams(location.search);
 for (const [i, side] of sides.entries()) side.address = given.get(NAMES[i] ?? 'a') ?? '';

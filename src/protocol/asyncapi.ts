@@ -4,7 +4,6 @@
  */
 import { z } from 'zod';
 import { ENCODINGS } from '../audio/format.js';
-import { packageVersion } from '../paths.js';
 import { CLIENT_MESSAGES, type MessageEntry } from './client-messages.js';
 import { SERVER_MESSAGES } from './server-messages.js';
 import { PROTOCOL_VERSION } from './types.js';
@@ -93,10 +92,9 @@ export function asyncApi() {
     asyncapi: '3.0.0',
     info: {
       title: 'rnnt-server: the socket',
-      version: packageVersion,
+      version: PROTOCOL_VERSION,
       description:
-        `Live transcription over a WebSocket, version ${PROTOCOL_VERSION} of the protocol. Text frames carry JSON, one ` +
-        'object each; binary frames carry audio. Times are seconds from the start of the recording.',
+        'Live transcription over a WebSocket. Text frames carry JSON, one object each; binary frames carry audio. Times are seconds from the start of the recording.',
       license: { name: 'Apache-2.0' },
     },
     defaultContentType: 'application/json',

@@ -140,6 +140,21 @@ describe('comparing two servers', { skip: skipWithoutChromium, timeout: 180_000 
     assert.equal(await side('a').locator('.state-text').textContent(), 'Ready');
   });
 
+  it('says what to do about a microphone that is blocked, and connects to nobody', async () => {
+    await open('');
+    await page.evaluate(() => {
+      const { mediaDevices } = (globalThis as unknown as { navigator: { mediaDevices: object } }).navigator;
+      const blocked = async () => {
+        throw new DOMException('no', 'NotAllowedError');
+      };
+      Object.assign(mediaDevices, { getUserMedia: blocked });
+    });
+    await page.click('#start');
+    await page.locator('#notice', { hasText: 'Allow it in the browser’s site settings' }).waitFor();
+    assert.equal(await page.textContent('#start'), 'Start');
+    assert.equal(await side('a').locator('.state-text').textContent(), 'Ready');
+  });
+
   it('keeps the addresses in its own, without keys', async () => {
     await open('');
     await side('b').locator('input').fill(`${b.ws}?token=other`);
