@@ -5,6 +5,12 @@ import { createLogger } from './log.js';
 import { canReload } from './server/reload.js';
 import { type EngineFactory, type RunningServer, startServer } from './server/server.js';
 
+/** Another engine than that of the model, and what is done once the server listens. */
+export interface StandIn {
+  readonly makeEngine: EngineFactory;
+  onStarted(server: RunningServer): void;
+}
+
 function announce(server: RunningServer, config: Config): void {
   const host = ['0.0.0.0', '::'].includes(config.host) ? 'localhost' : config.host;
   const at = `${host}:${server.port}`;
@@ -24,12 +30,6 @@ function announce(server: RunningServer, config: Config): void {
       '',
     ].join('\n'),
   );
-}
-
-/** Another engine than that of the model, and what is done once the server listens. */
-export interface StandIn {
-  readonly makeEngine: EngineFactory;
-  onStarted(server: RunningServer): void;
 }
 
 /** Starts, serves, drains on SIGINT or SIGTERM. Returns the process's exit code. */

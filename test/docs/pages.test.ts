@@ -25,7 +25,15 @@ const library = new DocsLibrary([made, apiPage(openApi), socketPage]);
 const names = ['index', ...library.pages.map(({ name }) => name)];
 
 /** Served beside the documents, as addresses from `/docs/`. */
-const SERVED = ['./', '../llms.txt', '../asyncapi.json', 'openapi.json', '../examples/', '../docs/'];
+const SERVED = [
+  './',
+  '../llms.txt',
+  '../asyncapi.json',
+  'openapi.json',
+  '../examples/',
+  '../docs/',
+  '../compare',
+];
 
 function leadsSomewhere(href: string): boolean {
   if (/^(?:https?|wss?|mailto):/.test(href)) return true;
