@@ -88,7 +88,7 @@ export async function createRoutes(context: ServerContext): Promise<FastifyInsta
     reply.redirect(`static/compare.html${urlOf(request).search}`),
   );
   // Asked for by browsers for whatever names no icon itself, for example JSON.
-  app.get('/favicon.ico', async (_request, reply) => reply.redirect('/static/icon.svg'));
+  app.get('/favicon.ico', async (_request, reply) => reply.redirect('static/icon.svg'));
   const ready = () => (statusOf(context) === 'ready' ? 200 : 503);
   app.get('/health', async (_request, reply) => reply.code(ready()).send(health(context)));
   app.get('/health/ready', async (_request, reply) => reply.code(ready()).send(health(context)));

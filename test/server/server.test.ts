@@ -44,6 +44,8 @@ test('the icon that browsers ask for by themselves is there', async () => {
   const response = await fetch(`${http}/favicon.ico`);
   assert.equal(response.status, 200);
   assert.match(response.headers.get('content-type') ?? '', /^image\/svg/);
+  const { headers } = await fetch(`${http}/favicon.ico`, { redirect: 'manual' });
+  assert.equal(headers.get('location'), 'static/icon.svg', 'below a sub-path it leads to the same');
   await stop();
 });
 
