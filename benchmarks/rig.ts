@@ -4,9 +4,10 @@
  */
 import { CodecPool } from '../src/codec/pool.js';
 import { BATCHER_DEFAULTS, Batcher, type BatchLane } from '../src/inference/batcher.js';
-import { type Engine, newStats } from '../src/inference/engine.js';
+import type { Engine } from '../src/inference/engine.js';
 import { type ResultViews, slabLayout } from '../src/inference/layout.js';
 import type { LaneAnswer } from '../src/inference/messages.js';
+import { newStats } from '../src/inference/stats.js';
 import { type SlotOwner, StreamTable } from '../src/inference/stream-table.js';
 import { createLogger } from '../src/log.js';
 import { native } from '../src/protocol/dialects/native.js';
@@ -37,6 +38,7 @@ class InstantLane implements BatchLane {
     return ANSWER;
   }
   async recover(): Promise<void> {}
+  async replace(): Promise<void> {}
 }
 
 /** A socket that counts what is sent and forgets it. */
@@ -95,7 +97,10 @@ export function createTable(slots: number, maxBatch = 128): Table {
   let pump: () => void = () => {};
   const batcher = new Batcher(
     table,
-    { onBatch() {}, onLaneFailed() {}, onLaneLost() {}, onStreamFailed: (_slot, error) => { throw error; } },
+    {
+      onBatch() {}, onLaneFailed() {}, onLaneHung() {}, onReturnedLate() {}, onStuck() {}, onLaneLost() {},
+      onStreamFailed: (_slot, error) => { throw error; },
+    },
     { ...BATCHER_DEFAULTS, maxBatch, defer: (it) => { pump = it; } },
   ); // biome-ignore format: short
   batcher.addLane(new InstantLane(maxBatch));

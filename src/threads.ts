@@ -18,7 +18,7 @@ export class Threads<Task, Answer> {
   private readonly most: number;
   private readonly waiting: { start(): void; refuse(error: Error): void }[] = [];
   private running = 0;
-  private closed = false;
+  private closing: Promise<void> | null = null;
   private tellIdle: (() => void) | null = null;
 
   /** @param onStray an error of a thread outside of any task; the thread has been replaced already */
@@ -39,7 +39,7 @@ export class Threads<Task, Answer> {
    * threads without native code (WebAssembly is none), and ends the thread.
    */
   async run(task: Task, options: ThreadTaskOptions = {}): Promise<Answer> {
-    if (this.closed) throw new Error('The threads are closed.');
+    if (this.closing !== null) throw new Error('The threads are closed.');
     if (this.running >= this.most) {
       await this.turn(options.signal);
     } else {
@@ -53,9 +53,18 @@ export class Threads<Task, Answer> {
     }
   }
 
+  /** Some task runs. */
+  get busy(): boolean {
+    return this.running > 0;
+  }
+
   /** Lets what runs come to its end, however long that takes, and then ends the threads. What waits is refused. */
-  async close(): Promise<void> {
-    this.closed = true;
+  close(): Promise<void> {
+    this.closing ??= this.end();
+    return this.closing;
+  }
+
+  private async end(): Promise<void> {
     for (const { refuse } of this.waiting.splice(0)) refuse(new Error('The threads are closed.'));
     if (this.running > 0) {
       await new Promise<void>((resolve) => {

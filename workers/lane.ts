@@ -16,6 +16,7 @@ import {
   PROMPT,
   READ,
   type ResultPart,
+  RING,
   type TensorLayout,
   TIME_INTS,
   VALID,
@@ -121,7 +122,7 @@ function bankOf(slot: number, bank: number): Uint8Array {
 function gatherAudio(slot: number, row: number): void {
   const read = header[slot * HEADER_INTS + READ]!;
   const valid = header[slot * HEADER_INTS + VALID]!;
-  const ring = slot * ringSamples;
+  const ring = header[slot * HEADER_INTS + RING]! * ringSamples;
   const to = row * windowSamples;
   const untilWrap = Math.min(valid, ringSamples - read);
   for (let i = 0; i < untilWrap; i++) audio[to + i] = slabInt16[ring + read + i]! / 32768;

@@ -61,7 +61,7 @@ export class Rig {
         slot.commit(count);
       }
       slot.prepare();
-      this.lane.batch[i] = slot.index;
+      this.lane.batch[i] = slot.place;
     }
     const answer = await this.lane.step(this.slots.length);
     for (const slot of this.slots) slot.commitStep();

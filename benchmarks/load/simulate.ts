@@ -102,7 +102,9 @@ export async function simulate(streams: number, setting: Setting) {
   let steps = 0;
   let taken = 0;
   let busyMs = 0;
-  const quiet = { onLaneFailed() {}, onLaneLost() {}, onStreamFailed() {} };
+  const never = () => {};
+  const lanesNever = { onLaneFailed: never, onLaneHung: never, onReturnedLate: never, onLaneLost: never };
+  const quiet = { ...lanesNever, onStuck: never, onStreamFailed: never };
   const observer = {
     ...quiet,
     onBatch(_lane: BatchLane, count: number) {
@@ -118,6 +120,7 @@ export async function simulate(streams: number, setting: Setting) {
     defer: (pump) => clock.after(0, pump),
     delay: (pump, ms) => clock.after(ms, pump),
   });
+  const ok = async () => {};
   for (let id = 0; id < lanes; id++) {
     const step = (count: number) =>
       new Promise<LaneAnswer>((resolve) => {
@@ -125,7 +128,7 @@ export async function simulate(streams: number, setting: Setting) {
         busyMs += ms;
         clock.after(ms, () => resolve({ runMs: ms, stepMs: ms }));
       });
-    batcher.addLane({ id, batch: new Int32Array(MAX_BATCH), step, recover: async () => {} });
+    batcher.addLane({ id, batch: new Int32Array(MAX_BATCH), step, recover: ok, replace: ok });
   }
   const chunks: number[] = [];
   const flushes: number[] = [];

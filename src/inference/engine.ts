@@ -1,37 +1,25 @@
 /** The recogniser: stream table, batcher and lanes behind one face. */
 import { type Config, laneCount } from '../config.js';
 import { ServerError } from '../errors.js';
-import { RollingHistogram } from '../histogram.js';
 import type { Logger } from '../log.js';
 import { chunkMs } from '../models/manifest.js';
 import type { Model } from '../models/store.js';
-import { BATCHER_DEFAULTS, Batcher, type BatchLane, type BatchObserver } from './batcher.js';
+import { BATCHER_DEFAULTS, Batcher } from './batcher.js';
 import { type Capacity, estimateCapacity, type StepTime, streamsLeft, targetMs } from './capacity.js';
 import { EDGE_INTS, HotwordCompiler } from './hotwords.js';
 import { cudaProblem, Lane, type LaneOptions, type LaneState } from './lane.js';
 import { slabLayout } from './layout.js';
 import { planStreams } from './memory.js';
-import { type LaneAnswer, type Provider, probeSizes } from './messages.js';
+import { type Provider, probeSizes } from './messages.js';
+import { type EngineStats, newStats, observe } from './stats.js';
 import { type Slot, type SlotOwner, StreamTable } from './stream-table.js';
+
 import { waitPolicy } from './wait.js';
+import { hangLimitMs, Watchdog } from './watchdog.js';
 
 const PROBE_REPEATS = 5;
 /** A slot whose tenant left in the middle of a step is not free until the step returns: room for some of those. */
 const SPARE_SLOTS = 4;
-
-/** Figures that grow while the engine runs: how many steps had each batch size, and latencies. */
-export interface EngineStats {
-  readonly batchSizes: Uint32Array;
-  /** A whole step in the lane: gather, run, scatter. */
-  readonly step: RollingHistogram;
-  /** session.run() alone. */
-  readonly run: RollingHistogram;
-  /** How long the first stream of a batch had waited for a lane. */
-  readonly wait: RollingHistogram;
-  steps: number;
-  streamSteps: number;
-  laneFailures: number;
-}
 
 /** What status pages tell of a lane. */
 export interface LaneFigures {
@@ -41,6 +29,8 @@ export interface LaneFigures {
   readonly steps: number;
   readonly busyMs: number;
   readonly restarts: number;
+  /** Its threads that were given up and hang still. */
+  readonly hungThreads: number;
 }
 
 export interface Engine {
@@ -53,49 +43,17 @@ export interface Engine {
   readonly lanes: readonly LaneFigures[];
   /** Turns phrases into what the graph takes; null: the model has no hotwords. */
   readonly hotwords: HotwordCompiler | null;
-  /** Resolves, with the last error, when every lane is lost: the engine recognises nothing any more. */
+  /**
+   * Resolves, with the reason, when this process cannot go on: every lane is lost, or a step hangs whose streams cannot be
+   * moved. Whoever owns the engine then brings its sessions to safety and ends the process.
+   */
   readonly lost: Promise<unknown>;
   readonly waiting: number;
+  /** Places of the slab that are nobody's until the steps that hang on them return. */
+  readonly quarantined: number;
   lease(owner: SlotOwner, bulk?: boolean): Slot | null;
   release(slot: Slot): void;
   close(): Promise<void>;
-}
-
-export function newStats(maxBatch: number): EngineStats {
-  return {
-    batchSizes: new Uint32Array(maxBatch + 1),
-    step: new RollingHistogram(),
-    run: new RollingHistogram(),
-    wait: new RollingHistogram(),
-    steps: 0,
-    streamSteps: 0,
-    laneFailures: 0,
-  };
-}
-
-/** Keeps the figures and says in the log what happens to the lanes. */
-function observe(stats: EngineStats, log: Logger, onAllLost: (error: unknown) => void): BatchObserver {
-  return {
-    onBatch(_lane: BatchLane, count: number, answer: LaneAnswer, waitMs: number) {
-      stats.steps++;
-      stats.streamSteps += count;
-      stats.batchSizes[count]!++;
-      stats.step.record(answer.stepMs);
-      stats.run.record(answer.runMs);
-      stats.wait.record(waitMs);
-    },
-    onLaneFailed(lane, error) {
-      stats.laneFailures++;
-      log.error({ lane: lane.id, err: error }, 'a step failed; the lane starts anew');
-    },
-    onLaneLost(lane, error, lanesLeft) {
-      log.fatal({ lane: lane.id, lanesLeft, err: error }, 'a lane is lost');
-      if (lanesLeft === 0) onAllLost(error);
-    },
-    onStreamFailed(slot, error) {
-      log.error({ slot: slot.index, err: error }, 'a stream could not take its result and is given up');
-    },
-  };
 }
 
 async function startLanes(
@@ -159,12 +117,25 @@ function warnOfRounding({ manifest: { kind } }: Model, { laneThreads }: Config, 
   );
 }
 
+/** What no option of the server sets. */
+export interface EngineTestOptions {
+  /** The file that the lanes' threads run: a worker whose steps fail as a test says. */
+  readonly worker?: string;
+  /** The time that a step has. */
+  readonly hangLimitMs?: number;
+}
+
 /**
  * Starts the lanes, warms them up and measures what they carry. Nothing is ready before this returns, and if it throws
  * no lane is left.
  * @throws ServerError PROVIDER_UNAVAILABLE, MODEL_INVALID
  */
-export async function startEngine(model: Model, config: Config, log: Logger): Promise<Engine> {
+export async function startEngine(
+  model: Model,
+  config: Config,
+  log: Logger,
+  test: EngineTestOptions = {},
+): Promise<Engine> {
   let provider = resolveProvider(config, log);
   // The slab is sized before the lanes exist, so an automatic size is what fits in memory; what the machine really holds is
   // measured afterwards.
@@ -180,7 +151,8 @@ export async function startEngine(model: Model, config: Config, log: Logger): Pr
   const latencyMs = targetMs(config.latencyTargetMs, stepEveryMs);
   const start = (chosen: Provider) => {
     const { laneThreads: threads } = config;
-    const options: LaneOptions = { provider: chosen, maxBatch, threads, longestStepMs: latencyMs };
+    const worker = test.worker === undefined ? {} : { worker: test.worker };
+    const options: LaneOptions = { provider: chosen, maxBatch, threads, longestStepMs: latencyMs, ...worker };
     return startLanes(model, table, laneCount(config, chosen), options, log);
   };
   warnOfRounding(model, config, log);
@@ -200,12 +172,17 @@ export async function startEngine(model: Model, config: Config, log: Logger): Pr
       tellLost = resolve;
     });
     const wait = waitPolicy(stepTimes, lanes.length, stepEveryMs, config.batchWaitMs);
-    batcher = new Batcher(table, observe(stats, log, tellLost), { ...BATCHER_DEFAULTS, maxBatch, wait });
-    for (const lane of lanes) batcher.addLane(lane);
+    const limitMs = test.hangLimitMs ?? hangLimitMs(stepTimes, maxBatch);
+    const rules = { ...BATCHER_DEFAULTS, maxBatch, wait, hangLimitMs: limitMs };
+    const made = new Batcher(table, observe(stats, log, tellLost), rules);
+    batcher = made;
+    for (const lane of lanes) made.addLane(lane);
+    const watch = setInterval(() => made.lookForHung(), Watchdog.periodMs(limitMs)).unref();
     const edges = table.layout.hotwordInts / EDGE_INTS;
     const hotwords = edges > 0 ? new HotwordCompiler(model.tokens, edges, model.manifest) : null;
     const admits = { measured, most: streams, slots: config.admission === 'slots' };
-    return engineOf({ model, hotwords, provider, table, stats, lanes, lost }, admits, batcher);
+    const end = () => clearInterval(watch);
+    return engineOf({ model, hotwords, provider, table, stats, lanes, lost }, admits, made, end);
   });
 }
 
@@ -221,17 +198,25 @@ interface Admits {
   readonly slots: boolean;
 }
 
-function engineOf(fixed: Fixed, { measured, slots, most }: Admits, batcher: Batcher): Engine {
+function engineOf(
+  fixed: Fixed,
+  { measured, slots, most }: Admits,
+  batcher: Batcher,
+  endWatch: () => void,
+): Engine {
   const { lanes, table } = fixed;
   return {
     ...fixed,
     get capacity() {
-      const live = lanes.filter((lane) => lane.state !== 'lost').length;
+      const live = lanes.filter(({ state }) => state !== 'lost' && state !== 'hung').length;
       const left = slots ? most : Math.min(streamsLeft(measured.streams, live, lanes.length), most);
       return { ...measured, streams: left };
     },
     get waiting() {
       return batcher.waiting;
+    },
+    get quarantined() {
+      return batcher.quarantined;
     },
     lease: (owner, bulk = false) => table.lease(owner, bulk),
     release: (slot) => {
@@ -240,6 +225,7 @@ function engineOf(fixed: Fixed, { measured, slots, most }: Admits, batcher: Batc
     },
     close: async () => {
       await Promise.all(lanes.map((lane) => lane.close()));
+      endWatch(); // not before: a step may hang while its lane closes
     },
   };
 }

@@ -10,38 +10,57 @@ import type { Logger } from '../log.js';
 import type { Model } from '../models/store.js';
 import { workerUrl } from '../paths.js';
 import { Threads } from '../threads.js';
-import type { BatchLane } from './batcher.js';
+import type { BatchLane } from './batch-lane.js';
 import type { LaneAnswer, LaneSetup, LaneTask, Provider } from './messages.js';
 import type { StreamTable } from './stream-table.js';
 
 /** What all lanes of an engine have in common. */
-export type LaneOptions = Pick<LaneSetup, 'provider' | 'maxBatch' | 'threads' | 'longestStepMs'>;
+export type LaneOptions = Pick<LaneSetup, 'provider' | 'maxBatch' | 'threads' | 'longestStepMs'> & {
+  /** What the threads run; tests put a worker in its place whose steps hang or die. */
+  readonly worker?: string;
+};
 
-export type LaneState = 'starting' | 'ready' | 'restarting' | 'lost' | 'closed';
+/** `hung`: its step does not return, and a thread that takes its place is not up yet. */
+export type LaneState = 'starting' | 'ready' | 'restarting' | 'hung' | 'lost' | 'closed';
+
+type LaneThread = Threads<LaneTask, LaneAnswer>;
+
+/** Making a session again may take this many times as long as at the start, and this long at least, before it counts as hung. */
+const TIMES_FIRST_INIT = 20;
+const LEAST_INIT_MS = 60_000;
 
 export class Lane implements BatchLane {
   readonly id: number;
   readonly provider: Provider;
-  readonly batch: Int32Array;
+  batch: Int32Array;
   state: LaneState = 'starting';
   steps = 0;
   busyMs = 0;
   restarts = 0;
-  private readonly thread: Threads<LaneTask, LaneAnswer>;
+  /** Threads that were given up and have not returned: each is in native code still. */
+  private readonly hung = new Set<LaneThread>();
+  private thread: LaneThread;
+  private readonly setup: Omit<LaneSetup, 'batch'>;
+  private readonly worker: string;
+  private readonly log: Logger;
+  /** How long making a session again may take; known when it was made once. */
+  private initLimitMs = Number.POSITIVE_INFINITY;
+  /** Ends the wait of `close` for a thread that turns out to hang. */
+  private giveUpClosing: () => void = () => {};
   private readonly stepTask: { kind: 'step'; count: number } = { kind: 'step', count: 0 };
 
   constructor(id: number, model: Model, table: StreamTable, options: LaneOptions, log: Logger) {
     this.id = id;
+    const { worker = workerUrl('lane'), ...settings } = options;
     this.provider = options.provider;
-    const batch = new SharedArrayBuffer(options.maxBatch * 4);
-    this.batch = new Int32Array(batch);
+    this.worker = worker;
+    this.log = log;
     const { inputs, outputs } = model.manifest;
-    const setup: LaneSetup = {
+    this.setup = {
       slab: table.slab,
       layout: table.layout,
-      batch,
       graphPath: model.graphPath,
-      ...options,
+      ...settings,
       names: {
         audio: inputs.audio,
         tokens: outputs.tokens,
@@ -54,8 +73,15 @@ export class Lane implements BatchLane {
         prompt: inputs.prompt ?? null,
       },
     };
-    const threadOptions = {
-      filename: workerUrl('lane'),
+    ({ batch: this.batch, thread: this.thread } = this.start());
+  }
+
+  /** A thread and the memory in which it finds its batch. A thread that hangs may still read the one it had. */
+  private start(): { batch: Int32Array; thread: LaneThread } {
+    const batch = new SharedArrayBuffer(this.setup.maxBatch * 4);
+    const setup: LaneSetup = { ...this.setup, batch };
+    const options = {
+      filename: this.worker,
       minThreads: 1,
       maxThreads: 1,
       idleTimeout: Number.POSITIVE_INFINITY,
@@ -63,21 +89,30 @@ export class Lane implements BatchLane {
       workerData: setup,
     } as const;
     // The next step will say that its session is gone, and the lane starts anew.
-    this.thread = new Threads(threadOptions, (err) =>
-      log.error({ lane: id, err }, 'a lane died between two steps'),
-    );
+    const onStray = (err: unknown) => this.log.error({ lane: this.id, err }, 'a lane died between two steps');
+    return { batch: new Int32Array(batch), thread: new Threads(options, onStray) };
   }
 
   /** @throws ServerError PROVIDER_UNAVAILABLE or MODEL_INVALID, with the runtime's own words */
   async init(): Promise<void> {
+    const { thread } = this;
+    const beganMs = performance.now();
     try {
-      await this.thread.run({ kind: 'init' });
+      await thread.run({ kind: 'init' });
     } catch (cause) {
       const words = cause instanceof Error ? cause.message : String(cause);
       const code = this.provider === 'cuda' ? 'PROVIDER_UNAVAILABLE' : 'MODEL_INVALID';
       throw new ServerError(code, words, { cause });
     }
+    if (thread !== this.thread || this.hung.has(thread) || this.state === 'closed') return; // too late
     this.state = 'ready';
+    if (Number.isFinite(this.initLimitMs)) return;
+    this.initLimitMs = Math.max(LEAST_INIT_MS, TIMES_FIRST_INIT * (performance.now() - beganMs));
+  }
+
+  /** How many threads were given up, hang still, and keep the process from ending. */
+  get hungThreads(): number {
+    return this.hung.size;
   }
 
   probe(batch: number, repeats: number): Promise<LaneAnswer> {
@@ -85,8 +120,10 @@ export class Lane implements BatchLane {
   }
 
   async step(count: number): Promise<LaneAnswer> {
+    const { thread } = this;
     this.stepTask.count = count;
-    const answer = await this.thread.run(this.stepTask);
+    const answer = await thread.run(this.stepTask);
+    if (thread !== this.thread) return answer; // it hung, and is nobody's any more
     this.steps++;
     this.busyMs += answer.stepMs;
     return answer;
@@ -95,24 +132,59 @@ export class Lane implements BatchLane {
   /**
    * Makes the session anew, in the same thread or in the one that replaces it. Making it runs the graph with silence, so
    * a lane that comes through is sound and what failed was the streams' own, however often that happens: the batcher
-   * gives those up. One that does not come through is lost.
+   * gives those up. One that does not come through, or not in time, is lost.
    */
   async recover(error: unknown): Promise<void> {
     if (this.state === 'closed') throw error;
     this.state = 'restarting';
+    await this.initAgain();
+  }
+
+  /** Goes on in another thread. The one that hangs ends when its step returns; nothing that it does until then is heard. */
+  async replace(): Promise<void> {
+    this.abandon();
+    if (this.state === 'closed') {
+      this.giveUpClosing();
+      throw new Error('A step hung while the lane was closing.');
+    }
+    this.state = 'hung';
+    ({ batch: this.batch, thread: this.thread } = this.start());
+    await this.initAgain();
+  }
+
+  private async initAgain(): Promise<void> {
     this.restarts++;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      const tooLong = new Error(`no session within ${Math.round(this.initLimitMs / 1000)} s`);
+      timer = setTimeout(reject, this.initLimitMs, tooLong);
+    });
     try {
-      await this.init();
+      await Promise.race([this.init(), late]);
     } catch (again) {
       this.state = 'lost';
+      if (this.thread.busy) this.abandon();
       throw again;
+    } finally {
+      clearTimeout(timer);
     }
   }
 
-  /** Lets a running step end, however long it takes, then ends the thread. */
+  /** A thread that hangs is left to itself: ending it in native code would end the process. */
+  private abandon(): void {
+    const { thread } = this;
+    this.hung.add(thread);
+    void thread.close().finally(() => this.hung.delete(thread));
+  }
+
+  /** Lets a running step end, then ends the thread. Does not wait for threads that hang. */
   async close(): Promise<void> {
     this.state = 'closed';
-    await this.thread.close();
+    if (this.hung.has(this.thread)) return;
+    const givenUp = new Promise<void>((resolve) => {
+      this.giveUpClosing = resolve;
+    });
+    await Promise.race([this.thread.close(), givenUp]);
   }
 }
 

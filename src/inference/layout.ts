@@ -2,7 +2,7 @@
  * Where everything lies in the slab, the one SharedArrayBuffer that the main thread and the lanes share.
  *
  *   slab   ┌ header × slots ┬ ring × slots ┬ state × slots × 2 ┬ result × slots ┬ hotwords × slots ┐
- *   slot   │ 5 × int32      │ int16 PCM    │ bank 0 │ bank 1   │ tokens, logp,  │ edges × 5 int32  │
+ *   slot   │ 6 × int32      │ int16 PCM    │ bank 0 │ bank 1   │ tokens, logp,  │ edges × 5 int32  │
  *          │ READ VALID     │ 16 kHz mono  │ all of the model's│ vad, rms,      │ (a model that    │
  *          │ BANK FRESH …   │ wraps around │ state tensors     │ times, preview │ takes hotwords)  │
  *
@@ -20,7 +20,7 @@ import {
 } from '../models/manifest.js';
 import { EDGE_INTS } from './hotwords.js';
 
-export const HEADER_INTS = 5;
+export const HEADER_INTS = 6;
 /** Ring offset of the chunk's first sample. */
 export const READ = 0;
 /** Samples of the window that are audio; what is missing to a window is silence (flush). */
@@ -31,6 +31,8 @@ export const BANK = 2;
 export const FRESH = 3;
 /** The number of the stream's language, for a graph that is told it. */
 export const PROMPT = 4;
+/** The number of the ring that holds the stream's audio. */
+export const RING = 5;
 
 /** int32 of a token's times: age, span. */
 export const TIME_INTS = 2;

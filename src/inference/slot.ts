@@ -1,18 +1,8 @@
 /** One place for a stream: its ring, where it stands in it, and when its next step may run. */
 import { LIMITS } from '../limits.js';
 import { Arrivals } from './arrivals.js';
-import {
-  BANK,
-  bankAt,
-  FRESH,
-  HEADER_INTS,
-  PROMPT,
-  READ,
-  type ResultViews,
-  resultViews,
-  type SlabLayout,
-  VALID,
-} from './layout.js';
+import { BANK, FRESH, PROMPT, READ, type ResultViews, RING, type SlabLayout, VALID } from './layout.js';
+import { Place } from './place.js';
 import type { SampleSink } from './sink.js';
 
 /** What the tenant of a slot is told. */
@@ -44,7 +34,6 @@ export interface StreamState {
 
 export class Slot implements SampleSink {
   readonly index: number;
-  readonly result: ResultViews;
   readonly buffer: SharedArrayBuffer;
   readonly byteOffset: number;
   readonly ring: Int16Array;
@@ -66,14 +55,13 @@ export class Slot implements SampleSink {
   private flushSteps = 0;
   private flushAskedMs = 0;
 
-  /** The hotwords that the lane reads, and those that the next step shall find there. */
-  private readonly hotwords: Int32Array;
+  /** Where the lanes find the stream; changes only when a step on it hangs. */
+  private at: Place;
+  /** The hotwords that the next step shall find in its place. */
   private nextHotwords: Int32Array | null = null;
   /** What the graph is told of the language from the next step on. */
   private prompt: number;
   private readonly autoPrompt: number;
-  private readonly header: Int32Array;
-  private readonly layout: SlabLayout;
   private readonly chunkSamples: number;
   private readonly windowSamples: number;
   private readonly arrivals: Arrivals;
@@ -88,17 +76,10 @@ export class Slot implements SampleSink {
     now: () => number,
   ) {
     this.index = index;
-    this.layout = layout;
     this.buffer = slab;
     this.byteOffset = layout.ringAt + index * layout.ringSamples * 2;
     this.ring = new Int16Array(slab, this.byteOffset, layout.ringSamples);
-    this.header = new Int32Array(slab, layout.headerAt + index * HEADER_INTS * 4, HEADER_INTS);
-    this.hotwords = new Int32Array(
-      slab,
-      layout.hotwordsAt + index * layout.hotwordInts * 4,
-      layout.hotwordInts,
-    );
-    this.result = resultViews(slab, layout, index);
+    this.at = new Place(index, slab, layout);
     this.autoPrompt = layout.autoPrompt;
     this.prompt = layout.autoPrompt;
     this.chunkSamples = layout.chunkSamples;
@@ -106,6 +87,28 @@ export class Slot implements SampleSink {
     this.arrivals = new Arrivals(layout.ringSamples / layout.chunkSamples, layout.chunkSamples, now);
     this.now = now;
     this.onReady = onReady;
+  }
+
+  /** Its number in a lane's batch. */
+  get place(): number {
+    return this.at.number;
+  }
+
+  /** What the step that was committed last has found. */
+  get result(): ResultViews {
+    return this.at.result;
+  }
+
+  private get header(): Int32Array {
+    return this.at.header;
+  }
+
+  /** The stream goes on from the committed state in the place of a slot without a tenant, which gets this one's. */
+  exchangePlaces(vacant: Slot): void {
+    const left = this.at;
+    this.at = vacant.at;
+    vacant.at = left;
+    this.at.copy(left);
   }
 
   free(): number {
@@ -162,10 +165,10 @@ export class Slot implements SampleSink {
   /** Where the stream stands: a copy of all that the next step depends on, the audio aside. Whether or not a step runs. */
   save(): StreamState {
     const fresh = this.header[FRESH] === 1;
-    const edges = this.nextHotwords ?? this.hotwords;
+    const edges = this.nextHotwords ?? this.at.hotwords;
     return {
       read: this.read,
-      state: fresh ? new Uint8Array(0) : this.bank().slice(),
+      state: fresh ? new Uint8Array(0) : this.at.bank().slice(),
       hotwords: edges.slice(0, edges.findLastIndex((value) => value !== 0) + 1),
     };
   }
@@ -180,17 +183,8 @@ export class Slot implements SampleSink {
     this.arrivals.goOn(written);
     this.setHotwords(hotwords);
     if (state.length === 0) return;
-    this.bank().set(state);
+    this.at.bank().set(state);
     this.header[FRESH] = 0;
-  }
-
-  /** The bank that holds the committed state: a lane under way writes to the other. */
-  private bank(): Uint8Array {
-    return new Uint8Array(
-      this.buffer,
-      bankAt(this.layout, this.index, this.header[BANK]!),
-      this.layout.stateBytes,
-    ); // a field of it
   }
 
   /** Phrases for the steps from the next one on, as `HotwordCompiler` makes them. */
@@ -223,10 +217,12 @@ export class Slot implements SampleSink {
     this.header[READ] = this.read % this.ring.length;
     this.header[VALID] = valid;
     this.header[PROMPT] = this.prompt;
+    this.header[RING] = this.index;
     // Only here: a lane may be reading them at any other time.
     if (this.nextHotwords !== null) {
-      this.hotwords.fill(0);
-      this.hotwords.set(this.nextHotwords.subarray(0, this.hotwords.length));
+      const { hotwords } = this.at;
+      hotwords.fill(0);
+      hotwords.set(this.nextHotwords.subarray(0, hotwords.length));
       this.nextHotwords = null;
     }
   }

@@ -14,11 +14,14 @@ export class StreamTable {
   readonly layout: SlabLayout;
   readonly slots: readonly Slot[];
   private readonly vacant: Slot[] = [];
+  /** By number of the place: whose it is. */
+  private readonly byPlace: Slot[];
 
   constructor(layout: SlabLayout, onReady: (slot: Slot) => void, now = () => performance.now()) {
     this.layout = layout;
     this.slab = reserve(layout.bytes);
     this.slots = Array.from({ length: layout.slots }, (_, i) => new Slot(i, this.slab, layout, onReady, now));
+    this.byPlace = [...this.slots];
     this.vacant.push(...[...this.slots].reverse());
   }
 
@@ -47,6 +50,26 @@ export class StreamTable {
     slot.owner = null;
     slot.generation++;
     if (!slot.inFlight) this.reclaim(slot);
+  }
+
+  /** The slot that has a place now. */
+  at(place: number): Slot {
+    return this.byPlace[place]!; // lanes are given no other numbers
+  }
+
+  /**
+   * Moves a tenant away from a place where a step hangs. The place is nobody's until that step returns: it is the place of
+   * a slot that cannot be leased, and goes back to the table with it. @returns false if no place is vacant
+   */
+  evacuate(slot: Slot): boolean {
+    const vacant = this.vacant.pop();
+    if (vacant === undefined) return false;
+    slot.exchangePlaces(vacant);
+    this.byPlace[slot.place] = slot;
+    this.byPlace[vacant.place] = vacant;
+    slot.inFlight = false;
+    vacant.inFlight = true;
+    return true;
   }
 
   /** A slot without a tenant and without a step under way may be leased again. */

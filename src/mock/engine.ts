@@ -4,10 +4,11 @@
  */
 import type { Config } from '../config.js';
 import { BATCHER_DEFAULTS, Batcher, type BatchLane } from '../inference/batcher.js';
-import { type Engine, type LaneFigures, newStats } from '../inference/engine.js';
+import type { Engine, LaneFigures } from '../inference/engine.js';
 import type { LaneState } from '../inference/lane.js';
 import { BANK, bankAt, FRESH, HEADER_INTS, READ, slabLayout, VALID } from '../inference/layout.js';
 import type { LaneAnswer } from '../inference/messages.js';
+import { newStats } from '../inference/stats.js';
 import { type Slot, StreamTable } from '../inference/stream-table.js';
 import { LIMITS } from '../limits.js';
 import { mockModel, STATE } from './model.js';
@@ -18,6 +19,7 @@ class ScriptedLane implements BatchLane, LaneFigures {
   readonly id = 0;
   readonly provider = 'cpu';
   readonly restarts = 0;
+  readonly hungThreads = 0;
   readonly batch: Int32Array;
   state: LaneState = 'ready';
   steps = 0;
@@ -51,10 +53,12 @@ class ScriptedLane implements BatchLane, LaneFigures {
     return { runMs: stepMs, stepMs };
   }
 
-  /** Its steps do not fail. */
+  /** Its steps neither fail nor hang. */
   async recover(error: unknown): Promise<void> {
     throw error;
   }
+  abandon(): void {}
+  async replace(): Promise<void> {}
 
   private play(index: number): void {
     const { slab, layout, slots } = this.table;
@@ -117,6 +121,9 @@ export function mockEngine(script: Script, config: MockConfig, observer: MockObs
         if (faulty.length > 0) setImmediate(giveUp); // the step's own results are told first
       },
       onLaneFailed: () => {},
+      onLaneHung: () => {},
+      onReturnedLate: () => {},
+      onStuck: () => {},
       onLaneLost: () => {},
       onStreamFailed: () => {
         stats.laneFailures++;
@@ -142,6 +149,7 @@ export function mockEngine(script: Script, config: MockConfig, observer: MockObs
   return {
     ...{ model, provider: 'cpu', table, stats, lanes: [lane], hotwords: null },
     lost: new Promise(() => {}),
+    quarantined: 0,
     capacity: { streams: script.capacity, batch: maxBatch, stepTimes: [{ batch: 1, ms: script.stepMs }] },
     get waiting() {
       return batcher.waiting;

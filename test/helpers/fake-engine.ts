@@ -4,9 +4,10 @@
  */
 import { BATCHER_DEFAULTS, Batcher, type BatcherOptions } from '../../src/inference/batcher.js';
 import { type Capacity, streamsLeft } from '../../src/inference/capacity.js';
-import { type Engine, newStats } from '../../src/inference/engine.js';
+import type { Engine } from '../../src/inference/engine.js';
 import { HotwordCompiler } from '../../src/inference/hotwords.js';
 import { slabLayout } from '../../src/inference/layout.js';
+import { newStats } from '../../src/inference/stats.js';
 import { type Slot, StreamTable } from '../../src/inference/stream-table.js';
 import type { Manifest } from '../../src/models/manifest.js';
 import { FakeLane } from './fake-lane.js';
@@ -70,6 +71,15 @@ export class FakeEngine implements Engine {
           this.stats.streamSteps += count;
           this.stats.batchSizes[count]!++;
         },
+        onLaneHung: (lane, count) => {
+          this.stats.hungSteps++;
+          this.events.push(`hung ${lane.id} ${count}`);
+        },
+        onReturnedLate: (lane) => void this.events.push(`late ${lane.id}`),
+        onStuck: (error) => {
+          this.events.push('stuck');
+          tellLost(error);
+        },
         onLaneFailed: (lane) => void this.events.push(`failed ${lane.id}`),
         onLaneLost: (lane, error, lanesLeft) => {
           this.events.push(`lost ${lane.id}`);
@@ -103,6 +113,10 @@ export class FakeEngine implements Engine {
 
   get waiting(): number {
     return this.batcher.waiting;
+  }
+
+  get quarantined(): number {
+    return this.batcher.quarantined;
   }
 
   lease: Engine['lease'] = (owner, bulk = false) => this.table.lease(owner, bulk);

@@ -1,7 +1,16 @@
 /** A lane that runs the fake model on the main thread, when the test says so. */
 import assert from 'node:assert/strict';
 import type { BatchLane } from '../../src/inference/batcher.js';
-import { BANK, bankAt, FRESH, HEADER_INTS, READ, resultViews, VALID } from '../../src/inference/layout.js';
+import {
+  BANK,
+  bankAt,
+  FRESH,
+  HEADER_INTS,
+  READ,
+  RING,
+  resultViews,
+  VALID,
+} from '../../src/inference/layout.js';
 import type { LaneAnswer } from '../../src/inference/messages.js';
 import type { StreamTable } from '../../src/inference/stream-table.js';
 import { fakeStep } from './fake-model.js';
@@ -17,11 +26,13 @@ interface Running {
 export class FakeLane implements BatchLane {
   readonly id: number;
   readonly provider = 'cpu';
-  readonly batch: Int32Array;
-  state: 'ready' | 'lost' | 'closed' = 'ready';
+  batch: Int32Array;
+  state: 'ready' | 'hung' | 'lost' | 'closed' = 'ready';
   steps = 0;
   busyMs = 0;
   restarts = 0;
+  /** Steps that were given up and are under way still; `release` lets the oldest return. */
+  private readonly abandoned: Running[] = [];
   /** The batches so far, as lists of slot numbers. */
   readonly batches: (readonly number[])[] = [];
   /** What `recover` does after a failure; by default the lane is usable again. */
@@ -33,7 +44,7 @@ export class FakeLane implements BatchLane {
   private failuresInARow = 0;
   /** Steps come back by themselves, in the next turn of the event loop. */
   auto = false;
-  /** By slot: the window of its last step here. */
+  /** By ring: the window of its last step here. */
   private readonly seen = new Map<number, { read: number; audio: Int16Array }>();
   private readonly table: StreamTable;
   private readonly fleet: readonly FakeLane[];
@@ -76,6 +87,28 @@ export class FakeLane implements BatchLane {
     }
   }
 
+  get hungThreads(): number {
+    return this.abandoned.length;
+  }
+
+  async replace(): Promise<void> {
+    assert.ok(this.running !== null, 'no step hangs');
+    this.abandoned.push(this.running);
+    this.running = null;
+    this.batch = new Int32Array(this.batch.length);
+    await this.recover();
+  }
+
+  /** A step that was given up goes on to its end after all. False: there is none. */
+  release(fails = false): boolean {
+    const late = this.abandoned.shift();
+    if (late === undefined) return false;
+    for (const slot of late.slots) this.compute(slot, true);
+    if (fails) late.reject(new Error('it failed at last'));
+    else late.resolve(ANSWER);
+    return true;
+  }
+
   /** Computes the step under way and returns it. False: there is none. */
   finish(): boolean {
     const { running } = this;
@@ -100,29 +133,36 @@ export class FakeLane implements BatchLane {
     return true;
   }
 
-  /** The window of the slot's last step on any lane, which is forgotten. */
-  private lastWindow(slot: number) {
-    const before = this.fleet.map((lane) => lane.seen.get(slot)).find((seen) => seen !== undefined);
-    for (const lane of this.fleet) lane.seen.delete(slot);
+  /** The window of the last step on a ring on any lane, which is forgotten. */
+  private lastWindow(ring: number) {
+    const before = this.fleet.map((lane) => lane.seen.get(ring)).find((seen) => seen !== undefined);
+    for (const lane of this.fleet) lane.seen.delete(ring);
     return before;
   }
 
-  private compute(slot: number): void {
+  /** What a step looked ahead to is what the next one begins with. */
+  private checkWindow(header: Int32Array, audio: Int16Array): void {
+    const { ringSamples } = this.table.layout;
+    const [read, ring] = [header[READ]!, header[RING]!];
+    const before = this.lastWindow(ring);
+    if (header[FRESH] === 0 && before !== undefined) {
+      const ahead = before.audio.subarray((read - before.read + ringSamples) % ringSamples);
+      const both = Math.min(ahead.length, audio.length);
+      assert.deepEqual(audio.subarray(0, both), ahead.subarray(0, both), `ring ${ring} sees other audio`);
+    }
+    this.seen.set(ring, { read, audio });
+  }
+
+  private compute(slot: number, late = false): void {
     const { slab, layout } = this.table;
     const header = new Int32Array(slab, layout.headerAt + slot * HEADER_INTS * 4, HEADER_INTS);
-    const ring = new Int16Array(slab, layout.ringAt + slot * layout.ringSamples * 2, layout.ringSamples);
+    const ringAt = layout.ringAt + header[RING]! * layout.ringSamples * 2;
+    const ring = new Int16Array(slab, ringAt, layout.ringSamples);
     const audio = Int16Array.from(
       { length: header[VALID]! },
       (_, i) => ring[(header[READ]! + i) % ring.length]!,
     );
-    const before = this.lastWindow(slot);
-    if (header[FRESH] === 0 && before !== undefined) {
-      // What a step looked ahead to is what the next one begins with.
-      const ahead = before.audio.subarray((header[READ]! - before.read + ring.length) % ring.length);
-      const both = Math.min(ahead.length, audio.length);
-      assert.deepEqual(audio.subarray(0, both), ahead.subarray(0, both), `slot ${slot} sees other audio`);
-    }
-    this.seen.set(slot, { read: header[READ]!, audio });
+    if (!late) this.checkWindow(header, audio);
     const heard = audio.subarray(0, layout.chunkSamples);
     const words = layout.state[0]!.elements;
     const current = new Int32Array(slab, bankAt(layout, slot, header[BANK]!), words);

@@ -35,7 +35,7 @@ test('a lane brings times and previews into the slots of its batch', async () =>
   const step = async () => {
     [b!, a!].forEach((slot, i) => {
       slot.prepare();
-      lane.batch[i] = slot.index;
+      lane.batch[i] = slot.place;
     });
     await lane.step(2);
     for (const slot of [a!, b!]) slot.commitStep();
@@ -61,7 +61,7 @@ test('a manifest that names neither has the rest as ever', async () => {
   await lane.init();
   const slot = table.lease(new Tenant())!;
   write(slot, marked(2 * CHUNK, [[0, 'one']]));
-  lane.batch[0] = slot.index;
+  lane.batch[0] = slot.place;
   for (let i = 0; i < 2; i++) {
     slot.prepare();
     await lane.step(1);
@@ -82,7 +82,7 @@ test('a step sees a window, across the end of the ring too, with silence where a
   const slot = table.lease(tenant)!;
   const step = async () => {
     slot.prepare();
-    lane.batch[0] = slot.index;
+    lane.batch[0] = slot.place;
     await lane.step(1);
     slot.commitStep();
   };
@@ -233,7 +233,7 @@ test('streams that fail on their own, however many in a row, do not cost the lan
   assert.equal(lane.restarts, 8);
   write(sound, marked(CHUNK, [[0, 'one']]));
   sound.prepare();
-  lane.batch[0] = sound.index;
+  lane.batch[0] = sound.place;
   await lane.step(1);
   assert.equal(sound.result.preview[0], tokenOf('one'));
   await lane.close();

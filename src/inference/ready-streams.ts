@@ -1,0 +1,142 @@
+/** The streams that have something to run, and which of them make up the next batch: the most urgent ones first. */
+import { SlotQueues } from './slot-queue.js';
+import type { Slot, StreamTable } from './stream-table.js';
+import { Trials } from './trials.js';
+import type { BatchWait } from './wait.js';
+
+const FLUSH = 0;
+const LIVE = 1;
+const BULK = 2;
+const QUEUE = { flush: FLUSH, live: LIVE, bulk: BULK } as const;
+
+export interface BatchRules {
+  readonly maxBatch: number;
+  /** Uploads in a batch beside live streams, so that they never make a live step much longer. */
+  readonly maxBulkBesideLive: number;
+  /** Ready streams from which a batch is shared out among the idle lanes rather than given to one. */
+  readonly splitFrom: number;
+  readonly now: () => number;
+}
+
+export class ReadyStreams {
+  private readonly table: StreamTable;
+  private readonly rules: BatchRules;
+  private readonly wait: BatchWait;
+  private readonly queues: SlotQueues;
+  /** Slots whose last step failed; they stand in no queue. */
+  private readonly trials = new Trials();
+  /** Whether the next batch may be a trial although others wait: every second one may. */
+  private trialIsDue = true;
+  /** By slot: since when it waits for a lane. */
+  private readonly queuedMs: Float64Array;
+
+  constructor(table: StreamTable, rules: BatchRules, wait: BatchWait) {
+    this.table = table;
+    this.rules = rules;
+    this.wait = wait;
+    this.queues = new SlotQueues(table.slots.length, 3);
+    this.queuedMs = new Float64Array(table.slots.length);
+  }
+
+  get waiting(): number {
+    return this.queued + this.trials.waiting;
+  }
+
+  private get queued(): number {
+    return this.queues.size(FLUSH) + this.queues.size(LIVE) + this.queues.size(BULK);
+  }
+
+  /** Since when a stream waits, or waited, for a lane. */
+  sinceMs(slot: Slot): number {
+    return this.queuedMs[slot.index]!;
+  }
+
+  /** The stream has something to run. @returns false if that was known */
+  add(slot: Slot): boolean {
+    if (this.trials.has(slot.index)) return false;
+    const queue = QUEUE[slot.priority];
+    const stands = this.queues.queueOf(slot.index);
+    if (stands === queue) return false;
+    if (stands < 0) this.queuedMs[slot.index] = this.rules.now();
+    this.queues.push(queue, slot.index);
+    return true;
+  }
+
+  /** What failed together runs again in halves, what failed alone, alone. */
+  tryAgain(failed: readonly number[]): void {
+    this.trials.add(failed);
+  }
+
+  remove(slot: Slot): void {
+    this.queues.remove(slot.index);
+    this.trials.drop(slot.index);
+  }
+
+  /** Takes all of them out. */
+  takeAll(): Slot[] {
+    const all: number[] = [];
+    for (let group = this.trials.take(); group !== null; group = this.trials.take()) all.push(...group);
+    for (const queue of [FLUSH, LIVE, BULK]) {
+      for (let index = this.queues.shift(queue); index >= 0; index = this.queues.shift(queue))
+        all.push(index);
+    }
+    return all.map((index) => this.table.slots[index]!);
+  }
+
+  /** Live streams wait for others to share their batch. Nothing waits beside a flush or a trial. */
+  holdsBack(): boolean {
+    const live = this.queues.size(LIVE);
+    if (live === 0 || this.queues.size(FLUSH) > 0 || this.trials.waiting > 0) return false;
+    const waitedMs = this.rules.now() - this.queuedMs[this.queues.first(LIVE)]!;
+    return this.wait.holds(live, this.table.leased, waitedMs);
+  }
+
+  /** Writes the next batch for one of so many idle lanes; returns its size. */
+  fill(batch: Int32Array, idleLanes: number): number {
+    const suspects = this.nextTrial();
+    if (suspects !== null) return this.admit(batch, suspects);
+    const { maxBatch, splitFrom, maxBulkBesideLive } = this.rules;
+    const urgent = this.queues.size(FLUSH) + this.queues.size(LIVE);
+    const share = urgent < splitFrom ? urgent : Math.ceil(urgent / idleLanes);
+    const most = Math.min(maxBatch, Math.max(share, 1));
+    let count = this.take(batch, FLUSH, 0, most);
+    count = this.take(batch, LIVE, count, most);
+    const bulkRoom = urgent === 0 ? maxBatch : maxBulkBesideLive;
+    return this.take(batch, BULK, count, Math.min(maxBatch, count + bulkRoom));
+  }
+
+  /** Trials and others take turns, so that neither holds the other up and a lane does not fail all the time. */
+  private nextTrial(): readonly number[] | null {
+    const isDue = this.trialIsDue || this.queued === 0;
+    const suspects = isDue ? this.trials.take() : null;
+    this.trialIsDue = suspects === null;
+    return suspects;
+  }
+
+  /** Makes these slots the batch, those apart that have nothing to run any more; returns its size. */
+  private admit(batch: Int32Array, slots: readonly number[]): number {
+    let count = 0;
+    for (const index of slots) if (this.join(batch, count, index)) count++;
+    return count;
+  }
+
+  private take(batch: Int32Array, queue: number, from: number, most: number): number {
+    let count = from;
+    while (count < most) {
+      const index = this.queues.shift(queue);
+      if (index < 0) break;
+      if (this.join(batch, count, index)) count++;
+    }
+    return count;
+  }
+
+  /** Puts a slot into a row of the batch, if it has something to run. */
+  private join(batch: Int32Array, row: number, index: number): boolean {
+    const slot = this.table.slots[index]!;
+    if (slot.owner === null || !slot.ready()) return false;
+    slot.inFlight = true;
+    slot.prepare();
+    batch[row] = slot.place;
+    return true;
+  }
+}
