@@ -31,7 +31,7 @@ export class FakeLane implements BatchLane {
   steps = 0;
   busyMs = 0;
   restarts = 0;
-  /** Steps that were given up and are under way still; `release` lets the oldest return. */
+  /** Steps that were given up and are under way still; `wake` lets the oldest return. */
   private readonly abandoned: Running[] = [];
   /** The batches so far, as lists of slot numbers. */
   readonly batches: (readonly number[])[] = [];
@@ -100,7 +100,7 @@ export class FakeLane implements BatchLane {
   }
 
   /** A step that was given up goes on to its end after all. False: there is none. */
-  release(fails = false): boolean {
+  wake(fails = false): boolean {
     const late = this.abandoned.shift();
     if (late === undefined) return false;
     for (const slot of late.slots) this.compute(slot, true);
