@@ -174,12 +174,14 @@ function withCommand(argv: readonly string[]): readonly string[] {
     : argv;
 }
 
-/** Who reads the output may stop (`| head`): then a command has nobody to go on for. A server serves on. */
+/** Who reads the output may stop (`| head`): then a command has nobody to go on for. A server serves on, also where the disk is full. */
 function endWithReader(isServer: boolean): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (isServer) return;
     if (error.code !== 'EPIPE') throw error;
-    if (!isServer) process.exit(0);
+    process.exit(0);
   });
+  if (isServer) process.stderr.on('error', () => {});
 }
 
 /** Runs the command line; returns the exit code. */

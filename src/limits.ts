@@ -60,6 +60,10 @@ export const LIMITS = {
   maxAudioTextChars: 2 << 20,
   audioTextFramesPerSecond: 5_000,
   audioTextFrameBurst: 20_000,
+  /** What a process whose recogniser cannot go on takes to bring its sessions to safety before it ends. */
+  rescueMs: 5_000,
+  /** Lines of the log that wait for their reader, or for room on the disk; beyond it newer ones are dropped. */
+  maxLogBytes: 1 << 20,
   /** How often a socket is pinged; one that has not answered by the next ping is closed. */
   heartbeatMs: 20_000,
   /** How long a socket whose client_id a second one asks for has to give a sign of life. */

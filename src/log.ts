@@ -2,25 +2,28 @@
 import { createRequire } from 'node:module';
 import { type DestinationStream, type Logger, pino } from 'pino';
 import type { Config } from './config.js';
+import { LogSink } from './log-sink.js';
 
 export type { Logger };
 
 const STANDARD_ERROR = 2;
 
 /** For people: time, level and text on a line, the fields below. Only loaded where it is wanted. */
-function readable(): DestinationStream {
+function readable(sink: LogSink): DestinationStream {
   const require = createRequire(import.meta.url);
   const pretty = require('pino-pretty') as typeof import('pino-pretty');
-  return pretty({
-    destination: STANDARD_ERROR,
-    sync: true,
+  const readable = pretty.prettyFactory({
     colorize: process.stderr.isTTY === true,
     translateTime: 'SYS:HH:MM:ss.l',
   });
+  return { write: (line) => sink.write(readable(line) ?? '') };
 }
+
+let standardError: LogSink | undefined;
 
 /** Logs go to standard error, so that standard output stays free for what a command prints. */
 export function createLogger(config: Pick<Config, 'logLevel' | 'devMode'>): Logger {
   const options = { level: config.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime };
-  return pino(options, config.devMode ? readable() : pino.destination({ dest: STANDARD_ERROR, sync: false }));
+  standardError ??= new LogSink(STANDARD_ERROR);
+  return pino(options, config.devMode ? readable(standardError) : standardError);
 }

@@ -21,9 +21,9 @@ const ROWS: readonly (readonly string[])[] = [
   ['src/text'],
   ['src/transcript', 'src/codec', 'src/import', 'src/mock'],
   ['src/inference'],
-  ['src/models', 'src/audio', 'src/auth'],
+  ['src/models', 'src/audio', 'src/auth', 'src/end'],
   ['src/log'],
-  ['src/config'],
+  ['src/config', 'src/log-sink'],
   [
     'src/errors',
     'src/limits',

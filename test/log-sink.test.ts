@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, openSync } from 'node:fs';
+import { text } from 'node:stream/consumers';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { LIMITS } from '../src/limits.js';
+import { LogSink } from '../src/log-sink.js';
+
+const program = fileURLToPath(new URL('./helpers/much-logging.js', import.meta.url));
+const FULL = '/dev/full'; // every write to it fails with ENOSPC
+/** What 3 MB of lines may leave behind: the bound is 1 MB of waiting lines. */
+const MOST_MB = 20;
+
+async function logTo(standardError: number | 'pipe', style: string, breakPipe = false) {
+  const child = spawn(process.execPath, [program, style], { stdio: ['ignore', 'pipe', standardError] });
+  if (breakPipe) child.stderr?.destroy();
+  const [said, [code, signal]] = await Promise.all([text(child.stdout!), once(child, 'exit')]);
+  return { grownMb: Number(said), end: code ?? signal };
+}
+
+for (const style of ['json', 'pretty']) {
+  test(
+    `a full disk under the ${style} log does not end the process, nor fill its memory`,
+    {
+      skip: existsSync(FULL) ? false : `there is no ${FULL}`,
+      timeout: 20_000,
+    },
+    async () => {
+      const { grownMb, end } = await logTo(openSync(FULL, 'w'), style);
+      assert.equal(end, 7);
+      assert.ok(grownMb < MOST_MB, `${grownMb} MB`);
+    },
+  );
+
+  test(
+    `a reader of the ${style} log that is gone does not end the process`,
+    { timeout: 20_000 },
+    async () => {
+      assert.equal((await logTo('pipe', style, true)).end, 7);
+    },
+  );
+}
+
+/** A file whose writes the test answers. */
+function scriptedFile() {
+  const written: string[] = [];
+  let answer: ((error: Error | null, bytes: number) => void) | null = null;
+  let asked = '';
+  const io = {
+    write(_fd: number, bytes: Uint8Array, done: typeof answer) {
+      asked = Buffer.from(bytes).toString();
+      answer = done;
+    },
+    writeSync: () => 0,
+  } as unknown as ConstructorParameters<typeof LogSink>[1];
+  const reply = (error: Error | null, bytes: number) => {
+    const done = answer;
+    answer = null;
+    if (error === null) written.push(asked.slice(0, bytes));
+    done?.(error, bytes);
+  };
+  return {
+    sink: new LogSink(2, io),
+    written,
+    take: (bytes = asked.length) => reply(null, bytes),
+    fail: (code: string) => reply(Object.assign(new Error(code), { code }), 0),
+    isAsked: () => answer !== null,
+  };
+}
+
+test('lines come in order, once each, in whatever pieces the file takes them', () => {
+  const { sink, written, take, isAsked } = scriptedFile();
+  for (const line of ['one\n', 'two\n', 'three\n']) sink.write(line);
+  while (isAsked()) take(1);
+  assert.equal(written.join(''), 'one\ntwo\nthree\n');
+});
+
+test('lines that found no room are written when there is some, and how many were lost is said', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
+  const { sink, written, take, fail, isAsked } = scriptedFile();
+  sink.write('first\n');
+  fail('ENOSPC');
+  const line = `${'x'.repeat(1023)}\n`;
+  const fitting = LIMITS.maxLogBytes / 1024;
+  for (let i = 0; i < fitting + 5; i++) sink.write(line);
+  assert.equal(isAsked(), false, 'it is not tried at every line');
+  t.mock.timers.tick(1_000);
+  fail('ENOSPC');
+  t.mock.timers.tick(1_000);
+  while (isAsked()) take();
+  const [first, kept, lost, ...rest] = written;
+  assert.deepEqual([first, kept?.length, rest], ['first\n', LIMITS.maxLogBytes, []]);
+  assert.equal(JSON.parse(lost ?? '').lines, 5);
+});
+
+test('a reader that is gone is written to no more', () => {
+  const { sink, fail, isAsked } = scriptedFile();
+  sink.write('first\n');
+  fail('EPIPE');
+  sink.write('second\n');
+  assert.equal(isAsked(), false);
+});
