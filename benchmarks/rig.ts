@@ -38,6 +38,7 @@ class InstantLane implements BatchLane {
     return ANSWER;
   }
   async recover(): Promise<void> {}
+  abandon(): void {}
   async replace(): Promise<void> {}
 }
 

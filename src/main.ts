@@ -1,5 +1,6 @@
 /** `rnnt-server start`: runs the server until it is told to stop. */
 import type { Config } from './config.js';
+import { endAtOnce } from './end.js';
 import { toServerError } from './errors.js';
 import { createLogger } from './log.js';
 import { canReload } from './server/reload.js';
@@ -32,10 +33,20 @@ function announce(server: RunningServer, config: Config): void {
   );
 }
 
-/** Starts, serves, drains on SIGINT or SIGTERM. Returns the process's exit code. */
+/**
+ * The recogniser failed in a process that had served: a new one is likely to do better (EX_TEMPFAIL of sysexits.h).
+ * docs/DEPLOYMENT.md lists the codes.
+ */
+export const EXIT_RESTART = 75;
+
+/**
+ * Starts, serves, drains on SIGINT or SIGTERM. Returns the process's exit code. Where a thread hangs, the process ends here, by a
+ * signal.
+ */
 export async function runServer(config: Config, standIn?: StandIn): Promise<number> {
   const log = createLogger(config);
   let server: RunningServer;
+  let wasReady = false;
   try {
     server = await startServer(config, log, standIn?.makeEngine);
     standIn?.onStarted(server);
@@ -56,6 +67,7 @@ export async function runServer(config: Config, standIn?: StandIn): Promise<numb
   if (canReload(server.context)) process.on('SIGHUP', reload);
   try {
     await server.ready;
+    wasReady = true;
     announce(server, config);
   } catch (thrown) {
     const error = toServerError(thrown);
@@ -66,5 +78,8 @@ export async function runServer(config: Config, standIn?: StandIn): Promise<numb
   process.off('SIGINT', drain);
   process.off('SIGTERM', drain);
   process.off('SIGHUP', reload);
-  return outcome === 'failed' ? 1 : 0;
+  const lanes = server.context.recogniser?.engine.lanes ?? [];
+  if (lanes.some(({ hungThreads }) => hungThreads > 0)) await endAtOnce(log);
+  if (outcome !== 'failed') return 0;
+  return wasReady ? EXIT_RESTART : 1;
 }

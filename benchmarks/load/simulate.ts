@@ -128,7 +128,7 @@ export async function simulate(streams: number, setting: Setting) {
         busyMs += ms;
         clock.after(ms, () => resolve({ runMs: ms, stepMs: ms }));
       });
-    batcher.addLane({ id, batch: new Int32Array(MAX_BATCH), step, recover: ok, replace: ok });
+    batcher.addLane({ id, batch: new Int32Array(MAX_BATCH), step, recover: ok, abandon: never, replace: ok });
   }
   const chunks: number[] = [];
   const flushes: number[] = [];

@@ -10,7 +10,9 @@ export interface BatchLane {
   step(count: number): Promise<LaneAnswer>;
   /** Makes the lane usable again after a failed step; rejects when it is lost for good. */
   recover(error: unknown): Promise<void>;
-  /** Makes the lane usable again though its step has not returned, with another thread; rejects when it is lost for good. */
+  /** Its step hangs: nobody waits for it any more, not even `close`. */
+  abandon(): void;
+  /** Makes a lane that was abandoned usable again, with another thread; rejects when it is lost for good. */
   replace(): Promise<void>;
 }
 

@@ -196,6 +196,7 @@ export class Batcher {
     const nowMs = this.options.now();
     for (const run of this.watchdog.overdue(nowMs)) {
       this.observer.onLaneHung(run.lane, run.count, nowMs - run.beganMs);
+      run.lane.abandon();
       const left = this.tenantsOf(run);
       if (this.watchdog.hung > this.mostHung) {
         this.observer.onStuck(new Error(`${this.watchdog.hung} steps hang`));

@@ -140,14 +140,18 @@ export class Lane implements BatchLane {
     await this.initAgain();
   }
 
-  /** Goes on in another thread. The one that hangs ends when its step returns; nothing that it does until then is heard. */
+  /** Its thread is left to itself, since ending it in native code would end the process; it ends when its step returns. */
+  abandon(): void {
+    const { thread } = this;
+    this.hung.add(thread);
+    void thread.close().finally(() => this.hung.delete(thread));
+    this.giveUpClosing();
+    if (this.state !== 'closed') this.state = 'hung';
+  }
+
+  /** Goes on in another thread. Nothing that the one which hangs does until it ends is heard. */
   async replace(): Promise<void> {
-    this.abandon();
-    if (this.state === 'closed') {
-      this.giveUpClosing();
-      throw new Error('A step hung while the lane was closing.');
-    }
-    this.state = 'hung';
+    if (this.state === 'closed') throw new Error('A step hung while the lane was closing.');
     ({ batch: this.batch, thread: this.thread } = this.start());
     await this.initAgain();
   }
@@ -162,19 +166,12 @@ export class Lane implements BatchLane {
     try {
       await Promise.race([this.init(), late]);
     } catch (again) {
-      this.state = 'lost';
       if (this.thread.busy) this.abandon();
+      this.state = 'lost';
       throw again;
     } finally {
       clearTimeout(timer);
     }
-  }
-
-  /** A thread that hangs is left to itself: ending it in native code would end the process. */
-  private abandon(): void {
-    const { thread } = this;
-    this.hung.add(thread);
-    void thread.close().finally(() => this.hung.delete(thread));
   }
 
   /** Lets a running step end, then ends the thread. Does not wait for threads that hang. */

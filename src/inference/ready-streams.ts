@@ -77,8 +77,7 @@ export class ReadyStreams {
     const all: number[] = [];
     for (let group = this.trials.take(); group !== null; group = this.trials.take()) all.push(...group);
     for (const queue of [FLUSH, LIVE, BULK]) {
-      for (let index = this.queues.shift(queue); index >= 0; index = this.queues.shift(queue))
-        all.push(index);
+      while (this.queues.size(queue) > 0) all.push(this.queues.shift(queue));
     }
     return all.map((index) => this.table.slots[index]!);
   }

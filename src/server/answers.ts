@@ -41,6 +41,7 @@ const lane = open({
   state: z.string(),
   steps: count,
   restarts: count,
+  hung_threads: count.describe('Threads that were given up since their step does not return.'),
   busy_ratio: z.number().describe('Part of the time since the server was ready.'),
 });
 
@@ -113,6 +114,7 @@ export const liveStatusAnswer = open({
   admitted: count,
   capacity: count.describe('Streams that this server holds; 0 until it was measured.'),
   waiting: count.describe('Streams with a chunk that waits for a lane.'),
+  quarantined: count.describe('Slots that nobody may use until the steps that hang on them return.'),
   batch_size: open({
     mean: z.number(),
     p50: count,
@@ -135,6 +137,7 @@ export const liveStatusAnswer = open({
     resumed: count,
     segments: count,
     refused: count,
+    hung_steps: count.describe('Steps that did not return in time and were run again.'),
     errors: count,
   }),
 });

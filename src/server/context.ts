@@ -38,8 +38,18 @@ export interface ServerContext {
   readonly cluster: Cluster | null;
   /** Null until the model is loaded and warm. */
   recogniser: Recogniser | null;
+  /**
+   * Puts down what sessions need to go on elsewhere. Called once, before a process ends whose recogniser cannot go on; it has
+   * `LIMITS.rescueMs`, and sessions go on meanwhile as far as they can.
+   */
+  rescue?: () => Promise<void>;
 }
 
 export type ServerStatus = 'starting' | 'ready' | 'draining' | 'stopped';
+
+/** Streams that come now are recognised: some lane works, or is about to. */
+export const isReady = (context: ServerContext): boolean =>
+  statusOf(context) === 'ready' &&
+  (context.recogniser?.engine.lanes ?? []).some(({ state }) => state !== 'hung' && state !== 'lost');
 
 export const statusOf = (context: ServerContext): ServerStatus => context.lifecycle.getSnapshot().value;

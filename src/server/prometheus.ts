@@ -1,7 +1,7 @@
 /** `/metrics`: the figures of `/ws/status` for Prometheus, read when asked for. */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Cluster } from '../cluster/cluster.js';
-import { type ServerContext, statusOf } from './context.js';
+import { isReady, type ServerContext } from './context.js';
 import { droppedPartials } from './status.js';
 
 type Read = () => number;
@@ -34,7 +34,7 @@ export function createPrometheus(context: ServerContext): Registry {
   const { registry, metrics, eventLoop } = context;
   const engine = () => context.recogniser?.engine;
 
-  gauge('ready', '1 if the server admits streams', () => (statusOf(context) === 'ready' ? 1 : 0));
+  gauge('ready', '1 if the server admits streams', () => (isReady(context) ? 1 : 0));
   gauge('sessions', 'Open sessions, recording or not', () => registry.size);
   gauge('streams', 'Recordings that hold a slot', () => context.recogniser?.sessions.leases.active ?? 0);
   gauge(
@@ -43,6 +43,11 @@ export function createPrometheus(context: ServerContext): Registry {
     () => engine()?.capacity.streams ?? 0,
   );
   gauge('slots_vacant', 'Free slots of the stream table', () => engine()?.table.vacancies ?? 0);
+  gauge(
+    'slots_quarantined',
+    'Slots that nobody may use until the steps that hang on them return',
+    () => engine()?.quarantined ?? 0,
+  );
   gauge(
     'sessions_suspended',
     'Sessions whose connection broke, waiting for their clients',
@@ -81,6 +86,7 @@ export function createPrometheus(context: ServerContext): Registry {
   counter('steps', 'Model steps', () => engine()?.stats.steps ?? 0);
   counter('stream_steps', 'Model steps times streams in them', () => engine()?.stats.streamSteps ?? 0);
   counter('lane_failures', 'Failed steps', () => engine()?.stats.laneFailures ?? 0);
+  counter('hung_steps', 'Steps that did not return in time', () => engine()?.stats.hungSteps ?? 0);
   counter('cpu_seconds', 'User and system time of the process', () => {
     const { user, system } = process.cpuUsage();
     return (user + system) / 1e6;

@@ -15,7 +15,7 @@ import { dialectAt, dialectsOf, refusalAt } from '../protocol/dialects/index.js'
 import { adminOnly, isAdmin } from './admin.js';
 import { admit, pathOf, retryAfter, urlOf } from './admission.js';
 import { claim } from './claims.js';
-import { type ServerContext, statusOf } from './context.js';
+import { isReady, type ServerContext } from './context.js';
 import { deepgramRoutes } from './deepgram-routes.js';
 import { CARD_LINKS, docsRoutes } from './docs-routes.js';
 import { pageHeaders, setHeaders } from './headers.js';
@@ -89,7 +89,7 @@ export async function createRoutes(context: ServerContext): Promise<FastifyInsta
   );
   // Asked for by browsers for whatever names no icon itself, for example JSON.
   app.get('/favicon.ico', async (_request, reply) => reply.redirect('static/icon.svg'));
-  const ready = () => (statusOf(context) === 'ready' ? 200 : 503);
+  const ready = () => (isReady(context) ? 200 : 503);
   app.get('/health', async (_request, reply) => reply.code(ready()).send(health(context)));
   app.get('/health/ready', async (_request, reply) => reply.code(ready()).send(health(context)));
   app.get('/health/live', async () => health(context));

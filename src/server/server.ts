@@ -25,6 +25,7 @@ import { EventLoopMeter } from './event-loop.js';
 import { createFleet } from './fleet.js';
 import { SessionRegistry } from './registry.js';
 import { reload } from './reload.js';
+import { rescue } from './rescue.js';
 import { createRoutes } from './routes.js';
 import { acceptUpgrades, closeSockets, inspectOver } from './upgrade.js';
 import { UploadPlaces } from './upload-places.js';
@@ -114,7 +115,8 @@ export async function startServer(
           registry.drain(() => (uploads === undefined ? done() : uploads.whenIdle(done)));
         },
         stop: (outcome, code) => {
-          void shutDown().then(() => tellStopped({ outcome, code }));
+          const rescued = outcome === 'failed' ? rescue(context) : Promise.resolve();
+          void rescued.then(shutDown).then(() => tellStopped({ outcome, code }));
         },
         effectFailed: (effect, err) => log.error({ effect, err }, 'a server effect failed'),
       },

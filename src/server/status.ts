@@ -4,7 +4,7 @@ import { chunkMs } from '../models/manifest.js';
 import { packageVersion } from '../paths.js';
 import { dialectsOf } from '../protocol/dialects/index.js';
 import { PROTOCOL_VERSION } from '../protocol/types.js';
-import { type ServerContext, statusOf } from './context.js';
+import { isReady, type ServerContext, statusOf } from './context.js';
 import { fleetStatus } from './fleet.js';
 
 const megabytes = (bytes: number): number => Math.round((bytes / (1 << 20)) * 10) / 10;
@@ -56,11 +56,10 @@ export function serviceCard(context: ServerContext) {
 
 /** GET /health: liveness is that it answers at all; readiness is `ready`. */
 export function health(context: ServerContext) {
-  const status = statusOf(context);
   return {
-    status,
+    status: statusOf(context),
     live: true,
-    ready: status === 'ready',
+    ready: isReady(context),
     uptime_s: uptimeSeconds(context),
     version: packageVersion,
   };
@@ -80,6 +79,7 @@ function lanes(context: ServerContext) {
     state: lane.state,
     steps: lane.steps,
     restarts: lane.restarts,
+    hung_threads: lane.hungThreads,
     busy_ratio: Math.round((lane.busyMs / sinceMs) * 1000) / 1000,
   }));
 }
@@ -165,6 +165,7 @@ export function liveStatus(context: ServerContext, forAdmin: boolean) {
     admitted: recogniser?.sessions.leases.active ?? 0,
     capacity: recogniser?.engine.capacity.streams ?? 0,
     waiting: recogniser?.engine.waiting ?? 0,
+    quarantined: recogniser?.engine.quarantined ?? 0,
     batch_size: batchSummary(stats?.batchSizes ?? new Uint32Array(0)),
     latency_ms: {
       chunk: metrics.chunk.percentiles(),
@@ -186,6 +187,7 @@ export function liveStatus(context: ServerContext, forAdmin: boolean) {
       resumed: metrics.resumed,
       segments: metrics.segments,
       refused: metrics.refused,
+      hung_steps: stats?.hungSteps ?? 0,
       errors: metrics.errorCount,
     },
   };

@@ -91,10 +91,13 @@ export class FakeLane implements BatchLane {
     return this.abandoned.length;
   }
 
-  async replace(): Promise<void> {
+  abandon(): void {
     assert.ok(this.running !== null, 'no step hangs');
     this.abandoned.push(this.running);
     this.running = null;
+  }
+
+  async replace(): Promise<void> {
     this.batch = new Int32Array(this.batch.length);
     await this.recover();
   }

@@ -14,6 +14,7 @@ import { joinWords } from '../../src/transcript/words.js';
 import { fakeGraph } from '../helpers/fake-graph.js';
 import { bytesOf, CHUNK, FRAME, marked, pieces, spoken, tokenOf } from '../helpers/fake-model.js';
 import { DEFAULTS, silentLog } from '../helpers/fake-session.js';
+import { FAULTY_WORKER, FaultPlan } from '../helpers/faults.js';
 import { graphModel } from '../helpers/graph-model.js';
 import { Tenant, write } from '../helpers/tenant.js';
 import { writtenLog } from '../helpers/written-log.js';
@@ -248,4 +249,55 @@ test('a lane whose session cannot be made again is lost', async () => {
   await assert.rejects(lane.recover(new Error('a step failed')), { code: 'MODEL_INVALID' });
   assert.equal(lane.state, 'lost');
   await lane.close();
+});
+
+test('a lane whose thread hangs goes on with another one, and does not wait for the first when it closes', async () => {
+  const plan = new FaultPlan();
+  const model = graphModel();
+  const table = new StreamTable(slabLayout(model.manifest, 3, 1), () => {});
+  const lane = new Lane(0, model, table, { ...OPTIONS, worker: FAULTY_WORKER }, silentLog);
+  await lane.init();
+  const slot = table.lease(new Tenant());
+  assert.ok(slot);
+  write(slot, marked(CHUNK, [[0, 'one']]));
+  const run = (): Promise<unknown> => {
+    slot.prepare();
+    lane.batch[0] = slot.place;
+    return lane.step(1);
+  };
+  plan.arm('hang before');
+  const late = run();
+  while (plan.standing === 0) await new Promise((resolve) => setImmediate(resolve));
+  const { batch } = lane;
+  lane.abandon();
+  assert.deepEqual([lane.state, lane.hungThreads], ['hung', 1]);
+  assert.ok(table.evacuate(slot));
+  await lane.replace();
+  assert.notEqual(lane.batch, batch, 'the thread that hangs may still read its own');
+  assert.equal(lane.state, 'ready');
+  await run();
+  assert.equal(slot.result.preview[0], tokenOf('one'));
+  await lane.close();
+  assert.deepEqual([lane.hungThreads, lane.steps], [1, 1]);
+  plan.open();
+  await late;
+  assert.equal(lane.steps, 1, 'what it did is not counted');
+  while (lane.hungThreads > 0) await new Promise((resolve) => setImmediate(resolve));
+});
+
+test('a lane that closes while its step turns out to hang does not keep the engine', async () => {
+  const plan = new FaultPlan();
+  const model = graphModel();
+  const table = new StreamTable(slabLayout(model.manifest, 3, 1), () => {});
+  const lane = new Lane(0, model, table, { ...OPTIONS, worker: FAULTY_WORKER }, silentLog);
+  await lane.init();
+  plan.arm('hang before');
+  const late = lane.step(1);
+  const closing = lane.close();
+  lane.abandon();
+  await closing;
+  await assert.rejects(lane.replace(), /while the lane was closing/);
+  plan.open();
+  await late;
+  while (lane.hungThreads > 0) await new Promise((resolve) => setImmediate(resolve));
 });

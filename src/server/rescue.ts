@@ -1,0 +1,20 @@
+/** The last thing that a process does for its sessions when its recogniser cannot go on. */
+import { LIMITS } from '../limits.js';
+import type { ServerContext } from './context.js';
+
+/** Resolves when the sessions are safe, or cannot be brought to safety in time. Never rejects. */
+export async function rescue({ rescue: act, log, registry }: ServerContext): Promise<void> {
+  if (act === undefined) return;
+  log.info({ sessions: registry.size }, 'bringing sessions to safety');
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(reject, LIMITS.rescueMs, new Error(`not within ${LIMITS.rescueMs} ms`));
+  });
+  try {
+    await Promise.race([act(), late]);
+  } catch (err) {
+    log.error({ err }, 'sessions could not be brought to safety');
+  } finally {
+    clearTimeout(timer);
+  }
+}
