@@ -34,6 +34,7 @@ export class Session {
   readonly id = randomBytes(9).toString('base64url');
   readonly clientId: string;
   readonly openedAt = Date.now();
+  private readonly openedMs = performance.now();
   readonly remote: string;
   /** Identity of the access key. */
   readonly key: string;
@@ -231,7 +232,10 @@ export class Session {
     this.outbox.detach();
     const reason = code === null ? '' : (this.dialect.closeReason?.(code) ?? code);
     this.flow.close(this.dialect.closeCode(code), reason);
-    this.log.info({ code, seconds: Math.round((Date.now() - this.openedAt) / 1000) }, 'session closed');
+    this.log.info(
+      { code, seconds: Math.round((performance.now() - this.openedMs) / 1000) },
+      'session closed',
+    );
     this.context.onClosed(this);
   }
 

@@ -70,6 +70,18 @@ for (const fault of ['throw', 'die', 'out of memory'] satisfies Fault[]) {
   });
 }
 
+test('a main thread that stands still for longer than a step may take costs nobody a word, and no step counts as hung', async () => {
+  const { hungSteps } = engine.stats;
+  const recordings = recordAll();
+  await until(
+    () => engine.lanes.some(({ state }) => state === 'ready') && engine.table.leased === FORMATS.length,
+  );
+  const nobody = new Int32Array(new SharedArrayBuffer(4));
+  Atomics.wait(nobody, 0, 0, HANG_MS + 500);
+  assert.deepEqual(await recordings, undisturbed);
+  assert.equal(engine.stats.hungSteps, hungSteps);
+});
+
 for (const fault of ['hang before', 'hang after'] satisfies Fault[]) {
   test(`a lane that suffers "${fault}" is gone on without, and what it writes later changes nothing`, async () => {
     const { hungSteps } = engine.stats;

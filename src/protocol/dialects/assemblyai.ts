@@ -72,7 +72,8 @@ function settingsOf(query: URLSearchParams): Partial<RecordingConfig> {
 class AssemblyAiDialect implements Dialect {
   readonly policy: DialectPolicy;
   private readonly calibration;
-  private readonly openedMs = Date.now();
+  private readonly openedAt = Date.now();
+  private readonly openedMs = performance.now();
   private turn = 0;
   /** `SpeechStarted` was told for this turn. */
   private announced = false;
@@ -113,7 +114,7 @@ class AssemblyAiDialect implements Dialect {
   render(event: StreamEvent): readonly Frame[] {
     switch (event.type) {
       case 'opened': {
-        const expires_at = Math.floor(this.openedMs / 1000) + SESSION_S;
+        const expires_at = Math.floor(this.openedAt / 1000) + SESSION_S;
         return [JSON.stringify({ type: 'Begin', id: event.sessionId, expires_at })];
       }
       case 'started':
@@ -210,7 +211,7 @@ class AssemblyAiDialect implements Dialect {
     return JSON.stringify({
       type: 'Termination',
       audio_duration_seconds: Math.round(this.before / LIMITS.sampleRateHz),
-      session_duration_seconds: Math.round((Date.now() - this.openedMs) / 1000),
+      session_duration_seconds: Math.round((performance.now() - this.openedMs) / 1000),
     });
   }
 
