@@ -2,7 +2,7 @@
 import type { Config } from './config.js';
 import { endAtOnce } from './end.js';
 import { toServerError } from './errors.js';
-import { createLogger } from './log.js';
+import { createLogger, type Logger } from './log.js';
 import { canReload } from './server/reload.js';
 import { type EngineFactory, type RunningServer, startServer } from './server/server.js';
 
@@ -39,14 +39,10 @@ function announce(server: RunningServer, config: Config): void {
  */
 export const EXIT_RESTART = 75;
 
-/**
- * Starts, serves, drains on SIGINT or SIGTERM. Returns the process's exit code. Where a thread hangs, the process ends here, by a
- * signal.
- */
+/** Starts, serves, drains on SIGINT or SIGTERM. Returns the process's exit code. */
 export async function runServer(config: Config, standIn?: StandIn): Promise<number> {
   const log = createLogger(config);
   let server: RunningServer;
-  let wasReady = false;
   try {
     server = await startServer(config, log, standIn?.makeEngine);
     standIn?.onStarted(server);
@@ -67,19 +63,24 @@ export async function runServer(config: Config, standIn?: StandIn): Promise<numb
   if (canReload(server.context)) process.on('SIGHUP', reload);
   try {
     await server.ready;
-    wasReady = true;
     announce(server, config);
   } catch (thrown) {
     const error = toServerError(thrown);
     // DRAINING: a signal came while the model was loading, which is no failure.
     if (error.code !== 'DRAINING') process.stderr.write(`rnnt-server: ${error.code}: ${error.message}\n`);
   }
-  const { outcome } = await server.stopped;
+  const code = await exitCodeOf(server, log);
   process.off('SIGINT', drain);
   process.off('SIGTERM', drain);
   process.off('SIGHUP', reload);
-  const lanes = server.context.recogniser?.engine.lanes ?? [];
-  if (lanes.some(({ hungThreads }) => hungThreads > 0)) await endAtOnce(log);
+  return code;
+}
+
+/** When the server has stopped: its exit code. Where a thread hangs, the process ends here, by a signal. */
+export async function exitCodeOf({ stopped, context }: RunningServer, log: Logger): Promise<number> {
+  const { outcome } = await stopped;
+  const engine = context.recogniser?.engine;
+  if (engine?.lanes.some(({ hungThreads }) => hungThreads > 0)) await endAtOnce(log);
   if (outcome !== 'failed') return 0;
-  return wasReady ? EXIT_RESTART : 1;
+  return engine === undefined ? 1 : EXIT_RESTART;
 }

@@ -34,7 +34,6 @@ export class Session {
   readonly id = randomBytes(9).toString('base64url');
   readonly clientId: string;
   readonly openedAt = Date.now();
-  private readonly openedMs = performance.now();
   readonly remote: string;
   /** Identity of the access key. */
   readonly key: string;
@@ -232,10 +231,7 @@ export class Session {
     this.outbox.detach();
     const reason = code === null ? '' : (this.dialect.closeReason?.(code) ?? code);
     this.flow.close(this.dialect.closeCode(code), reason);
-    this.log.info(
-      { code, seconds: Math.round((performance.now() - this.openedMs) / 1000) },
-      'session closed',
-    );
+    this.log.info({ code, seconds: this.watch.ageSeconds() }, 'session closed');
     this.context.onClosed(this);
   }
 

@@ -13,6 +13,7 @@ export class Watch {
   heardMs: number;
   audioMs: number;
   private beatMs: number;
+  private readonly beganMs: number;
   private readonly bounds: WatchBounds;
 
   constructor(bounds: WatchBounds, nowMs = performance.now()) {
@@ -20,6 +21,12 @@ export class Watch {
     this.heardMs = nowMs;
     this.audioMs = nowMs;
     this.beatMs = nowMs;
+    this.beganMs = nowMs;
+  }
+
+  /** Of the session, whole seconds; the clock of the day may jump meanwhile. */
+  ageSeconds(nowMs = performance.now()): number {
+    return Math.round((nowMs - this.beganMs) / 1000);
   }
 
   /** Time begins anew: a recording began, or the socket is read again. */
