@@ -4,6 +4,9 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { EXIT_RESTART, exitCodeOf } from '../src/main.js';
+import type { RunningServer } from '../src/server/server.js';
+import { silentLog } from './helpers/fake-session.js';
 
 const program = fileURLToPath(new URL('./helpers/hung-process.js', import.meta.url));
 
@@ -17,3 +20,18 @@ test(
     assert.match(log, /"level":60.*a thread hangs in native code/);
   },
 );
+
+/** A server that has stopped so. @param engine whether it ever had one */
+const stoppedServer = (outcome: 'failed' | 'drained', engine: boolean) =>
+  ({
+    stopped: Promise.resolve({ outcome, code: null }),
+    context: { recogniser: engine ? { engine: { lanes: [{ hungThreads: 0 }] } } : null },
+  }) as unknown as RunningServer;
+
+test('the exit code tells a supervisor whether another start may help', async () => {
+  const codeOf = (server: RunningServer) => exitCodeOf(server, silentLog);
+  assert.equal(await codeOf(stoppedServer('drained', true)), 0);
+  assert.equal(await codeOf(stoppedServer('drained', false)), 0);
+  assert.equal(await codeOf(stoppedServer('failed', false)), 1);
+  assert.equal(await codeOf(stoppedServer('failed', true)), EXIT_RESTART);
+});

@@ -41,7 +41,7 @@ export class Batcher {
   private lanes = 0;
   /** Steps that may hang at once, each in a thread that nobody can end. */
   private mostHung = MORE_HUNG;
-  /** Every lane is lost: streams are given up as soon as they have something to run. */
+  /** Streams are given up as soon as they have something to run. */
   private dead = false;
   private pumpDue = false;
   private readonly pump = (): void => {
@@ -231,13 +231,13 @@ export class Batcher {
     } catch (lost) {
       this.lanes--;
       this.observer.onLaneLost(lane, lost, this.lanes);
-      if (this.lanes === 0) this.failAll();
     }
   }
 
-  /** Gives every waiting stream up: no lane is left. */
-  private failAll(): void {
+  /** Gives every stream up, and those to come: nothing is recognised any more. */
+  giveUp(): void {
     this.dead = true;
-    for (const slot of this.ready.takeAll()) slot.owner?.onFault(slot);
+    this.ready.clear();
+    for (const slot of this.table.slots) slot.owner?.onFault(slot);
   }
 }

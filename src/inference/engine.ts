@@ -1,6 +1,7 @@
 /** The recogniser: stream table, batcher and lanes behind one face. */
 import { type Config, laneCount } from '../config.js';
 import { ServerError } from '../errors.js';
+import { LIMITS } from '../limits.js';
 import type { Logger } from '../log.js';
 import { chunkMs } from '../models/manifest.js';
 import type { Model } from '../models/store.js';
@@ -174,14 +175,23 @@ export async function startEngine(
     const wait = waitPolicy(stepTimes, lanes.length, stepEveryMs, config.batchWaitMs);
     const limitMs = test.hangLimitMs ?? hangLimitMs(stepTimes, maxBatch);
     const rules = { ...BATCHER_DEFAULTS, maxBatch, wait, hangLimitMs: limitMs };
-    const made = new Batcher(table, observe(stats, log, tellLost), rules);
+    let grace: NodeJS.Timeout | undefined;
+    const onLost = (error: unknown) => {
+      tellLost(error);
+      // Whoever owns the engine may bring its streams to safety; then, or if nobody does, they are told.
+      grace ??= setTimeout(() => made.giveUp(), LIMITS.rescueMs);
+    };
+    const made = new Batcher(table, observe(stats, log, onLost), rules);
     batcher = made;
     for (const lane of lanes) made.addLane(lane);
     const watch = setInterval(() => made.lookForHung(), Watchdog.periodMs(limitMs)).unref();
     const edges = table.layout.hotwordInts / EDGE_INTS;
     const hotwords = edges > 0 ? new HotwordCompiler(model.tokens, edges, model.manifest) : null;
     const admits = { measured, most: streams, slots: config.admission === 'slots' };
-    const end = () => clearInterval(watch);
+    const end = () => {
+      clearInterval(watch);
+      clearTimeout(grace);
+    };
     return engineOf({ model, hotwords, provider, table, stats, lanes, lost }, admits, made, end);
   });
 }

@@ -72,14 +72,9 @@ export class ReadyStreams {
     this.trials.drop(slot.index);
   }
 
-  /** Takes all of them out. */
-  takeAll(): Slot[] {
-    const all: number[] = [];
-    for (let group = this.trials.take(); group !== null; group = this.trials.take()) all.push(...group);
-    for (const queue of [FLUSH, LIVE, BULK]) {
-      while (this.queues.size(queue) > 0) all.push(this.queues.shift(queue));
-    }
-    return all.map((index) => this.table.slots[index]!);
+  clear(): void {
+    while (this.trials.take() !== null);
+    for (const queue of [FLUSH, LIVE, BULK]) while (this.queues.shift(queue) >= 0);
   }
 
   /** Live streams wait for others to share their batch. Nothing waits beside a flush or a trial. */

@@ -20,6 +20,8 @@ export interface FakeEngineOptions extends Partial<BatcherOptions> {
   /** Streams that admission lets in; by default as many as there are slots. */
   capacity?: number;
   manifest?: Partial<Manifest>;
+  /** Whether streams are given up as soon as the last lane is lost, or when the test says so; default true. */
+  givesUp?: boolean;
   /** Runs by itself, for tests of the server; else nothing happens until the test says so. */
   auto?: boolean;
 }
@@ -83,7 +85,9 @@ export class FakeEngine implements Engine {
         onLaneFailed: (lane) => void this.events.push(`failed ${lane.id}`),
         onLaneLost: (lane, error, lanesLeft) => {
           this.events.push(`lost ${lane.id}`);
-          if (lanesLeft === 0) tellLost(error);
+          if (lanesLeft > 0) return;
+          tellLost(error);
+          if (options.givesUp ?? true) this.batcher.giveUp();
         },
         onStreamFailed: (slot) => void this.events.push(`stream failed ${slot.index}`),
       },

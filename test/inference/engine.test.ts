@@ -3,9 +3,12 @@ import { mock, test } from 'node:test';
 import { loadConfig } from '../../src/config.js';
 import { type Engine, startEngine } from '../../src/inference/engine.js';
 import { Lane } from '../../src/inference/lane.js';
+import { LIMITS } from '../../src/limits.js';
 import { createLogger } from '../../src/log.js';
+import { CHUNK, marked } from '../helpers/fake-model.js';
 import { silentLog } from '../helpers/fake-session.js';
 import { graphModel } from '../helpers/graph-model.js';
+import { Tenant, write } from '../helpers/tenant.js';
 
 /** An engine over real lanes with the fake model's graph. */
 const engineOf = (
@@ -31,6 +34,28 @@ test('a lane that is lost takes its share of the capacity along', async () => {
   assert.equal(engine.capacity.streams, 8);
   lose(engine, 1);
   assert.equal(engine.capacity.streams, 0);
+  await engine.close();
+});
+
+test('an engine without a lane says so at once, and gives its streams up when there was time to bring them to safety', async (t) => {
+  const failing = () => Promise.reject(new Error('no memory'));
+  const mocked = [
+    mock.method(Lane.prototype, 'step', failing),
+    mock.method(Lane.prototype, 'recover', failing),
+  ];
+  const engine = await engineOf({ lanes: 1 });
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const tenant = new Tenant();
+  const slot = engine.lease(tenant);
+  assert.ok(slot);
+  write(slot, marked(CHUNK, []));
+  assert.match(String(await engine.lost), /no memory/);
+  t.mock.timers.tick(LIMITS.rescueMs - 1);
+  assert.equal(tenant.faults, 0);
+  t.mock.timers.tick(1);
+  assert.equal(tenant.faults, 1);
+  for (const each of mocked) each.mock.restore();
+  t.mock.timers.reset();
   await engine.close();
 });
 

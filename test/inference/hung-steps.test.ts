@@ -151,6 +151,22 @@ test('a lane that cannot be replaced is lost, and with the last one the engine',
   assert.deepEqual([engine.capacity.streams, tenants[0]?.faults], [0, 1]);
 });
 
+test('where no lane is left streams may be brought to safety before they are given up', async () => {
+  const { engine, tenants, slots, lane } = crowd(2, { givesUp: false });
+  lane.onRecover = () => Promise.reject(new Error('no memory'));
+  const states = () => slots.map((slot) => slot.save());
+  const before = states();
+  lane.fail();
+  await microtasks();
+  assert.match(String(await engine.lost), /no memory/);
+  write(slots[0]!, marked(CHUNK, []));
+  engine.pump();
+  assert.deepEqual([tenants.map(({ faults }) => faults), states()], [[0, 0], before]);
+  engine.release(slots[1]!); // brought to safety
+  engine.batcher.giveUp();
+  assert.deepEqual(tenants.map(({ faults }) => faults), [1, 0]); // biome-ignore format: short
+});
+
 test('a step has ten seconds, or twenty times what the largest batch takes', () => {
   assert.equal(hangLimitMs([{ batch: 1, ms: 3 }, { batch: 64, ms: 56 }], 64), 10_000); // biome-ignore format: short
   assert.equal(hangLimitMs([{ batch: 1, ms: 400 }, { batch: 2, ms: 800 }], 8), 64_000); // biome-ignore format: short
