@@ -219,7 +219,8 @@ function engineOf(
     ...fixed,
     get capacity() {
       const live = lanes.filter(({ state }) => state !== 'lost' && state !== 'hung').length;
-      const left = slots ? most : Math.min(streamsLeft(measured.streams, live, lanes.length), most);
+      const rated = slots && live > 0 ? most : streamsLeft(measured.streams, live, lanes.length);
+      const left = Math.min(rated, most);
       return { ...measured, streams: left };
     },
     get waiting() {

@@ -63,6 +63,8 @@ test('who admits by slots alone is not kept from them by a lost lane', async () 
   const engine = await engineOf({ admission: 'slots' });
   lose(engine, 0);
   assert.equal(engine.capacity.streams, 64);
+  lose(engine, 1);
+  assert.equal(engine.capacity.streams, 0, 'nobody recognises anything any more');
   await engine.close();
 });
 

@@ -301,3 +301,27 @@ test('a lane that closes while its step turns out to hang does not keep the engi
   await late;
   while (lane.hungThreads > 0) await new Promise((resolve) => setImmediate(resolve));
 });
+
+test('a lane whose session does not come back in time is lost, and is not waited for', async (t) => {
+  const { lane } = laneOf();
+  await lane.init();
+  let finish: (answer: unknown) => void = () => {};
+  const run = mock.method(
+    Piscina.prototype,
+    'run',
+    () =>
+      new Promise((resolve) => {
+        finish = resolve;
+      }),
+  );
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const recovery = assert.rejects(lane.recover(new Error('a step failed')), /no session within 60 s/);
+  t.mock.timers.tick(60_000);
+  await recovery;
+  assert.deepEqual([lane.state, lane.hungThreads], ['lost', 1]);
+  await lane.close();
+  finish({ runMs: 1, stepMs: 1 });
+  run.mock.restore();
+  t.mock.timers.reset();
+  while (lane.hungThreads > 0) await new Promise((resolve) => setImmediate(resolve));
+});
