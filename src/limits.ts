@@ -153,4 +153,11 @@ export const LIMITS = {
   clusterClaimMs: 250,
   /** Clients that one beat may be asked for. */
   clusterAsked: 100,
+  /** Uses of keys that changed go to the fleet this often at most; all of them with each beat. */
+  clusterShareMs: 100,
+  /** Keys and client tokens whose uses the fleet counts together, on one server: those that were used within this time. */
+  clusterShared: 8_192,
+  clusterSharedMs: 600_000,
+  /** Of them in one call. */
+  clusterSharedAtOnce: 500,
 } as const;

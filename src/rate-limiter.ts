@@ -23,4 +23,10 @@ export class RateLimiter {
     this.tokens -= 1;
     return true;
   }
+
+  /** What is left is said to be this much, as of now; below 0: more was given out elsewhere than there was. */
+  set(tokens: number): void {
+    this.tokens = Math.min(this.burst, tokens);
+    this.lastMs = this.now();
+  }
 }

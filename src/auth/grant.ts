@@ -45,13 +45,21 @@ export class Grant {
   /** A connection, an upload or a token is asked for. @throws ServerError KEY_LIMIT, UNAUTHORIZED */
   countRequest(): void {
     const limits = this.limits();
-    if (limits === null || this.host.takeRate(limits)) return;
+    if (limits === null) return;
+    // What other servers use of it is known by the time that a recording begins.
+    this.watch('streams');
+    this.watch('uploads');
+    if (this.host.takeRate(limits)) return;
     throw new ServerError('KEY_LIMIT', `requests per minute for ${this.name}: ${limits.perMinute} at most`);
   }
 
-  /** A live stream begins. @throws ServerError KEY_LIMIT, UNAUTHORIZED */
-  takeStream(): void {
-    this.take('streams');
+  /**
+   * A live stream begins.
+   * @param admitted it goes on from another server, which has counted it: it counts here, and no limit keeps it out
+   * @throws ServerError KEY_LIMIT, UNAUTHORIZED
+   */
+  takeStream(admitted = false): void {
+    this.take('streams', admitted);
   }
 
   giveStream(): void {
@@ -64,10 +72,11 @@ export class Grant {
     return () => this.give('uploads');
   }
 
-  private take(what: Counted): void {
+  private take(what: Counted, admitted = false): void {
     const counters = this.counters(what);
-    const used = counters.find(({ id, most }) => most > 0 && this.host.uses.of(id) >= most);
-    if (used !== undefined) {
+    this.watch(what);
+    const used = counters.find(({ id, most }) => most > 0 && this.host.uses.total(id) >= most);
+    if (used !== undefined && !admitted) {
       throw new ServerError('KEY_LIMIT', `${what} at once for ${used.whose}: ${used.most} at most`);
     }
     for (const { id } of counters) this.host.uses.add(id);
@@ -77,10 +86,17 @@ export class Grant {
     for (const id of this.idsOf(what)) this.host.uses.drop(id);
   }
 
-  /** What this counts in: its key, and its token. */
+  /** Has the fleet count together what it bounds. The bounds of a key may change, those of a token never do. */
+  private watch(what: Counted): void {
+    const [key, token] = this.idsOf(what);
+    if (key !== undefined) this.host.uses.watch(key);
+    if (token !== undefined && this.token?.[what] !== undefined) this.host.uses.watch(token);
+  }
+
+  /** What this counts in: its key, and its token. No secrets: the fleet's Redis has them as they are. */
   private idsOf(what: Counted): string[] {
-    const ids = this.entry === null ? [] : [`key ${this.name} ${what}`];
-    return this.token === null ? ids : [...ids, `token ${this.token.id} ${what}`];
+    const ids = this.entry === null ? [] : [`key:${this.name}:${what}`];
+    return this.token === null ? ids : [...ids, `token:${this.token.id}:${what}`];
   }
 
   /** A token's bound comes on top of that of its key. */

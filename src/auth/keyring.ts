@@ -6,10 +6,11 @@ import { randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Config } from '../config.js';
 import { ServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
-import { RateLimiter } from '../rate-limiter.js';
 import { isClientToken, openToken, signToken, type TokenRequest } from './client-token.js';
 import { Grant } from './grant.js';
 import { type KeyEntry, NO_LIMITS, readKeys, SHARED_NAME, sha256 } from './key-file.js';
+import { Rates } from './rates.js';
+import { type SharedLimits, Sharing, type SharingTiming } from './sharing.js';
 import { Uses } from './uses.js';
 
 export type KeyringConfig = Pick<Config, 'authToken' | 'keysFile' | 'tokenSecret'>;
@@ -23,7 +24,8 @@ export class Keyring {
   private readonly nowMs: () => number;
   private entries: readonly KeyEntry[] = [];
   private readonly byName = new Map<string, KeyEntry>();
-  private readonly rates = new Map<string, { perMinute: number; limiter: RateLimiter }>();
+  private readonly rates = new Rates();
+  private sharing: Sharing | null = null;
 
   /** @param nowMs since 1970 */
   constructor(config: KeyringConfig, nowMs: () => number = Date.now) {
@@ -58,9 +60,7 @@ export class Keyring {
     this.entries = authToken === '' ? fromFile : [shared, ...fromFile];
     this.byName.clear();
     for (const entry of this.entries) this.byName.set(entry.name, entry);
-    for (const [name, { perMinute }] of this.rates) {
-      if (this.byName.get(name)?.perMinute !== perMinute) this.rates.delete(name);
-    }
+    this.rates.keep((name) => this.byName.get(name));
   }
 
   /**
@@ -128,14 +128,19 @@ export class Keyring {
   }
 
   /** Counts against the rate of a key. @returns false beyond it */
-  takeRate({ name, perMinute }: KeyEntry): boolean {
-    if (perMinute === 0) return true;
-    let rate = this.rates.get(name);
-    if (rate === undefined) {
-      rate = { perMinute, limiter: new RateLimiter(perMinute / 60, perMinute) };
-      this.rates.set(name, rate);
-    }
-    return rate.limiter.take();
+  takeRate(entry: KeyEntry): boolean {
+    return this.rates.take(entry);
+  }
+
+  /** From now on limits hold for all servers of a fleet together. Where there are no keys there is nothing to share. */
+  join(fleet: SharedLimits, timing: Partial<SharingTiming> = {}): void {
+    if (this.isOpen || this.sharing !== null) return;
+    this.sharing = new Sharing(fleet, this.uses, this.rates, timing);
+    this.uses.join(this.sharing);
+  }
+
+  close(): void {
+    this.sharing?.close();
   }
 
   /** All are compared, each in constant time: how long it takes tells nothing about any of them. */

@@ -1,4 +1,5 @@
 /** What a server has of its fleet. Without `--cluster` there is none. */
+import type { SharedLimits } from '../auth/sharing.js';
 import type { FleetNode } from './nodes.js';
 import type { SessionStore } from './store.js';
 
@@ -11,6 +12,8 @@ export interface Cluster {
   /** Why it cannot be used; null while it can, or while nothing has been tried. */
   readonly trouble: string | null;
   readonly store: SessionStore;
+  /** Where the servers tell each other what they use of access keys. */
+  readonly limits: SharedLimits;
   /** Those that live, this one included; only this one while Redis is away. */
   nodes(): readonly FleetNode[];
   /**

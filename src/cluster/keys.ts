@@ -8,6 +8,8 @@
  *     {name}:asked:ID              set          client_ids of them that were asked for elsewhere: are their clients alive?
  *     {name}:session:ID            hash         epoch, key, client, tokens, bytes, node
  *     {name}:token:HASH            string       id of the session that the token resumes
+ *     {name}:uses:key:NAME:WHAT    hash         streams or uploads of an access key, by node; token:ID:WHAT of a client token
+ *     {name}:rate:NAME             hash         requests that are left to an access key, and when that was
  *
  * Nothing is without a time to live: what belongs to a node ends with its lease, what belongs to a session with its own.
  */

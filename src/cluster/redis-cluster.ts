@@ -8,6 +8,7 @@ import type { Logger } from '../log.js';
 import type { RedisAddress } from '../option-schemas.js';
 import type { Cluster } from './cluster.js';
 import { FleetKeys } from './keys.js';
+import { EXCHANGE, RedisLimits } from './limits.js';
 import { type LinkTiming, RedisLink, type Reply, type Script } from './link.js';
 import { BEAT, CLAIM, type FleetNode, HOLD, LEAVE, type NodeFacts, readNode } from './nodes.js';
 import { RedisSessionStore, STORE_SCRIPTS } from './redis-store.js';
@@ -30,6 +31,7 @@ export class RedisCluster implements Cluster {
   readonly name: string;
   readonly node = randomBytes(9).toString('base64url');
   readonly store: SessionStore;
+  readonly limits: RedisLimits;
   trouble: string | null = null;
   private readonly options: ClusterOptions;
   private readonly keys: FleetKeys;
@@ -55,9 +57,10 @@ export class RedisCluster implements Cluster {
     this.keys = new FleetKeys(name);
     this.leaseMs = timing.leaseMs ?? LIMITS.clusterLeaseMs;
     const events = { up: () => this.beat(), down: (reason: Error) => this.change(false, reason) };
-    this.link = new RedisLink(redis, [BEAT, CLAIM, HOLD, LEAVE, ...STORE_SCRIPTS], events, timing);
+    this.link = new RedisLink(redis, [BEAT, CLAIM, HOLD, LEAVE, EXCHANGE, ...STORE_SCRIPTS], events, timing);
     const { node, leaseMs } = this;
     this.store = new RedisSessionStore(this, this.keys, { node, leaseMs, took: (id) => this.hold(id) });
+    this.limits = new RedisLimits(this, this.keys, node, leaseMs);
     this.timer = setInterval(() => this.beat(), timing.beatMs ?? LIMITS.clusterBeatMs);
     this.timer.unref();
   }

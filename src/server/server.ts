@@ -172,7 +172,7 @@ export async function startServer(
     wyoming?.close();
     closeSockets(sockets); // app.close() waits for all of them, the inspector's too
     const { recogniser } = context;
-    const parts = [app, recogniser?.codecPool, recogniser?.engine, cluster];
+    const parts = [app, recogniser?.codecPool, recogniser?.engine, keyring, cluster];
     for (const part of parts) {
       try {
         await part?.close();
@@ -202,6 +202,7 @@ export async function startServer(
   }
 
   watchClaims(context);
+  if (cluster !== null) keyring.join(cluster.limits);
   cluster?.open();
   lifecycle.subscribe(() => cluster?.beat());
 
