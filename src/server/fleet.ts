@@ -25,6 +25,7 @@ export async function createFleet(
 ): Promise<Cluster | null> {
   const redis = redisAddressOf(config.cluster);
   if (redis === undefined) return null;
+  warnOfTokens(config, log);
   const { RedisCluster } = await import('../cluster/redis-cluster.js');
   return new RedisCluster({
     redis,
@@ -33,6 +34,15 @@ export async function createFleet(
     address: () => addressOf(config, server.port()),
     facts: () => factsOf(server.context()),
   });
+}
+
+/** Client tokens that only their own server takes are refused by chance, which is hard to find out. */
+function warnOfTokens({ authToken, keysFile, tokenSecret }: Config, log: Logger): void {
+  const asksForKeys = authToken !== '' || keysFile !== '';
+  if (!asksForKeys || tokenSecret !== '') return;
+  log.warn(
+    'there is no --token-secret: a client token is good on the server that gave it only, not on others of the fleet',
+  );
 }
 
 /** Where others reach this server, as far as it can know. HOST:PORT */
