@@ -7,6 +7,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { WebSocket } from 'ws';
 import { inPackage } from '../../src/paths.js';
 import { sampleWavPath } from '../helpers/fixtures.js';
 import { type LiveServer, startLiveServer } from '../helpers/live-server.js';
@@ -41,16 +42,16 @@ interface Nginx {
   stop(): Promise<void>;
 }
 
+/** Nobody listens there: a server that is dead. */
+const NOBODY = { server: { port: 1 } };
+type Behind = LiveServer | typeof NOBODY;
+
 /**
  * @param name of the configuration in deploy/
  * @param servers addresses that it names, and the servers that stand for them
  * @param healthPath what to ask until it answers
  */
-async function startNginx(
-  name: string,
-  servers: Record<string, LiveServer>,
-  healthPath: string,
-): Promise<Nginx> {
+async function startNginx(name: string, servers: Record<string, Behind>, healthPath: string): Promise<Nginx> {
   const folder = await mkdtemp(join(tmpdir(), 'rnnt-nginx-'));
   await chmod(folder, 0o755); // nginx's workers run as somebody else where the test runs as root
   const port = await freePort();
@@ -90,38 +91,75 @@ async function startNginx(
   };
 }
 
-describe('nginx before two servers of one stream each', { skip: noNginx, timeout: 60_000 }, () => {
-  let servers: LiveServer[];
-  let nginx: Nginx;
+describe(
+  'nginx before two servers of one stream each and a dead one',
+  { skip: noNginx, timeout: 60_000 },
+  () => {
+    let servers: LiveServer[];
+    let nginx: Nginx;
 
-  before(async () => {
-    const small = { maxStreams: 1, maxBatch: 1 };
-    servers = await Promise.all([startLiveServer(small), startLiveServer(small)]);
-    const [first, second] = servers as [LiveServer, LiveServer];
-    nginx = await startNginx('nginx.conf', { 'speech-1:8000': first, 'speech-2:8000': second }, '/health');
-  });
-  after(async () => {
-    await nginx?.stop();
-    await Promise.all((servers ?? []).map((server) => server.stop()));
-  });
+    before(async () => {
+      const small = { maxStreams: 1, maxBatch: 1 };
+      servers = await Promise.all([startLiveServer(small), startLiveServer(small)]);
+      const [first, second] = servers as [LiveServer, LiveServer];
+      const behind = { 'speech-1:8000': NOBODY, 'speech-2:8000': first, 'speech-3:8000': second };
+      nginx = await startNginx('nginx.conf', behind, '/health');
+    });
+    after(async () => {
+      await nginx?.stop();
+      await Promise.all((servers ?? []).map((server) => server.stop()));
+    });
 
-  it('sends a stream that one server refuses to the other, and passes the last refusal on', async () => {
-    const url = `${nginx.ws}/ws/transcribe`;
-    const clients = [await TestClient.recording(url), await TestClient.recording(url)];
-    for (const { server } of servers) assert.equal(server.context.registry.size, 1);
-    const { status, body } = await refusedUpgrade(url);
-    assert.equal(status, 503);
-    assert.equal(body.code, 'AT_CAPACITY');
-    for (const client of clients) await client.close();
-  });
+    it('sends a stream that one server refuses to the other, and passes the last refusal on', async () => {
+      const url = `${nginx.ws}/ws/transcribe`;
+      const clients = [await TestClient.recording(url), await TestClient.recording(url)];
+      for (const { server } of servers) assert.equal(server.context.registry.size, 1);
+      // Nor do refusals make nginx think that a server is down: each is the server's own, with its reason.
+      for (let tries = 0; tries < 5; tries++) {
+        const { status, body } = await refusedUpgrade(url);
+        assert.deepEqual([status, body.code], [503, 'AT_CAPACITY'], `try ${tries}`);
+      }
+      for (const client of clients) await client.close();
+    });
 
-  it('keeps access tokens out of its log', async () => {
-    await refusedUpgrade(`${nginx.ws}/nowhere?token=secret-token`);
-    const log = await nginx.log();
-    assert.match(log, /GET \/nowhere" 404/);
-    assert.doesNotMatch(log, /secret-token/);
-  });
-});
+    it('passes streams of other vendors’ protocols on', async () => {
+      const socket = new TestClient(`${nginx.ws}/v1/listen?encoding=linear16`);
+      await once(socket.socket, 'open');
+      socket.say({ type: 'CloseStream' });
+      await socket.until('Metadata');
+      await socket.close();
+      for (const path of ['/v1/realtime', '/v3/ws', '/vosk']) {
+        const client = new WebSocket(nginx.ws + path);
+        await once(client, 'open');
+        client.close();
+        await once(client, 'close');
+      }
+    });
+
+    it('gives an upload that one server has no room for, or that is dead, to another', async () => {
+      const [first] = servers as [LiveServer];
+      const { uploads } = first.server.context.recogniser ?? assert.fail();
+      const leave = Array.from({ length: first.server.context.config.maxUploads }, () => uploads.enter());
+      try {
+        const body = await readFile(sampleWavPath);
+        for (let tries = 0; tries < 3; tries++) {
+          const answer = await fetch(`${nginx.http}/transcribe/file`, { method: 'POST', body });
+          assert.equal(answer.status, 200, `try ${tries}`);
+          await answer.arrayBuffer();
+        }
+      } finally {
+        for (const each of leave) each();
+      }
+    });
+
+    it('keeps access tokens out of its log', async () => {
+      await refusedUpgrade(`${nginx.ws}/nowhere?token=secret-token`);
+      const log = await nginx.log();
+      assert.match(log, /GET \/nowhere" 404/);
+      assert.doesNotMatch(log, /secret-token/);
+    });
+  },
+);
 
 describe('nginx with servers below sub-paths', { skip: noNginx, timeout: 120_000 }, () => {
   let en: LiveServer;
