@@ -112,6 +112,7 @@ export class Sharing {
     const waitMs = Math.max(0, this.lastMs + this.timing.gapMs - performance.now());
     this.soon = setTimeout(() => {
       this.soon = undefined;
+      if (this.isUnderWay) return; // what changed follows it
       const ids = [...this.changed];
       this.changed.clear();
       void this.tell(ids, false);

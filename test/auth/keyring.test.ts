@@ -2,19 +2,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { tokenRequest } from '../../src/auth/client-token.js';
-import { type KeyEntry, NO_LIMITS, sha256 } from '../../src/auth/key-file.js';
+import { type KeyEntry, sha256 } from '../../src/auth/key-file.js';
 import { Keyring } from '../../src/auth/keyring.js';
 import { LIMITS } from '../../src/limits.js';
+import { codeOf, entry } from '../helpers/key-entries.js';
 
 const SECRET = 'a secret of the fleet, 32 characters at least';
 const clock = { nowMs: 1_000_000 };
-
-const entry = (name: string, key: string, limits: Partial<KeyEntry> = {}): KeyEntry => ({
-  ...NO_LIMITS,
-  name,
-  hash: sha256(key),
-  ...limits,
-});
 
 function keyringOf(entries: readonly KeyEntry[], authToken = '', tokenSecret = SECRET): Keyring {
   const keyring = new Keyring({ authToken, keysFile: 'keys', tokenSecret }, () => clock.nowMs);
@@ -22,14 +16,6 @@ function keyringOf(entries: readonly KeyEntry[], authToken = '', tokenSecret = S
   return keyring;
 }
 
-const codeOf = (act: () => unknown): string => {
-  try {
-    act();
-  } catch (error) {
-    return (error as { code: string }).code;
-  }
-  return 'fine';
-};
 const wanted = (request: object = {}) => tokenRequest.parse(request);
 
 test('a right key is known by its name, a wrong one is refused', () => {

@@ -3,12 +3,13 @@ import assert from 'node:assert/strict';
 import { beforeEach, mock, test } from 'node:test';
 import { tokenRequest } from '../../src/auth/client-token.js';
 import type { Grant } from '../../src/auth/grant.js';
-import { type KeyEntry, NO_LIMITS, sha256 } from '../../src/auth/key-file.js';
+import type { KeyEntry } from '../../src/auth/key-file.js';
 import { Keyring } from '../../src/auth/keyring.js';
 import type { Spending } from '../../src/auth/rates.js';
 import type { SharedLimits, Use } from '../../src/auth/sharing.js';
 import { LIMITS } from '../../src/limits.js';
 import { settle } from '../helpers/fake-clock.js';
+import { codeOf, entry } from '../helpers/key-entries.js';
 
 const SECRET = 'a secret of the fleet, 32 characters at least';
 const clock = { ms: 0 };
@@ -64,13 +65,6 @@ class PlayedFleet {
   }
 }
 
-const entry = (name: string, key: string, limits: Partial<KeyEntry> = {}): KeyEntry => ({
-  ...NO_LIMITS,
-  name,
-  hash: sha256(key),
-  ...limits,
-});
-
 function fleetOf(entries: readonly KeyEntry[], servers = 2) {
   const fleet = new PlayedFleet();
   const keyrings = Array.from({ length: servers }, (_, i) => {
@@ -84,14 +78,6 @@ function fleetOf(entries: readonly KeyEntry[], servers = 2) {
   return { fleet, keyrings, here, there };
 }
 
-const codeOf = (act: () => unknown): string => {
-  try {
-    act();
-  } catch (error) {
-    return (error as { code: string }).code;
-  }
-  return 'fine';
-};
 const takes = (grant: Grant) => codeOf(() => grant.takeStream());
 const arrive = (keyring: Keyring, key = 'A') => {
   const grant = keyring.who([key]);
@@ -237,6 +223,37 @@ test('a fleet that fails in the middle changes no limit', async () => {
   assert.equal(takes(grant), 'KEY_LIMIT');
   grant.giveStream();
   assert.equal(takes(grant), 'fine');
+});
+
+test('of a slow fleet one answer at a time is waited for, and what changed meanwhile is told then', async () => {
+  const keyring = new Keyring({ authToken: '', keysFile: 'keys', tokenSecret: SECRET });
+  keyring.take([entry('anna', 'A')]);
+  const asked: { counts: number[]; answer: () => void }[] = [];
+  let isSlow = false;
+  keyring.join({
+    available: true,
+    exchange: (uses) =>
+      new Promise((resolve) => {
+        const answer = () => resolve({ others: uses.map(() => 0), left: [] });
+        if (isSlow) asked.push({ counts: uses.map(({ count }) => count), answer });
+        else answer();
+      }),
+  });
+  const grant = arrive(keyring);
+  await pass(LIMITS.clusterBeatMs - 50);
+  grant.takeStream();
+  await pass(10);
+  grant.takeStream(); // to be told when the gap has passed, after the beat
+  isSlow = true;
+  for (let i = 0; i < 30; i++) {
+    await pass(90);
+    grant.takeStream();
+  }
+  assert.equal(asked.length, 1);
+  asked[0]?.answer();
+  await pass(LIMITS.clusterShareMs);
+  assert.equal(asked.length, 2);
+  assert.ok(asked[1]?.counts.includes(32));
 });
 
 test('changes are told ten times a second at most, everything once a second', async () => {
