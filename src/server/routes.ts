@@ -160,8 +160,12 @@ function refuseOtherMethods(app: FastifyInstance, byUrl: ReadonlyMap<string, Rea
   }
 }
 
-/** Browser libraries that the pages use, served from where npm put them. */
-const VENDOR = { mermaid: '@mermaid-js/tiny', uplot: 'uplot' } as const;
+/** Browser libraries and the font that the pages use, served from where npm put them: package and folder in it. */
+const VENDOR = {
+  mermaid: ['@mermaid-js/tiny', 'dist'],
+  uplot: ['uplot', 'dist'],
+  'source-sans': ['@fontsource-variable/source-sans-3', 'files'],
+} as const;
 
 const withPageHeaders = (areExamples: boolean) => (reply: SetHeadersResponse, path: string) => {
   for (const [name, value] of Object.entries(pageHeaders(path, areExamples))) reply.setHeader(name, value);
@@ -189,13 +193,13 @@ async function pages(app: FastifyInstance, context: ServerContext): Promise<void
     index: false,
   });
   const require = createRequire(import.meta.url);
-  for (const [name, library] of Object.entries(VENDOR)) {
+  for (const [name, [library, part]] of Object.entries(VENDOR)) {
     let folder: string;
     try {
       folder = dirname(require.resolve(`${library}/package.json`));
     } catch {
       continue;
     }
-    await app.register(fastifyStatic, { ...shared, root: join(folder, 'dist'), prefix: `/vendor/${name}/` });
+    await app.register(fastifyStatic, { ...shared, root: join(folder, part), prefix: `/vendor/${name}/` });
   }
 }

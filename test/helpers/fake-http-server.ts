@@ -6,7 +6,10 @@ import { WebSocketServer } from 'ws';
 import { FakeServer, type FakeServerOptions, type Peer } from './fake-server.js';
 
 const ROOT = process.cwd();
-const VENDORS: Record<string, string> = { uplot: 'node_modules/uplot/dist' };
+const VENDORS: Record<string, string> = {
+  uplot: 'node_modules/uplot/dist',
+  'source-sans': 'node_modules/@fontsource-variable/source-sans-3/files',
+};
 const TYPES: Record<string, string> = {
   '.html': 'text/html; charset=utf-8',
   '.js': 'text/javascript; charset=utf-8',
@@ -14,6 +17,7 @@ const TYPES: Record<string, string> = {
   '.json': 'application/json',
   '.svg': 'image/svg+xml',
   '.wav': 'audio/wav',
+  '.woff2': 'font/woff2',
 };
 /** What a strict deployment would send; the pages must work under it. */
 export const STRICT_CSP =

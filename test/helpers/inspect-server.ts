@@ -10,10 +10,12 @@ const TYPES: Record<string, string> = {
   '.js': 'text/javascript; charset=utf-8',
   '.css': 'text/css; charset=utf-8',
   '.svg': 'image/svg+xml',
+  '.woff2': 'font/woff2',
 };
 const FOLDERS: Record<string, string> = {
   '/static/': 'static',
   '/vendor/mermaid/': 'node_modules/@mermaid-js/tiny/dist',
+  '/vendor/source-sans/': 'node_modules/@fontsource-variable/source-sans-3/files',
 };
 /** As in src/server/routes.ts: Mermaid styles its drawing within itself, scripts come from the server alone. */
 const CONTENT_SECURITY_POLICY =

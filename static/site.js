@@ -1,0 +1,22 @@
+/** What every page has in its header: the theme's button, and a menu that closes like one. Include it early. */
+import './demo/theme.js';
+
+const openMenus = () => document.querySelectorAll('details.nav-menu[open]');
+
+document.addEventListener('click', ({ target }) => {
+  for (const menu of openMenus()) {
+    if (!(target instanceof Node && menu.contains(target))) menu.removeAttribute('open');
+  }
+});
+document.addEventListener('keydown', ({ key }) => {
+  if (key !== 'Escape') return;
+  for (const menu of openMenus()) {
+    menu.removeAttribute('open');
+    menu.querySelector('summary')?.focus();
+  }
+});
+document.addEventListener('focusin', ({ target }) => {
+  for (const menu of openMenus()) {
+    if (!(target instanceof Node && menu.contains(target))) menu.removeAttribute('open');
+  }
+});
