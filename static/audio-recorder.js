@@ -1,5 +1,5 @@
 /**
- * The microphone as a stream of mono float32 blocks of 100 ms.
+ * The microphone as a stream of float32 blocks of 100 ms: mono, or two channels interleaved where they are asked for.
  *
  *     const recorder = new AudioRecorder();
  *     recorder.on('samples', (samples) => client.send(samples));
@@ -13,14 +13,16 @@
  * `start` returns.
  */
 import { STATE_TEXTS, stateOfError } from './client/recorder-states.js';
+import { interleave, level, reduce, reducedRate } from './client/samples.js';
 
 export { stateOfError } from './client/recorder-states.js';
+export { interleave, level, reduce, reducedRate } from './client/samples.js';
 
 /**
  * @typedef {import('./client/recorder-states.js').RecorderState} RecorderState
  *
  * @typedef {object} RecorderEvents
- * @property {Float32Array} samples 100 ms, −1…1; the last block may be shorter.
+ * @property {Float32Array} samples 100 ms, −1…1, two channels interleaved; the last block may be shorter.
  * @property {{ rms: number, peak: number, dbfs: number }} level Of each block.
  * @property {{ state: RecorderState, text: string }} state
  *
@@ -39,55 +41,12 @@ export { stateOfError } from './client/recorder-states.js';
 
 const BLOCK_MS = 100;
 const FLUSH_TIMEOUT_MS = 250;
-/** The highest rate that the server takes. */
-const MAX_RATE = 48_000;
 
 /** @param {Capture | null} capture */
 async function release(capture) {
   for (const track of capture?.stream.getTracks() ?? []) track.stop();
   capture?.tap?.disconnect();
   if (capture?.context && capture.context.state !== 'closed') await capture.context.close();
-}
-
-/**
- * What becomes of a device's rate: every `step` samples are one, so that the server takes the rest.
- * @param {number} deviceRate Hz.
- * @returns {{ sampleRate: number, step: number }} `step` is a power of two: it divides every buffer of the browser.
- */
-export function reducedRate(deviceRate) {
-  let step = 1;
-  while (deviceRate / step > MAX_RATE) step *= 2;
-  return { sampleRate: deviceRate / step, step };
-}
-
-/**
- * @param {Float32Array} samples
- * @param {number} step
- * @returns {Float32Array<ArrayBuffer>} The mean of every `step` samples.
- */
-export function reduce(samples, step) {
-  const out = new Float32Array(Math.floor(samples.length / step));
-  for (let i = 0; i < out.length; i += 1) {
-    let sum = 0;
-    for (let k = 0; k < step; k += 1) sum += samples[i * step + k] ?? 0;
-    out[i] = sum / step;
-  }
-  return out;
-}
-
-/**
- * @param {Float32Array} samples
- * @returns {{ rms: number, peak: number, dbfs: number }} dBFS down to −100.
- */
-export function level(samples) {
-  let sum = 0;
-  let peak = 0;
-  for (const sample of samples) {
-    sum += sample * sample;
-    peak = Math.max(peak, Math.abs(sample));
-  }
-  const rms = Math.sqrt(sum / Math.max(1, samples.length));
-  return { rms, peak, dbfs: Math.max(-100, 20 * Math.log10(rms || 1e-5)) };
 }
 
 export class AudioRecorder extends EventTarget {
@@ -138,11 +97,13 @@ export class AudioRecorder extends EventTarget {
   /**
    * Asks for the microphone and starts. Rejects with the browser's error, `state` says it in words; or with an
    * AbortError where `stop` was called meanwhile, for example while the browser still asked for permission.
-   * @param {{ deviceId?: string, processing?: boolean }} [options] `processing`: echo cancellation, noise
-   *   suppression and gain control by the browser, on by default.
-   * @returns {Promise<{ sampleRate: number, label: string }>}
+   * @param {{ deviceId?: string, processing?: boolean, channels?: 1 | 2 }} [options] `processing`: echo cancellation,
+   *   noise suppression and gain control by the browser. On by default for one channel; for two it is off, since
+   *   browsers make one of them by it.
+   * @returns {Promise<{ sampleRate: number, channels: 1 | 2, label: string }>} `channels`: what the device has of those
+   *   that were asked for.
    */
-  async start({ deviceId, processing = true } = {}) {
+  async start({ deviceId, channels: wanted = 1, processing = wanted === 1 } = {}) {
     if (!globalThis.isSecureContext) throw this.#fail('insecure');
     if (!navigator.mediaDevices?.getUserMedia) throw this.#fail('unsupported');
     this.#generation += 1;
@@ -153,7 +114,7 @@ export class AudioRecorder extends EventTarget {
     try {
       const stream = await navigator.mediaDevices.getUserMedia({
         audio: {
-          channelCount: 1,
+          channelCount: wanted,
           echoCancellation: processing,
           noiseSuppression: processing,
           autoGainControl: processing,
@@ -161,15 +122,16 @@ export class AudioRecorder extends EventTarget {
         },
       });
       capture = { stream, context: null, tap: null, analyser: null };
-      const sampleRate = generation === this.#generation ? await this.#connect(capture) : 0;
+      const track = stream.getAudioTracks()[0];
+      const channels = wanted === 2 && track?.getSettings().channelCount === 2 ? 2 : 1;
+      const sampleRate = generation === this.#generation ? await this.#connect(capture, channels) : 0;
       if (generation !== this.#generation)
         throw new DOMException('Stopped before the microphone was on.', 'AbortError');
       this.#capture = capture;
-      const track = stream.getAudioTracks()[0];
       // Unplugged, or permission withdrawn, in the middle of a recording.
       track?.addEventListener('ended', () => this.#capture === capture && this.#lost());
       this.#setState('recording');
-      return { sampleRate, label: track?.label ?? '' };
+      return { sampleRate, channels, label: track?.label ?? '' };
     } catch (error) {
       await release(capture);
       if (generation === this.#generation) this.#setState(stateOfError(error));
@@ -194,9 +156,10 @@ export class AudioRecorder extends EventTarget {
 
   /**
    * @param {Capture} capture Filled in, also where it fails half-way.
+   * @param {1 | 2} channels
    * @returns {Promise<number>} The rate of the samples that will come.
    */
-  async #connect(capture) {
+  async #connect(capture, channels) {
     /** @type {MediaStreamAudioSourceNode} */
     let source;
     try {
@@ -216,13 +179,14 @@ export class AudioRecorder extends EventTarget {
     source.connect(analyser);
     const blockFrames = Math.round((sampleRate * BLOCK_MS) / 1_000);
     if (await this.#hasWorklet(context)) {
-      const tap = new AudioWorkletNode(context, 'pcm-tap', { processorOptions: { blockFrames, step } });
+      const processorOptions = { blockFrames, step, channels };
+      const tap = new AudioWorkletNode(context, 'pcm-tap', { processorOptions });
       tap.port.onmessage = ({ data }) => (data ? this.#deliver(data) : this.#flushed());
       source.connect(tap);
       tap.connect(context.destination); // Not every browser runs a node that leads nowhere; it plays silence.
       capture.tap = tap;
     } else {
-      capture.tap = this.#legacyTap(context, source, step);
+      capture.tap = this.#legacyTap(context, source, step, channels);
     }
     return sampleRate;
   }
@@ -247,10 +211,14 @@ export class AudioRecorder extends EventTarget {
    * @param {AudioContext} context
    * @param {MediaStreamAudioSourceNode} source
    * @param {number} step
+   * @param {1 | 2} channels
    */
-  #legacyTap(context, source, step) {
-    const tap = context.createScriptProcessor(4_096, 1, 1);
-    tap.onaudioprocess = (event) => this.#deliver(reduce(event.inputBuffer.getChannelData(0), step));
+  #legacyTap(context, source, step, channels) {
+    const tap = context.createScriptProcessor(4_096, channels, 1);
+    tap.onaudioprocess = ({ inputBuffer }) => {
+      const parts = Array.from({ length: channels }, (_, i) => reduce(inputBuffer.getChannelData(i), step));
+      this.#deliver(interleave(parts));
+    };
     source.connect(tap);
     tap.connect(context.destination); // As above.
     return tap;

@@ -1,15 +1,16 @@
 /**
- * Runs on the audio thread: mixes the channels down and posts blocks of mono float32 to the page.
+ * Runs on the audio thread: posts blocks of float32 to the page, all channels mixed to one, or two interleaved.
  * One block is `blockFrames` long (100 ms), so that the page wakes up ten times a second, not 375 times.
  */
 class PcmTap extends AudioWorkletProcessor {
-  /** @param {{ processorOptions: { blockFrames: number, step: number } }} options */
+  /** @param {{ processorOptions: { blockFrames: number, step: number, channels?: 1 | 2 } }} options */
   constructor(options) {
     super();
     this.blockFrames = options.processorOptions.blockFrames;
     /** Devices above 48 kHz whose rate the browser will not convert: the mean of every `step` samples is one. */
     this.step = options.processorOptions.step;
-    this.block = new Float32Array(this.blockFrames);
+    this.apart = options.processorOptions.channels === 2;
+    this.block = new Float32Array(this.blockFrames * (this.apart ? 2 : 1));
     this.filled = 0;
     this.ended = false;
     /** @param {MessageEvent} event */
@@ -29,12 +30,16 @@ class PcmTap extends AudioWorkletProcessor {
     const channels = inputs[0] ?? [];
     const frames = channels[0]?.length ?? 0;
     const { step } = this;
+    // A device may lose its second channel while it is used; both are the first one then.
+    const groups = this.apart ? [channels.slice(0, 1), channels.slice(-1)] : [channels];
     for (let i = 0; i + step <= frames; i += step) {
-      let sum = 0;
-      for (const channel of channels) for (let k = 0; k < step; k += 1) sum += channel[i + k] ?? 0;
-      this.block[this.filled] = sum / (channels.length * step);
-      this.filled += 1;
-      if (this.filled === this.blockFrames) this.post();
+      for (const group of groups) {
+        let sum = 0;
+        for (const channel of group) for (let k = 0; k < step; k += 1) sum += channel[i + k] ?? 0;
+        this.block[this.filled] = sum / (group.length * step);
+        this.filled += 1;
+      }
+      if (this.filled === this.block.length) this.post();
     }
     return !this.ended;
   }

@@ -28,7 +28,8 @@ export class Recording {
     this.config = config;
     this.emit = emit;
     this.outgoing = new Outgoing(config, options);
-    this.results = new Results(this.outgoing, options, emit);
+    const apart = config.multichannel === true && config.channels === 2;
+    this.results = new Results(this.outgoing, options, emit, apart ? 2 : 1);
   }
 
   get rate() {

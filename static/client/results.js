@@ -1,5 +1,5 @@
 import { LatencyWindow } from './latency.js';
-import { WordLatency } from './word-latency.js';
+import { Voice } from './voice.js';
 
 /**
  * @typedef {import('./types.js').ClientEvents} ClientEvents
@@ -8,14 +8,19 @@ import { WordLatency } from './word-latency.js';
  */
 
 /**
+ * A channel without open words still may have some that no partial has shown yet. Seconds: more than any model waits
+ * before it shows a word.
+ */
+const UNSEEN_SECONDS = 3;
+
+/**
  * What the server heard, brought onto the application's timeline and numbered over all sessions, with the
  * latency of each result measured on the way.
  */
 export class Results {
   #segmentOffset = 0;
-  #wordLatency;
-  /** The newest partial shows words that no final has yet. */
-  open = false;
+  /** One; with `multichannel` one for each channel. */
+  #voices;
   lag = 0;
   droppedPartials = 0;
   chunkMs = new LatencyWindow();
@@ -27,20 +32,27 @@ export class Results {
    * @param {import('./outgoing.js').Outgoing} outgoing
    * @param {{ clock: import('./types.js').Clock, painted?: ((done: () => void) => void) | undefined }} options
    * @param {Emit} emit
+   * @param {number} [voices] How many channels have a transcript of their own.
    */
-  constructor(outgoing, { clock, painted }, emit) {
+  constructor(outgoing, { clock, painted }, emit, voices = 1) {
     this.outgoing = outgoing;
     this.clock = clock;
     this.painted = painted;
     this.emit = emit;
-    this.#wordLatency = this.#newWordLatency();
+    const momentOf = this.#spoken();
+    this.#voices = Array.from({ length: voices }, () => new Voice(momentOf));
+  }
+
+  /** The newest partial of some channel shows words that no final has yet. */
+  get open() {
+    return this.#voices.some((voice) => voice.open);
   }
 
   /** A new recording on the server counts its segments from 1 again. */
   restart() {
     this.#segmentOffset = this.segments.reduce((max, s) => Math.max(max, s.segment_id), 0);
-    this.#wordLatency = this.#newWordLatency();
-    this.open = false;
+    const momentOf = this.#spoken();
+    for (const voice of this.#voices) voice.restart(momentOf, this.#voices.length > 1);
   }
 
   /** @param {Message} message Of the present session. Messages that the application need not know are passed over. */
@@ -54,7 +66,10 @@ export class Results {
         break;
       case 'speech_started':
       case 'speech_ended':
-        this.emit(message.type, { audio_time: this.outgoing.appSeconds(number(message.audio_time)) });
+        this.emit(message.type, {
+          audio_time: this.outgoing.appSeconds(number(message.audio_time)),
+          ...channelOf(message),
+        });
         break;
       case 'metrics':
         this.lag = number(message.lag);
@@ -73,15 +88,20 @@ export class Results {
     const audioEnd = number(message.audio_end);
     const text = String(message.text ?? '');
     const arrivedMs = this.clock.now();
-    this.open = text !== '';
-    this.emit('partial', {
+    const voice = this.#voiceOf(message);
+    const partial = {
       segment_id: number(message.segment_id) + this.#segmentOffset,
+      ...channelOf(message),
       text,
       words: this.#words(message.words),
       stable_chars: number(message.stable_chars),
       audio_end: this.outgoing.appSeconds(audioEnd, 'end'),
-    });
-    this.#time(message, arrivedMs);
+    };
+    const fresh = voice.fresh(partial) ?? { ...partial, text: '', words: [] };
+    voice.open = fresh.text !== '';
+    const cut = partial.text.length - fresh.text.length;
+    this.emit('partial', { ...fresh, stable_chars: Math.max(0, partial.stable_chars - cut) });
+    this.#time(message, voice, arrivedMs);
     const sentAtMs = this.outgoing.sent.chunkMs(this.outgoing.logFrames(audioEnd));
     if (sentAtMs !== undefined) {
       const chunkMs = arrivedMs - sentAtMs;
@@ -96,19 +116,38 @@ export class Results {
     const raw = /** @type {Message[]} */ (Array.isArray(message.words) ? message.words : []);
     const start = message.start === undefined ? number(raw[0]?.start) : number(message.start);
     const end = raw.length > 0 ? number(raw[raw.length - 1]?.end) : start + number(message.duration);
-    const segment = {
+    const voice = this.#voiceOf(message);
+    const heard = {
       segment_id: number(message.segment_id) + this.#segmentOffset,
+      ...channelOf(message),
       text: String(message.text ?? ''),
       words: this.#words(message.words),
       start: this.outgoing.appSeconds(start, 'start'),
       end: this.outgoing.appSeconds(end, 'end'),
       reason: String(message.reason ?? 'silence'),
     };
-    this.segments.push(segment);
-    this.open = false;
-    this.outgoing.log.keepFrom(this.outgoing.logFrames(end));
-    this.emit('transcription', segment);
-    this.#time(message, arrivedMs);
+    const segment = voice.fresh(heard);
+    voice.said(end, heard.end);
+    this.outgoing.log.keepFrom(this.outgoing.logFrames(this.#settledSeconds(end)));
+    if (segment) {
+      this.segments.push(segment);
+      this.emit('transcription', segment);
+    }
+    this.#time(message, voice, arrivedMs);
+  }
+
+  /**
+   * Up to where no channel needs the audio any more.
+   * @param {number} newest Where the final that just came ends. Seconds on the timeline of the present session.
+   */
+  #settledSeconds(newest) {
+    const needed = this.#voices.map(({ open, end }) => (open ? end : Math.max(end, newest - UNSEEN_SECONDS)));
+    return Math.min(...needed);
+  }
+
+  /** @param {Message} message */
+  #voiceOf(message) {
+    return /** @type {Voice} */ (this.#voices[number(message.channel)] ?? this.#voices[0]);
   }
 
   /**
@@ -125,20 +164,21 @@ export class Results {
     }));
   }
 
-  #newWordLatency() {
+  /** @returns {(seconds: number) => number | undefined} When the audio of the present session was spoken, ms. */
+  #spoken() {
     const { base } = this.outgoing.log;
     const { rate, handedOver } = this.outgoing;
-    return new WordLatency((seconds) => handedOver.momentMs(Math.round(seconds * rate) + base, rate / 1_000));
+    return (seconds) => handedOver.momentMs(Math.round(seconds * rate) + base, rate / 1_000);
   }
 
   /**
    * Notes when a result came, or when it was painted; a final's words are measured then.
    * @param {Message} message
+   * @param {Voice} voice
    * @param {number} arrivedMs
    */
-  #time(message, arrivedMs) {
+  #time(message, { latency }, arrivedMs) {
     const shown = { ms: arrivedMs };
-    const latency = this.#wordLatency;
     const words = latency.show(message, shown);
     const measure = () => {
       for (const wordMs of latency.measure(words)) {
@@ -152,6 +192,14 @@ export class Results {
       measure();
     });
   }
+}
+
+/**
+ * @param {Message} message
+ * @returns {{ channel?: number }} As the server names it: only with `multichannel`.
+ */
+function channelOf({ channel }) {
+  return typeof channel === 'number' ? { channel } : {};
 }
 
 /** @param {unknown} value */

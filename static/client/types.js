@@ -12,7 +12,8 @@
  * @typedef {object} RecordingOptions What `start()` takes; everything may be left out.
  * @property {number} [sample_rate] Hz, 8,000–48,000; 16,000.
  * @property {Encoding} [encoding] On the wire; pcm16.
- * @property {1 | 2} [channels]
+ * @property {1 | 2} [channels] Two are handed over interleaved.
+ * @property {boolean} [multichannel] With two channels: a transcript of each, say of agent and customer.
  * @property {string} [language]
  * @property {boolean} [partials]
  * @property {number} [partial_interval_ms]
@@ -29,9 +30,11 @@
  * @property {number} start
  * @property {number} end
  * @property {number} confidence 0–1.
+ * @property {string} [heard] On the pages: what was recognised, where `word` was corrected by hand.
  *
  * @typedef {object} Partial
  * @property {number} segment_id
+ * @property {number} [channel] With `multichannel`: 0 or 1. `segment_id` counts in each.
  * @property {string} text
  * @property {Word[]} words
  * @property {number} stable_chars How much of `text` will not change any more.
@@ -39,6 +42,8 @@
  *
  * @typedef {object} Segment
  * @property {number} segment_id
+ * @property {number} [channel] With `multichannel`: 0 or 1.
+ * @property {string} [speaker] On the pages: the name that the user gave to the channel.
  * @property {string} text
  * @property {Word[]} words
  * @property {number} start
@@ -112,8 +117,8 @@
  * @property {StateChange} state
  * @property {Partial} partial
  * @property {Segment} transcription
- * @property {{ audio_time: number }} speech_started
- * @property {{ audio_time: number }} speech_ended
+ * @property {{ audio_time: number, channel?: number }} speech_started
+ * @property {{ audio_time: number, channel?: number }} speech_ended
  * @property {{ code: string, text: string, detail?: string }} warning
  * @property {{ code: string, text: string, retryable: boolean, detail?: string }} error
  * @property {ServerMetrics} metrics
