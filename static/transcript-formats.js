@@ -49,14 +49,24 @@ export function joinTexts(texts) {
   }, '');
 }
 
+/**
+ * @param {Segment} segment
+ * @returns {string} Its text, behind the name of its channel where it has one.
+ */
+export function withSpeaker({ speaker, text }) {
+  return speaker ? `${speaker}: ${text}` : text;
+}
+
 /** @param {Segment[]} segments */
 export function toText(segments) {
-  return joinLines(spoken(segments).map((s) => s.text));
+  return joinLines(spoken(segments).map(withSpeaker));
 }
 
 /** @param {Segment[]} segments */
 export function toTimestampedText(segments) {
-  return joinLines(spoken(segments).map((s) => `[${timecode(s.start)} → ${timecode(s.end)}] ${s.text}`));
+  return joinLines(
+    spoken(segments).map((s) => `[${timecode(s.start)} → ${timecode(s.end)}] ${withSpeaker(s)}`),
+  );
 }
 
 /**
@@ -70,8 +80,13 @@ export function toJson(segments, about = {}) {
 
 /** @param {Segment[]} segments */
 export function toSrt(segments) {
-  return captions(segments)
-    .map((c, i) => `${i + 1}\n${timecode(c.start, ',')} --> ${timecode(c.end, ',')}\n${c.lines.join('\n')}\n`)
+  const all = captions(segments);
+  return all
+    .map((c, i) => {
+      // As subtitles do it: a speaker is named where another one spoke before.
+      const name = c.speaker && c.speaker !== all[i - 1]?.speaker ? `${c.speaker}: ` : '';
+      return `${i + 1}\n${timecode(c.start, ',')} --> ${timecode(c.end, ',')}\n${name}${c.lines.join('\n')}\n`;
+    })
     .join('\n');
 }
 
@@ -82,7 +97,8 @@ export function toSrt(segments) {
 export function toVtt(segments, { language } = {}) {
   const head = language ? `WEBVTT\nLanguage: ${language}\n` : 'WEBVTT\n';
   const cues = captions(segments).map(
-    (c) => `${timecode(c.start)} --> ${timecode(c.end)}\n${c.lines.map(escapeVtt).join('\n')}\n`,
+    (c) =>
+      `${timecode(c.start)} --> ${timecode(c.end)}\n${voiceTag(c)}${c.lines.map(escapeVtt).join('\n')}\n`,
   );
   return [head, ...cues].join('\n');
 }
@@ -90,29 +106,30 @@ export function toVtt(segments, { language } = {}) {
 /**
  * Cuts segments at words into captions of at most two lines and six seconds that never overlap.
  * @param {Segment[]} segments
- * @returns {{ start: number, end: number, lines: string[] }[]}
+ * @returns {{ start: number, end: number, lines: string[], speaker?: string }[]}
  */
 export function captions(segments) {
   const groups = spoken(segments).flatMap(groupWords);
   return groups.map((group, i) => {
     const next = groups[i + 1]?.start ?? Number.POSITIVE_INFINITY;
     const end = Math.min(Math.max(group.end, group.start + CAPTION_MIN_SECONDS), Math.max(next, group.end));
-    return { start: group.start, end, lines: wrap(group.words) };
+    const speaker = group.speaker === undefined ? {} : { speaker: group.speaker };
+    return { start: group.start, end, lines: wrap(group.words), ...speaker };
   });
 }
 
 /**
+ * @typedef {{ start: number, end: number, words: string[], speaker?: string | undefined }} Group
  * @param {Segment} segment
- * @returns {{ start: number, end: number, words: string[] }[]}
+ * @returns {Group[]}
  */
-function groupWords(segment) {
-  if (segment.words.length === 0) {
-    return [{ start: segment.start, end: segment.end, words: segment.text.split(/\s+/) }];
-  }
-  /** @type {{ start: number, end: number, words: string[] }[]} */
+function groupWords({ start, end, text, words, speaker }) {
+  if (words.length === 0) return [{ start, end, words: text.split(/\s+/), speaker }];
+  /** @type {Group[]} */
   const groups = [];
   let chars = 0;
-  for (const word of segment.words) {
+  for (const word of words) {
+    if (word.word === '') continue; // taken out by hand
     const open = groups[groups.length - 1];
     const fits = chars + 1 + word.word.length <= CAPTION_CHARS;
     if (open && fits && word.end - open.start <= CAPTION_MAX_SECONDS) {
@@ -120,7 +137,7 @@ function groupWords(segment) {
       open.end = word.end;
       chars += 1 + word.word.length;
     } else {
-      groups.push({ start: word.start, end: word.end, words: [word.word] });
+      groups.push({ start: word.start, end: word.end, words: [word.word], speaker });
       chars = word.word.length;
     }
   }
@@ -141,6 +158,11 @@ function wrap(words) {
     if (difference < best.difference) best = { at, difference };
   }
   return [joinTexts(words.slice(0, best.at)), joinTexts(words.slice(best.at))].filter((line) => line !== '');
+}
+
+/** @param {{ speaker?: string }} caption */
+function voiceTag({ speaker }) {
+  return speaker ? `<v ${escapeVtt(speaker)}>` : '';
 }
 
 /** @param {string} text */

@@ -1,23 +1,35 @@
 /**
- * Shows a live transcript: finals as words that can be hovered, focused and clicked, the open segment with its
- * stable part set apart, and an ARIA live region for people who do not see it.
+ * Shows a live transcript: finals as words that can be hovered, focused, clicked and corrected, the open segment with
+ * its stable part set apart, and an ARIA live region for people who do not see it. Two channels that are kept apart
+ * become labelled lines in order of time.
  *
  *     const view = new TranscriptView(document.querySelector('#transcript'), { onWord: (word) => play(word) });
  *     client.on('partial', (partial) => view.showPartial(partial));
  *     client.on('transcription', (segment) => view.addSegment(segment));
  *
- * Keyboard: the transcript is one tab stop; the arrow keys move between words, Enter or Space plays one.
+ * Keyboard: the transcript is one tab stop; the arrow keys move between words, Enter or Space chooses one.
  * What a screen reader announces is a region of its own: each final once, as plain text, never the partials,
  * which change several times a second and would talk over everything.
  */
-import { clockTime } from './transcript-formats.js';
+import { LiveLines } from './transcript/live-lines.js';
+import { WordTip } from './transcript/word-tip.js';
+import { dressWord, element, stepOf, wordsIn } from './transcript/words.js';
+import { clockTime, withSpeaker } from './transcript-formats.js';
 
+export { confidenceClass, splitPartial } from './transcript/words.js';
 export * from './transcript-formats.js';
 
 /**
  * @typedef {import('./client/types.js').Segment} Segment
  * @typedef {import('./client/types.js').Partial} Partial
  * @typedef {import('./client/types.js').Word} Word
+ *
+ * @typedef {object} ViewOptions
+ * @property {(word: Word, node: HTMLElement) => void} [onWord] A word was clicked, or chosen by the keyboard.
+ * @property {boolean} [follow] Scroll with the text, until the reader scrolls up and again when the reader is back at
+ *   the end.
+ * @property {(following: boolean) => void} [onFollow] Tells of both.
+ * @property {(channel: number) => string} [speaker] The name of a channel.
  */
 
 /** Rows kept on the page and lines kept in the live region; `segments` keeps all of them, for saving. */
@@ -26,62 +38,33 @@ const MAX_ANNOUNCED = 20;
 /** Whoever is within this of the end is taken to read along. About a line. */
 const AT_END_PX = 32;
 
-/** Below these a word is marked: "unsure", "doubtful". By colour and by the form of the underline. */
-const UNSURE = 0.7;
-const DOUBTFUL = 0.4;
-
-/**
- * @param {number} confidence 0–1.
- * @returns {'sure' | 'unsure' | 'doubtful'}
- */
-export function confidenceClass(confidence) {
-  if (confidence < DOUBTFUL) return 'doubtful';
-  return confidence < UNSURE ? 'unsure' : 'sure';
-}
-
-/**
- * The open segment in two parts. The stable part is cut back to a whole word.
- * @param {{ text: string, stable_chars: number }} partial
- * @returns {{ stable: string, open: string }}
- */
-export function splitPartial({ text, stable_chars: stableChars }) {
-  const inWord = /\S/.test(text[stableChars - 1] ?? ' ') && /\S/.test(text[stableChars] ?? ' ');
-  const cut = inWord ? text.lastIndexOf(' ', stableChars) + 1 : stableChars;
-  return { stable: text.slice(0, cut), open: text.slice(cut) };
-}
-
 export class TranscriptView {
-  /** @type {Segment[]} */
+  /** @type {Segment[]} In order of time. */
   segments = [];
+  /** @type {Map<HTMLElement, Segment>} */
+  #rows = new Map();
   /** @type {Map<HTMLElement, Word>} */
   #words = new Map();
-  #percent = new Intl.NumberFormat(undefined, { style: 'percent' });
+  #tip = new WordTip();
 
   /**
    * @param {HTMLElement} root Becomes the transcript; its content is replaced.
-   * @param {{ onWord?: (word: Word) => void, follow?: boolean, onFollow?: (following: boolean) => void }} [options]
-   *   `follow`: scroll with the text, until the reader scrolls up and again when the reader is back at the end;
-   *   `onFollow` tells of both.
+   * @param {ViewOptions} [options]
    */
-  constructor(root, { onWord, follow = true, onFollow } = {}) {
+  constructor(root, { onWord, follow = true, onFollow, speaker } = {}) {
     this.root = root;
     this.onWord = onWord ?? (() => {});
     this.onFollow = onFollow ?? (() => {});
+    this.speaker = speaker ?? ((channel) => `Channel ${channel + 1}`);
     this.follow = follow;
     this.following = follow;
     this.list = element('div', 'segments');
-    this.live = element('p', 'partial');
-    this.live.hidden = true;
-    this.live.setAttribute('dir', 'auto');
+    this.live = new LiveLines((channel) => this.speaker(channel));
     this.announcer = element('div', 'visually-hidden');
     this.announcer.setAttribute('role', 'log');
     this.announcer.setAttribute('aria-live', 'polite');
     this.announcer.setAttribute('aria-label', 'Captions');
-    this.tip = element('div', 'word-tip');
-    this.tip.setAttribute('role', 'tooltip');
-    this.tip.id = `word-tip-${Math.random().toString(36).slice(2)}`;
-    this.tip.hidden = true;
-    root.replaceChildren(this.list, this.live, this.announcer, this.tip);
+    root.replaceChildren(this.list, this.live.root, this.announcer, this.#tip.node);
     // The view's own scrolling ends at the end, so that every other place is one where the reader went.
     root.addEventListener('scroll', () => this.#setFollowing(this.#isAtEnd()));
     if (typeof ResizeObserver === 'function') new ResizeObserver(() => this.#scroll()).observe(root);
@@ -89,16 +72,17 @@ export class TranscriptView {
     root.addEventListener('keydown', (event) => this.#onKey(event));
     for (const type of ['pointerover', 'focusin'])
       root.addEventListener(type, (e) => this.#showTip(e.target));
-    for (const type of ['pointerout', 'focusout']) root.addEventListener(type, () => this.#hideTip());
+    for (const type of ['pointerout', 'focusout']) root.addEventListener(type, () => this.#tip.hide());
   }
 
   clear() {
     this.segments = [];
+    this.#rows.clear();
     this.#words.clear();
     this.list.replaceChildren();
     this.announcer.replaceChildren();
-    this.#clearPartial();
-    this.#hideTip();
+    this.live.clear();
+    this.#tip.hide();
     this.jumpToLive();
   }
 
@@ -113,48 +97,74 @@ export class TranscriptView {
 
   /** @param {Partial} partial */
   showPartial(partial) {
-    const { stable, open } = splitPartial(partial);
-    // Where words are taken back and none are left for a moment, their line stays: nothing jumps or flashes.
-    if (partial.text.trim() === '' && this.live.hidden) return;
-    const stableElement = element('span', 'stable', stable);
-    const openElement = element('span', 'open', open);
-    this.live.classList.remove('settled');
-    this.live.replaceChildren(stableElement, openElement);
-    this.live.hidden = false;
+    this.live.show(partial);
     this.#scroll();
   }
 
   /** Nothing more will come: the words of the open segment stay as they are, for reading and copying. */
   settle() {
-    this.live.classList.add('settled');
+    this.live.settle();
   }
 
-  /** @returns {string} All text on the screen, one segment per line, the open one included. */
+  /** @returns {Segment[]} All of them, each with the name of its channel where channels are kept apart. */
+  get named() {
+    return this.segments.map((segment) =>
+      segment.channel === undefined ? segment : { ...segment, speaker: this.speaker(segment.channel) },
+    );
+  }
+
+  /** @returns {string} All text on the screen, one segment per line, the open ones included. */
   get text() {
-    const lines = [...this.segments.map((segment) => segment.text), this.live.textContent ?? ''];
+    const lines = [...this.named.map(withSpeaker), ...this.live.texts];
     return lines.filter((line) => line.trim() !== '').join('\n');
   }
 
   /** @param {Segment} segment */
   addSegment(segment) {
-    this.#clearPartial();
-    if (segment.text.trim() === '') return;
-    this.segments.push(segment);
-    const row = element('article', 'segment');
-    const time = element('time', 'segment-time', clockTime(segment.start));
-    time.setAttribute('datetime', `PT${segment.start.toFixed(1)}S`);
-    const text = element('p', 'segment-text');
-    text.setAttribute('dir', 'auto');
-    if (segment.words.length === 0) text.textContent = segment.text;
-    for (const word of segment.words) text.append(this.#wordElement(word), ' ');
-    row.append(time, text);
-    this.list.append(row);
-    const line = element('p', '', segment.text);
-    line.setAttribute('dir', 'auto');
-    this.announcer.append(line);
-    if (this.announcer.childElementCount > MAX_ANNOUNCED) this.announcer.firstElementChild?.remove();
+    this.live.clear(segment.channel);
+    if (segment.text.trim() === '' && segment.words.length === 0) return;
+    const row = this.#row(segment);
+    const next = this.#rowAfter(segment);
+    this.list.insertBefore(row, next);
+    const following = next && this.#rows.get(next);
+    this.segments.splice(following ? this.segments.indexOf(following) : this.segments.length, 0, segment);
+    this.#rows.set(row, segment);
+    this.#announce(segment);
     if (this.list.childElementCount > MAX_ROWS) this.#forgetRow(this.list.firstElementChild);
     this.#scroll();
+  }
+
+  /**
+   * Puts a segment in the place of another, for example one with a corrected word.
+   * @param {Segment} before One of `segments`.
+   * @param {Segment} after
+   * @returns {boolean} False where the other is not shown any more.
+   */
+  replace(before, after) {
+    const at = this.segments.indexOf(before);
+    if (at === -1) return false;
+    this.segments[at] = after;
+    for (const [row, segment] of this.#rows) {
+      if (segment !== before) continue;
+      this.#rows.set(row, after);
+      wordsIn(row).forEach((node, i) => {
+        const word = after.words[i];
+        if (!word) return;
+        this.#words.set(node, word);
+        dressWord(node, word);
+      });
+    }
+    return true;
+  }
+
+  /**
+   * @param {HTMLElement} node Of a word.
+   * @returns {{ segment: Segment, index: number } | null} Whose word it is; null where it is gone.
+   */
+  placeOf(node) {
+    const row = /** @type {HTMLElement | null} */ (node.closest('.segment'));
+    const segment = row && this.#rows.get(row);
+    return segment ? { segment, index: wordsIn(row).indexOf(node) } : null;
   }
 
   /**
@@ -168,34 +178,73 @@ export class TranscriptView {
     }
   }
 
+  /** Goes to the newest words and follows them again. */
+  jumpToLive() {
+    this.#setFollowing(this.follow);
+    this.root.scrollTop = this.root.scrollHeight;
+  }
+
+  /** @param {Segment} segment */
+  #row(segment) {
+    const row = element('article', 'segment');
+    const time = element('time', 'segment-time', clockTime(segment.start));
+    time.setAttribute('datetime', `PT${segment.start.toFixed(1)}S`);
+    const text = element('p', 'segment-text');
+    text.setAttribute('dir', 'auto');
+    if (segment.words.length === 0) text.textContent = segment.text;
+    for (const word of segment.words) text.append(this.#wordElement(word), ' ');
+    row.append(time, text);
+    if (segment.channel !== undefined) {
+      row.dataset.channel = String(segment.channel);
+      time.after(element('b', 'speaker', this.speaker(segment.channel)));
+    }
+    return row;
+  }
+
+  /**
+   * Channels end their sentences in any order; lines stand in order of their beginning.
+   * @param {Segment} segment
+   * @returns {HTMLElement | null} The row that comes after it.
+   */
+  #rowAfter(segment) {
+    if (segment.channel === undefined) return null;
+    let next = null;
+    for (let row = this.list.lastElementChild; row; row = row.previousElementSibling) {
+      const other = this.#rows.get(/** @type {HTMLElement} */ (row));
+      if (!other || other.start <= segment.start) break;
+      next = /** @type {HTMLElement} */ (row);
+    }
+    return next;
+  }
+
+  /** @param {Segment} segment */
+  #announce(segment) {
+    const named = segment.channel === undefined ? {} : { speaker: this.speaker(segment.channel) };
+    const line = element('p', '', withSpeaker({ ...segment, ...named }));
+    line.setAttribute('dir', 'auto');
+    this.announcer.append(line);
+    if (this.announcer.childElementCount > MAX_ANNOUNCED) this.announcer.firstElementChild?.remove();
+  }
+
   /** @param {Word} word */
   #wordElement(word) {
-    const node = element('span', `word ${confidenceClass(word.confidence)}`, word.word);
+    const node = element('span', 'word');
+    dressWord(node, word);
     node.setAttribute('role', 'button');
     node.tabIndex = this.#words.size === 0 ? 0 : -1;
-    node.setAttribute('aria-describedby', this.tip.id);
+    node.setAttribute('aria-describedby', this.#tip.node.id);
     this.#words.set(node, word);
     return node;
   }
 
   /** @param {Element | null} row */
   #forgetRow(row) {
-    for (const node of row?.querySelectorAll('.word') ?? [])
-      this.#words.delete(/** @type {HTMLElement} */ (node));
-    row?.remove();
+    if (!(row instanceof HTMLElement)) return;
+    for (const node of wordsIn(row)) this.#words.delete(node);
+    this.#rows.delete(row);
+    row.remove();
     const [first] = this.#words.keys();
     if (first && !this.list.querySelector('.word[tabindex="0"]')) first.tabIndex = 0;
-  }
-
-  #clearPartial() {
-    this.live.replaceChildren();
-    this.live.hidden = true;
-  }
-
-  /** Goes to the newest words and follows them again. */
-  jumpToLive() {
-    this.#setFollowing(this.follow);
-    this.root.scrollTop = this.root.scrollHeight;
   }
 
   #scroll() {
@@ -221,7 +270,7 @@ export class TranscriptView {
   /** @param {EventTarget | null} target */
   #activate(target) {
     const word = this.#wordOf(target);
-    if (word) this.onWord(word);
+    if (word && target instanceof HTMLElement) this.onWord(word, target);
   }
 
   /** @param {KeyboardEvent} event */
@@ -232,13 +281,10 @@ export class TranscriptView {
       this.#activate(event.target);
       return;
     }
-    const rtl = getComputedStyle(this.root).direction === 'rtl';
-    /** @type {Record<string, number>} */
-    const steps = { ArrowRight: rtl ? -1 : 1, ArrowLeft: rtl ? 1 : -1, Home: -Infinity, End: Infinity };
-    const step = steps[event.key];
+    const step = stepOf(event.key, getComputedStyle(this.root).direction === 'rtl');
     if (step === undefined) return;
     event.preventDefault();
-    const nodes = [...this.#words.keys()];
+    const nodes = wordsIn(this.list);
     const from = nodes.indexOf(/** @type {HTMLElement} */ (event.target));
     const to = nodes[Math.max(0, Math.min(nodes.length - 1, from + step))];
     for (const node of nodes) node.tabIndex = -1;
@@ -249,30 +295,6 @@ export class TranscriptView {
   /** @param {EventTarget | null} target */
   #showTip(target) {
     const word = this.#wordOf(target);
-    if (!word || !(target instanceof HTMLElement)) return;
-    const sure = { sure: 'sure', unsure: 'unsure', doubtful: 'doubtful' }[confidenceClass(word.confidence)];
-    this.tip.textContent = `${clockTime(word.start)}–${clockTime(word.end)} · ${this.#percent.format(word.confidence)} · ${sure}`;
-    this.tip.hidden = false;
-    const box = target.getBoundingClientRect();
-    const half = this.tip.offsetWidth / 2;
-    const x = Math.max(half + 8, Math.min(innerWidth - half - 8, box.left + box.width / 2));
-    this.tip.style.setProperty('--x', `${x}px`);
-    this.tip.style.setProperty('--y', `${box.top}px`);
+    if (word && target instanceof HTMLElement) this.#tip.show(target, word);
   }
-
-  #hideTip() {
-    this.tip.hidden = true;
-  }
-}
-
-/**
- * @param {string} name
- * @param {string} className
- * @param {string} [text]
- */
-function element(name, className, text = '') {
-  const node = document.createElement(name);
-  if (className) node.className = className;
-  if (text) node.textContent = text;
-  return node;
 }

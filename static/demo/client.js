@@ -1,24 +1,31 @@
 /** The demo page's client: what it tells goes to the transcript, the state of the connection and the figures. */
 import { pageParams } from '../page-token.js';
-import { clockTime } from '../transcription-ui.js';
+import { clockTime } from '../transcript-formats.js';
 import { RNNTClient } from '../websocket-client.js';
+import { capacityText } from './capacity.js';
 import { showFigures } from './figures.js';
 import { byId, notice, painted, showConnection } from './page.js';
 
 /**
  * @param {{
  *   vad: boolean, view: import('../transcription-ui.js').TranscriptView,
- *   isCurrent: () => boolean, onSegment: () => void, onGivenUp: () => void,
- * }} options `isCurrent`: no newer client has taken over; `onGivenUp`: it has ended by itself.
+ *   isCurrent: () => boolean, onSegment: () => void, onGivenUp: () => void, giveUp: () => void,
+ * }} options `isCurrent`: no newer client has taken over; `onGivenUp`: it has ended by itself; `giveUp`: ends it.
  */
-export function demoClient({ vad, view, isCurrent, onSegment, onGivenUp }) {
+export function demoClient({ vad, view, isCurrent, onSegment, onGivenUp, giveUp }) {
   const client = new RNNTClient({ vad, params: pageParams(), painted });
   client.on('state', (change) => {
     if (!isCurrent()) return;
-    showConnection(change, () => client.retryNow());
+    showConnection(change, { retry: () => client.retryNow(), giveUp });
+    if (change.state === 'refused' && change.reason?.code === 'AT_CAPACITY') void sayFull();
     if (change.reason?.code === 'UNAUTHORIZED') byId('token-form').hidden = false;
     if (change.state === 'closed' && change.reason?.code !== 'CLOSED') onGivenUp();
   });
+  /** The refusal says that the server is full; its status says how many places there are. */
+  const sayFull = async () => {
+    const text = await capacityText();
+    if (text && isCurrent() && client.state === 'refused') byId('notice-text').textContent = text;
+  };
   client.on('partial', (partial) => {
     view.showPartial(partial);
     byId('listening').hidden = view.text !== '';

@@ -1,32 +1,10 @@
 /** The code tab: what the page does just now, in the languages and SDKs that this server speaks. */
 import { button, el } from '../debug/dom.js';
-import { pageToken, withToken } from '../page-token.js';
+import { pageToken } from '../page-token.js';
 import { byId, notice } from './page.js';
+import { SERVER } from './server-card.js';
 import { recordingConfig } from './settings.js';
 import { snippets } from './snippets.js';
-
-/** @typedef {{ model?: { name: string, language?: string } | null, dialects?: string[] }} Card */
-
-/** This page's server, which may be below a proxy's sub-path. */
-const SERVER = new URL('../../', import.meta.url).href;
-
-/** @returns {Promise<Card>} What the server says of itself; empty where it does not answer. */
-export async function serverCard() {
-  try {
-    const url = withToken(new URL(SERVER));
-    const response = await fetch(url, { headers: { accept: 'application/json' }, cache: 'no-store' });
-    return response.ok ? await response.json() : {};
-  } catch {
-    return {};
-  }
-}
-
-/** @param {NonNullable<Card['model']>} model */
-export function modelText({ name, language }) {
-  if (!language) return `Model: ${name}`;
-  const named = new Intl.DisplayNames(undefined, { type: 'language', fallback: 'code' }).of(language);
-  return `Model: ${name} · ${named}`;
-}
 
 export class CodeView {
   #chosen = 'javascript';

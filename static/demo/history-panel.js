@@ -28,14 +28,21 @@ export class HistoryPanel {
    * Keeps a finished recording, where the user wants that.
    * @param {import('../transcription-ui.js').TranscriptView} view
    * @param {Tape} tape
+   * @returns {Promise<Kept | null>} Null where it is not.
    */
   async keep(view, tape) {
-    if (!checked('keep') || view.segments.length === 0) return;
+    if (!checked('keep') || view.segments.length === 0) return null;
     const { segments } = view;
     const name = segments[0]?.text.slice(0, NAME_CHARS) ?? '';
     const { rate, seconds } = tape;
     const kept = { id: Date.now(), name, language: view.root.lang, segments: [...segments], rate, seconds };
     await this.#try(() => this.#history.add(kept, tape.pcm16()));
+    return kept;
+  }
+
+  /** @param {Kept} kept With words corrected. */
+  async update(kept) {
+    await this.#try(() => this.#history.update(kept));
   }
 
   async show() {
@@ -61,7 +68,7 @@ export class HistoryPanel {
     const open = async () => this.onOpen(kept, await this.#history.audio(kept.id));
     const rename = () => {
       const name = globalThis.prompt('Name of the transcript', kept.name)?.trim();
-      if (name) void this.#try(() => this.#history.rename({ ...kept, name: name.slice(0, NAME_CHARS) }));
+      if (name) void this.#try(() => this.#history.update({ ...kept, name: name.slice(0, NAME_CHARS) }));
     };
     const remove = () => void this.#try(() => this.#history.remove(kept.id));
     return el(

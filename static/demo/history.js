@@ -80,8 +80,8 @@ export class TranscriptHistory {
     return found ?? new Int16Array(0);
   }
 
-  /** @param {Kept} kept With its new name. */
-  async rename(kept) {
+  /** @param {Kept} kept With its new name, or with words corrected. */
+  async update(kept) {
     await this.#do('readwrite', (transcripts) => void transcripts.put(kept));
   }
 

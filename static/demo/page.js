@@ -16,21 +16,24 @@ const COUNT_MS = 250;
  */
 export const byId = (id) => /** @type {T} */ (document.getElementById(id));
 
+/** @typedef {{ label: string, act: () => void }} NoticeButton */
+
 /**
  * @param {string} text Empty to hide it.
  * @param {'bad' | 'warn' | 'info'} [tone]
- * @param {() => void} [act] Shows a button that calls it.
- * @param {string} [label] Of the button.
+ * @param {NoticeButton[]} [buttons] Two at most.
  */
-export function notice(text, tone = 'bad', act, label = 'Try now') {
+export function notice(text, tone = 'bad', buttons = []) {
   const node = byId('notice');
   node.hidden = text === '';
   node.dataset.tone = tone;
   byId('notice-text').textContent = text;
-  const button = byId('notice-retry');
-  button.textContent = label;
-  button.hidden = !act;
-  button.onclick = act ?? null;
+  for (const [i, id] of ['notice-retry', 'notice-stop'].entries()) {
+    const button = byId(id);
+    button.textContent = buttons[i]?.label ?? '';
+    button.hidden = !buttons[i];
+    button.onclick = buttons[i]?.act ?? null;
+  }
 }
 
 /**
@@ -40,15 +43,16 @@ export function notice(text, tone = 'bad', act, label = 'Try now') {
 export function showState(state, text) {
   clearTimeout(liveTimer);
   clearInterval(countdown);
+  byId('state').setAttribute('aria-live', 'polite');
   byId('state').dataset.state = state;
   byId('state-text').textContent = text;
 }
 
 /**
  * @param {import('../client/types.js').StateChange} change
- * @param {() => void} retry
+ * @param {{ retry: () => void, giveUp: () => void }} acts What can be done about a refusal.
  */
-export function showConnection(change, retry) {
+export function showConnection(change, { retry, giveUp }) {
   const { state, text, tone } = connectionText(change);
   if (change.state === 'live' && change.previous === 'resumed') {
     liveTimer = setTimeout(() => showState(state, text), RESUMED_SHOWN_MS);
@@ -56,8 +60,11 @@ export function showConnection(change, retry) {
     showState(state, text);
     countDown(change);
   }
-  if (tone) notice(change.reason?.text ?? text, tone, change.retryInMs === undefined ? undefined : retry);
-  else if (change.state === 'live' || change.state === 'resumed') notice('');
+  if (tone) {
+    const buttons = change.retryInMs === undefined ? [] : [{ label: 'Try now', act: retry }];
+    if (change.state === 'refused' && buttons.length > 0) buttons.push({ label: 'Stop trying', act: giveUp });
+    notice(change.reason?.text ?? text, tone, buttons);
+  } else if (change.state === 'live' || change.state === 'resumed') notice('');
 }
 
 /**
@@ -70,6 +77,8 @@ function countDown(change) {
   const until = performance.now() + retryInMs;
   countdown = setInterval(() => {
     const { text } = connectionText({ ...change, retryInMs: Math.max(0, until - performance.now()) });
+    // Said once, counted down for the eye only: a screen reader would read every second aloud.
+    byId('state').setAttribute('aria-live', 'off');
     byId('state-text').textContent = text;
   }, COUNT_MS);
 }

@@ -1,5 +1,4 @@
 /** Where the audio comes from, as chosen on the page. */
-import { AudioRecorder } from '../audio-recorder.js';
 import { byId } from './page.js';
 
 /** @typedef {'microphone' | 'file' | 'sample'} Source */
@@ -10,8 +9,13 @@ export class Picker {
   /** @type {File | null} */
   file = null;
   #device = /** @type {HTMLSelectElement} */ (byId('device'));
+  /** The user has let this page use a microphone: browsers name devices to such pages only. */
+  permitted = false;
 
-  constructor() {
+  /** @param {() => void} onChange Another source or device was chosen, or what there is to choose from has changed. */
+  constructor(onChange) {
+    this.onChange = onChange;
+    this.#device.addEventListener('change', () => onChange());
     const input = /** @type {HTMLInputElement} */ (byId('file'));
     input.addEventListener('change', () => input.files?.[0] && this.chooseFile(input.files[0]));
     byId('sources').addEventListener('change', (event) => {
@@ -36,6 +40,7 @@ export class Picker {
       const element = /** @type {HTMLElement} */ (node);
       element.hidden = !element.dataset.for?.split(' ').includes(source);
     }
+    this.onChange();
   }
 
   /** @param {File} file */
@@ -46,12 +51,17 @@ export class Picker {
   }
 
   async listDevices() {
-    const devices = await AudioRecorder.devices();
+    const all = (await navigator.mediaDevices?.enumerateDevices?.()) ?? [];
+    const devices = all.filter(({ kind, label }) => kind === 'audioinput' && label !== '');
     const chosen = this.deviceId;
     this.#device.replaceChildren(
       new Option('Default microphone', ''),
-      ...devices.filter((d) => d.label && d.id !== 'default').map((d) => new Option(d.label, d.id)),
+      ...devices
+        .filter(({ deviceId }) => deviceId !== 'default')
+        .map(({ label, deviceId }) => new Option(label, deviceId)),
     );
-    this.#device.value = devices.some((d) => d.id === chosen) ? chosen : '';
+    this.#device.value = devices.some(({ deviceId }) => deviceId === chosen) ? chosen : '';
+    this.permitted = devices.length > 0;
+    this.onChange();
   }
 }

@@ -3,7 +3,7 @@ import { byId } from './page.js';
 
 const KEY = 'rnnt-settings';
 /** The inputs that are remembered, by id. */
-const KEPT = ['silence', 'hotwords', 'partials', 'marks', 'gate', 'real-time', 'aloud', 'keep'];
+const KEPT = 'silence hotwords partials marks gate real-time aloud keep apart channel-0 channel-1'.split(' ');
 /** A phrase of the custom vocabulary without a weight of its own. */
 const DEFAULT_BOOST = 2;
 
@@ -50,6 +50,14 @@ function store() {
 }
 
 /**
+ * @param {number} channel 0 or 1.
+ * @returns {string} Who speaks there.
+ */
+export function channelName(channel) {
+  return input(`channel-${channel}`)?.value.trim() || `Channel ${channel + 1}`;
+}
+
+/**
  * One phrase per line; `phrase:weight` gives it a weight of its own, as everywhere else on this server.
  * @param {string} text
  * @returns {import('../client/types.js').Hotword[]}
@@ -67,15 +75,17 @@ export function parseHotwords(text) {
 
 /**
  * @param {number} sampleRate Hz.
+ * @param {number} [channels] Two are kept apart.
  * @returns {import('../client/types.js').RecordingOptions} What `start()` takes.
  */
-export function recordingConfig(sampleRate) {
+export function recordingConfig(sampleRate, channels = 1) {
   const hotwords = parseHotwords(input('hotwords')?.value ?? '');
   return {
     sample_rate: sampleRate,
     partials: checked('partials'),
     silence_duration: Number(input('silence')?.value),
     metrics: true,
+    ...(channels === 2 ? { channels: 2, multichannel: true } : {}),
     ...(hotwords.length > 0 ? { hotwords } : {}),
   };
 }

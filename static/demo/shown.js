@@ -1,40 +1,97 @@
-/** The transcript on the screen with its audio: read, played, copied, saved, cleared, kept. */
-import { clockTime, TranscriptView } from '../transcription-ui.js';
-import { exportTranscript } from './export.js';
-import { HistoryPanel } from './history-panel.js';
+/** The transcript on the screen with its audio: read, played, corrected, searched, copied, saved, cleared, kept. */
+import { TranscriptView } from '../transcription-ui.js';
+import { lazy } from './lazy.js';
 import { byId, notice } from './page.js';
 import { Player } from './player.js';
+import { channelName, checked } from './settings.js';
 import { FILE_RATE } from './sources.js';
 import { Tape } from './tape.js';
+
+/**
+ * @typedef {import('../client/types.js').Segment} Segment
+ * @typedef {import('./history.js').Kept} Kept
+ */
+
+/** Corrections that can be taken back, one after the other. */
+const MAX_UNDO = 100;
 
 export class Shown {
   /** The audio of what the transcript shows. */
   tape = new Tape(FILE_RATE);
-  #history = new HistoryPanel((kept, audio) => this.#showKept(kept, audio));
+  /** @type {Kept | null} What is shown is kept in the history, as this. */
+  #kept = null;
+  /** @type {{ before: Segment, after: Segment }[]} */
+  #corrections = [];
+  #history = lazy(async () => {
+    const { HistoryPanel } = await import('./history-panel.js');
+    return new HistoryPanel((kept, audio) => this.#showKept(kept, audio));
+  });
+  #editor = lazy(async () => {
+    const { WordEditor } = await import('../transcript/editor.js');
+    return new WordEditor(this.view, {
+      play: ({ start, end }) => void this.player.word(start, end),
+      onCorrected: (before, after) => this.#corrected(before, after),
+    });
+  });
+  #finder = lazy(async () => {
+    const { Finder } = await import('../transcript/finder.js');
+    return new Finder(this.view);
+  });
 
   /** @param {() => boolean} isBusy Whether something is recorded into the transcript. */
   constructor(isBusy) {
     this.isBusy = isBusy;
     this.view = new TranscriptView(byId('transcript'), {
-      onWord: ({ start, end }) => this.player.word(start, end),
+      speaker: channelName,
+      onWord: ({ start, end }, node) => {
+        void this.player.word(start, end);
+        if (!document.body.classList.contains('captions')) void this.#editor().then((it) => it.open(node));
+      },
       onFollow: (following) => {
         byId('jump').hidden = following;
         this.view.root.classList.toggle('scrolled-away', !following);
       },
     });
     this.player = new Player(byId('play'), this.view, () => this.tape);
+    this.#wire();
+  }
+
+  #wire() {
     byId('jump').addEventListener('click', () => this.view.jumpToLive());
     byId('clear').addEventListener('click', () => this.#clear());
+    byId('find-open').addEventListener('click', () => this.find());
+    this.view.root.addEventListener('keydown', (event) => {
+      if (event.key.toLowerCase() !== 'z' || !(event.ctrlKey || event.metaKey) || event.shiftKey) return;
+      event.preventDefault();
+      this.#undo();
+    });
     for (const button of document.querySelectorAll('[data-export]')) {
       const format = /** @type {HTMLElement} */ (button).dataset.export ?? 'txt';
-      button.addEventListener('click', () =>
-        exportTranscript(this.view.segments, format, this.view.root.lang),
-      );
+      button.addEventListener('click', async () => {
+        const { exportTranscript } = await import('./export.js');
+        exportTranscript(this.view.named, format, this.view.root.lang);
+      });
     }
     byId('copy').addEventListener('click', async () => {
       await navigator.clipboard.writeText(this.view.text);
       notice('Copied.', 'info');
     });
+    for (const channel of [0, 1]) {
+      byId(`channel-${channel}`).addEventListener('change', () => {
+        if (!this.isBusy()) this.view.show(this.view.segments);
+      });
+    }
+    byId('history').addEventListener('toggle', () => void this.#history());
+  }
+
+  /** Opens the search. */
+  async find() {
+    (await this.#finder()).open();
+  }
+
+  /** Loads what is not needed at first, so that it is there when the server is not. */
+  async preload() {
+    await Promise.all([this.#editor(), this.#finder(), import('./export.js'), import('./history-panel.js')]);
   }
 
   /**
@@ -46,6 +103,8 @@ export class Shown {
     this.player.stop();
     this.view.clear();
     this.tape = tape;
+    this.#kept = null;
+    this.#corrections = [];
     if (typeof language === 'string') this.view.root.lang = language;
     this.controls();
   }
@@ -53,7 +112,7 @@ export class Shown {
   /** The recording has ended: keeps it, where the user wants that. */
   async end() {
     this.controls();
-    await this.#history.keep(this.view, this.tape);
+    if (checked('keep')) this.#kept = await (await this.#history()).keep(this.view, this.tape);
   }
 
   /** Offers what can be done with what is shown. */
@@ -62,43 +121,76 @@ export class Shown {
     byId('empty').hidden = !nothing || this.isBusy();
     byId('listening').hidden = !nothing || !this.isBusy();
     byId('legend').hidden = this.view.segments.length === 0;
+    byId('find-open').hidden = this.view.segments.length === 0;
     for (const node of document.querySelectorAll('.export button')) {
       const button = /** @type {HTMLButtonElement} */ (node);
       // Files are made of finals; what is open can be copied all the same.
       button.disabled = button.id === 'copy' ? nothing : this.view.segments.length === 0;
       if (button.id === 'play' && this.isBusy()) button.disabled = true;
     }
+    if (this.#finder.loaded) void this.#finder().then((it) => it.refresh());
   }
 
   /**
-   * @param {import('./history.js').Kept} kept
+   * @param {Kept} kept
    * @param {Int16Array} audio
    */
-  #showKept({ segments, language, rate }, audio) {
+  #showKept(kept, audio) {
     if (this.isBusy()) return notice('Stop the recording first.', 'warn');
-    this.begin(Tape.of(audio, rate), language);
-    this.#show(segments);
+    this.begin(Tape.of(audio, kept.rate), kept.language);
+    this.#show(kept.segments);
+    this.#kept = kept;
   }
 
-  /** @param {import('../client/types.js').Segment[]} segments */
+  /** @param {Segment[]} segments */
   #show(segments) {
     this.view.show(segments);
-    if (!this.isBusy()) byId('clock').textContent = clockTime(this.tape.seconds);
     this.controls();
+  }
+
+  /**
+   * A word was corrected: can be undone, and is kept with the rest.
+   * @param {Segment} before
+   * @param {Segment} after
+   */
+  #corrected(before, after) {
+    this.#corrections = [...this.#corrections, { before, after }].slice(-MAX_UNDO);
+    this.#keepChange();
+    notice('The word is corrected.', 'info', [{ label: 'Undo', act: () => this.#undo() }]);
+  }
+
+  /** Takes the newest correction back. */
+  #undo() {
+    const last = this.#corrections.pop();
+    if (!last) return;
+    this.view.replace(last.after, last.before);
+    this.#keepChange();
+    notice('');
+  }
+
+  #keepChange() {
+    this.controls();
+    if (!this.#kept) return;
+    this.#kept = { ...this.#kept, segments: [...this.view.segments] };
+    const kept = this.#kept;
+    void this.#history().then((panel) => panel.update(kept));
   }
 
   /** What is cleared can be had back until something else is said or done. */
   #clear() {
     const { segments } = this.view;
     const { tape } = this;
+    const kept = this.#kept;
     this.player.stop();
     if (!this.isBusy()) this.tape = new Tape(FILE_RATE);
+    this.#kept = null;
     this.#show([]);
     const undo = () => {
       if (!this.isBusy()) this.tape = tape;
+      this.#kept = kept;
       this.#show([...segments, ...this.view.segments]);
       notice('');
     };
-    notice('The transcript is cleared.', 'info', undo, 'Undo');
+    notice('The transcript is cleared.', 'info', [{ label: 'Undo', act: undo }]);
   }
 }

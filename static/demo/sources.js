@@ -11,6 +11,15 @@ const MAX_FILE_SECONDS = 3_600;
  * @returns {Promise<Float32Array<ArrayBuffer>>}
  */
 export async function decodeFile(file) {
+  return mixDown(await decodeChannels(file));
+}
+
+/**
+ * The same, channel by channel.
+ * @param {Blob} file
+ * @returns {Promise<Float32Array<ArrayBuffer>[]>}
+ */
+export async function decodeChannels(file) {
   const context = new OfflineAudioContext(1, 1, FILE_RATE);
   /** @type {AudioBuffer} */
   let buffer;
@@ -20,21 +29,29 @@ export async function decodeFile(file) {
     throw new Error('The browser cannot read this file as audio.');
   }
   if (buffer.duration > MAX_FILE_SECONDS) throw new Error('The file is longer than one hour.');
-  return mixDown(buffer);
+  return Array.from({ length: buffer.numberOfChannels }, (_, c) => buffer.getChannelData(c));
 }
 
 /**
- * @param {AudioBuffer} buffer
- * @returns {Float32Array<ArrayBuffer>}
+ * @param {Float32Array<ArrayBuffer>[]} channels Equally long.
+ * @returns {Float32Array<ArrayBuffer>} Their mean.
  */
-function mixDown(buffer) {
-  const out = new Float32Array(buffer.length);
-  for (let c = 0; c < buffer.numberOfChannels; c += 1) {
-    const channel = buffer.getChannelData(c);
-    for (let i = 0; i < out.length; i += 1)
-      out[i] = (out[i] ?? 0) + (channel[i] ?? 0) / buffer.numberOfChannels;
+export function mixDown(channels) {
+  const out = new Float32Array(channels[0]?.length ?? 0);
+  for (const channel of channels) {
+    for (let i = 0; i < out.length; i += 1) out[i] = (out[i] ?? 0) + (channel[i] ?? 0) / channels.length;
   }
   return out;
+}
+
+/**
+ * @param {Float32Array} samples Two channels, interleaved.
+ * @returns {Float32Array<ArrayBuffer>} Their mean.
+ */
+export function mixPairs(samples) {
+  return new Float32Array(samples.length / 2).map(
+    (_, i) => ((samples[2 * i] ?? 0) + (samples[2 * i + 1] ?? 0)) / 2,
+  );
 }
 
 /**

@@ -28,7 +28,11 @@ export function connectionText(change) {
     case 'resumed':
       return { state, text: fresh ? 'Resumed in a new session' : 'Resumed' };
     case 'refused':
-      return { state, text: `Refused${wait}`, tone: 'bad' };
+      return {
+        state,
+        text: `${reason?.code === 'AT_CAPACITY' ? 'Server full' : 'Refused'}${wait}`,
+        tone: 'bad',
+      };
     case 'closed':
       if (reason?.code === 'CLOSED') return { state: 'idle', text: 'Ready' };
       return { state: 'failed', text: 'Not connected', tone: 'bad' };

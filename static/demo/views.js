@@ -52,7 +52,7 @@ export function wireCaptions() {
 
 /**
  * Shortcuts with a modifier, so that they do not hinder those who type or dictate. The list is in the page.
- * @param {{ record: () => void, finalize: () => void, play: () => void }} acts
+ * @param {Record<'record' | 'finalize' | 'play' | 'find', () => void>} acts
  */
 export function wireShortcuts(acts) {
   const dialog = /** @type {HTMLDialogElement} */ (byId('keys'));
@@ -66,7 +66,12 @@ export function wireShortcuts(acts) {
           ? acts.finalize
           : acts.record
         : altKey && shiftKey && !ctrlKey
-          ? { KeyP: acts.play, KeyL: () => toggleCaptions(), KeyK: () => dialog.showModal() }[code]
+          ? {
+              KeyP: acts.play,
+              KeyF: acts.find,
+              KeyL: () => toggleCaptions(),
+              KeyK: () => dialog.showModal(),
+            }[code]
           : undefined;
     if (!act || (dialog.open && key !== 'Escape')) return;
     event.preventDefault();

@@ -103,7 +103,7 @@ describe('the views of the transcriber', { skip: skipWithoutChromium, timeout: 1
     await page.keyboard.press('Control+Enter');
     await page.locator('#record[aria-pressed="false"]').waitFor();
     await page.click('#keys-open');
-    assert.equal(await page.locator('#keys kbd').count(), 18);
+    assert.equal(await page.locator('#keys kbd').count(), 23);
     assert.deepEqual(await violations(page), []);
     await page.click('#keys button');
     assert.equal(await page.isVisible('#keys'), false);
@@ -129,7 +129,7 @@ describe('the views of the transcriber', { skip: skipWithoutChromium, timeout: 1
     const { page } = demo;
     demo.server.refusal = {
       status: 401,
-      body: { code: 'UNAUTHORIZED', error: 'A valid access token is needed.' },
+      body: { code: 'UNAUTHORIZED', error: 'A valid access token is needed.', retryable: false },
     };
     await page.click('#record');
     await page.locator('#token').waitFor();

@@ -50,7 +50,7 @@ describe('the page’s words for a connection', () => {
   it('gives the server’s reason and the wait of a refusal', () => {
     const reason = { code: 'AT_CAPACITY', text: 'Full.', retryable: true };
     const said = connectionText({ state: 'refused', previous: 'connecting', reason, retryInMs: 4_200 });
-    assert.deepEqual(said, { state: 'refused', text: 'Refused, trying again in 4 s', tone: 'bad' });
+    assert.deepEqual(said, { state: 'refused', text: 'Server full, trying again in 4 s', tone: 'bad' });
   });
 
   it('says when a new session took over', () => {

@@ -1,0 +1,25 @@
+/** What the server says of itself. */
+import { withToken } from '../page-token.js';
+
+/** @typedef {{ model?: { name: string, language?: string } | null, dialects?: string[] }} Card */
+
+/** This page's server, which may be below a proxy's sub-path. */
+export const SERVER = new URL('../../', import.meta.url).href;
+
+/** @returns {Promise<Card>} Empty where it does not answer. */
+export async function serverCard() {
+  try {
+    const url = withToken(new URL(SERVER));
+    const response = await fetch(url, { headers: { accept: 'application/json' }, cache: 'no-store' });
+    return response.ok ? await response.json() : {};
+  } catch {
+    return {};
+  }
+}
+
+/** @param {NonNullable<Card['model']>} model */
+export function modelText({ name, language }) {
+  if (!language) return name;
+  const named = new Intl.DisplayNames(undefined, { type: 'language', fallback: 'code' }).of(language);
+  return `${name} · ${named}`;
+}
