@@ -1,6 +1,7 @@
 /** The status page: asks `/ws/status` every two seconds while somebody looks, and draws what it says. */
 import { withToken } from './page-token.js';
 import { Chart } from './status/chart.js';
+import { showFleet } from './status/fleet.js';
 import { duration, History } from './status/history.js';
 
 /** @typedef {import('./status/history.js').Status} Status */
@@ -143,6 +144,7 @@ function show(status) {
   showTotals(status);
   showBatches(status);
   showLanes(status);
+  showFleet(status.cluster);
 }
 
 /** @param {Status} status A server that starts has no model yet. */

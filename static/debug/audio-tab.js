@@ -15,7 +15,8 @@ export function audioTab({ recorder, tone }) {
     role: 'img',
     'aria-label': 'Spectrum, 0 Hz to half the sample rate',
   });
-  const verdict = el('ul', { class: 'findings' });
+  const nothing = 'Nothing is drawn yet: look at the microphone, or show a tone.';
+  const verdict = el('ul', { class: 'findings' }, el('li', { class: 'hint' }, nothing));
   const hz = el('input', { type: 'number', value: '440', min: '50', max: '8000', 'aria-label': 'Tone, Hz' });
   let rate = 0;
   let frame = 0;

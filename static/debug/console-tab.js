@@ -1,7 +1,13 @@
 import { download } from '../demo/export.js';
 import { button, el } from './dom.js';
 
-/** @typedef {import('./log.js').LogEntry} LogEntry */
+/**
+ * @typedef {import('./log.js').LogEntry} LogEntry
+ * @typedef {{ row: HTMLElement, count: number, texts: string[] }} Group The partials of one segment.
+ */
+
+/** Of a segment's partials, those that can be read in its row: the newest. */
+const MAX_TEXTS = 50;
 
 const KINDS = /** @type {const} */ ([
   ['in', '← in'],
@@ -22,7 +28,8 @@ const MARKS = /** @type {Record<string, string>} */ ({
 const time = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });
 
 /**
- * Every message and event as a line that opens to its JSON; filtered by kind and text.
+ * Every message and event as a line that opens to its JSON; filtered by kind and text. The partials of a segment are one
+ * line, which shows the newest.
  * @param {import('./log.js').EventLog} log
  * @param {{ actions?: HTMLElement[] }} [options]
  */
@@ -35,7 +42,9 @@ export function consoleTab(log, { actions = [] } = {}) {
     class: 'log-search',
   });
   const hidden = new Set();
-  const empty = el('p', { class: 'hint log-empty' }, 'Nothing has happened yet.');
+  const empty = el('p', { class: 'hint log-empty' });
+  /** @type {Map<string, Group>} Of the segments that are open. */
+  const groups = new Map();
 
   /** @param {LogEntry} entry */
   const matches = (entry) =>
@@ -43,19 +52,41 @@ export function consoleTab(log, { actions = [] } = {}) {
     `${entry.what} ${JSON.stringify(entry.detail)}`.toLowerCase().includes(search.value.toLowerCase());
 
   /** @param {LogEntry} entry */
-  function append(entry) {
-    empty.hidden = true;
+  function add(entry) {
     if (!matches(entry)) return;
+    if (entry.what === 'start_recording') groups.clear();
+    const key = segmentOf(entry);
+    const group = groups.get(key);
+    if (entry.what === 'partial' && group?.row.isConnected) return extend(group, entry);
+    const row = rowOf(entry);
+    rows.append(row);
+    if (entry.what === 'partial') groups.set(key, { row, count: 1, texts: [textOf(entry)] });
+    else if (entry.what === 'transcription') groups.delete(key);
+  }
+
+  /** @param {LogEntry} entry */
+  function append(entry) {
     const atEnd = rows.scrollTop + rows.clientHeight >= rows.scrollHeight - 8;
-    rows.append(rowOf(entry));
+    add(entry);
     while (rows.childElementCount > log.size) rows.firstElementChild?.remove();
     if (atEnd) rows.scrollTop = rows.scrollHeight;
+    showEmpty();
   }
 
   function refill() {
-    rows.replaceChildren(...log.entries.filter(matches).map(rowOf));
-    empty.hidden = log.entries.length > 0;
+    groups.clear();
+    rows.replaceChildren();
+    for (const entry of log.entries) add(entry);
     rows.scrollTop = rows.scrollHeight;
+    showEmpty();
+  }
+
+  function showEmpty() {
+    empty.hidden = rows.childElementCount > 0;
+    empty.textContent =
+      log.entries.length > 0
+        ? 'No entry matches the filter.'
+        : 'Nothing has happened yet. “Stream the sample” shows a whole session.';
   }
 
   log.addEventListener('entry', (event) => append(/** @type {CustomEvent} */ (event).detail));
@@ -86,6 +117,37 @@ export function consoleTab(log, { actions = [] } = {}) {
     empty,
     rows,
   );
+}
+
+/**
+ * @param {LogEntry} entry
+ * @returns {string} Which segment a result belongs to.
+ */
+function segmentOf({ detail }) {
+  const { segment_id, channel = 0 } = /** @type {Record<string, unknown>} */ (detail ?? {});
+  return `${channel}:${segment_id}`;
+}
+
+/** @param {LogEntry} entry Of a partial. */
+function textOf({ at, detail }) {
+  const { text } = /** @type {Record<string, unknown>} */ (detail ?? {});
+  return `${time.format(new Date(at))}  ${text}`;
+}
+
+/**
+ * One more partial of the same segment.
+ * @param {Group} group
+ * @param {LogEntry} entry
+ */
+function extend(group, entry) {
+  group.count += 1;
+  group.texts = [...group.texts, textOf(entry)].slice(-MAX_TEXTS);
+  const { row, count, texts } = group;
+  row.querySelector('b')?.replaceChildren(entry.what, ' ', el('span', { class: 'log-count' }, `× ${count}`));
+  row.querySelector('.log-text')?.replaceChildren(JSON.stringify(entry.detail).slice(0, 200));
+  row
+    .querySelector('pre')
+    ?.replaceChildren(`${texts.join('\n')}\n\nThe newest:\n${JSON.stringify(entry.detail, null, 2)}`);
 }
 
 /** @param {LogEntry} entry */

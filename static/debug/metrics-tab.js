@@ -19,9 +19,14 @@ const LATENCIES = /** @type {const} */ ([
 export function metricsTab() {
   const latencies = el('tbody');
   const figures = el('dl', { class: 'figures' });
-  const panel = el(
-    'section',
-    { class: 'tab-panel' },
+  const empty = el(
+    'p',
+    { class: 'hint' },
+    'Nothing was recorded yet. “Stream the sample” in the console fills these figures.',
+  );
+  const columns = el(
+    'div',
+    { class: 'metrics' },
     el(
       'table',
       {},
@@ -40,8 +45,9 @@ export function metricsTab() {
     figures,
   );
   return {
-    panel,
+    panel: el('section', { class: 'tab-panel' }, empty, columns),
     show: (stats, server) => {
+      empty.hidden = LATENCIES.some(([key]) => stats[key].count > 0);
       latencies.replaceChildren(
         ...LATENCIES.map(([key, name, hint]) => {
           const { p50, p95, p99, last, count } = stats[key];

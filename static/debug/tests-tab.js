@@ -11,7 +11,8 @@ import { button, el } from './dom.js';
  * @param {import('./tools.js').RNNTDebugTools} tools
  */
 export function testsTab(tools) {
-  const results = el('div', { class: 'results', 'aria-live': 'polite' });
+  const nothing = el('p', { class: 'hint' }, 'No test has run yet.');
+  const results = el('div', { class: 'results', 'aria-live': 'polite' }, nothing);
   const number = (/** @type {string} */ label, /** @type {string} */ value, /** @type {string} */ max) =>
     el('input', { type: 'number', value, min: '1', max, 'aria-label': label });
   const connections = number('Connections', '10', '200');
@@ -56,10 +57,8 @@ export function testsTab(tools) {
       'div',
       { class: 'toolbar' },
       ...buttons,
-      connections,
-      el('span', { class: 'hint' }, 'streams'),
-      seconds,
-      el('span', { class: 'hint' }, 's'),
+      el('span', { class: 'with-unit' }, connections, el('span', { class: 'hint' }, 'streams')),
+      el('span', { class: 'with-unit' }, seconds, el('span', { class: 'hint' }, 's')),
       save,
     ),
     results,

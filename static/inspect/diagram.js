@@ -10,7 +10,7 @@ import { byId, shortState } from './dom.js';
 const SVG_ID = 'machine';
 const NARROW_PX = 760;
 /** Below this the text cannot be read: scroll instead. */
-const MIN_SCALE = 0.55;
+const MIN_SCALE = 0.8;
 const ZOOM_STEP = 1.25;
 const PULSE_MS = 1_400;
 

@@ -87,7 +87,10 @@ export class Chart {
         padding: [8, 28, 0, 0],
         legend: { show: false },
         cursor: { show: false },
-        scales: { y: { range: (_u, _min, max) => [0, this.#top(max ?? 0)] } },
+        scales: {
+          x: { range: (_u, min, max) => timeRange(min, max) },
+          y: { range: (_u, _min, max) => [0, this.#top(max ?? 0)] },
+        },
         axes: [
           {
             ...axis,
@@ -99,6 +102,7 @@ export class Chart {
           {
             ...axis,
             size: 52,
+            space: 26,
             incrs: STEPS.filter((step) => step >= 10 ** -(this.options.digits ?? 0)),
             values: (_u, splits) => splits.map((v) => this.format.format(v)),
           },
@@ -151,6 +155,19 @@ export class Chart {
   #text(value) {
     return value === null ? '–' : `${this.format.format(value)} ${this.options.unit}`.trim();
   }
+}
+
+/** A page that was just opened has one point: its axis is a minute long all the same. Seconds. */
+const LEAST_SECONDS = 60;
+
+/**
+ * @param {number | null} min Unix seconds; null where there is no point yet.
+ * @param {number | null} max
+ * @returns {[number, number]}
+ */
+export function timeRange(min, max) {
+  const end = max ?? Date.now() / 1_000;
+  return [Math.min(min ?? end, end - LEAST_SECONDS), end];
 }
 
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium', hourCycle: 'h23' });

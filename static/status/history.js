@@ -3,6 +3,18 @@
  *
  * @typedef {{ p50: number, p95: number, p99: number }} Percentiles
  *
+ * @typedef {object} FleetNode
+ * @property {string} [id]
+ * @property {string} [address]
+ * @property {string} [version]
+ * @property {string | { name?: string, version?: string } | null} [model]
+ * @property {number} [capacity] Streams.
+ * @property {number} [streams] Streams that run.
+ * @property {string} [state]
+ * @property {number | string} [startedAt] Milliseconds since 1970, or ISO 8601.
+ *
+ * @typedef {{ name?: string, available?: boolean, nodes?: FleetNode[] }} Cluster
+ *
  * @typedef {object} Status The answer of `/ws/status`.
  * @property {'ready' | 'starting' | 'draining'} status
  * @property {number} uptime_s
@@ -21,6 +33,7 @@
  * @property {{ p50: number, p99: number, max: number }} event_loop_delay_ms
  * @property {{ active: number, waiting: number }} uploads
  * @property {{ connections: number, recordings: number, segments: number, refused: number, errors: number }} totals
+ * @property {Cluster} [cluster] Where the server is one of a fleet.
  */
 
 /** @type {Record<string, (status: Status) => number | null>} */
