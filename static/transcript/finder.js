@@ -21,7 +21,7 @@ export function findIn(words, wanted) {
   const found = [];
   for (let at = text.indexOf(needle); at !== -1; at = text.indexOf(needle, at + needle.length)) {
     const end = at + needle.length;
-    found.push(spans.flatMap(({ from, to }, i) => (from < end && to > at ? [i] : [])));
+    found.push(spans.flatMap(({ from, to }, i) => (from < to && from < end && to > at ? [i] : [])));
   }
   return found;
 }

@@ -108,7 +108,7 @@ describe('the debug tools', { skip: skipWithoutChromium, timeout: 120_000 }, () 
   });
 
   it('shows the messages of a session in its console, and hides resume tokens', async () => {
-    await page.getByText('Stream the sample').click();
+    await page.getByRole('button', { name: 'Stream the sample' }).click();
     await page.locator('.log-check', { hasText: TRANSCRIPT }).waitFor();
     const log = (await page.evaluate('tools.exportLog()')) as string;
     const entries = log
@@ -167,7 +167,7 @@ describe('the debug tools', { skip: skipWithoutChromium, timeout: 120_000 }, () 
 
   it('judges a tone and the microphone', async () => {
     await page.getByRole('tab', { name: 'Audio' }).click();
-    await page.getByText('Show a tone').click();
+    await page.getByRole('button', { name: 'Show a tone' }).click();
     await page.locator('.findings .pass', { hasText: 'Level -15 dBFS' }).waitFor();
     await page.getByText('Look at the microphone').click();
     await page.locator('.findings', { hasText: 'Sample rate 16000 Hz' }).waitFor();

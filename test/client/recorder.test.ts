@@ -1,7 +1,7 @@
 /** What the recorder makes of a device's rate. The microphone itself is in test/browser. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { reduce, reducedRate } from '#static/audio-recorder.js';
+import { interleave, reduce, reducedRate } from '#static/audio-recorder.js';
 
 interface Processor {
   process(inputs: Float32Array[][]): boolean;
@@ -9,9 +9,11 @@ interface Processor {
 }
 type ProcessorClass = new (options: object) => Processor;
 
+let registered: ProcessorClass | null = null;
+
 /** The worklet's class, registered in a scope as bare as the audio thread's. */
 async function worklet(): Promise<ProcessorClass> {
-  let registered: ProcessorClass | null = null;
+  if (registered) return registered; // a module runs once
   Object.assign(globalThis, {
     AudioWorkletProcessor: class {
       port = {
@@ -59,4 +61,20 @@ test('the audio thread mixes down, divides by four and posts blocks of 100 ms', 
   assert.equal(tap.port.posted[1]?.length, 32, 'what is left of the last block');
   assert.equal(tap.port.posted[2], null);
   assert.equal(tap.process([[ramp(0)]]), false);
+});
+
+test('the audio thread keeps two channels apart where it is told to, sample by sample', async () => {
+  const PcmTap = await worklet();
+  const tap = new PcmTap({ processorOptions: { blockFrames: 4, step: 2, channels: 2 } });
+  const left = Float32Array.of(1, 3, 5, 7, 9, 11, 13, 15);
+  assert.equal(tap.process([[left, left.map((sample) => -sample)]]), true);
+  assert.deepEqual([...(tap.port.posted[0] ?? [])], [2, -2, 6, -6, 10, -10, 14, -14]);
+  tap.process([[left]]);
+  assert.deepEqual([...(tap.port.posted[1] ?? [])].slice(0, 4), [2, 2, 6, 6], 'one channel is both');
+});
+
+test('two channels are interleaved, one is left alone', () => {
+  const left = Float32Array.of(1, 2);
+  assert.deepEqual([...interleave([left, Float32Array.of(3, 4)])], [1, 3, 2, 4]);
+  assert.equal(interleave([left]), left);
 });
