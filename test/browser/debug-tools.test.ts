@@ -30,6 +30,18 @@ describe('the debug tools', { skip: skipWithoutChromium, timeout: 120_000 }, () 
     assert.deepEqual(complaints, []);
   });
 
+  it('says on every tab what an empty one is for', async () => {
+    for (const [name, text] of [
+      ['Metrics', /Nothing was recorded yet/],
+      ['Audio', /Nothing is drawn yet/],
+      ['Tests', /No test has run yet/],
+      ['Console', /Nothing has happened yet/],
+    ] as const) {
+      await page.getByRole('tab', { name }).click();
+      await page.getByRole('tabpanel', { name }).getByText(text).waitFor();
+    }
+  });
+
   it('tests the connection, step by step', async () => {
     const check = (await page.evaluate('tools.testConnection()')) as {
       ok: boolean;
@@ -120,6 +132,26 @@ describe('the debug tools', { skip: skipWithoutChromium, timeout: 120_000 }, () 
     assert.doesNotMatch(log, /token-session/);
   });
 
+  it('shows the partials of a segment as one line with the newest words, and logs all of them', async () => {
+    const partials = page.locator('.log-row', { hasText: /^[^{]*partial/ });
+    assert.equal(
+      await page.evaluate("tools.log.clear(); document.querySelector('.log-empty').hidden"),
+      false,
+    );
+    await page.evaluate('tools.streamSample()');
+    assert.equal(await partials.count(), 1);
+    const count = Number(/× (\d+)/.exec((await partials.locator('b').textContent()) ?? '')?.[1]);
+    const logged = "tools.log.entries.filter(({ what }) => what === 'partial').length";
+    assert.equal(count, await page.evaluate(logged));
+    assert.ok(count > 5, String(count));
+    const newest = (await page.evaluate(
+      "tools.log.entries.filter(({ what }) => what === 'partial').at(-1).detail.text",
+    )) as string;
+    assert.ok((await partials.locator('.log-text').textContent())?.includes(newest.slice(0, 60)));
+    await partials.locator('summary').click();
+    assert.match((await partials.locator('pre').textContent()) ?? '', /in the\n[\s\S]*in the old\n/);
+  });
+
   it('shows a warning as a warning, not as an error that would frighten', async () => {
     server.fake.onStart = {
       type: 'warning',
@@ -156,6 +188,8 @@ describe('the debug tools', { skip: skipWithoutChromium, timeout: 120_000 }, () 
     await page.getByLabel('Filter by text').fill('recording_stopped');
     const shown = await page.locator('.log-row b').allTextContents();
     assert.ok(shown.length > 0 && shown.every((what) => what === 'recording_stopped'), shown.join());
+    await page.getByLabel('Filter by text').fill('no such message');
+    assert.equal(await page.locator('.log-empty').textContent(), 'No entry matches the filter.');
     await page.getByLabel('Filter by text').fill('');
   });
 
@@ -163,6 +197,9 @@ describe('the debug tools', { skip: skipWithoutChromium, timeout: 120_000 }, () 
     await page.getByRole('tab', { name: 'Metrics' }).click();
     await page.locator('tr', { hasText: 'Round trip' }).locator('td', { hasText: /^\d/ }).first().waitFor();
     assert.match((await page.locator('.figures').textContent()) ?? '', /Dropped audio0 s/);
+    const left = (selector: string) =>
+      page.locator(selector).evaluate((node) => node.getBoundingClientRect().left);
+    assert.ok((await left('.metrics .figures')) > (await left('.metrics table')) + 300, 'in two columns');
   });
 
   it('judges a tone and the microphone', async () => {

@@ -11,9 +11,10 @@ import { recordingConfig } from '../helpers/recording-config.js';
 
 const MARKUP = '<img src=x onerror="globalThis.hurt=1">';
 const LOOKS = [
-  ['light', 1440, 'light'],
-  ['dark', 1440, 'dark'],
+  ['light', 1280, 'light'],
+  ['dark', 1280, 'dark'],
   ['phone', 390, 'light'],
+  ['narrow', 320, 'dark'],
 ] as const;
 /** For looking at the page by eye: a folder that screenshots are written to. */
 const SHOTS = process.env.INSPECT_SHOTS;
@@ -30,7 +31,7 @@ describe('the inspector page', { skip: skipWithoutChromium, timeout: 300_000 }, 
   // One context for all: it keeps Mermaid, which is large, compiled.
   before(async () => {
     browser = await launchChromium();
-    context = await browser.newContext({ viewport: { width: 1440, height: 1000 } });
+    context = await browser.newContext({ viewport: { width: 1280, height: 1000 } });
   });
   after(() => browser?.close());
   beforeEach(async () => {
@@ -66,6 +67,25 @@ describe('the inspector page', { skip: skipWithoutChromium, timeout: 300_000 }, 
     assert.match(await page.locator('#followed').innerText(), /No session is/);
     assert.equal(await page.locator('#machine .node.statediagram-state').count(), 6);
     assert.deepEqual(await lit(), []);
+  });
+
+  it('shows the sessions and their events above the diagram, whose text can be read at every width', async () => {
+    const top = (selector: string) =>
+      page.locator(selector).evaluate((node) => node.getBoundingClientRect().top);
+    /** Of a state's name, as drawn. */
+    const size = async () =>
+      (await page.evaluate(`(() => {
+        const node = document.querySelector('#machine .nodeLabel');
+        const scale = node.getBoundingClientRect().width / node.offsetWidth;
+        return parseFloat(getComputedStyle(node).fontSize) * scale;
+      })()`)) as number;
+    for (const width of [1280, 390]) {
+      await page.setViewportSize({ width, height: 1000 });
+      await page.waitForSelector('#machine .nodeLabel');
+      assert.ok((await top('#sessions')) < (await top('#canvas')), `${width} px`);
+      assert.ok((await top('#events')) < (await top('#canvas')), `${width} px`);
+      assert.ok((await size()) >= 11.5, `${width} px: text of ${await size()} px`);
+    }
   });
 
   it('follows the newest session, and lights its states as they change', async () => {

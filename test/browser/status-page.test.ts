@@ -3,27 +3,9 @@ import { after, before, describe, it } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
 import { launchChromium, skipWithoutChromium, violations } from '../helpers/browser.js';
 import { type FakeHttpServer, startFakeHttpServer } from '../helpers/fake-http-server.js';
+import { fleetOf, statusAnswer } from '../helpers/status-answer.js';
 
-const percentiles = { p50: 12.3, p95: 45.6, p99: 78.9 };
-const STATUS = {
-  status: 'ready',
-  uptime_s: 3_725,
-  version: '0.1.0',
-  model: { name: 'tiny', version: '1' },
-  connections: 3,
-  sessions: { idle: 1, recording: 2, flushing: 0, closed: 0, attached: 3, detached: 0 },
-  admitted: 3,
-  capacity: 50,
-  batch_size: { mean: 1.5, p50: 1, p95: 2, max: 2, histogram: { '1': 10, '2': 10 } },
-  latency_ms: { chunk: percentiles, step: percentiles, final: percentiles },
-  audio_seconds_processed: 61,
-  dropped_partials: 0,
-  lanes: [{ id: 0, provider: 'cpu', state: 'ready', steps: 1_234, busy_ratio: 0.25 }],
-  memory: { rss_mb: 300, heap_mb: 30, slab_mb: 100 },
-  event_loop_delay_ms: { p50: 1, p99: 9, max: 12 },
-  uploads: { active: 1, waiting: 2 },
-  totals: { connections: 5, recordings: 7, segments: 11, refused: 2, errors: 1 },
-};
+const STATUS = statusAnswer();
 
 describe('the status page', { skip: skipWithoutChromium, timeout: 60_000 }, () => {
   let browser: Browser;
@@ -93,6 +75,35 @@ describe('the status page', { skip: skipWithoutChromium, timeout: 60_000 }, () =
     server.refusal = null;
     await page.locator('#state-text', { hasText: 'Ready' }).waitFor();
     assert.equal(await page.textContent('#age'), '');
+  });
+
+  it('lists the nodes of a fleet, whatever is known of them, and says when their store is away', async () => {
+    assert.equal(await page.isVisible('#fleet'), false, 'there is none');
+    server.status = () => ({ ...STATUS, cluster: fleetOf(3) });
+    await page.locator('#nodes tr').nth(2).waitFor();
+    assert.equal(await page.textContent('#fleet-title'), 'Fleet: speech');
+    assert.equal(await page.textContent('#fleet-text'), '3 nodes, 11 of 100 streams in use.');
+    const rows = await page.locator('#nodes tr').allTextContents();
+    assert.ok(
+      rows.some((text) => /^node-1.*draining10 of 501 h 2 mintiny 10\.1\.0$/.test(text)),
+      rows.join('\n'),
+    );
+    assert.ok(rows.includes('node-2––1 of ––––'), rows.join('\n'));
+    assert.equal(await page.isVisible('#fleet-away'), false);
+    server.status = () => ({ ...STATUS, cluster: { available: false } });
+    await page.locator('#fleet-away').waitFor();
+    assert.equal(await page.textContent('#fleet-text'), 'No node is known.');
+    server.status = () => STATUS;
+    await page.locator('#fleet').waitFor({ state: 'hidden' });
+  });
+
+  it('gives a chart with one point a minute of time, and ticks that are not clipped', async () => {
+    const range = await page.evaluate(async () => {
+      const path = '/static/status/chart.js';
+      const { timeRange } = (await import(path)) as typeof import('#static/status/chart.js');
+      return [timeRange(1_000, 1_000), timeRange(900, 1_000), timeRange(null, null)[1] > 1.7e9];
+    });
+    assert.deepEqual(range, [[940, 1_000], [900, 1_000], true]);
   });
 
   it('goes on through a restart, while the server has no model yet', async () => {
