@@ -15,12 +15,14 @@ const byId = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.
 export function showFleet(cluster) {
   byId('fleet').hidden = !cluster;
   if (!cluster) return;
-  const nodes = [...(cluster.nodes ?? [])].sort((a, b) => nameOf(a).localeCompare(nameOf(b)));
+  const nodes = cluster.nodes ?? [];
   byId('fleet-title').textContent = cluster.name ? `Fleet: ${cluster.name}` : 'Fleet';
   byId('fleet-away').hidden = cluster.available !== false;
   byId('fleet-text').textContent = summary(nodes);
   byId('fleet-table').hidden = nodes.length === 0;
-  byId('nodes').replaceChildren(...nodes.slice(0, MAX_ROWS).map(row));
+  // Addresses are told to those only who run the servers.
+  byId('fleet-table').classList.toggle('no-addresses', !nodes.some(({ address }) => address));
+  byId('nodes').replaceChildren(...nodes.slice(0, MAX_ROWS).map((node, i) => row(node, i === 0)));
 }
 
 /** @param {Node[]} nodes */
@@ -33,21 +35,25 @@ function summary(nodes) {
   return `${named}, ${sum('streams')} of ${sum('capacity')} streams in use${more}.`;
 }
 
-/** @param {Node} node */
-function row(node) {
+/**
+ * @param {Node} node
+ * @param {boolean} isOwn The server that answered comes first.
+ */
+function row(node, isOwn) {
   const made = document.createElement('tr');
+  const state = node.status ?? node.state;
   const cells = /** @type {[string, string, string][]} */ ([
     ['Address', node.address ?? NONE, ''],
-    ['State', node.state ?? NONE, ''],
+    ['State', state ?? NONE, ''],
     ['Streams', `${numberOf(node.streams)} of ${numberOf(node.capacity)}`, 'num'],
-    ['Up for', upText(node.startedAt), 'num'],
+    ['Up for', upText(node.started_at ?? node.startedAt), 'num'],
     ['Model', modelText(node.model), ''],
     ['Version', node.version ?? NONE, ''],
   ]);
   const head = document.createElement('th');
   head.scope = 'row';
   head.dataset.label = 'Node';
-  head.textContent = node.id ?? NONE;
+  head.textContent = `${node.id ?? NONE}${isOwn ? ' (this server)' : ''}`;
   made.append(head);
   for (const [label, text, kind] of cells) {
     const cell = document.createElement('td');
@@ -56,15 +62,12 @@ function row(node) {
     cell.textContent = text;
     made.append(cell);
   }
-  if (node.state !== undefined && node.state !== 'ready') made.className = 'unready';
+  if (state !== undefined && state !== 'ready') made.className = 'unready';
   return made;
 }
 
-/** @param {Node} node */
-const nameOf = ({ address, id }) => address ?? id ?? '';
-
 /** @param {number | undefined} value */
-const numberOf = (value) => (value === undefined ? NONE : count.format(value));
+const numberOf = (value) => (typeof value !== 'number' ? NONE : count.format(value));
 
 /** @param {Node['model']} model */
 function modelText(model) {

@@ -5,13 +5,15 @@
  *
  * @typedef {object} FleetNode
  * @property {string} [id]
- * @property {string} [address]
+ * @property {string | null} [address] Null for those who may not know it.
  * @property {string} [version]
  * @property {string | { name?: string, version?: string } | null} [model]
  * @property {number} [capacity] Streams.
  * @property {number} [streams] Streams that run.
+ * @property {string} [status] `state` and `startedAt` say the same.
  * @property {string} [state]
- * @property {number | string} [startedAt] Milliseconds since 1970, or ISO 8601.
+ * @property {number | string} [started_at] ISO 8601, or milliseconds since 1970.
+ * @property {number | string} [startedAt]
  *
  * @typedef {{ name?: string, available?: boolean, nodes?: FleetNode[] }} Cluster
  *
@@ -33,7 +35,7 @@
  * @property {{ p50: number, p99: number, max: number }} event_loop_delay_ms
  * @property {{ active: number, waiting: number }} uploads
  * @property {{ connections: number, recordings: number, segments: number, refused: number, errors: number }} totals
- * @property {Cluster} [cluster] Where the server is one of a fleet.
+ * @property {Cluster | null} [cluster] Where the server is one of a fleet.
  */
 
 /** @type {Record<string, (status: Status) => number | null>} */

@@ -85,11 +85,15 @@ describe('the status page', { skip: skipWithoutChromium, timeout: 60_000 }, () =
     assert.equal(await page.textContent('#fleet-text'), '3 nodes, 11 of 100 streams in use.');
     const rows = await page.locator('#nodes tr').allTextContents();
     assert.ok(
-      rows.some((text) => /^node-1.*draining10 of 501 h 2 mintiny 10\.1\.0$/.test(text)),
+      rows.some((text) => /^node-1.*draining10 of 501 h 2 mintiny0\.1\.0$/.test(text)),
       rows.join('\n'),
     );
     assert.ok(rows.includes('node-2––1 of ––––'), rows.join('\n'));
+    assert.match(rows[0] ?? '', /^node-0 \(this server\)/);
     assert.equal(await page.isVisible('#fleet-away'), false);
+    const hidden = fleetOf(2).nodes.map((node) => ({ ...node, address: null }));
+    server.status = () => ({ ...STATUS, cluster: { ...fleetOf(2), nodes: hidden } });
+    await page.locator('th', { hasText: 'Address' }).waitFor({ state: 'hidden' });
     server.status = () => ({ ...STATUS, cluster: { available: false } });
     await page.locator('#fleet-away').waitFor();
     assert.equal(await page.textContent('#fleet-text'), 'No node is known.');

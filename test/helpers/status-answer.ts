@@ -35,11 +35,12 @@ export function fleetOf(count: number) {
           id: `node-${i}`,
           address: `speech-${i}.internal.example:8000`,
           version: '0.1.0',
-          model: { name: 'tiny', version: '1' },
+          model: 'tiny',
+          fingerprint: 'a1b2',
           capacity: 50,
           streams: 10 * i,
-          state: i === 0 ? 'ready' : 'draining',
-          startedAt: Date.now() - 3_725_000,
+          status: i === 0 ? 'ready' : 'draining',
+          started_at: new Date(Date.now() - 3_725_000).toISOString(),
         },
   );
   return { name: 'speech', available: true, nodes };
