@@ -5,7 +5,7 @@
 import { idle, lazy } from './demo/lazy.js';
 import { acceptDrops, byId, notice } from './demo/page.js';
 import { Picker } from './demo/picker.js';
-import { modelText, serverCard } from './demo/server-card.js';
+import { languageName, serverCard } from './demo/server-card.js';
 import { checked, rememberSettings } from './demo/settings.js';
 import { wireCaptions, wireShortcuts, wireTabs } from './demo/views.js';
 import { useToken } from './page-token.js';
@@ -103,7 +103,10 @@ wireShortcuts({
   find: () => deck?.shown.find(),
 });
 void card.then(({ model }) => {
-  if (model) byId('server-model').textContent = modelText(model);
+  if (!model) return;
+  byId('server-model').textContent = model.name;
+  byId('language-row').hidden = !model.language;
+  if (model.language) byId('server-language').textContent = languageName(model.language);
 });
 
 performance.mark('shell');

@@ -17,9 +17,10 @@ export async function serverCard() {
   }
 }
 
-/** @param {NonNullable<Card['model']>} model */
-export function modelText({ name, language }) {
-  if (!language) return name;
-  const named = new Intl.DisplayNames(undefined, { type: 'language', fallback: 'code' }).of(language);
-  return `${name} · ${named}`;
+/**
+ * @param {string} language BCP 47.
+ * @returns {string} "English"; the tag itself where the browser does not know it.
+ */
+export function languageName(language) {
+  return new Intl.DisplayNames(undefined, { type: 'language', fallback: 'code' }).of(language) ?? language;
 }

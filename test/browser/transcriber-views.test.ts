@@ -30,7 +30,8 @@ describe('the views of the transcriber', { skip: skipWithoutChromium, timeout: 1
 
   it('says what it is, which model it has, and lets a first visitor try the sample', async () => {
     assert.match(await demo.text('h1'), /speech to text/i);
-    await shown('#server-model', /fake · English/);
+    await shown('#server-model', /^fake$/);
+    await shown('#server-language', /^English$/);
     assert.equal(await demo.page.isVisible('#legend'), false);
     await sample();
     assert.match(await demo.text('.segment-text'), /^in the old print/);
