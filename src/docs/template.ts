@@ -70,9 +70,10 @@ export function pageHtml(
   <title>${escapeHtml(title)} · rnnt-server</title>
   <link rel="icon" href="../static/icon.svg" type="image/svg+xml">
   <link rel="alternate" href="${name}.md" type="text/markdown">
+  <link rel="preload" href="../vendor/source-sans/source-sans-3-latin-wght-normal.woff2" as="font" type="font/woff2" crossorigin>
   <link rel="stylesheet" href="../static/styles.css">
   <link rel="stylesheet" href="../static/docs/docs.css">
-  <script type="module" src="../static/demo/theme.js"></script>
+  <script type="module" src="../static/site.js"></script>
   <script type="module" src="../static/docs/docs.js"></script>
 </head>
 <body class="docs-page">
