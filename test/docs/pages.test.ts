@@ -33,6 +33,7 @@ const SERVED = [
   '../examples/',
   '../docs/',
   '../compare',
+  '../vendor/source-sans/source-sans-3-latin-wght-normal.woff2',
 ];
 
 function leadsSomewhere(href: string): boolean {
