@@ -147,6 +147,7 @@ export function createRig(count: number, script: Script, config: Partial<Recordi
     pieces,
     defaults: { ...DEFAULTS, partial_interval_ms: 100, silence_duration: 0.6, ...config },
     resumeWindowMs: 0,
+    keeping: null,
     desk: new ResumeDesk({ maxSuspended: 0, maxSuspendedBytes: 0 }),
     bounds: BOUNDS,
     metrics: new SessionMetrics(),

@@ -141,6 +141,18 @@ export const OPTIONS = {
     unit: 's',
     doc: 'How long running recordings may take to finish when the server is asked to stop.',
   },
+  drainSpread: {
+    schema: real(0, 300),
+    initial: 3,
+    unit: 's',
+    doc: 'In a fleet: over how long the sessions of a server that is asked to stop are sent to the others, so that they do not all come at once.',
+  },
+  checkpointBytesPerSecond: {
+    schema: whole(1_024, 1 << 30),
+    initial: 65_536,
+    unit: 'B/s',
+    doc: 'In a fleet: what the records of one stream may take, on average; how often one is written follows from its size, once a second at most.',
+  },
   maxUploadMb: { schema: real(0.001, 4096), initial: 100, unit: 'MB', doc: 'Largest upload.' },
   maxUploadSeconds: {
     schema: real(1, 86_400),

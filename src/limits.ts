@@ -78,6 +78,15 @@ export const LIMITS = {
    */
   maxSentLogBytes: 2 << 20,
   maxSentLogFrames: 20_000,
+  /** A session as its fleet keeps it: two channels of the largest state, and what its client may lack. */
+  maxRecordBytes: 40 << 20,
+  /** At most so often a record is written while recording; how often else follows from `--checkpoint-bytes-per-second`. */
+  recordIntervalMs: 1_000,
+  /** A record that does not change is kept alive this often, and outlives its server's last sign of life by the resume window and so much. */
+  recordTouchMs: 10_000,
+  recordMarginMs: 30_000,
+  /** How long a connection that asks for a session waits for its fleet. */
+  recordWaitMs: 1_500,
   /** The same for all sessions without a socket together; beyond it the longest suspended ends. */
   maxSuspendedBytes: 64 << 20,
   /** Silence that ends a segment, seconds: what may be asked for. */

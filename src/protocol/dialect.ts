@@ -66,6 +66,13 @@ export interface Dialect {
    */
   parse(frame: Frame): readonly Input[];
 
+  /**
+   * Goes on with a session of another server; resumable dialects only.
+   * @param last the number of the last frame that was rendered there
+   * @param config in force
+   */
+  goOn?(last: number, config: RecordingConfig): void;
+
   /** What the client is told of it: nothing, one message or several. Called once for each event, when it is sent. */
   render(event: StreamEvent): readonly Frame[];
 

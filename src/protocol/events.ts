@@ -154,5 +154,7 @@ export type StreamEvent =
   | MetricsEvent
   | { readonly type: 'pong'; readonly text?: string | undefined }
   | AckEvent
+  /** The server is about to stop, and the session goes on at another one: its connection is closed right after this. */
+  | { readonly type: 'moving' }
   /** The connection is about to be closed with `closeCode(code)`: the last event, and the last chance to say something. */
   | { readonly type: 'closing'; readonly code: ErrorCode | null };

@@ -175,8 +175,15 @@ export const SERVER_MESSAGES = {
       received_samples: samples('Audio received since the start of the recording.'),
       seq,
     }),
-    summary: 'With `?resumable=1`, once a second: audio up to here survives the loss of the connection.',
+    summary:
+      'With `?resumable=1`, once a second: audio up to here survives the loss of the connection, in a fleet of the server.',
     examples: [{ type: 'ack', received_samples: 16_000, seq: 4 }],
+  },
+  moving: {
+    schema: z.object({ type: z.literal('moving'), timestamp, seq }),
+    summary:
+      'In a fleet, with `?resumable=1`: the server is about to stop, and closes with 1001; the session goes on at another one.',
+    examples: [{ type: 'moving', timestamp: NOW, seq: 21 }],
   },
   resumed: {
     schema: z.object({

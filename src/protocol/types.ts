@@ -154,6 +154,7 @@ export type ServerMessage =
   | { type: 'configured'; config: RecordingConfig }
   | { type: 'pong'; timestamp: string }
   | { type: 'ack'; received_samples: number }
+  | { type: 'moving'; timestamp: string }
   | { type: 'speech_started' | 'speech_ended'; audio_time: number; channel?: number; timestamp: string }
   | ResumedMessage;
 

@@ -9,6 +9,8 @@ import { type ErrorCode, ServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import type { ResumeDesk } from '../session/resume-desk.js';
 import type { Session } from '../session/session.js';
+import type { Claim } from '../session/takeover.js';
+import { parseTold, type Told } from '../session/told.js';
 import { type Recogniser, type ServerContext, statusOf } from './context.js';
 import { whoAsks } from './keys.js';
 import { checkOrigin } from './origins.js';
@@ -22,9 +24,8 @@ export interface Admitted {
   readonly resumption: Resumption | null;
 }
 
-export interface Resumption {
+export interface Resumption extends Claim {
   readonly token: string;
-  readonly seen: number | null;
   /** Undefined: the token is unknown, expired, or another key's. */
   readonly session: Session | undefined;
 }
@@ -68,17 +69,32 @@ function clientIdOf(url: URL): string {
   return given;
 }
 
+/** A whole number in the address; null where it is left out. @throws ServerError BAD_REQUEST */
+function numberIn(url: URL, name: string, what: string): number | null {
+  const given = url.searchParams.get(name);
+  if (given === null) return null;
+  if (!/^\d{1,15}$/.test(given)) throw new ServerError('BAD_REQUEST', `${name} must be ${what}`);
+  return Number(given);
+}
+
+/** @throws ServerError BAD_REQUEST */
+function toldIn(url: URL): Told | null {
+  const given = url.searchParams.get('events');
+  const told = given === null ? null : parseTold(given);
+  if (given !== null && told === null) throw new ServerError('BAD_REQUEST', 'events must be like 1.17');
+  return told;
+}
+
 /** @throws ServerError BAD_REQUEST */
 function resumptionOf(context: ServerContext, desk: ResumeDesk, key: string, url: URL): Resumption | null {
   const token = url.searchParams.get('resume');
   if (token === null) return null;
-  const lastSeq = url.searchParams.get('last_seq');
-  if (lastSeq !== null && !/^\d{1,15}$/.test(lastSeq)) {
-    throw new ServerError('BAD_REQUEST', 'last_seq must be the number of a message');
-  }
+  const seen = numberIn(url, 'last_seq', 'the number of a message');
+  const has = numberIn(url, 'from', 'the number of a sample') ?? 0;
+  const told = toldIn(url);
   const id = desk.find(token, key);
   const session = id === null ? undefined : context.registry.get(id);
-  return { token, seen: lastSeq === null ? null : Number(lastSeq), session };
+  return { token, seen, told, has, session };
 }
 
 /**
@@ -90,16 +106,26 @@ export function admit(context: ServerContext, request: IncomingMessage, url: URL
   const grant = whoAsks(context.keyring, request, url);
   const recogniser = requireReady(context);
   const clientId = clientIdOf(url);
-  const { leases, desk } = recogniser.sessions;
+  const { desk } = recogniser.sessions;
   const resumption = resumes ? resumptionOf(context, desk, grant.identity, url) : null;
   const admitted = { clientId, grant, recogniser, resumption };
-  // It has its place already.
-  if (resumption?.session !== undefined) return admitted;
+  // It has its place already; or the fleet has to say whether it has.
+  if (resumption?.session !== undefined || asksFleet(admitted)) return admitted;
+  admitNew(context, admitted);
+  return admitted;
+}
+
+/** Whether the fleet has to be asked before it is known which session goes on. */
+export const asksFleet = ({ resumption, recogniser }: Admitted): boolean =>
+  resumption !== null && (recogniser.sessions.keeping?.store.available ?? false);
+
+/** For a session of its own. @throws ServerError KEY_LIMIT, AT_CAPACITY */
+export function admitNew(context: ServerContext, { grant, recogniser }: Admitted): void {
+  const { leases } = recogniser.sessions;
   grant.countRequest();
   // Who comes now wants to record soon; a session that is open already is told at its start.
   if (leases.full) throw new ServerError('AT_CAPACITY', `${leases.active} streams are running`);
   if (context.registry.size >= context.config.maxConnections) {
     throw new ServerError('AT_CAPACITY', `${context.registry.size} connections are open`);
   }
-  return admitted;
 }

@@ -52,8 +52,10 @@ export class SessionRegistry {
   remove(session: Pick<Session, 'id'>): void {
     const known = this.sessions.get(session.id);
     if (known === undefined) return;
+    // The same session may have come back from another server before what was left of it here had ended.
+    if (known !== session) return;
     this.sessions.delete(known.id);
-    this.byClientId.delete(known.clientId);
+    if (this.byClientId.get(known.clientId) === known) this.byClientId.delete(known.clientId);
     for (const tell of this.closed) this.guarded('a watcher of closings', () => tell(known));
     if (this.sessions.size === 0) this.whenEmpty?.();
   }
@@ -68,11 +70,22 @@ export class SessionRegistry {
     return () => this.closed.delete(tell);
   }
 
-  /** Tells every session to finish; `done` is called when the last is gone (at once if there is none). */
-  drain(done: () => void): void {
+  /**
+   * Tells every session to finish, or to go on at another server; `done` is called when the last is gone (at once if there
+   * is none).
+   * @param spreadMs over which those that go on elsewhere are spread: they all come to the same few servers
+   */
+  drain(done: () => void, spreadMs = 0): void {
     this.whenEmpty = done;
     if (this.sessions.size === 0) done();
-    this.each('drain', (session) => session.actor.send({ type: 'DRAIN' }));
+    const movable = [...this.sessions.values()].filter(({ handover }) => handover.movable);
+    const gapMs = spreadMs / Math.max(1, movable.length);
+    const turns = new Map(movable.map((session, i) => [session, i * gapMs]));
+    this.each('drain', (session) => {
+      const waitMs = turns.get(session) ?? 0;
+      if (waitMs === 0) session.handover.drain();
+      else setTimeout(() => this.one('drain', session, () => session.handover.drain()), waitMs).unref();
+    });
   }
 
   closeAll(): void {
@@ -92,12 +105,12 @@ export class SessionRegistry {
 
   /** Does something with every session. One that throws is ended, and the others get their turn all the same. */
   private each(what: string, act: (session: Session) => void): void {
-    for (const session of [...this.sessions.values()]) {
-      const ok = this.guarded(what, () => act(session), session.id);
-      if (!ok) {
-        this.guarded('fault', () => session.actor.send({ type: 'FAULT', code: 'INTERNAL' }), session.id);
-      }
-    }
+    for (const session of [...this.sessions.values()]) this.one(what, session, () => act(session));
+  }
+
+  private one(what: string, session: Session, act: () => void): void {
+    if (this.guarded(what, act, session.id)) return;
+    this.guarded('fault', () => session.actor.send({ type: 'FAULT', code: 'INTERNAL' }), session.id);
   }
 
   /** Nobody above could do anything about an exception here: a timer's would end the process. */

@@ -4,16 +4,19 @@ import type { FastifyInstance } from 'fastify';
 import { createActor } from 'xstate';
 import { type StopOutcome, serverMachine } from '../../machines/server.js';
 import { Keyring } from '../auth/keyring.js';
+import type { SessionStore } from '../cluster/store.js';
 import { CodecPool } from '../codec/pool.js';
 import type { Config } from '../config.js';
 import { type ErrorCode, ServerError, toServerError } from '../errors.js';
 import { ROTATE_EVERY_MS } from '../histogram.js';
 import { type Engine, startEngine } from '../inference/engine.js';
+import { engineFingerprint } from '../inference/fingerprint.js';
 import { InspectHub } from '../inspect/hub.js';
 import { LIMITS } from '../limits.js';
 import type { Logger } from '../log.js';
 import { loadModel } from '../models/store.js';
 import { recordingDefaults } from '../session/defaults.js';
+import type { Keeping } from '../session/keeper.js';
 import { StreamLeases } from '../session/leases.js';
 import { SessionMetrics } from '../session/meters.js';
 import { ResumeDesk } from '../session/resume-desk.js';
@@ -53,7 +56,15 @@ export type EngineFactory = (config: Config, log: Logger) => Promise<Engine>;
 const realEngine: EngineFactory = async (config, log) =>
   startEngine(await loadModel(config.model), config, log);
 
-function assemble(engine: Engine, context: ServerContext): Recogniser {
+/** How sessions outlive this server: as long as their clients may take to come back, and some more for its last sign of life. */
+function keepingOf(engine: Engine, config: Config, store: SessionStore | null): Keeping | null {
+  if (store === null || config.resumeWindow === 0) return null;
+  const fingerprint = engineFingerprint(engine.model, engine.provider);
+  const ttlMs = config.resumeWindow * 1000 + LIMITS.recordMarginMs;
+  return { store, fingerprint, bytesPerSecond: config.checkpointBytesPerSecond, ttlMs };
+}
+
+function assemble(engine: Engine, context: ServerContext, store: SessionStore | null): Recogniser {
   const { config } = context;
   const { manifest, tokens } = engine.model;
   const pieces = pieceTable(tokens, manifest);
@@ -78,6 +89,7 @@ function assemble(engine: Engine, context: ServerContext): Recogniser {
         maxSuspended: config.maxSuspended,
         maxSuspendedBytes: LIMITS.maxSuspendedBytes,
       }),
+      keeping: keepingOf(engine, config, store),
       bounds: { idleMs: config.idleTimeout * 1000, noAudioMs: config.noAudioTimeout * 1000 },
       metrics: context.metrics,
       log: context.log,
@@ -89,11 +101,15 @@ function assemble(engine: Engine, context: ServerContext): Recogniser {
   };
 }
 
-/** Listens at once (so that health can be asked), then loads the model; readiness follows. */
+/**
+ * Listens at once (so that health can be asked), then loads the model; readiness follows.
+ * @param store where sessions outlive this server, if not at its cluster
+ */
 export async function startServer(
   config: Config,
   log: Logger,
   makeEngine = realEngine,
+  store: SessionStore | null = null,
 ): Promise<RunningServer> {
   const keyring = await Keyring.open(config);
   const metrics = new SessionMetrics();
@@ -112,7 +128,10 @@ export async function startServer(
           log.info({ sessions: registry.size }, 'draining');
           const uploads = context.recogniser?.uploads;
           const done = () => lifecycle.send({ type: 'DRAINED' });
-          registry.drain(() => (uploads === undefined ? done() : uploads.whenIdle(done)));
+          registry.drain(
+            () => (uploads === undefined ? done() : uploads.whenIdle(done)),
+            config.drainSpread * 1000,
+          );
         },
         stop: (outcome, code) => {
           const rescued = outcome === 'failed' ? rescue(context) : Promise.resolve();
@@ -211,7 +230,7 @@ export async function startServer(
     const engine = await makeEngine(config, log);
     try {
       if (statusOf(context) !== 'starting') throw new ServerError('DRAINING'); // told to leave meanwhile
-      context.recogniser = assemble(engine, context);
+      context.recogniser = assemble(engine, context, store ?? cluster?.store ?? null);
     } catch (error) {
       await engine.close().catch((err: unknown) => log.error({ err }, 'the engine could not be closed'));
       throw error;

@@ -12,7 +12,17 @@ import { KeyLeases } from '../session/leases.js';
 import type { Transport } from '../session/outbox.js';
 import { Session } from '../session/session.js';
 import { checkAdmin } from './admin.js';
-import { type Admitted, admit, pathOf, requireReady, retryAfter, urlOf } from './admission.js';
+import {
+  type Admitted,
+  admit,
+  admitNew,
+  asksFleet,
+  pathOf,
+  requireReady,
+  retryAfter,
+  urlOf,
+} from './admission.js';
+import { arrive, type Host } from './arrival.js';
 import { type Claim, claim } from './claims.js';
 import { bind, CLOSE_TIMEOUT_MS, transportOf } from './connection.js';
 import type { ServerContext } from './context.js';
@@ -129,10 +139,9 @@ export function acceptUpgrades(context: ServerContext, inspect: InspectHandler):
         if (spoken !== undefined) {
           const asked = { spoken, request, socket, head, url };
           const admitted = admit(context, request, url, spoken.resumes);
-          const claimed = claim(context, admitted, url);
-          if (claimed instanceof Promise) {
-            claimed.then((given) => openClaimed(sockets, context, asked, admitted, given)).catch(refuse);
-          } else openStream(sockets, context, asked, admitted, claimed);
+          const host = hostOf(admitted, asked);
+          if (asksFleet(admitted)) arriveAndOpen(sockets, context, asked, admitted, host).catch(refuse);
+          else claimAndOpen(sockets, context, asked, admitted, host)?.catch(refuse);
         } else if (url.pathname === '/ws/inspect') {
           checkOrigin(context.config.allowedOrigins, request);
           checkAdmin(context.config, request, url);
@@ -164,18 +173,59 @@ interface Asked {
   readonly url: URL;
 }
 
+/** What the session of this upgrade is made with. @throws ServerError what the protocol does not take */
+function hostOf({ recogniser: { sessions }, grant }: Admitted, { spoken, request, url }: Asked): Host {
+  const { manifest } = sessions.engine.model;
+  const defined = { manifest, defaults: sessions.defaults, resumes: sessions.resumeWindowMs > 0 };
+  const dialect = spoken.create({ url, headers: request.headers }, defined);
+  const own = { ...sessions, leases: new KeyLeases(sessions.leases, grant) };
+  return { sessions: own, dialect, remote: request.socket.remoteAddress ?? '' };
+}
+
+/** Asks the fleet for the session first. */
+async function arriveAndOpen(
+  sockets: WebSocketServer,
+  context: ServerContext,
+  asked: Asked,
+  admitted: Admitted,
+  host: Host,
+): Promise<void> {
+  const resumption = await arrive(context, admitted, host);
+  if (asked.socket.destroyed) return; // a session that has come waits for its client as any other
+  requireReady(context);
+  if (resumption?.session === undefined) admitNew(context, admitted);
+  await claimAndOpen(sockets, context, asked, { ...admitted, resumption }, host);
+}
+
+/** Asks the fleet for the client_id, where it has to be asked. @returns a promise only then */
+function claimAndOpen(
+  sockets: WebSocketServer,
+  context: ServerContext,
+  asked: Asked,
+  admitted: Admitted,
+  host: Host,
+): Promise<void> | undefined {
+  const claimed = claim(context, admitted, asked.url);
+  if (claimed instanceof Promise) {
+    return claimed.then((given) => openClaimed(sockets, context, asked, admitted, host, given));
+  }
+  openStream(sockets, context, asked, admitted, host, claimed);
+  return undefined;
+}
+
 /** The fleet has been asked meanwhile: what was true may be so no more. @throws ServerError NOT_READY, DRAINING */
 function openClaimed(
   sockets: WebSocketServer,
   context: ServerContext,
   asked: Asked,
   admitted: Admitted,
+  host: Host,
   claimed: Claim,
 ): void {
   let isHeld = false;
   try {
     requireReady(context);
-    isHeld = openStream(sockets, context, asked, admitted, claimed);
+    isHeld = openStream(sockets, context, asked, admitted, host, claimed);
   } finally {
     if (!isHeld) claimed.giveBack();
   }
@@ -185,15 +235,11 @@ function openClaimed(
 function openStream(
   sockets: WebSocketServer,
   context: ServerContext,
-  { spoken, request, socket, head, url }: Asked,
+  { request, socket, head }: Asked,
   admitted: Admitted,
+  { sessions, dialect, remote }: Host,
   claimed: Claim,
 ): boolean {
-  const { sessions } = admitted.recogniser;
-  const { manifest } = sessions.engine.model;
-  const host = { manifest, defaults: sessions.defaults, resumes: sessions.resumeWindowMs > 0 };
-  const dialect = spoken.create({ url, headers: request.headers }, host);
-  const remote = request.socket.remoteAddress ?? '';
   if (dialect.headers !== undefined) acceptHeaders.set(request, dialect.headers);
   let isOpen = false;
   // Offered subprotocols: ws answers with the first, as every client expects. Calls back at once, or never.
@@ -213,8 +259,7 @@ function openStream(
     }
     context.metrics.connections++;
     const peer = { clientId, remote, key: grant.identity, keyName: grant.name, expired: resumption !== null };
-    const own = { ...sessions, leases: new KeyLeases(sessions.leases, grant) };
-    const session = new Session(own, transport, dialect, peer);
+    const session = new Session(sessions, transport, dialect, peer);
     bind(ws, transport, session);
     context.registry.add(session);
     isOpen = context.registry.get(session.id) === session;

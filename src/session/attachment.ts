@@ -44,6 +44,8 @@ export class Attachment {
   private readonly ticket: ResumeTicket | null;
   /** The connection that takes over, while the machine is told of it. */
   private arriving: Arrival | null = null;
+  /** The token that goes with the next answer, where the fleet had to know of it first. */
+  private nextToken: string | null = null;
 
   constructor(parts: AttachmentParts, session: Resumable) {
     this.parts = parts;
@@ -53,6 +55,16 @@ export class Attachment {
   /** Of the first connection. */
   firstToken(): string | undefined {
     return this.ticket?.issue();
+  }
+
+  /** Of a session that another server had: the client presents this one, and is about to get the next. */
+  adopt(token: string): void {
+    this.nextToken = this.ticket?.adopt(token) ?? null;
+  }
+
+  /** Hashes of the tokens that are good now. */
+  get tokens(): readonly string[] {
+    return this.ticket?.hashes ?? [];
   }
 
   /** A sign of life behind the newest token: the client has it. */
@@ -122,8 +134,9 @@ export class Attachment {
       state: STATES[activity],
       receivedSamples: recorder.resume(),
       receivedControls: inbox.controls,
-      resumeToken: ticket.issue(arriving.token),
+      resumeToken: this.nextToken ?? ticket.issue(arriving.token),
     });
+    this.nextToken = null;
   }
 
   close(): void {

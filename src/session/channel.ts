@@ -9,7 +9,8 @@ import type { Segment } from '../transcript/transcript.js';
 import type { Word } from '../transcript/words.js';
 import type { SessionContext } from './context.js';
 import { LevelMeter } from './meters.js';
-import { Recording, type RecordingListener } from './recording.js';
+import type { Position } from './position.js';
+import { Recording, type RecordingListener, type RecordingState } from './recording.js';
 
 /** What a channel tells the recording that it belongs to. */
 export interface ChannelHost {
@@ -25,6 +26,12 @@ export interface ChannelHost {
   onFailed(error: unknown): void;
 }
 
+/** A channel of a recording that was begun elsewhere. */
+export interface ChannelStart {
+  readonly from: RecordingState;
+  readonly at: Position;
+}
+
 export class Channel implements SlotOwner, RecordingListener {
   readonly recording: Recording;
   readonly slot: Slot;
@@ -34,12 +41,15 @@ export class Channel implements SlotOwner, RecordingListener {
   private readonly host: ChannelHost;
   private lastLatencyMs = 0;
 
-  /** @throws ServerError AT_CAPACITY, UNSUPPORTED_SAMPLE_RATE; nothing is leased then */
-  constructor(index: number, context: SessionContext, host: ChannelHost) {
+  /**
+   * @param from where a recording goes on that was begun elsewhere: it has its place already, so only a full table refuses it
+   * @throws ServerError AT_CAPACITY, UNSUPPORTED_SAMPLE_RATE; nothing is leased then
+   */
+  constructor(index: number, context: SessionContext, host: ChannelHost, from: ChannelStart | null = null) {
     this.index = index;
     this.context = context;
     this.host = host;
-    const slot = context.leases.take(this);
+    const slot = context.leases.take(this, from !== null);
     if (slot === null) throw new ServerError('AT_CAPACITY', `${context.leases.active} streams are running`);
     this.slot = slot;
     const { engine, pieces, codecPool } = context;
@@ -47,7 +57,7 @@ export class Channel implements SlotOwner, RecordingListener {
     const keptChars = LIMITS.maxFinalTranscriptChars;
     try {
       const config = { ...host.config, ...host.channelFormat };
-      const parts = { slot, manifest, pieces, codecPool, config, keptChars };
+      const parts = { slot, manifest, pieces, codecPool, config, keptChars, ...from };
       this.recording = new Recording(parts, this);
     } catch (error) {
       context.leases.give(slot);
@@ -75,10 +85,12 @@ export class Channel implements SlotOwner, RecordingListener {
     this.level.add(slot.result.rms);
     this.recording.onStep(audioSamples);
     this.host.onStep(this.index, this.recording.transcript.audioSamples);
+    this.recording.caughtUp();
   }
 
   onFlushed(): void {
     this.recording.onFlushed();
+    this.recording.caughtUp();
   }
 
   onFault(): void {

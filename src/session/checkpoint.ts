@@ -84,6 +84,43 @@ export function encodeCheckpoint(
 
 const expired = (why: string): ServerError => new ServerError('RESUME_EXPIRED', `The checkpoint ${why}.`);
 
+/** A checkpoint that is whole, whoever can go on with it. */
+export interface Checkpoint {
+  /** Of the engine that wrote it. */
+  readonly fingerprint: Uint8Array;
+  readonly state: RecordingState;
+}
+
+/** @throws ServerError RESUME_EXPIRED: damaged, or of another version */
+export function readCheckpoint(given: Uint8Array): Checkpoint {
+  const bytes = Buffer.from(given.buffer, given.byteOffset, given.byteLength);
+  if (bytes.length < BODY_AT || !bytes.subarray(0, MAGIC.length).equals(MAGIC)) throw expired('is none');
+  if (bytes.readUInt16LE(MAGIC.length) !== VERSION) throw expired('is of another version');
+  const body = bytes.subarray(HEAD_BYTES);
+  if (!sha256(body).equals(bytes.subarray(MAGIC.length + 2, HEAD_BYTES))) throw expired('is damaged');
+  const [jsonBytes, modelBytes, edgeBytes] = [0, 4, 8].map((at) => bytes.readUInt32LE(LENGTHS_AT + at)) as [
+    number,
+    number,
+    number,
+  ];
+  const stateAt = BODY_AT + jsonBytes;
+  const edgesAt = stateAt + modelBytes;
+  if (bytes.length !== edgesAt + edgeBytes || edgeBytes % 4 !== 0) throw expired('is damaged');
+  const { read, transcript: told } = readFacts(bytes.toString('utf8', BODY_AT, stateAt));
+  const state = new Uint8Array(bytes.subarray(stateAt, edgesAt));
+  const hotwords = new Int32Array(new Uint8Array(bytes.subarray(edgesAt)).buffer);
+  return {
+    fingerprint: body.subarray(0, HASH_BYTES),
+    state: { stream: { read, state, hotwords }, transcript: told },
+  };
+}
+
+/** Whether an engine can go on with it. @param stateBytes of one stream of its model */
+export function isOurs({ fingerprint, state }: Checkpoint, ours: Uint8Array, stateBytes: number): boolean {
+  const { length } = state.stream.state;
+  return Buffer.from(fingerprint).equals(ours) && (length === 0 || length === stateBytes);
+}
+
 /**
  * @param fingerprint of this engine
  * @param stateBytes of one stream of its model
@@ -94,25 +131,9 @@ export function decodeCheckpoint(
   fingerprint: Uint8Array,
   stateBytes: number,
 ): RecordingState {
-  const bytes = Buffer.from(given.buffer, given.byteOffset, given.byteLength);
-  if (bytes.length < BODY_AT || !bytes.subarray(0, MAGIC.length).equals(MAGIC)) throw expired('is none');
-  if (bytes.readUInt16LE(MAGIC.length) !== VERSION) throw expired('is of another version');
-  const body = bytes.subarray(HEAD_BYTES);
-  if (!sha256(body).equals(bytes.subarray(MAGIC.length + 2, HEAD_BYTES))) throw expired('is damaged');
-  if (!body.subarray(0, HASH_BYTES).equals(fingerprint)) throw expired('is of another model or arithmetic');
-  const [jsonBytes, modelBytes, edgeBytes] = [0, 4, 8].map((at) => bytes.readUInt32LE(LENGTHS_AT + at)) as [
-    number,
-    number,
-    number,
-  ];
-  const stateAt = BODY_AT + jsonBytes;
-  const edgesAt = stateAt + modelBytes;
-  const fits = bytes.length === edgesAt + edgeBytes && edgeBytes % 4 === 0;
-  if (!fits || (modelBytes !== 0 && modelBytes !== stateBytes)) throw expired('is damaged');
-  const { read, transcript: told } = readFacts(bytes.toString('utf8', BODY_AT, stateAt));
-  const state = new Uint8Array(bytes.subarray(stateAt, edgesAt));
-  const hotwords = new Int32Array(new Uint8Array(bytes.subarray(edgesAt)).buffer);
-  return { stream: { read, state, hotwords }, transcript: told };
+  const checkpoint = readCheckpoint(given);
+  if (!isOurs(checkpoint, fingerprint, stateBytes)) throw expired('is of another model or arithmetic');
+  return checkpoint.state;
 }
 
 function readFacts(json: string): { read: number; transcript: RecordingState['transcript'] } {

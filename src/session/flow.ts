@@ -8,7 +8,7 @@ export class Flow {
   private transport: Transport | null;
   private readonly watch: Watch;
 
-  constructor(transport: Transport, watch: Watch) {
+  constructor(transport: Transport | null, watch: Watch) {
     this.transport = transport;
     this.watch = watch;
   }

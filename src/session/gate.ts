@@ -14,6 +14,8 @@ export interface GateParts {
   readonly recorder: Recorder;
   /** Of the session's machine, now. */
   activity(): SessionActivity;
+  /** Frames are taken again, and what was taken before is done. */
+  onReleased(): void;
 }
 
 export class Gate {
@@ -21,6 +23,8 @@ export class Gate {
   closed = false;
   private readonly parts: GateParts;
   private flushBeganMs = 0;
+  /** Who waits for the session to stand still. */
+  private onStill: (() => void) | null = null;
 
   constructor(parts: GateParts) {
     this.parts = parts;
@@ -29,7 +33,48 @@ export class Gate {
   /** Reads the connection exactly while what it brings can be taken. */
   regulate(): void {
     const { inbox, flow, recorder } = this.parts;
-    if (!this.closed) flow.set(inbox.held || !(recorder.live?.accepts() ?? true));
+    if (!this.closed) flow.set(inbox.held || inbox.resting || !(recorder.live?.accepts() ?? true));
+  }
+
+  /** Does something when all audio before it is recognised and told; at once if nothing is recorded. Nothing is taken until then. */
+  inPlace(act: () => void): void {
+    const { inbox, recorder } = this.parts;
+    if (recorder.live === null) {
+      act();
+      return;
+    }
+    inbox.hold();
+    recorder.live.whenCaughtUp(() => {
+      act();
+      if (this.parts.activity() === 'recording') this.release();
+    });
+    this.regulate();
+  }
+
+  /**
+   * Looks at no further frame, and calls back when what was taken is recognised and told: then the session stands still
+   * until `goOn`. A flush under way comes first.
+   */
+  standStill(then: () => void): void {
+    this.parts.inbox.rest();
+    this.onStill = then;
+    this.regulate();
+    this.still();
+  }
+
+  goOn(): void {
+    this.onStill = null;
+    this.parts.inbox.wake();
+    this.regulate();
+  }
+
+  private still(): void {
+    const { inbox, recorder } = this.parts;
+    const then = this.onStill;
+    if (then === null || this.closed || !inbox.between) return;
+    this.onStill = null;
+    if (recorder.live === null) then();
+    else recorder.live.whenCaughtUp(then);
   }
 
   /** Nothing is taken until the cut is in the ring. */
@@ -61,5 +106,7 @@ export class Gate {
   private release(): void {
     this.parts.inbox.release();
     this.regulate();
+    this.parts.onReleased();
+    this.still();
   }
 }

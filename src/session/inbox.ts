@@ -27,6 +27,7 @@ export class Inbox {
    */
   controls = 0;
   private isHeld = false;
+  private isResting = false;
 
   /**
    * @param handlers what is done about an input; may hold the inbox. One that throws has done its part all the same
@@ -52,7 +53,7 @@ export class Inbox {
       this.onFailed(error);
       return;
     }
-    if (this.isHeld || this.running || this.inputs.length > 0 || this.frames.length > 0) {
+    if (this.isHeld || this.isResting || this.running || this.inputs.length > 0 || this.frames.length > 0) {
       this.bytes += frame.length;
       this.frames.push(copied(frame));
       return;
@@ -91,6 +92,25 @@ export class Inbox {
     this.run();
   }
 
+  /** Looks at no further frame: what is left of the one under way is taken, and the others wait. */
+  rest(): void {
+    this.isResting = true;
+  }
+
+  get resting(): boolean {
+    return this.isResting;
+  }
+
+  wake(): void {
+    this.isResting = false;
+    this.run();
+  }
+
+  /** Every frame that was looked at is taken as a whole: `controls` names the place where the session stands. */
+  get between(): boolean {
+    return !this.isHeld && !this.running && this.inputs.length === 0;
+  }
+
   /** Puts something before all that waits: an input that has to be taken again. */
   again(input: Input): void {
     this.inputs.unshift(input);
@@ -119,7 +139,7 @@ export class Inbox {
         this.take(input);
         continue;
       }
-      const frame = this.frames.shift();
+      const frame = this.isResting ? undefined : this.frames.shift();
       if (frame === undefined) break;
       this.bytes -= frame.length;
       this.open(frame);

@@ -5,8 +5,12 @@ import type { Slot, SlotOwner } from '../inference/stream-table.js';
 export interface Leases {
   /** Slots lent to all live recordings of the server. */
   readonly active: number;
-  /** A slot for `owner`, or null if the server is full. @throws ServerError KEY_LIMIT, UNAUTHORIZED */
-  take(owner: SlotOwner): Slot | null;
+  /**
+   * A slot for `owner`, or null if the server is full.
+   * @param admitted another server of the fleet has admitted it: the rated number does not keep it out, only a full table
+   * @throws ServerError KEY_LIMIT, UNAUTHORIZED
+   */
+  take(owner: SlotOwner, admitted?: boolean): Slot | null;
   /** Only when nobody writes to its ring any more. */
   give(slot: Slot): void;
 }
@@ -25,8 +29,8 @@ export class StreamLeases implements Leases {
     return this.active >= this.engine.capacity.streams || this.engine.table.vacancies === 0;
   }
 
-  take(owner: SlotOwner): Slot | null {
-    const slot = this.full ? null : this.engine.lease(owner);
+  take(owner: SlotOwner, admitted = false): Slot | null {
+    const slot = this.full && !admitted ? null : this.engine.lease(owner);
     if (slot !== null) this.active++;
     return slot;
   }
@@ -58,9 +62,9 @@ export class KeyLeases implements Leases {
     return this.all.active;
   }
 
-  take(owner: SlotOwner): Slot | null {
+  take(owner: SlotOwner, admitted = false): Slot | null {
     this.places.takeStream();
-    const slot = this.all.take(owner);
+    const slot = this.all.take(owner, admitted);
     if (slot === null) this.places.giveStream();
     return slot;
   }

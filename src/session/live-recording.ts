@@ -5,17 +5,16 @@
  */
 
 import type { AudioFormat } from '../audio/format.js';
-import { readHeader } from '../audio/header.js';
-import { frameBytesOf } from '../audio/pcm.js';
 import { ChannelSplitter } from '../audio/split.js';
-import { ServerError } from '../errors.js';
-import { LIMITS } from '../limits.js';
 import type { MetricsEvent, StoppedEvent, StreamEvent } from '../protocol/events.js';
 import type { RecordingConfig } from '../protocol/types.js';
 import type { SegmentReason } from '../transcript/tuning.js';
 import { Channel, type ChannelHost } from './channel.js';
 import type { SessionContext } from './context.js';
-import { exactPosition } from './position.js';
+import { lagOf, metricsEvent, segmentsOf, stoppedEvent } from './figures.js';
+import { AudioHead } from './head.js';
+import { audioFromOf, type ClientPosition, clientPosition, type KeptRecording } from './kept-recording.js';
+import type { RecordingState } from './recording.js';
 import type { Settings } from './settings.js';
 
 export interface LiveRecordingOwner {
@@ -29,16 +28,6 @@ export interface LiveRecordingOwner {
   onFailed(error: unknown): void;
 }
 
-const NO_BYTES = new Uint8Array(0);
-
-function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
-  if (first.length === 0) return second;
-  const all = new Uint8Array(first.length + second.length);
-  all.set(first);
-  all.set(second, first.length);
-  return all;
-}
-
 export class LiveRecording implements ChannelHost {
   private readonly channels: Channel[] = [];
   /** Where channels are kept apart. */
@@ -47,32 +36,40 @@ export class LiveRecording implements ChannelHost {
   private readonly settings: Settings;
   private readonly owner: LiveRecordingOwner;
   private running: number;
-  /** The first bytes, until it is known what they are; null afterwards. */
-  private head: Uint8Array | null = NO_BYTES;
-  /** The audio cannot be read: what comes is ignored. */
-  private deaf = false;
-  /** Of the WAV header: sent as audio, and no sample. */
-  private headerBytes = 0;
+  private readonly head = new AudioHead();
   /** What comes next is known already: the client repeats it, since it goes on where both sides can count. */
   private repeatedBytes = 0;
   /** Frames received when a pause was last answered. */
   private answeredFrames = 0;
 
-  /** @throws ServerError AT_CAPACITY, UNSUPPORTED_SAMPLE_RATE; nothing is leased then */
-  constructor(context: SessionContext, settings: Settings, owner: LiveRecordingOwner) {
+  /**
+   * @param from a recording that was begun elsewhere, in the settings in force now: its client comes back with `resume`
+   * @throws ServerError AT_CAPACITY, UNSUPPORTED_SAMPLE_RATE, KEY_LIMIT; nothing is leased then
+   */
+  constructor(
+    context: SessionContext,
+    settings: Settings,
+    owner: LiveRecordingOwner,
+    from: KeptRecording | null = null,
+  ) {
     this.context = context;
     this.settings = settings;
     this.owner = owner;
     const isApart = this.config.multichannel && this.config.channels > 1;
     this.splitter = isApart ? new ChannelSplitter(this.config) : null;
-    this.open(isApart ? this.config.channels : 1);
+    if (from !== null) this.head.restore(from.headerBytes, from.deaf, from.begun);
+    this.open(isApart ? this.config.channels : 1, from);
     this.running = this.channels.length;
   }
 
   /** All channels or none. */
-  private open(count: number): void {
+  private open(count: number, from: KeptRecording | null): void {
     try {
-      for (let index = 0; index < count; index++) this.channels.push(new Channel(index, this.context, this));
+      for (let index = 0; index < count; index++) {
+        const state = from?.channels[index];
+        const start = from === null || state === undefined ? null : { from: state, at: audioFromOf(from) };
+        this.channels.push(new Channel(index, this.context, this, start));
+      }
     } catch (error) {
       void this.close();
       throw error;
@@ -101,16 +98,9 @@ export class LiveRecording implements ChannelHost {
     return this.first.slot.written;
   }
 
-  /**
-   * The client's bytes that were taken, as a position that it can go on from exactly. Those that it repeats then are
-   * known, and so is what was begun: `resume` sees to it.
-   */
-  private position(): { samples: number; bytes: number; takenBytes: number } {
-    const { sample_rate } = this.config;
-    const frameBytes = frameBytesOf(this.config);
-    const takenBytes = this.headerBytes + this.receivedFrames * frameBytes;
-    const { frames, samples } = exactPosition(Math.floor(takenBytes / frameBytes), sample_rate);
-    return { samples, bytes: frames * frameBytes, takenBytes };
+  /** Where the client goes on, if so many frames count as taken. Those that it repeats then are known. */
+  private position(frames = this.receivedFrames): ClientPosition {
+    return clientPosition(this.config, this.head.headerBytes, frames);
   }
 
   /** Up to here, 16 kHz, what the client has sent survives its connection. */
@@ -121,7 +111,7 @@ export class LiveRecording implements ChannelHost {
   /** The connection broke, and the client goes on from the returned sample. */
   resume(): number {
     const { samples, bytes, takenBytes } = this.position();
-    if (this.head !== null) this.head = NO_BYTES;
+    this.head.restart();
     this.splitter?.discardPartial();
     for (const { recording } of this.channels) recording.discardPartial();
     this.repeatedBytes = takenBytes - bytes;
@@ -129,11 +119,11 @@ export class LiveRecording implements ChannelHost {
   }
 
   get segments(): number {
-    return this.channels.reduce((sum, { recording }) => sum + recording.transcript.segments, 0);
+    return segmentsOf(this.channels);
   }
 
   get lagSamples(): number {
-    return Math.max(...this.channels.map((channel) => channel.lagSamples));
+    return lagOf(this.channels);
   }
 
   accepts(): boolean {
@@ -143,13 +133,13 @@ export class LiveRecording implements ChannelHost {
 
   /** @throws ServerError MESSAGE_TOO_LARGE, UNSUPPORTED_ENCODING, UNSUPPORTED_SAMPLE_RATE, AT_CAPACITY */
   push(bytes: Uint8Array): void {
-    if (this.deaf) {
+    if (this.head.deaf) {
       this.context.metrics.ignoredFrames++;
       return;
     }
     const fresh = this.repeatedBytes > 0 ? this.withoutRepeated(bytes) : bytes;
-    if (this.head === null) this.pushSamples(fresh);
-    else if (fresh.length > 0) this.readHead(this.head, fresh);
+    if (this.head.known) this.pushSamples(fresh);
+    else if (fresh.length > 0) this.readHead(fresh);
   }
 
   private withoutRepeated(bytes: Uint8Array): Uint8Array {
@@ -163,24 +153,11 @@ export class LiveRecording implements ChannelHost {
     for (const [channel, part] of parts.entries()) this.channels[channel]?.recording.push(part);
   }
 
-  private readHead(before: Uint8Array, bytes: Uint8Array): void {
-    const all = joined(before, bytes);
-    const header = readHeader(all.subarray(0, LIMITS.maxHeaderBytes));
-    if (header.kind === 'unclear' && all.length < LIMITS.maxHeaderBytes) {
-      this.head = new Uint8Array(all);
-      return;
-    }
-    this.head = null;
-    if (header.kind === 'foreign') {
-      this.deaf = true;
-      const detail = `The audio is ${header.name}; send raw samples, in the encoding of the recording.`;
-      throw new ServerError('UNSUPPORTED_ENCODING', detail);
-    }
-    if (header.kind === 'wav') {
-      this.headerBytes = header.bytes;
-      this.reformat(header.format);
-    }
-    this.pushSamples(all.subarray(this.headerBytes));
+  private readHead(bytes: Uint8Array): void {
+    const beginning = this.head.read(bytes);
+    if (beginning === null) return;
+    if (beginning.format !== null) this.reformat(beginning.format);
+    this.pushSamples(beginning.samples);
   }
 
   private reformat(format: AudioFormat): void {
@@ -188,19 +165,18 @@ export class LiveRecording implements ChannelHost {
     if (format.sample_rate === sample_rate && format.encoding === encoding && format.channels === channels) {
       return;
     }
-    this.deaf = true;
+    this.head.deaf = true;
     const config = this.settings.reformat(format);
     if (this.splitter !== null) this.splitter = new ChannelSplitter(format);
     for (const { recording } of this.channels) recording.reformat(this.channelFormat);
-    this.deaf = false;
+    this.head.deaf = false;
     this.owner.tell({ type: 'configured', config });
   }
 
   /** Nothing more comes that could tell what the first bytes are: they are samples. */
   private settleHead(): void {
-    const { head } = this;
-    this.head = null;
-    if (head !== null && head.length > 0) this.pushSamples(head);
+    const rest = this.head.settle();
+    if (rest.length > 0) this.pushSamples(rest);
   }
 
   /** New settings are in force from the next chunk on. */
@@ -215,9 +191,15 @@ export class LiveRecording implements ChannelHost {
     for (const { recording } of this.channels) recording.setHotwords(edges);
   }
 
+  /** Calls back, at once if it can, when all that was pushed is recognised. Nothing may be pushed before. */
+  whenCaughtUp(done: () => void): void {
+    let behind = this.channels.length;
+    for (const { recording } of this.channels) recording.whenCaughtUp(() => --behind === 0 && done());
+  }
+
   /** Closes the open segments where the audio stands. Nothing may be pushed before `onCut`, which may come at once. */
   finalize(reason: SegmentReason, onCut: () => void): void {
-    if (this.head !== null && this.head.length > 0) this.settleHead();
+    if (this.head.waits) this.settleHead();
     let uncut = this.channels.length;
     for (const { recording } of this.channels) recording.finalize(reason, () => --uncut === 0 && onCut());
   }
@@ -246,30 +228,28 @@ export class LiveRecording implements ChannelHost {
   }
 
   stopped(): StoppedEvent {
-    const transcripts = this.channels.map(({ recording }) => recording.transcript);
-    return {
-      type: 'stopped',
-      text: transcripts
-        .map(({ text }) => text)
-        .filter((text) => text !== '')
-        .join(' '),
-      truncated: transcripts.some(({ truncated }) => truncated),
-      segments: this.segments,
-      samples: this.samples,
-    };
+    return stoppedEvent(this.channels, this.samples);
   }
 
   figures(nowMs: number, droppedPartials: number): MetricsEvent {
-    const step = this.context.engine.stats.step.recent(nowMs);
-    return {
-      type: 'metrics',
-      levelDbfs: Math.max(...this.channels.map(({ level }) => level.takeDbfs())),
-      lagSamples: this.lagSamples,
-      stepMsP50: step.p50,
-      stepMsP95: step.p95,
-      droppedPartials,
-      receivedSamples: this.samples,
-    };
+    const { p50, p95 } = this.context.engine.stats.step.recent(nowMs);
+    const rest = { stepMsP50: p50, stepMsP95: p95, droppedPartials, receivedSamples: this.samples };
+    return metricsEvent(this.channels, rest);
+  }
+
+  /**
+   * All that another server needs to go on with it, and from where on the client sends again then; null during a flush.
+   */
+  save(): { readonly kept: KeptRecording; readonly securedSamples: number } | null {
+    const channels: RecordingState[] = [];
+    for (const { recording } of this.channels) {
+      const state = recording.save();
+      if (state === null) return null;
+      channels.push(state);
+    }
+    const { headerBytes, deaf, known: begun } = this.head;
+    const kept = { config: this.config, headerBytes, deaf, begun, channels };
+    return { kept, securedSamples: this.position(audioFromOf(kept).frames).samples };
   }
 
   // ---- from the channels ----------------------------------------------------------------------------------

@@ -13,6 +13,8 @@ export class SessionMetrics {
   audioSamples = 0;
   connections = 0;
   resumed = 0;
+  /** Sessions of other servers that went on here. */
+  takenOver = 0;
   recordings = 0;
   segments = 0;
   refused = 0;

@@ -6,7 +6,9 @@
  */
 import { LIMITS } from '../limits.js';
 import type { Dialect, Frame, PartialEvent, ResumedEvent, StreamEvent } from '../protocol/dialect.js';
-import { SentLog } from './sent-log.js';
+import type { RecordingConfig } from '../protocol/types.js';
+import { type SentFrames, SentLog } from './sent-log.js';
+import { type Told, ToldCount } from './told.js';
 
 /** One connection, as a session needs it: a WebSocket, or anything else that carries frames in order. */
 export interface Transport {
@@ -26,6 +28,12 @@ export interface Transport {
   mark(last: number): void;
 }
 
+/** What an outbox has told, and what of it the client may lack. */
+export interface KeptOutbox {
+  readonly told: Told;
+  readonly sent: SentFrames;
+}
+
 export class Outbox {
   droppedPartials = 0;
   /** The partial that waits, by channel. */
@@ -35,10 +43,11 @@ export class Outbox {
   private readonly onOverflow: () => void;
   private readonly onFailed: (error: unknown) => void;
   private readonly log: SentLog | null;
+  private readonly count = new ToldCount();
 
   /** @param onFailed the dialect threw: its client cannot be told anything any more */
   constructor(
-    transport: Transport,
+    transport: Transport | null,
     dialect: Dialect,
     onOverflow: () => void,
     onFailed: (error: unknown) => void,
@@ -54,6 +63,26 @@ export class Outbox {
   detach(): void {
     this.transport = null;
     if (this.log === null) this.held.length = 0;
+  }
+
+  /** What the client was told so far. */
+  get told(): Told {
+    return this.count;
+  }
+
+  /** What another server needs to go on telling. */
+  save(): KeptOutbox {
+    return { told: this.count.save(), sent: this.log?.save() ?? { before: 0, frames: [] } };
+  }
+
+  /**
+   * Goes on telling what another server has begun to. Only a new outbox of a resumable dialect.
+   * @param seen events by channel that come again and that the client has seen
+   */
+  restore({ told, sent }: KeptOutbox, seen: readonly number[], config: RecordingConfig): void {
+    this.count.restore(told, seen);
+    this.log?.restore(sent);
+    this.dialect.goOn?.(sent.before + sent.frames.length, config);
   }
 
   /** What the session keeps for its client, bytes. */
@@ -150,6 +179,10 @@ export class Outbox {
   private render(event: StreamEvent): void {
     let frames: readonly Frame[];
     try {
+      if (!this.count.count(event)) {
+        if (event.type === 'configured') this.dialect.goOn?.(this.log?.last ?? 0, event.config);
+        return;
+      }
       frames = this.dialect.render(event);
     } catch (error) {
       // Events come from sockets, timers and promises, where an exception would end every session.

@@ -5,13 +5,27 @@ function gcd(a: number, b: number): number {
   return b === 0 ? a : gcd(b, a % b);
 }
 
+export interface Position {
+  /** At the client's rate. */
+  readonly frames: number;
+  /** The same at 16 kHz. */
+  readonly samples: number;
+}
+
 /**
  * The last position at or before `frames` that is a whole number of samples both at 16 kHz and at the client's rate, so that
  * it means the same to both sides, however they round. 48 kHz: every 3rd frame; 44.1 kHz: every 10 ms; 16 kHz and less
  * common fractions of it: every frame; at worst each second.
  */
-export function exactPosition(frames: number, rateHz: number): { frames: number; samples: number } {
+export function exactPosition(frames: number, rateHz: number): Position {
   const common = gcd(LIMITS.sampleRateHz, rateHz);
   const units = Math.floor(frames / (rateHz / common));
+  return { frames: units * (rateHz / common), samples: units * (LIMITS.sampleRateHz / common) };
+}
+
+/** The first position at or behind `samples` of 16 kHz that both sides can name. */
+export function exactPositionBehind(samples: number, rateHz: number): Position {
+  const common = gcd(LIMITS.sampleRateHz, rateHz);
+  const units = Math.ceil(samples / (LIMITS.sampleRateHz / common));
   return { frames: units * (rateHz / common), samples: units * (LIMITS.sampleRateHz / common) };
 }

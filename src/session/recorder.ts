@@ -7,7 +7,8 @@ import { toSeconds } from '../protocol/render.js';
 import type { RecordingConfig } from '../protocol/types.js';
 import { RateLimiter } from '../rate-limiter.js';
 import type { SessionContext } from './context.js';
-import { LiveRecording } from './live-recording.js';
+import { LiveRecording, type LiveRecordingOwner } from './live-recording.js';
+import type { KeptSession } from './record.js';
 import type { Replies } from './replies.js';
 import { Settings } from './settings.js';
 
@@ -17,6 +18,8 @@ export interface RecorderOwner {
   /** There may be room for more audio. */
   onRoom(): void;
   onFailed(error: unknown): void;
+  /** A step was taken, and what came of it is told. */
+  onProgress(): void;
 }
 
 export class Recorder {
@@ -46,20 +49,31 @@ export class Recorder {
     this.settings = new Settings(context.defaults, policy.defaults);
   }
 
+  private readonly ofLive: LiveRecordingOwner = {
+    tell: (event) => this.replies.tell(event),
+    onStopped: () => this.owner.onStopped(),
+    onProgress: (channel, audioEndSamples) => {
+      if (this.policy.tellsProgress) this.replies.tell({ type: 'progress', channel, audioEndSamples });
+      this.owner.onProgress();
+    },
+    onRoom: () => this.owner.onRoom(),
+    onFailed: (error) => this.owner.onFailed(error),
+  };
+
+  /** Goes on with what another server had. @throws ServerError AT_CAPACITY, UNSUPPORTED_SAMPLE_RATE, KEY_LIMIT */
+  restore({ configured, recording }: KeptSession): void {
+    this.settings.restore(configured, recording?.config ?? null);
+    if (recording === null) return;
+    this.live = new LiveRecording(this.context, this.settings, this.ofLive, recording);
+    this.log.info({ audioS: toSeconds(this.live.securedSamples) }, 'recording goes on from another server');
+  }
+
   /** Leases what a recording needs; one that cannot begin changes nothing, and the client is told. */
   open(config: Partial<RecordingConfig>): boolean {
     const { context, settings } = this;
     settings.begin(config);
     try {
-      this.live = new LiveRecording(context, settings, {
-        tell: (event) => this.replies.tell(event),
-        onStopped: () => this.owner.onStopped(),
-        onProgress: (channel, audioEndSamples) => {
-          if (this.policy.tellsProgress) this.replies.tell({ type: 'progress', channel, audioEndSamples });
-        },
-        onRoom: () => this.owner.onRoom(),
-        onFailed: (error) => this.owner.onFailed(error),
-      });
+      this.live = new LiveRecording(context, settings, this.ofLive);
       return true;
     } catch (error) {
       settings.end();
@@ -128,11 +142,12 @@ export class Recorder {
     return this.live?.resume() ?? 0;
   }
 
-  /** Once a second while recording: what the client asked to be told of it. */
-  report(nowMs: number, droppedPartials: number): void {
+  /** Once a second while recording: what the client asked to be told of it. @param acked what is safe of what is safe here */
+  report(nowMs: number, droppedPartials: number, acked: (hereSamples: number) => number): void {
     const { live } = this;
     if (live === null) return;
-    if (this.policy.resumable) this.replies.tell({ type: 'ack', receivedSamples: live.securedSamples });
+    const receivedSamples = acked(live.securedSamples);
+    if (this.policy.resumable) this.replies.tell({ type: 'ack', receivedSamples });
     if (live.config.metrics) this.replies.tell(live.figures(nowMs, droppedPartials));
   }
 

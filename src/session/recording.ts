@@ -20,7 +20,7 @@ import type { Piece } from '../transcript/pieces.js';
 import { Transcript, type TranscriptListener, type TranscriptState } from '../transcript/transcript.js';
 import type { SegmentReason } from '../transcript/tuning.js';
 import { createIntake, type Intake } from './intake.js';
-import { exactPosition } from './position.js';
+import { exactPosition, type Position } from './position.js';
 
 export interface RecordingParts {
   readonly slot: Slot;
@@ -30,6 +30,8 @@ export interface RecordingParts {
   readonly config: RecordingConfig;
   /** Where the recording goes on that was begun elsewhere; a new one if left out. */
   readonly from?: RecordingState;
+  /** Where its audio comes again from, if not from `audioFrom` of its own state: all channels have the same. */
+  readonly at?: Position;
   /** Characters of the whole transcript that are kept; all if left out. */
   readonly keptChars?: number;
 }
@@ -46,6 +48,15 @@ export interface RecordingListener extends TranscriptListener {
 export interface RecordingState {
   readonly stream: StreamState;
   readonly transcript: TranscriptState;
+}
+
+/**
+ * From here on, at the latest, audio has to come again for a stream that stands at `read`: where a resampler that begins
+ * anew has heard enough to go on with the very same samples.
+ */
+export function audioFrom(read: number, rateHz: number): Position {
+  const settled = Math.max(0, read - settlingSamples(rateHz));
+  return exactPosition(Math.floor((settled * rateHz) / LIMITS.sampleRateHz), rateHz);
 }
 
 /** Silence run through the model to bring out what it has heard, and what is to be told then. */
@@ -70,6 +81,8 @@ export class Recording {
   private flushing: Flush | null = null;
   /** Flushes that wait for it: at most a finalize and a stop. */
   private readonly waiting: Flush[] = [];
+  /** Who waits for the recogniser to have caught up. */
+  private catchingUp: (() => void)[] = [];
   private closed = false;
 
   constructor(parts: RecordingParts, listener: RecordingListener) {
@@ -80,18 +93,14 @@ export class Recording {
     slot.restart();
     this.setLanguage(config.language);
     this.transcript = new Transcript(manifest, parts.pieces, config, listener, keptChars);
-    if (parts.from !== undefined) this.goOn(parts.from, config);
+    const { from, at } = parts;
+    if (from !== undefined) this.goOn(from, at ?? audioFrom(from.stream.read, config.sample_rate));
     this.intake = this.open(config);
   }
 
-  private goOn({ stream, transcript }: RecordingState, { sample_rate }: AudioFormat): void {
-    const settled = stream.read - settlingSamples(sample_rate);
-    const { frames, samples } = exactPosition(
-      Math.floor((settled * sample_rate) / LIMITS.sampleRateHz),
-      sample_rate,
-    );
-    this.parts.slot.restore(stream, Math.max(0, samples));
-    this.framesBefore = Math.max(0, frames);
+  private goOn({ stream, transcript }: RecordingState, at: Position): void {
+    this.parts.slot.restore(stream, at.samples);
+    this.framesBefore = at.frames;
     this.transcript.restore(transcript);
   }
 
@@ -163,10 +172,30 @@ export class Recording {
     this.request({ reason, isStop: true, onCut: () => {} });
   }
 
+  /**
+   * Calls back, at once if it can, when everything pushed so far that makes a step is recognised and told: what is done then
+   * has its exact place in the audio, however fast it came. Nothing may be pushed before.
+   */
+  whenCaughtUp(done: () => void): void {
+    this.intake.whenSettled(() => {
+      this.catchingUp.push(done);
+      this.caughtUp();
+    });
+  }
+
+  /** To be asked when a step was told: has the recogniser caught up? */
+  caughtUp(): void {
+    const { slot } = this.parts;
+    const busy = this.flushing !== null || this.waiting.length > 0 || slot.inFlight || slot.ready();
+    if (busy || this.closed) return;
+    for (const done of this.catchingUp.splice(0)) done();
+  }
+
   /** Resolves when nobody writes to the slot's ring any more: only then may the slot go to another. */
   async close(): Promise<void> {
     this.closed = true;
     this.waiting.length = 0;
+    this.catchingUp = [];
     await Promise.all([...this.retired, this.intake.close()]);
   }
 

@@ -100,6 +100,19 @@ export class ResumeTicket {
     return token;
   }
 
+  /** Hashes of those that are good now, the newest first. */
+  get hashes(): readonly string[] {
+    return [this.current, this.used].filter((hash) => hash !== null);
+  }
+
+  /** A session that another server had was presented this token; it is good here too until the client has the next one. */
+  adopt(usedToken: string): string {
+    this.held = true;
+    const next = this.issue(usedToken);
+    this.byHash.set(hashOf(usedToken), this);
+    return next;
+  }
+
   /** The client gave a sign of life behind the newest token. */
   confirm(): void {
     this.held = true;

@@ -8,6 +8,11 @@
 import { LIMITS } from '../limits.js';
 import type { Frame } from '../protocol/dialect.js';
 
+export interface SentFrames {
+  readonly before: number;
+  readonly frames: readonly Frame[];
+}
+
 export class SentLog {
   /** Characters or bytes kept. */
   size = 0;
@@ -35,6 +40,17 @@ export class SentLog {
   after(last: number): readonly Frame[] | null {
     if (last < this.forgotten || last > this.last) return null;
     return this.frames.slice(last - this.forgotten);
+  }
+
+  /** All that is kept, and the number before the first of it. */
+  save(): SentFrames {
+    return { before: this.forgotten, frames: [...this.frames] };
+  }
+
+  /** Only a new one. */
+  restore({ before, frames }: SentFrames): void {
+    this.forgotten = before;
+    for (const frame of frames) this.append(frame);
   }
 
   /** Where a client goes on that does not say what it has seen. */

@@ -17,12 +17,13 @@ import {
 } from '../../machines/session.js';
 import { type ErrorCode, toServerError } from '../errors.js';
 import type { Logger } from '../log.js';
-import type { Dialect, Frame, Input, InputHandlers } from '../protocol/dialect.js';
-import type { RecordingConfig } from '../protocol/types.js';
+import type { Dialect, Frame } from '../protocol/dialect.js';
 import { type Arrival, Attachment } from './attachment.js';
+import { type CommandParts, Commands } from './commands.js';
 import type { Peer, SessionContext } from './context.js';
 import { Flow } from './flow.js';
 import { Gate } from './gate.js';
+import { Handover, stateOf } from './handover.js';
 import { Inbox } from './inbox.js';
 import { Outbox, type Transport } from './outbox.js';
 import { Recorder } from './recorder.js';
@@ -31,7 +32,7 @@ import { Sweep } from './sweep.js';
 import { Watch } from './watch.js';
 
 export class Session {
-  readonly id = randomBytes(9).toString('base64url');
+  readonly id: string;
   readonly clientId: string;
   readonly openedAt = Date.now();
   readonly remote: string;
@@ -39,6 +40,8 @@ export class Session {
   readonly key: string;
   readonly actor;
   readonly watch: Watch;
+  /** To the other servers of the fleet. */
+  readonly handover: Handover;
 
   private readonly context: SessionContext;
   private readonly log: Logger;
@@ -50,18 +53,22 @@ export class Session {
   private readonly recorder: Recorder;
   private readonly attachment: Attachment;
   private readonly gate: Gate;
+  private readonly commandParts: CommandParts;
   private readonly sweeper: Sweep;
 
-  constructor(context: SessionContext, transport: Transport, dialect: Dialect, peer: Peer) {
+  constructor(context: SessionContext, transport: Transport | null, dialect: Dialect, peer: Peer) {
+    const { takeover } = peer;
     this.context = context;
     this.dialect = dialect;
+    this.id = takeover?.id ?? randomBytes(9).toString('base64url');
     this.clientId = peer.clientId;
     this.remote = peer.remote;
     this.key = peer.key;
     this.watch = new Watch(context.bounds);
     this.flow = new Flow(transport, this.watch);
     this.log = context.log.child({ session: this.id });
-    this.inbox = new Inbox(dialect, this.handlers(), (error) => this.replies.reject(error));
+    const commands = new Commands(() => this.commandParts);
+    this.inbox = new Inbox(dialect, commands.handlers, (error) => commands.reject(error));
     const onOverflow = () => this.attachment.onOverflow();
     this.outbox = new Outbox(transport, dialect, onOverflow, (err) => this.fault(err, 'the dialect failed'));
     this.replies = new Replies(context, this.outbox, this.log, (code) =>
@@ -71,27 +78,53 @@ export class Session {
       onStopped: () => this.actor.send({ type: 'FLUSHED' }),
       onRoom: () => this.flow.paused && this.gate.regulate(),
       onFailed: (err) => this.fault(err, 'the recording failed', 'ENGINE_FAILED'),
+      onProgress: () => this.handover.keeper?.poke(),
     });
-    this.actor = createActor(sessionMachine, {
-      input: {
-        effects: this.effects(),
-        resumeWindowMs: dialect.policy.resumable ? context.resumeWindowMs : 0,
-      },
+    if (takeover !== undefined) this.recorder.restore(takeover.kept); // before anything that would have to be undone
+    const resumeWindowMs = dialect.policy.resumable ? context.resumeWindowMs : 0;
+    const input = { effects: this.effects(), resumeWindowMs };
+    const snapshot = takeover === undefined ? undefined : stateOf(takeover.kept, input);
+    this.actor = createActor(sessionMachine, { input, ...(snapshot && { snapshot }) });
+    const { id, key, clientId, log, inbox, outbox, flow, watch, recorder, replies } = this;
+    this.gate = new Gate({
+      ...{ inbox, flow, recorder, activity: () => this.activity },
+      onReleased: () => this.handover.keeper?.poke(),
     });
-    const { id, key, log, inbox, outbox, flow, watch, recorder, replies } = this;
-    this.gate = new Gate({ inbox, flow, recorder, activity: () => this.activity });
     const send = (event: SessionEvent) => this.actor.send(event);
-    const parts = { context, dialect, log, inbox, outbox, flow, watch, recorder, replies, send };
-    this.sweeper = new Sweep({ ...parts, policy: dialect.policy, gate: this.gate });
+    const { policy } = dialect;
+    const parts = { context, dialect, policy, log, inbox, outbox, flow, watch, recorder, replies, send };
+    const { gate } = this;
     this.attachment = new Attachment(parts, { id, key, expire: () => send({ type: 'CLOSE', code: null }) });
+    const identity = { id, key, clientId, epoch: takeover?.epoch ?? 1 };
+    this.handover = new Handover(
+      { ...parts, gate, activity: () => this.activity },
+      identity,
+      () => this.attachment.tokens,
+    );
+    this.sweeper = new Sweep({ ...parts, gate, keeper: this.handover.keeper });
+    const acceptsAudio = () => this.actor.getSnapshot().hasTag('accepting-audio');
+    this.commandParts = { ...parts, gate, acceptsAudio, activity: () => this.activity };
     // Without an error observer XState rethrows from a timer, which ends the process.
     this.actor.subscribe({ error: (err) => this.log.error({ err }, 'session machine failed') });
     this.actor.start();
-    this.log.info({ client: peer.clientId, remote: peer.remote, key: peer.keyName }, 'session opened');
-    if (peer.expired) this.replies.refuse('RESUME_EXPIRED');
+    this.open(peer);
+  }
+
+  private open({ clientId, remote, keyName, expired, takeover }: Peer): void {
+    this.log.info({ client: clientId, remote, key: keyName }, 'session opened');
+    if (takeover !== undefined) {
+      const { kept, again, token } = takeover;
+      this.inbox.controls = kept.controls;
+      this.outbox.restore(kept.outbox, again, this.recorder.settings.current);
+      this.attachment.adopt(token);
+      this.actor.send({ type: 'DETACHED' });
+      return;
+    }
+    if (expired) this.replies.refuse('RESUME_EXPIRED');
     const resumeToken = this.attachment.firstToken();
-    this.replies.tell({ type: 'opened', sessionId: this.id, clientId: peer.clientId, resumeToken });
+    this.replies.tell({ type: 'opened', sessionId: this.id, clientId, resumeToken });
     this.outbox.mark();
+    this.handover.keeper?.poke();
   }
 
   get activity(): SessionActivity {
@@ -120,6 +153,7 @@ export class Session {
     this.onAlive();
     this.inbox.push(frame);
     this.gate.regulate();
+    this.handover.keeper?.poke();
   }
 
   /** The client gave a sign of life that is no message. */
@@ -158,48 +192,6 @@ export class Session {
     this.actor.send({ type: 'FAULT', code: toServerError(err, otherwise).code });
   }
 
-  // ---- from the inbox -------------------------------------------------------------------------------------
-
-  private handlers(): InputHandlers {
-    return {
-      audio: ({ bytes }) => this.audio(bytes),
-      start: ({ config }) => this.start(config),
-      stop: () => this.actor.send({ type: 'STOP' }),
-      finalize: () => this.actor.send({ type: 'FINALIZE' }),
-      configure: ({ config }) => this.recorder.configure(config),
-      ping: ({ text }) => this.replies.tell({ type: 'pong', text }),
-      keepalive: () => {},
-      close: (input) => this.leave(input),
-      say: ({ frames }) => this.outbox.send(frames),
-      warning: (input) => this.replies.tell(input),
-      fail: ({ code, detail }) => this.replies.fail(code, detail),
-    };
-  }
-
-  /** Opened before the machine hears of it: a recording that cannot begin changes nothing. */
-  private start(config: Partial<RecordingConfig>): void {
-    if (this.activity === 'idle') {
-      if (!this.recorder.open(config)) return;
-      this.inbox.controls = 0;
-    }
-    this.actor.send({ type: 'START', config: this.recorder.settings.current });
-  }
-
-  private audio(bytes: Uint8Array): void {
-    if (this.recorder.live === null && this.dialect.policy.startsByItself) this.start({});
-    if (this.actor.getSnapshot().hasTag('accepting-audio')) {
-      this.watch.audioMs = this.watch.heardMs;
-      this.recorder.push(bytes);
-    } else this.recorder.ignore();
-  }
-
-  /** Ends a running recording first, and comes back here. */
-  private leave(input: Input): void {
-    const isRecording = this.recorder.live !== null;
-    if (isRecording) this.inbox.again(input);
-    this.actor.send(isRecording ? { type: 'STOP' } : { type: 'CLOSE', code: null });
-  }
-
   // ---- from the machine -----------------------------------------------------------------------------------
 
   private effects(): SessionEffects {
@@ -216,6 +208,7 @@ export class Session {
       attach: () => {
         this.attachment.attach(this.activity);
         this.gate.regulate();
+        this.handover.keeper?.poke();
       },
       close: (code) => this.close(code),
       effectFailed: (effect, err) => this.log.error({ effect, err }, 'a session effect failed'),
@@ -224,6 +217,7 @@ export class Session {
 
   private close(code: ErrorCode | null): void {
     this.gate.closed = true;
+    this.handover.keeper?.close();
     this.attachment.close();
     void this.recorder.close();
     this.inbox.close();
@@ -240,6 +234,7 @@ export class Session {
   /** Once a second. */
   sweep(nowMs: number): void {
     if (isAttached(this.actor.getSnapshot())) this.sweeper.run(nowMs);
+    this.handover.keeper?.sweep();
   }
 
   /** Somebody else asks for this session's client_id: is its own client still there? */

@@ -59,6 +59,21 @@ export class Settings {
     this.fold();
   }
 
+  /** What was configured for all recordings to come. */
+  get lasting(): Partial<RecordingConfig> {
+    return this.configured;
+  }
+
+  /**
+   * Goes on with settings of a session that another server had.
+   * @param own all that was in force in the recording that runs, so that other defaults here change nothing of it
+   */
+  restore(configured: Partial<RecordingConfig>, own: RecordingConfig | null): void {
+    this.configured = configured;
+    this.own = own;
+    this.fold();
+  }
+
   private fold(): RecordingConfig {
     const folded = { ...this.defaults, ...this.configured, ...this.own };
     if (folded.language === DEFAULT_LANGUAGE) folded.language = this.defaults.language;

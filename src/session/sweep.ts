@@ -3,6 +3,7 @@ import type { SessionEvent } from '../../machines/session.js';
 import type { DialectPolicy } from '../protocol/dialect.js';
 import type { Flow } from './flow.js';
 import type { Gate } from './gate.js';
+import type { Keeper } from './keeper.js';
 import type { LiveRecording } from './live-recording.js';
 import type { Outbox } from './outbox.js';
 import type { Recorder } from './recorder.js';
@@ -17,6 +18,8 @@ export interface SweepParts {
   readonly outbox: Outbox;
   readonly recorder: Recorder;
   readonly replies: Replies;
+  /** Null where the session ends with its server. */
+  readonly keeper: Keeper | null;
   /** To the session's machine. */
   send(event: SessionEvent): void;
 }
@@ -33,7 +36,8 @@ export class Sweep {
     const { policy, watch, flow, outbox, recorder, send } = this.parts;
     const { live } = recorder;
     outbox.sendHeld();
-    recorder.report(nowMs, outbox.droppedPartials);
+    const { keeper } = this.parts;
+    recorder.report(nowMs, outbox.droppedPartials, (here) => keeper?.ack(here) ?? here);
     outbox.mark();
     // A socket that is not read shows no sign of life.
     if (flow.paused) return;

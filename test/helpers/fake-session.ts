@@ -62,6 +62,7 @@ export function openFakeSession(options: FakeSessionOptions = {}): FakeSession {
     defaults: { ...DEFAULTS, ...options.defaults },
     leases: new StreamLeases(engine),
     resumeWindowMs,
+    keeping: null,
     desk: new ResumeDesk({ maxSuspended: 8, maxSuspendedBytes: 1 << 20, ...options.desk }),
     bounds: BOUNDS,
     metrics,

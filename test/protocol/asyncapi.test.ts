@@ -146,6 +146,7 @@ const EVENTS: Readonly<Record<StreamEvent['type'], readonly StreamEvent[]>> = {
     },
   ],
   ack: [{ type: 'ack', receivedSamples: 16_000 }],
+  moving: [{ type: 'moving' }],
   pong: [{ type: 'pong' }],
   closing: [{ type: 'closing', code: null }],
 } as Readonly<Record<StreamEvent['type'], readonly StreamEvent[]>>;

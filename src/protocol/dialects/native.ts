@@ -88,6 +88,11 @@ class NativeDialect implements Dialect {
     return message === null ? NOTHING : [this.numbered(JSON.stringify(message))];
   }
 
+  goOn(last: number, config: RecordingConfig): void {
+    this.seq = last;
+    this.apart = isApart(config);
+  }
+
   closeCode = closeCodeOf;
 
   /** An object's JSON with its number as the last field. */
@@ -134,6 +139,8 @@ class NativeDialect implements Dialect {
         return renderMetrics(event);
       case 'pong':
         return { type: 'pong', timestamp: timestamp() };
+      case 'moving':
+        return { type: 'moving', timestamp: timestamp() };
       case 'ack':
         return { type: 'ack', received_samples: event.receivedSamples };
       case 'progress':

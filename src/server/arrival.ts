@@ -1,0 +1,95 @@
+/**
+ * Finds the session that a connection asks for: on this server, or with the rest of the fleet. The fleet is asked in bounded
+ * time, before the upgrade is answered; where it cannot be asked, only this server's sessions are found.
+ */
+
+import type { TakenSession } from '../cluster/store.js';
+import { ServerError } from '../errors.js';
+import { LIMITS } from '../limits.js';
+import type { Dialect } from '../protocol/dialect.js';
+import type { SessionContext } from '../session/context.js';
+import { hashOf } from '../session/resume-desk.js';
+import { Session } from '../session/session.js';
+import { takeOver } from '../session/takeover.js';
+import type { Admitted, Resumption } from './admission.js';
+import type { ServerContext } from './context.js';
+
+/** What a session that comes from elsewhere is made with. */
+export interface Host {
+  readonly sessions: SessionContext;
+  readonly dialect: Dialect;
+  readonly remote: string;
+}
+
+/**
+ * The resumption with the session that goes on, if there is one.
+ * @throws ServerError AT_CAPACITY, KEY_LIMIT, CLIENT_ID_IN_USE: it goes on, and not here and now
+ */
+export async function arrive(
+  context: ServerContext,
+  { resumption, grant }: Admitted,
+  host: Host,
+): Promise<Resumption | null> {
+  if (resumption === null) return null;
+  const { session, token } = resumption;
+  if (session !== undefined && (await bounded(session.handover.isOurs(), true))) return resumption;
+  const { keeping, engine } = host.sessions;
+  if (keeping === null) return { ...resumption, session: undefined };
+  // Where no stream can go on none is taken: its own server may still have it, and another one a place.
+  if (engine.table.vacancies === 0) throw new ServerError('AT_CAPACITY', 'no place is free');
+  const taken = await bounded(keeping.store.take(hashOf(token), grant.identity), null);
+  if (taken === null) return { ...resumption, session: undefined };
+  context.registry.get(taken.id)?.handover.fence();
+  const own = restored(context, taken, resumption, grant, host);
+  if (own === undefined) return { ...resumption, session: undefined };
+  context.registry.add(own);
+  // The client gets a token that the fleet knows. Of two servers that take a session at once the second one has it.
+  await bounded(own.handover.keep(), false);
+  if (own.activity === 'closed') throw new ServerError('CLIENT_ID_IN_USE', 'another server has the session');
+  return { ...resumption, session: own };
+}
+
+/** Undefined: what the client has been told cannot be gone on with. */
+function restored(
+  context: ServerContext,
+  taken: TakenSession,
+  { token, ...claim }: Resumption,
+  grant: Admitted['grant'],
+  { sessions, dialect, remote }: Host,
+): Session | undefined {
+  const { keeping, engine } = sessions;
+  if (keeping === null) return undefined;
+  try {
+    const takeover = { ...takeOver(taken, claim, engine, keeping.fingerprint), token };
+    const { clientId, key } = taken;
+    const session = new Session(sessions, null, dialect, {
+      clientId,
+      remote,
+      key,
+      keyName: grant.name,
+      takeover,
+    });
+    context.metrics.takenOver++;
+    return session;
+  } catch (thrown) {
+    context.cluster?.releaseClient(taken.clientId); // it came with the session
+    if (!(thrown instanceof ServerError) || thrown.code !== 'RESUME_EXPIRED') throw thrown;
+    context.log.info({ session: taken.id, detail: thrown.detail }, 'a session could not be taken over');
+    keeping.store.remove(taken.id, taken.epoch).catch(() => {}); // it expires by itself
+    return undefined;
+  }
+}
+
+/** The result, or `otherwise` where it fails or takes too long. */
+function bounded<T>(promise: Promise<T>, otherwise: T): Promise<T> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(otherwise), LIMITS.recordWaitMs);
+    timer.unref();
+    promise
+      .catch(() => otherwise)
+      .then((result) => {
+        clearTimeout(timer);
+        resolve(result);
+      });
+  });
+}

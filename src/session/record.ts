@@ -1,0 +1,128 @@
+/**
+ * A session as bytes, for a server that goes on with it. Little-endian:
+ *
+ *     "RNSR" │ version u16 │ SHA-256 of all that follows │ lengths u32: JSON, and each checkpoint │ JSON │ checkpoints
+ *
+ * with the number of lengths before them. Speech is in it only as the model's state, what was said as text.
+ */
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { ServerError } from '../errors.js';
+import { LIMITS } from '../limits.js';
+import { configSchema } from '../protocol/parse.js';
+import type { RecordingConfig } from '../protocol/types.js';
+import { encodeCheckpoint } from './checkpoint.js';
+import type { KeptRecording } from './kept-recording.js';
+import type { KeptOutbox } from './outbox.js';
+import { CHANNELS } from './told.js';
+
+/** A session between two steps, outside a flush. */
+export interface KeptSession {
+  /** For all recordings to come. */
+  readonly configured: Partial<RecordingConfig>;
+  /** Text frames taken since the start of the recording. */
+  readonly controls: number;
+  readonly outbox: KeptOutbox;
+  /** Null: nothing is recorded. */
+  readonly recording: KeptRecording | null;
+}
+
+/** The same, with its recording's channels not yet looked into. */
+export interface SessionAsKept extends Omit<KeptSession, 'recording'> {
+  readonly recording:
+    | (Omit<KeptRecording, 'channels' | 'at'> & { readonly checkpoints: readonly Uint8Array[] })
+    | null;
+}
+
+const MAGIC = Buffer.from('RNSR');
+const VERSION = 1;
+const HASH_AT = MAGIC.length + 2;
+const BODY_AT = HASH_AT + 32;
+
+/** The language may be '': the model's own. */
+const settings = configSchema.extend({ language: z.string().max(35).optional() });
+const count = z.number().int().min(0);
+const facts = z.object({
+  configured: settings,
+  controls: count,
+  told: z.object({ phase: count, events: z.array(count).max(CHANNELS) }),
+  sent: z.object({ before: count, frames: z.array(z.string()).max(LIMITS.maxSentLogFrames) }),
+  recording: z
+    .object({ config: settings.required(), headerBytes: count, deaf: z.boolean(), begun: z.boolean() })
+    .nullable(),
+});
+
+const sha256 = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest();
+
+/**
+ * @param fingerprint of the engine
+ * @throws ServerError INTERNAL: larger than a store takes, or of a dialect whose frames are no text
+ */
+export function encodeSession(
+  { configured, controls, outbox, recording }: KeptSession,
+  fingerprint: Uint8Array,
+): Uint8Array {
+  const { told, sent } = outbox;
+  if (sent.frames.some((frame) => typeof frame !== 'string')) throw new ServerError('INTERNAL', 'no text');
+  const checkpoints = recording?.channels.map((state) => encodeCheckpoint(state, fingerprint)) ?? [];
+  const { config, headerBytes, deaf, begun } = recording ?? {};
+  const plain = recording === null ? null : { config, headerBytes, deaf, begun };
+  const json = Buffer.from(JSON.stringify({ configured, controls, told, sent, recording: plain }));
+  const parts = [json, ...checkpoints];
+  const lengths = Buffer.alloc(4 + 4 * parts.length);
+  lengths.writeUInt32LE(parts.length, 0);
+  parts.forEach((part, i) => void lengths.writeUInt32LE(part.length, 4 + 4 * i));
+  const body = Buffer.concat([lengths, ...parts]);
+  if (body.length > LIMITS.maxRecordBytes) throw new ServerError('INTERNAL', 'the record is too large');
+  const version = Buffer.alloc(2);
+  version.writeUInt16LE(VERSION);
+  return Buffer.concat([MAGIC, version, sha256(body), body]);
+}
+
+export const expired = (why: string): ServerError => new ServerError('RESUME_EXPIRED', why);
+
+/** @throws ServerError RESUME_EXPIRED: damaged, or of another version */
+export function decodeSession(given: Uint8Array): SessionAsKept {
+  const bytes = Buffer.from(given.buffer, given.byteOffset, given.byteLength);
+  const isOne = bytes.length >= BODY_AT + 8 && bytes.subarray(0, MAGIC.length).equals(MAGIC);
+  if (!isOne) throw expired('The record is none.');
+  if (bytes.readUInt16LE(MAGIC.length) !== VERSION) throw expired('The record is of another version.');
+  const body = bytes.subarray(BODY_AT);
+  if (!sha256(body).equals(bytes.subarray(HASH_AT, BODY_AT))) throw expired('The record is damaged.');
+  const [json = Buffer.alloc(0), ...checkpoints] = partsOf(body);
+  const { recording, told, sent, configured, ...rest } = readFacts(json.toString('utf8'));
+  const isWhole = recording === null ? checkpoints.length === 0 : checkpoints.length > 0;
+  if (!isWhole || checkpoints.length > CHANNELS) throw expired('The record is damaged.');
+  return {
+    ...rest,
+    configured: withoutUndefined(configured),
+    outbox: { told, sent },
+    recording: recording === null ? null : { ...recording, config: recording.config, checkpoints },
+  };
+}
+
+function partsOf(body: Buffer): Buffer[] {
+  const count = body.readUInt32LE(0);
+  if (count > 1 + CHANNELS || body.length < 4 + 4 * count) throw expired('The record is damaged.');
+  const parts: Buffer[] = [];
+  let at = 4 + 4 * count;
+  for (let i = 0; i < count && at <= body.length; i++) {
+    const length = body.readUInt32LE(4 + 4 * i);
+    parts.push(body.subarray(at, at + length));
+    at += length;
+  }
+  if (parts.length !== count || at !== body.length) throw expired('The record is damaged.');
+  return parts;
+}
+
+function readFacts(json: string): z.output<typeof facts> {
+  try {
+    return facts.parse(JSON.parse(json));
+  } catch (cause) {
+    throw new ServerError('RESUME_EXPIRED', 'The record is damaged.', { cause });
+  }
+}
+
+/** Where a field may be left out, zod has it as undefined, too. */
+const withoutUndefined = (given: Record<string, unknown>): Partial<RecordingConfig> =>
+  Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));

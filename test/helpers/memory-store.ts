@@ -1,0 +1,108 @@
+/** The store of a fleet in memory, with one handle for each server, and everything that may go wrong on the way to it. */
+import type { SessionRecord, SessionStore, TakenSession } from '../../src/cluster/store.js';
+
+interface Held {
+  record: SessionRecord | null;
+  epoch: number;
+  expiresMs: number;
+}
+
+type Outcome = 'written' | 'taken';
+
+export class MemoryFleet {
+  readonly held = new Map<string, Held>();
+  nowMs = 0;
+  writes = 0;
+  touches = 0;
+  bytes = 0;
+
+  node(): MemoryStore {
+    return new MemoryStore(this);
+  }
+
+  /** Lets the store's clock go on: what was neither written nor touched is gone. */
+  pass(ms: number): void {
+    this.nowMs += ms;
+    for (const [id, { record, expiresMs }] of this.held) {
+      if (record !== null && expiresMs <= this.nowMs) this.held.delete(id);
+    }
+  }
+}
+
+export class MemoryStore implements SessionStore {
+  /** It cannot be reached, and says so. */
+  away = false;
+  /** It takes calls and fails every one. */
+  failing = false;
+  /** The server is dead: whatever it still does reaches nobody. */
+  dead = false;
+  private readonly fleet: MemoryFleet;
+  private waiting: (() => void)[] | null = null;
+
+  constructor(fleet: MemoryFleet) {
+    this.fleet = fleet;
+  }
+
+  get available(): boolean {
+    return !this.away;
+  }
+
+  /** Calls from now on wait until `answer`. */
+  stall(): void {
+    this.waiting ??= [];
+  }
+
+  /** What waits is done, in order, and calls are answered at once again. */
+  answer(): void {
+    const waiting = this.waiting ?? [];
+    this.waiting = null;
+    for (const go of waiting) go();
+  }
+
+  async write(id: string, epoch: number, record: SessionRecord, ttlMs: number): Promise<Outcome> {
+    await this.reach();
+    const { held } = this.fleet;
+    if ((held.get(id)?.epoch ?? 0) > epoch) return 'taken';
+    this.fleet.writes++;
+    this.fleet.bytes += record.bytes.length;
+    const copy = { ...record, bytes: record.bytes.slice() };
+    held.set(id, { record: copy, epoch, expiresMs: this.fleet.nowMs + ttlMs });
+    return 'written';
+  }
+
+  async touch(id: string, epoch: number, ttlMs: number): Promise<Outcome> {
+    await this.reach();
+    const held = this.fleet.held.get(id);
+    if ((held?.epoch ?? 0) > epoch) return 'taken';
+    // As the real store: what is not there has to be written whole.
+    if (held === undefined || held.record === null) return 'lost' as Outcome;
+    this.fleet.touches++;
+    held.expiresMs = this.fleet.nowMs + ttlMs;
+    return 'written';
+  }
+
+  async take(tokenHash: string, key: string): Promise<TakenSession | null> {
+    await this.reach();
+    for (const [id, held] of this.fleet.held) {
+      const { record } = held;
+      if (record === null || record.key !== key || !record.tokens.includes(tokenHash)) continue;
+      held.epoch++;
+      return { ...record, id, epoch: held.epoch };
+    }
+    return null;
+  }
+
+  async remove(id: string, epoch: number): Promise<void> {
+    await this.reach();
+    const held = this.fleet.held.get(id);
+    if (held === undefined || held.epoch > epoch) return;
+    this.fleet.held.set(id, { record: null, epoch: epoch + 1, expiresMs: Number.POSITIVE_INFINITY });
+  }
+
+  private async reach(): Promise<void> {
+    if (this.dead) await new Promise(() => {});
+    if (this.away || this.failing) throw new Error('the store is away');
+    if (this.waiting !== null) await new Promise<void>((go) => this.waiting?.push(go));
+    if (this.dead) await new Promise(() => {});
+  }
+}
