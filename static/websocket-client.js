@@ -47,6 +47,7 @@ export class RNNTClient extends Emitter {
     this.options = withDefaults(options);
     this.#connector = new Connector(this.options, {
       inUse: () => this.recording,
+      keptFrom: () => this.#runner.recording?.outgoing.keptSamples ?? 0,
       progressed: () => this.#runner.recording?.outgoing.log.progressed() ?? false,
       onState: (change) => this.emit('state', change),
       onTraffic: (direction, message) => this.emit('message', { direction, message }),

@@ -55,6 +55,11 @@ export class AudioLog {
     return this.#base;
   }
 
+  /** The first frame that can be sent again, counted from the server's sample 0. */
+  get keptFrames() {
+    return Math.max(0, this.#oldest - this.#base);
+  }
+
   get unsentFrames() {
     return this.#end - this.#sent;
   }

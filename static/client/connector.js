@@ -3,6 +3,7 @@ import { Deferred, RNNTClientError } from './emitter.js';
 import { closeReason, refusalReason, webSocketUrl } from './endpoint.js';
 import { Link } from './link.js';
 import { socketConstructor } from './options.js';
+import { Seen } from './seen.js';
 
 /**
  * @typedef {import('./types.js').Reason} Reason
@@ -21,6 +22,7 @@ import { socketConstructor } from './options.js';
  * @property {(direction: 'in' | 'out', message: Message) => void} onTraffic
  * @property {(ms: number) => void} onRtt
  * @property {() => boolean} inUse Whether a recording is running.
+ * @property {() => number} keptFrom The first sample of the running recording that can be sent again, at 16 kHz.
  * @property {() => boolean} progressed Whether more of the recording is safe than at the last question.
  */
 
@@ -44,7 +46,7 @@ export class Connector {
   link = null;
   /** The handshake of the present link is done. */
   ready = false;
-  /** @type {{ id: string, token: string | null, lastSeq: number } | null} */
+  /** @type {{ id: string, token: string | null, seen: Seen } | null} */
   session = null;
   /** @type {Deferred<void> | null} */
   #connecting = null;
@@ -129,7 +131,8 @@ export class Connector {
     this.setState(state, attempt > 0 ? { attempt } : {});
     const { url, clientId, params, clock, pingIntervalMs, connectTimeoutMs } = this.options;
     const { session } = this;
-    const resume = session?.token ? { resume: session.token, last_seq: String(session.lastSeq) } : {};
+    const from = String(this.events.keptFrom());
+    const resume = session?.token ? { resume: session.token, ...session.seen.query, from } : {};
     try {
       const address = webSocketUrl(url, { ...params, client_id: clientId, resumable: '1', ...resume });
       const Socket = await socketConstructor(this.options.WebSocket);
@@ -177,7 +180,9 @@ export class Connector {
       this.end(why);
       return;
     }
-    const waitMs = this.backoff.next(why.retryAfterMs);
+    // A session that can be resumed goes on at another server: there is nothing to wait for.
+    const movable = why.code === 'DRAINING' && this.session?.token;
+    const waitMs = this.backoff.next(movable ? 0 : why.retryAfterMs);
     const moving = code === CLOSE_GOING_AWAY && stable && this.session?.token;
     const retryInMs = moving ? 0 : waitMs;
     const refused = !greeted && !NO_REFUSALS.has(why.code);
@@ -197,7 +202,7 @@ export class Connector {
     }
     // The answer to a stale token; a greeting for the fresh session follows.
     if (message.type === 'error' && message.code === 'RESUME_EXPIRED') return undefined;
-    if (this.ready && this.#seenBefore(message)) return undefined;
+    if (this.ready && this.session?.seen.take(message) === false) return undefined;
     if (message.type !== 'error') {
       this.#lastError = null;
       return this.events.onMessage(message);
@@ -212,17 +217,6 @@ export class Connector {
     return this.events.onError(new RNNTClientError(this.#lastError, { detail: message.detail }));
   }
 
-  /**
-   * @param {Message} message
-   * @returns {boolean} True for what was replayed although it had arrived.
-   */
-  #seenBefore(message) {
-    if (!this.session || typeof message.seq !== 'number') return false;
-    if (message.seq <= this.session.lastSeq) return true;
-    this.session.lastSeq = message.seq;
-    return false;
-  }
-
   /** @param {Message} message */
   #onGreeting(message) {
     const id = String(message.session_id ?? message.client_id ?? '');
@@ -231,7 +225,7 @@ export class Connector {
       return; // The same session greets again; `resumed` follows.
     }
     const lost = this.session !== null;
-    this.session = { id, token: null, lastSeq: typeof message.seq === 'number' ? message.seq : 0 };
+    this.session = { id, token: null, seen: new Seen(typeof message.seq === 'number' ? message.seq : 0) };
     this.#renewToken(message);
     this.#established();
     this.events.onGreeting(message, lost);

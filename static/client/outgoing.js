@@ -168,6 +168,11 @@ export class Outgoing {
     return Math.round((serverSamples * this.rate) / SERVER_RATE);
   }
 
+  /** The first sample that can be sent again, as the server counts them. */
+  get keptSamples() {
+    return Math.ceil((this.log.keptFrames * SERVER_RATE) / this.rate);
+  }
+
   /** @param {number} serverSeconds On the timeline of the present session. */
   logFrames(serverSeconds) {
     return Math.round(serverSeconds * this.rate) + this.log.base;

@@ -49,7 +49,7 @@ class Resuming(unittest.IsolatedAsyncioTestCase):
                 events = [event async for event in until_segments(recording, 2)]
                 transcript = await recording.stop()
         _, two, three = server.peers
-        self.assertEqual(two.query, {"resumable": "1", "resume": "t1", "last_seq": "5"})
+        self.assertEqual(two.query, {"resumable": "1", "resume": "t1", "last_seq": "5", "events": "1.2.0", "from": "0"})
         self.assertEqual((three.query["resume"], three.query["last_seq"]), ("t2", "6"))
         self.assertEqual(two.audio, b"")
         self.assertEqual([message["type"] for message in three.messages], ["stop_recording"])

@@ -40,6 +40,11 @@ class AudioLog:
         return self._start + len(self._audio) // self._frame_bytes
 
     @property
+    def kept_from(self) -> int:
+        """The first frame of the present session that can be sent again."""
+        return max(0, self._start - self.base)
+
+    @property
     def waiting(self) -> int:
         """Frames that the server has not acknowledged."""
         return self.end - (self._acknowledged if self.acknowledges else self.cursor)

@@ -75,6 +75,7 @@ class Recording:
         self._options = options
         self._shared = Shared(config, options)
         self._connector = connector
+        connector.kept_from = self._shared.kept_samples
         self._runner: asyncio.Task[None] | None = None
 
     @property
@@ -186,7 +187,10 @@ class Recording:
                         backoff.reset()
                     if not error.retryable or backoff.exhausted:
                         raise
-                    delay = backoff.next(error.retry_after)
+                    movable = error.code == "DRAINING" and self._connector.session is not None
+                    delay = backoff.next(0.0 if movable else error.retry_after)
+                    if movable and shared.progress > progress:
+                        delay = 0.0  # the session goes on at another server: there is nothing to wait for
                     shared.lost(error, backoff.attempt, delay)
                     await self._options.sleep(delay)
         except RNNTError as error:

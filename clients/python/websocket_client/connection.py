@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -20,11 +21,33 @@ _MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 _SOCKET_PATH = "ws/transcribe"
 
 
+# What follows from what the client sent: a server that takes the session over makes it again, and counts the same.
+_COUNTED = frozenset({"transcription", "speech_started", "speech_ended", "configured", "warning", "error"})
+
+
 @dataclass(slots=True)
 class Session:
+    """phase: recordings that began and ended. events: counted messages since then, by channel."""
+
     id: str
     token: str | None
     last_seq: int
+    phase: int = 0
+    events: list[int] = field(default_factory=lambda: [0, 0])
+
+    def accept(self, message: dict[str, Any]) -> bool:
+        """False for a message that was replayed although it had arrived."""
+        seq = message.get("seq")
+        if isinstance(seq, int):
+            if seq <= self.last_seq:
+                return False
+            self.last_seq = seq
+        kind = message.get("type")
+        if kind in ("recording_started", "recording_stopped"):
+            self.phase, self.events = self.phase + 1, [0, 0]
+        elif kind in _COUNTED:
+            self.events[1 if message.get("channel") == 1 else 0] += 1
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +64,7 @@ class Connector:
         self._client_id = client_id
         self._options = options
         self.session: Session | None = None
+        self.kept_from: Callable[[], int] = lambda: 0  # the first sample that can be sent again, 16 kHz
 
     async def open(self) -> tuple[ClientConnection, Greeting]:
         """One attempt. Raises RNNTError; `retryable` tells whether another may succeed."""
@@ -70,13 +94,7 @@ class Connector:
 
     def accept(self, message: dict[str, Any]) -> bool:
         """False for a message that was replayed although it had arrived."""
-        seq = message.get("seq")
-        if self.session is None or not isinstance(seq, int):
-            return True
-        if seq <= self.session.last_seq:
-            return False
-        self.session.last_seq = seq
-        return True
+        return self.session is None or self.session.accept(message)
 
     def _address(self) -> str:
         parts = urlsplit(self._url)
@@ -84,7 +102,9 @@ class Connector:
         if self._client_id:
             query["client_id"] = self._client_id
         if self.session and self.session.token:
-            query |= {"resume": self.session.token, "last_seq": str(self.session.last_seq)}
+            events = ".".join(str(count) for count in (self.session.phase, *self.session.events))
+            query |= {"resume": self.session.token, "last_seq": str(self.session.last_seq), "events": events}
+            query["from"] = str(self.kept_from())
         scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
         path = parts.path or "/"
         if path.endswith("/"):  # a server's address, which may be a sub-path of a proxy

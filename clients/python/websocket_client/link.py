@@ -49,6 +49,10 @@ class Shared:
     def room(self) -> bool:
         return self.log.waiting < self.options.max_queue_seconds * self.rate
 
+    def kept_samples(self) -> int:
+        """The first sample of the present session that can be sent again, 16 kHz."""
+        return -(-self.log.kept_from * _SERVER_RATE // self.rate)
+
     def transcript(self) -> Transcript:
         return self.results.transcript(self.log.end / self.rate)
 

@@ -1,0 +1,43 @@
+/** Messages that follow from what the client sent: the server counts the same ones. */
+const COUNTED = new Set('transcription speech_started speech_ended configured warning error'.split(' '));
+
+/**
+ * What has come of one session. A server that takes the session over from another one makes again what follows from the
+ * client's own audio and messages, and has to know how much of it the client has.
+ */
+export class Seen {
+  /** Recordings that began and ended: even between two of them. */
+  #phase = 0;
+  /** Since then, by channel; what names no channel counts as the first one's. */
+  #events = [0, 0];
+
+  /** @param {number} lastSeq The number of the last message. */
+  constructor(lastSeq) {
+    this.lastSeq = lastSeq;
+  }
+
+  /**
+   * Takes a message of the session; `connection` and `resumed` are none.
+   * @param {Record<string, unknown>} message
+   * @returns {boolean} False for what was replayed although it had come.
+   */
+  take({ type, seq, channel }) {
+    if (typeof seq === 'number') {
+      if (seq <= this.lastSeq) return false;
+      this.lastSeq = seq;
+    }
+    if (type === 'recording_started' || type === 'recording_stopped') {
+      this.#phase += 1;
+      this.#events.fill(0);
+    } else if (COUNTED.has(String(type))) {
+      const index = channel === 1 ? 1 : 0;
+      this.#events[index] = (this.#events[index] ?? 0) + 1;
+    }
+    return true;
+  }
+
+  /** @returns {{ last_seq: string, events: string }} As the address says it. */
+  get query() {
+    return { last_seq: String(this.lastSeq), events: [this.#phase, ...this.#events].join('.') };
+  }
+}
