@@ -80,6 +80,8 @@ export const LIMITS = {
   maxSentLogFrames: 20_000,
   /** A session as its fleet keeps it: two channels of the largest state, and what its client may lack. */
   maxRecordBytes: 40 << 20,
+  /** One of at most this size is held in memory, too, as it was written last. */
+  heldRecordBytes: 1 << 20,
   /** At most so often a record is written while recording; how often else follows from `--checkpoint-bytes-per-second`. */
   recordIntervalMs: 1_000,
   /** A record that does not change is kept alive this often, and outlives its server's last sign of life by the resume window and so much. */

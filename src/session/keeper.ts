@@ -3,7 +3,7 @@
  * client gets another token, and while recording as often as its bytes are affordable. One write is under way at most; one
  * that fails is followed by the next. A record that another server has taken over ends the session here.
  */
-import type { SessionRecord, SessionStore } from '../cluster/store.js';
+import type { SessionStore } from '../cluster/store.js';
 import { LIMITS } from '../limits.js';
 import type { Logger } from '../log.js';
 import { encodeSession, type KeptSession } from './record.js';
@@ -18,6 +18,8 @@ export interface Keeping {
   readonly bytesPerSecond: number;
   /** How long a record outlives its server's last sign of life. */
   readonly ttlMs: number;
+  /** Milliseconds; that of the process if left out. */
+  readonly now?: () => number;
 }
 
 /** A session as its keeper knows it. */
@@ -37,12 +39,15 @@ export interface Kept {
 
 /** A state that the store has, or is being given. */
 interface Written {
-  /** All that is lost if it is not written: positions, what was told, tokens. */
+  /** Positions and what was told: all that is lost if it is not written. */
   readonly facts: string;
-  /** What cannot wait: recordings begun and ended, tokens, what was told between two recordings. */
+  /** Of it what cannot wait: recordings begun and ended, what was told between two of them. */
   readonly urgent: string;
+  readonly tokens: string;
   readonly phase: number;
   readonly securedSamples: number;
+  /** Kept for a token that changes while there is no new one; null where that would take too much memory. */
+  readonly bytes: Uint8Array | null;
 }
 
 export class Keeper {
@@ -63,12 +68,13 @@ export class Keeper {
   /** The session is another server's, or over: nothing is written any more. */
   private isOver = false;
 
-  constructor(keeping: Keeping, session: Kept, epoch: number, now = () => performance.now()) {
+  /** @param epoch of this server's holding the session */
+  constructor(keeping: Keeping, session: Kept, epoch: number) {
     this.keeping = keeping;
     this.session = session;
     this.epoch = epoch;
-    this.now = now;
-    this.confirmedMs = now();
+    this.now = keeping.now ?? (() => performance.now());
+    this.confirmedMs = this.now();
   }
 
   /** Something may have changed. */
@@ -76,7 +82,7 @@ export class Keeper {
     if (this.isDue || this.isOver || this.flying !== null || !this.keeping.store.available) return;
     const nowMs = this.now();
     if (nowMs < this.notBeforeMs) return;
-    if (nowMs < this.affordableMs && this.confirmed?.urgent === this.urgent()) return;
+    if (nowMs < this.affordableMs && this.confirmed?.urgent === this.urgent() && this.hasTokens()) return;
     this.isDue = true;
     // Results of other streams are told in this turn of the event loop.
     setImmediate(() => {
@@ -125,6 +131,22 @@ export class Keeper {
     return !this.isOver;
   }
 
+  /**
+   * Something is about to be told that follows from the clock, and would not be told again: until the next record nobody goes
+   * on with the session.
+   */
+  forget(): void {
+    const described = this.session.describe();
+    if (this.isOver || described === null || !this.keeping.store.available) return;
+    const { id, key, clientId, log } = this.session;
+    const { store, fingerprint, ttlMs } = this.keeping;
+    const bytes = encodeSession({ ...described.kept, recording: null }, fingerprint);
+    this.confirmed = null;
+    store
+      .write(id, this.epoch, { key, clientId, tokens: [], bytes }, ttlMs)
+      .catch((err: unknown) => log.debug({ err }, 'a record was not written'));
+  }
+
   /** The session is over: nobody goes on with it. */
   close(): void {
     if (this.isOver) return;
@@ -143,36 +165,52 @@ export class Keeper {
   private urgent(): string {
     const { phase, events } = this.session.told();
     // While recording, what was told follows from what the client sends again.
-    return `${phase} ${phase % 2 === 0 ? events.join(',') : ''} ${this.session.tokens().join(' ')}`;
+    return `${phase} ${phase % 2 === 0 ? events.join(',') : ''}`;
   }
 
-  private write(): Promise<boolean> {
+  private hasTokens(): boolean {
+    return this.confirmed?.tokens === this.session.tokens().join(' ');
+  }
+
+  private async write(): Promise<boolean> {
+    if (this.isOver) return false;
+    const next = this.next();
+    if (next === null) return false;
+    this.affordableMs = this.now() + this.intervalMs;
+    if (this.confirmed?.facts === next.facts && this.hasTokens()) return true;
+    const { id, key, clientId } = this.session;
+    const tokens = this.session.tokens();
+    const record = { key, clientId, tokens, bytes: next.bytes };
+    const written = { ...next, tokens: tokens.join(' ') };
+    if (next.bytes.length > LIMITS.heldRecordBytes) Object.assign(written, { bytes: null });
+    return this.fly(this.keeping.store.write(id, this.epoch, record, this.keeping.ttlMs), () => {
+      this.confirmed = written;
+    });
+  }
+
+  /** What is to be written: the session as it stands, or as it stood, for another token. */
+  private next(): (Omit<Written, 'tokens'> & { readonly bytes: Uint8Array }) | null {
     const described = this.session.describe();
-    if (described === null || this.isOver) return Promise.resolve(false);
+    if (described === null) {
+      const { confirmed } = this;
+      const { bytes = null } = confirmed ?? {};
+      return confirmed === null || bytes === null || this.hasTokens() ? null : { ...confirmed, bytes };
+    }
     const { kept, securedSamples } = described;
     const { told } = kept.outbox;
     const reads = kept.recording?.channels.map(({ stream }) => stream.read) ?? [];
-    const urgent = this.urgent();
-    const facts = JSON.stringify([urgent, told, kept.controls, reads]);
-    this.affordableMs = this.now() + this.intervalMs;
-    if (this.confirmed?.facts === facts) return Promise.resolve(true);
-    const { key, clientId, log } = this.session;
-    const { store, fingerprint, bytesPerSecond, ttlMs } = this.keeping;
-    let record: SessionRecord;
+    const facts = JSON.stringify([told, kept.controls, reads]);
     try {
-      const bytes = encodeSession(kept, fingerprint);
+      const known = this.confirmed?.facts === facts ? this.confirmed.bytes : null;
+      const bytes = known ?? encodeSession(kept, this.keeping.fingerprint);
+      const { bytesPerSecond } = this.keeping;
       this.intervalMs = Math.max(LIMITS.recordIntervalMs, (1000 * bytes.length) / bytesPerSecond);
-      record = { key, clientId, tokens: this.session.tokens(), bytes };
+      return { facts, urgent: this.urgent(), phase: told.phase, securedSamples, bytes };
     } catch (err) {
-      log.error({ err }, 'the session cannot be kept');
+      this.session.log.error({ err }, 'the session cannot be kept');
       this.notBeforeMs = this.now() + this.intervalMs;
-      return Promise.resolve(false);
+      return null;
     }
-    this.affordableMs = this.now() + this.intervalMs;
-    const written = { facts, urgent, phase: told.phase, securedSamples };
-    return this.fly(store.write(this.session.id, this.epoch, record, ttlMs), () => {
-      this.confirmed = written;
-    });
   }
 
   private async touch(): Promise<void> {

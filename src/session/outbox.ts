@@ -8,7 +8,7 @@ import { LIMITS } from '../limits.js';
 import type { Dialect, Frame, PartialEvent, ResumedEvent, StreamEvent } from '../protocol/dialect.js';
 import type { RecordingConfig } from '../protocol/types.js';
 import { type SentFrames, SentLog } from './sent-log.js';
-import { type Told, ToldCount } from './told.js';
+import { type KeptTold, type Told, ToldCount } from './told.js';
 
 /** One connection, as a session needs it: a WebSocket, or anything else that carries frames in order. */
 export interface Transport {
@@ -30,7 +30,7 @@ export interface Transport {
 
 /** What an outbox has told, and what of it the client may lack. */
 export interface KeptOutbox {
-  readonly told: Told;
+  readonly told: KeptTold;
   readonly sent: SentFrames;
 }
 
@@ -75,12 +75,9 @@ export class Outbox {
     return { told: this.count.save(), sent: this.log?.save() ?? { before: 0, frames: [] } };
   }
 
-  /**
-   * Goes on telling what another server has begun to. Only a new outbox of a resumable dialect.
-   * @param seen events by channel that come again and that the client has seen
-   */
-  restore({ told, sent }: KeptOutbox, seen: readonly number[], config: RecordingConfig): void {
-    this.count.restore(told, seen);
+  /** Goes on telling what another server has begun to. Only a new outbox of a resumable dialect. */
+  restore({ told, sent }: KeptOutbox, config: RecordingConfig): void {
+    this.count.restore(told);
     this.log?.restore(sent);
     this.dialect.goOn?.(sent.before + sent.frames.length, config);
   }

@@ -45,7 +45,11 @@ const count = z.number().int().min(0);
 const facts = z.object({
   configured: settings,
   controls: count,
-  told: z.object({ phase: count, events: z.array(count).max(CHANNELS) }),
+  told: z.object({
+    phase: count,
+    events: z.array(count).max(CHANNELS),
+    again: z.array(count).max(CHANNELS),
+  }),
   sent: z.object({ before: count, frames: z.array(z.string()).max(LIMITS.maxSentLogFrames) }),
   recording: z
     .object({ config: settings.required(), headerBytes: count, deaf: z.boolean(), begun: z.boolean() })

@@ -26,6 +26,8 @@ export interface Resumable {
 
 export const hashOf = (secret: string): string => createHash('sha256').update(secret).digest('base64');
 
+const newToken = (): string => randomBytes(TOKEN_BYTES).toString('base64url');
+
 export class ResumeDesk {
   private readonly bounds: DeskBounds;
   private readonly byHash = new Map<string, ResumeTicket>();
@@ -75,6 +77,8 @@ export class ResumeTicket {
   private readonly byHash: Map<string, ResumeTicket>;
   private readonly onSuspended: (ticket: ResumeTicket, bytes: number | null) => void;
   private current: string | null = null;
+  /** The one that is issued next. A fleet knows its hash before any client has it, so no server's death can be in between. */
+  private next = newToken();
   /** The one that was used, while it is not known whether the client has got the current one. */
   private used: string | null = null;
 
@@ -90,7 +94,8 @@ export class ResumeTicket {
 
   /** The next token. @param usedToken the one that was presented for it */
   issue(usedToken: string | null = null): string {
-    const token = randomBytes(TOKEN_BYTES).toString('base64url');
+    const token = this.next;
+    this.next = newToken();
     const used = usedToken === null ? null : hashOf(usedToken);
     if (this.current !== used) this.drop(this.current);
     if (this.used !== used) this.drop(this.used);
@@ -100,9 +105,9 @@ export class ResumeTicket {
     return token;
   }
 
-  /** Hashes of those that are good now, the newest first. */
+  /** Hashes of those that are good now, and of the one that is issued next. */
   get hashes(): readonly string[] {
-    return [this.current, this.used].filter((hash) => hash !== null);
+    return [this.current, hashOf(this.next), this.used].filter((hash) => hash !== null);
   }
 
   /** A session that another server had was presented this token; it is good here too until the client has the next one. */

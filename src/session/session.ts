@@ -113,9 +113,9 @@ export class Session {
   private open({ clientId, remote, keyName, expired, takeover }: Peer): void {
     this.log.info({ client: clientId, remote, key: keyName }, 'session opened');
     if (takeover !== undefined) {
-      const { kept, again, token } = takeover;
+      const { kept, token } = takeover;
       this.inbox.controls = kept.controls;
-      this.outbox.restore(kept.outbox, again, this.recorder.settings.current);
+      this.outbox.restore(kept.outbox, this.recorder.settings.current);
       this.attachment.adopt(token);
       this.actor.send({ type: 'DETACHED' });
       return;

@@ -48,8 +48,9 @@ export class Sweep {
 
   /** At a recording that runs. */
   private look(live: LiveRecording, nowMs: number): void {
-    const { policy, watch, gate, replies, send } = this.parts;
+    const { policy, watch, gate, replies, keeper, send } = this.parts;
     if (watch.noAudio(nowMs)) {
+      keeper?.forget();
       replies.tell({ type: 'warning', code: 'RECORDING_TIMEOUT' });
       send({ type: 'NO_AUDIO' });
       return;

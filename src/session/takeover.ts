@@ -9,7 +9,7 @@ import { audioFromOf, clientPosition, type KeptRecording } from './kept-recordin
 import type { KeptOutbox } from './outbox.js';
 import { decodeSession, expired, type KeptSession, type SessionAsKept } from './record.js';
 import { replayed } from './replay.js';
-import { CHANNELS, type Told } from './told.js';
+import type { Told } from './told.js';
 
 /** What a client says when it comes for its session. */
 export interface Claim {
@@ -26,10 +26,6 @@ export interface Takeover {
   readonly id: string;
   readonly epoch: number;
   readonly kept: KeptSession;
-  /** The number of the last message that the client has; null: it does not say. */
-  readonly seen: number | null;
-  /** By channel: events that come again and that the client has seen. */
-  readonly again: readonly number[];
   /** It could not be taken over where it stood: it goes on from the last final. */
   readonly isReplay: boolean;
 }
@@ -45,24 +41,21 @@ export function takeOver(
   fingerprint: Uint8Array,
 ): Takeover {
   const record = decodeSession(taken.bytes);
-  const { outbox, again, isAhead } = meet(record.outbox, claim, record.recording !== null);
-  const recording = record.recording === null ? null : channelsOf(record.recording);
-  const { id, epoch } = taken;
-  const common = { id, epoch, seen: claim.seen, again };
+  const { outbox, isAhead } = meet(record.outbox, claim, record.recording !== null);
   const { configured, controls } = record;
-  if (recording === null) {
-    return { ...common, kept: { configured, controls, outbox, recording }, isReplay: false };
+  const { id, epoch } = taken;
+  if (record.recording === null) {
+    return { id, epoch, kept: { configured, controls, outbox, recording: null }, isReplay: false };
   }
-  const { kept, checkpoints } = recording;
+  const { kept, checkpoints } = channelsOf(record.recording);
   const isReplay = !checkpoints.every((each) => isOurs(each, fingerprint, engine.table.layout.stateBytes));
-  if (isReplay && isAhead && (claim.told === null || again.some((events) => events > 0))) {
-    throw expired('Another model has told more than can be told again.');
-  }
-  const goesOn = isReplay ? replayed(kept, claim.has, engine.hotwords) : kept;
-  if (goesOn === null || (!isReplay && startOf(goesOn) < claim.has)) {
+  const isUnsure = (isAhead && claim.told === null) || outbox.told.again.some((events) => events > 0);
+  if (isReplay && isUnsure) throw expired('Another model has told more than can be told again.');
+  const recording = isReplay ? replayed(kept, claim.has, engine.hotwords) : kept;
+  if (recording === null || (!isReplay && startOf(recording) < claim.has)) {
     throw expired('The client does not have the audio from there on.');
   }
-  return { ...common, kept: { configured, controls, outbox, recording: goesOn }, isReplay };
+  return { id, epoch, kept: { configured, controls, outbox, recording }, isReplay };
 }
 
 const startOf = (kept: KeptRecording): number =>
@@ -82,22 +75,20 @@ function meet(
   { told, sent }: KeptOutbox,
   claim: Claim,
   isRecording: boolean,
-): { outbox: KeptOutbox; again: number[]; isAhead: boolean } {
+): { outbox: KeptOutbox; isAhead: boolean } {
   const last = sent.before + sent.frames.length;
   const seen = claim.seen ?? sent.before;
   if (seen < sent.before) throw expired('Messages that the client lacks are gone.');
-  if (seen <= last) return { outbox: { told, sent }, again: [], isAhead: false };
+  if (seen <= last) return { outbox: { told, sent }, isAhead: false };
   // It was told more than the record knows of: what follows from its own input is told again, and left out up to there.
-  const outbox = { told, sent: { before: seen, frames: [] } };
-  if (claim.told === null) return { outbox, again: [], isAhead: true };
-  const again = Array.from(
-    { length: CHANNELS },
-    (_, i) => (claim.told?.events[i] ?? 0) - (told.events[i] ?? 0),
-  );
+  const after = { before: seen, frames: [] };
+  if (claim.told === null) return { outbox: { told, sent: after }, isAhead: true };
+  const { phase, events } = claim.told;
+  const again = told.events.map((known, i) => (events[i] ?? 0) - known);
   // Whatever it sent between two recordings it does not send again.
-  const isMissing = claim.told.phase !== told.phase || (!isRecording && again.some((events) => events > 0));
-  if (isMissing || again.some((events) => events < 0)) {
+  const isMissing = phase !== told.phase || (!isRecording && again.some((count) => count > 0));
+  if (isMissing || again.some((count) => count < 0)) {
     throw expired('The client was told more than can be told again.');
   }
-  return { outbox, again, isAhead: true };
+  return { outbox: { told: { ...told, again }, sent: after }, isAhead: true };
 }

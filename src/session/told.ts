@@ -15,6 +15,12 @@ export interface Told {
   readonly events: readonly number[];
 }
 
+/** The same as a record has it. */
+export interface KeptTold extends Told {
+  /** By channel: how many of the next events the client has seen already, from a server before. */
+  readonly again: readonly number[];
+}
+
 export const CHANNELS = 2;
 
 /** What a client says that it has seen: as `phase.events` or `phase.events.events`; null: that is not what it says. */
@@ -30,16 +36,16 @@ export class ToldCount implements Told {
   /** By channel: events that the client has seen from another server, and that are left out. */
   private readonly seen: number[] = new Array<number>(CHANNELS).fill(0);
 
-  save(): Told {
-    return { phase: this.phase, events: [...this.events] };
+  save(): KeptTold {
+    return { phase: this.phase, events: [...this.events], again: [...this.seen] };
   }
 
-  /** Goes on from there. @param seen how many of each channel's next events the client has seen already */
-  restore({ phase, events }: Told, seen: readonly number[]): void {
+  /** Goes on from there. */
+  restore({ phase, events, again }: KeptTold): void {
     this.phase = phase;
     for (let i = 0; i < CHANNELS; i++) {
       this.events[i] = events[i] ?? 0;
-      this.seen[i] = seen[i] ?? 0;
+      this.seen[i] = again[i] ?? 0;
     }
   }
 

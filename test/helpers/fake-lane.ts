@@ -45,7 +45,7 @@ export class FakeLane implements BatchLane {
   /** Steps come back by themselves, in the next turn of the event loop. */
   auto = false;
   /** By ring: the window of its last step here. */
-  private readonly seen = new Map<number, { read: number; audio: Int16Array }>();
+  private readonly seen = new Map<number, { generation: number; read: number; audio: Int16Array }>();
   private readonly table: StreamTable;
   private readonly fleet: readonly FakeLane[];
   private running: Running | null = null;
@@ -148,12 +148,14 @@ export class FakeLane implements BatchLane {
     const { ringSamples } = this.table.layout;
     const [read, ring] = [header[READ]!, header[RING]!];
     const before = this.lastWindow(ring);
-    if (header[FRESH] === 0 && before !== undefined) {
+    const { generation } = this.table.slots[ring]!; // a stream keeps its ring
+    // A stream that goes on from elsewhere is not fresh either, whoever had the slot before.
+    if (header[FRESH] === 0 && before?.generation === generation) {
       const ahead = before.audio.subarray((read - before.read + ringSamples) % ringSamples);
       const both = Math.min(ahead.length, audio.length);
       assert.deepEqual(audio.subarray(0, both), ahead.subarray(0, both), `ring ${ring} sees other audio`);
     }
-    this.seen.set(ring, { read, audio });
+    this.seen.set(ring, { generation, read, audio });
   }
 
   private compute(slot: number, late = false): void {

@@ -5,6 +5,7 @@ import type { DialectDefinition } from '../../src/protocol/dialect.js';
 import { native } from '../../src/protocol/dialects/native.js';
 import type { RecordingConfig } from '../../src/protocol/types.js';
 import type { SessionContext } from '../../src/session/context.js';
+import type { Keeping } from '../../src/session/keeper.js';
 import { StreamLeases } from '../../src/session/leases.js';
 import { SessionMetrics } from '../../src/session/meters.js';
 import { type DeskBounds, ResumeDesk } from '../../src/session/resume-desk.js';
@@ -24,6 +25,7 @@ export interface FakeSessionOptions extends FakeEngineOptions {
   desk?: Partial<DeskBounds>;
   /** Rates other than 16 kHz can be taken; the pool is the test's to close. */
   codec?: boolean;
+  keeping?: Keeping;
   /** Of the connection: the native dialect at `/ws/transcribe` if left out. */
   dialect?: DialectDefinition;
   query?: string;
@@ -62,7 +64,7 @@ export function openFakeSession(options: FakeSessionOptions = {}): FakeSession {
     defaults: { ...DEFAULTS, ...options.defaults },
     leases: new StreamLeases(engine),
     resumeWindowMs,
-    keeping: null,
+    keeping: options.keeping ?? null,
     desk: new ResumeDesk({ maxSuspended: 8, maxSuspendedBytes: 1 << 20, ...options.desk }),
     bounds: BOUNDS,
     metrics,

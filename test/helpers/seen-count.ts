@@ -1,0 +1,24 @@
+/** What a client says that it has seen, as docs/WEBSOCKET_API.md says it and no more: written apart from the client library. */
+import type { Message } from './ws-client.js';
+
+const COUNTED = new Set([
+  'transcription',
+  'speech_started',
+  'speech_ended',
+  'configured',
+  'warning',
+  'error',
+]);
+
+/** `events` of the address, for all that was told in the session, once each. */
+export function eventsOf(told: readonly Message[]): string {
+  let phase = 0;
+  let counts = [0, 0];
+  for (const { type, channel = 0 } of told) {
+    if (type === 'connection') phase = 0;
+    if (type === 'recording_started' || type === 'recording_stopped') phase++;
+    if (['connection', 'recording_started', 'recording_stopped'].includes(type)) counts = [0, 0];
+    else if (COUNTED.has(type)) counts[channel] = (counts[channel] ?? 0) + 1;
+  }
+  return [phase, ...counts].join('.');
+}
