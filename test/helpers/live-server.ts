@@ -1,10 +1,15 @@
 /** A real server with the real model on a free port, for end-to-end tests. */
+
+import type { Socket } from 'node:net';
 import { loadConfig, type OptionName } from '../../src/config.js';
 import { createLogger } from '../../src/log.js';
 import { type RunningServer, startServer } from '../../src/server/server.js';
+import type { MemoryStore } from './memory-store.js';
 
 export interface LiveServer {
   readonly server: RunningServer;
+  /** As if it had been killed and started again: its sockets are gone, and its sessions, which say nothing any more. */
+  kill(): void;
   readonly http: string;
   readonly ws: string;
   stop(): Promise<void>;
@@ -25,15 +30,26 @@ const FOR_TESTS = {
 
 export async function startLiveServer(
   options: Partial<Record<OptionName, unknown>> = {},
+  store: MemoryStore | null = null,
 ): Promise<LiveServer> {
   const config = loadConfig({ ...FOR_TESTS, ...options }, {});
-  const server = await startServer(config, createLogger(config));
+  const server = await startServer(config, createLogger(config), undefined, store);
   await server.ready;
+  const sockets = new Set<Socket>();
+  server.app.server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+  });
   const at = `127.0.0.1:${server.port}`;
   return {
     server,
     http: `http://${at}`,
     ws: `ws://${at}/ws/transcribe`,
+    kill() {
+      store?.restart();
+      for (const socket of sockets) socket.destroy();
+      for (const session of [...server.context.registry.list()]) session.handover.fence();
+    },
     async stop() {
       server.drain();
       await server.stopped;

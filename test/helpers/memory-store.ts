@@ -37,6 +37,8 @@ export class MemoryStore implements SessionStore {
   /** The server is dead: whatever it still does reaches nobody. */
   dead = false;
   private readonly fleet: MemoryFleet;
+  /** Goes up when the server is killed and started again: calls of before reach nobody and are never answered. */
+  private life = 0;
   private waiting: (() => void)[] | null = null;
 
   constructor(fleet: MemoryFleet) {
@@ -45,6 +47,11 @@ export class MemoryStore implements SessionStore {
 
   get available(): boolean {
     return !this.away;
+  }
+
+  /** Another process has this handle from now on. */
+  restart(): void {
+    this.life++;
   }
 
   /** Calls from now on wait until `answer`. */
@@ -100,9 +107,12 @@ export class MemoryStore implements SessionStore {
   }
 
   private async reach(): Promise<void> {
-    if (this.dead) await new Promise(() => {});
+    const { life } = this;
+    const isGone = () => this.dead || this.life !== life;
+    if (isGone()) await new Promise(() => {});
     if (this.away || this.failing) throw new Error('the store is away');
     if (this.waiting !== null) await new Promise<void>((go) => this.waiting?.push(go));
-    if (this.dead) await new Promise(() => {});
+    await new Promise<void>((arrived) => setImmediate(arrived));
+    if (isGone()) await new Promise(() => {});
   }
 }

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
+import { eventsOf } from './seen-count.js';
 import type { Message } from './ws-client.js';
 
 /** Audio, or a control message at its place in it. */
@@ -15,6 +16,15 @@ export interface ResumingOptions {
   readonly sampleRate?: number;
   readonly frameBytes?: number;
   readonly config?: object;
+  /** Where to go next, if not always to the same server. */
+  next?(): string;
+  /**
+   * The session may be lost while nothing is final, and with a fresh one all is recorded anew: its server died before the
+   * fleet knew of the recording.
+   */
+  readonly mayExpire?: boolean;
+  /** Waited for before each item is sent. */
+  beforeItem?(client: ResumingClient): Promise<void>;
   /**
    * Where to reconnect twice at once, with the same token, whenever `wanted` says so. A network that does not break: who of
    * the two goes on is known by the other's end. The one that goes on is cut by the client itself then.
@@ -28,12 +38,14 @@ export class ResumingClient {
   /** Everything that was told, by number and once each; `resumed` is not among it. */
   readonly told: Message[] = [];
   reconnections = 0;
+  expirations = 0;
   /** Resumptions by the state that they found. */
   readonly found: Record<string, number> = {};
   private readonly url: string;
   private readonly items: readonly Item[];
   private readonly options: ResumingOptions;
   private token: string | null = null;
+  private readonly waiting: (() => void)[] = [];
   private started = false;
   private next = 0;
   private resolve: () => void = () => {};
@@ -56,11 +68,17 @@ export class ResumingClient {
     return this.told;
   }
 
+  /** Resolves when something new was told. */
+  news(): Promise<void> {
+    return new Promise((resolve) => this.waiting.push(resolve));
+  }
+
   private address(url: string): string {
     const query = new URLSearchParams({ client_id: this.options.clientId, resumable: '1' });
     if (this.token !== null) {
       query.set('resume', this.token);
       query.set('last_seq', String(this.told.length));
+      query.set('events', eventsOf(this.told));
     }
     return `${url}?${query}`;
   }
@@ -68,7 +86,7 @@ export class ResumingClient {
   private connect(): void {
     const { twice } = this.options;
     const both = this.token !== null && twice?.wanted() ? twice : null;
-    const address = this.address(both?.url ?? this.url);
+    const address = this.address(both?.url ?? this.options.next?.() ?? this.url);
     const sockets = Array.from({ length: both === null ? 1 : 2 }, () => new WebSocket(address));
     let open = sockets.length;
     for (const socket of sockets) {
@@ -105,14 +123,27 @@ export class ResumingClient {
   }
 
   private take(socket: WebSocket, message: Message): void {
+    if (message.code === 'RESUME_EXPIRED' && this.options.mayExpire) this.expired();
     if (message.type === 'resumed') this.resumed(socket, message);
     else if (message.seq <= this.told.length)
       return; // replayed, and known
     else {
       assert.equal(message.seq, this.told.length + 1, JSON.stringify(message));
       this.told.push(message);
+      for (const tell of this.waiting.splice(0)) tell();
       this.act(socket, message);
     }
+  }
+
+  private expired(): void {
+    assert.ok(
+      this.told.every(({ type }) => type !== 'transcription'),
+      'a session with finals was lost',
+    );
+    this.expirations++;
+    this.told.length = 0;
+    this.token = null;
+    this.started = false;
   }
 
   private act(socket: WebSocket, message: Message): void {
@@ -131,6 +162,7 @@ export class ResumingClient {
         this.resolve();
         break;
       case 'error':
+        if (message.code === 'RESUME_EXPIRED' && this.options.mayExpire) return;
         throw new Error(`${message.code}: ${message.detail ?? message.error}`);
       default:
     }
@@ -161,9 +193,11 @@ export class ResumingClient {
     let at = 0;
     let seen = 0;
     for (const item of this.items) {
+      const isSent = item instanceof Uint8Array ? at + item.length > from : seen >= controls;
+      if (isSent) await this.options.beforeItem?.(this);
       if (socket.readyState !== WebSocket.OPEN || mine !== this.next) return;
       if (item instanceof Uint8Array) {
-        if (at + item.length > from) socket.send(item.subarray(Math.max(0, from - at)));
+        if (isSent) socket.send(item.subarray(Math.max(0, from - at)));
         at += item.length;
       } else if (++seen > controls) socket.send(JSON.stringify(item));
       if (socket.bufferedAmount > 65_536) await Promise.race([drained(socket), once(socket, 'close')]);

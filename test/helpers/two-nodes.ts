@@ -17,7 +17,15 @@ export interface Node {
   stop(): Promise<void>;
 }
 
-export async function startNode(
+export interface Fleet {
+  readonly fleet: MemoryFleet;
+  readonly a: Node;
+  readonly b: Node;
+  another(options?: Partial<Record<OptionName, unknown>>, engineOptions?: FakeEngineOptions): Promise<Node>;
+  stop(): Promise<void>;
+}
+
+async function startNode(
   fleet: MemoryFleet,
   options: Partial<Record<OptionName, unknown>> = {},
   engineOptions: FakeEngineOptions = {},
@@ -54,7 +62,7 @@ export async function startNode(
 export async function startFleet(
   options: Partial<Record<OptionName, unknown>> = {},
   engineOptions: FakeEngineOptions = {},
-): Promise<{ fleet: MemoryFleet; a: Node; b: Node; stop(): Promise<void> }> {
+): Promise<Fleet> {
   const fleet = new MemoryFleet();
   const a = await startNode(fleet, options, engineOptions);
   const b = await startNode(fleet, options, engineOptions);
@@ -62,6 +70,7 @@ export async function startFleet(
     fleet,
     a,
     b,
+    another: (more = options, moreOfEngine = engineOptions) => startNode(fleet, more, moreOfEngine),
     async stop() {
       await Promise.all([a.stop(), b.stop()]);
     },
