@@ -84,7 +84,8 @@ FORMATS.forEach((format, i) => {
 });
 
 test('the client library over killed servers: the same segments, always the same session', async () => {
-  const clip = await loadClip(clips[0]!.file);
+  const [one, two] = [await loadClip(clips[0]!.file), await loadClip(clips[1]!.file)];
+  const clip = Int16Array.from([...one, ...two, ...one]);
   const random = seeded(7);
   const streamed = async (kills: number) => {
     let at = 0;
@@ -101,26 +102,27 @@ test('the client library over killed servers: the same segments, always the same
     });
     const fresh: boolean[] = [];
     client.on('state', ({ state, fresh: isFresh }) => state === 'resumed' && fresh.push(isFresh === true));
+    // As a person speaks: a library whose application falls silent ends the sentence by itself.
+    let acked = 0;
+    let left = kills;
+    client.on('message', ({ message: { type, received_samples: n } }) => {
+      if (type !== 'ack' || Number(n) < acked + 4_000 || left === 0) return;
+      acked = Number(n);
+      left--;
+      // Some of what is told since is told again, or nothing, as chance has it.
+      setTimeout(() => {
+        nodes[at]?.kill();
+        at = 1 - at;
+      }, 300 * random());
+    });
     await client.start({ silence_duration: 0.3 });
-    for (let i = 0; i <= kills; i++) {
-      await client.sendAll(
-        clip.subarray((i * clip.length) / (kills + 1), ((i + 1) * clip.length) / (kills + 1)),
-      );
-      if (i === kills) break;
-      const before = client.stats.unacknowledgedSeconds;
-      while (client.stats.unacknowledgedSeconds >= before)
-        await new Promise((done) => client.on('message', done));
-      for (let n = Math.floor(3 * random()); n > 0; n--)
-        await new Promise((done) => client.on('message', done));
-      nodes[at]?.kill();
-      at = 1 - at;
-    }
+    await client.sendAll(clip, { speed: 1 });
     const { segments, transcript, duration, droppedSeconds } = await client.stop();
     client.close();
     return { fresh, result: { segments, transcript, duration, droppedSeconds } };
   };
   const undisturbed = await streamed(0);
   const killed = await streamed(3);
-  assert.deepEqual(killed.fresh, [false, false, false]);
+  assert.ok(killed.fresh.length >= 2 && killed.fresh.every((isFresh) => !isFresh), `${killed.fresh}`);
   assert.deepEqual(killed.result, undisturbed.result);
 });
