@@ -72,7 +72,7 @@ export class MemoryStore implements SessionStore {
     if ((held.get(id)?.epoch ?? 0) > epoch) return 'taken';
     this.fleet.writes++;
     this.fleet.bytes += record.bytes.length;
-    const copy = { ...record, bytes: record.bytes.slice() };
+    const copy = { ...record, bytes: Uint8Array.from(record.bytes) };
     held.set(id, { record: copy, epoch, expiresMs: this.fleet.nowMs + ttlMs });
     return 'written';
   }
