@@ -2,7 +2,6 @@
  * Every option of the server, once: default, unit, bounds and meaning. The command line's flags and help, the
  * environment variables, the table in the README and the validation all come from here.
  */
-import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { ServerError } from './errors.js';
 import {
@@ -295,10 +294,4 @@ export function publicConfig(config: Config): Record<string, unknown> {
   return Object.fromEntries(
     OPTION_NAMES.map((name) => [name, option(name).secret ? (config[name] ? '(set)' : '') : config[name]]),
   );
-}
-
-/** The lanes to start when the option says 0. */
-export function laneCount(config: Config, provider: 'cpu' | 'cuda'): number {
-  if (config.lanes > 0) return config.lanes;
-  return provider === 'cuda' ? 1 : Math.max(1, Math.floor(availableParallelism() / config.laneThreads));
 }

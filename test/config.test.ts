@@ -6,12 +6,12 @@ import {
   DIALECT_NAMES,
   envOf,
   flagOf,
-  laneCount,
   loadConfig,
   OPTION_NAMES,
   OPTIONS,
   publicConfig,
 } from '../src/config.js';
+import { laneCount } from '../src/inference/lane-count.js';
 import { redisAddressOf } from '../src/option-schemas.js';
 import { optionsTable } from './docs/options-table.js';
 

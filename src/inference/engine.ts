@@ -1,5 +1,5 @@
 /** The recogniser: stream table, batcher and lanes behind one face. */
-import { type Config, laneCount } from '../config.js';
+import type { Config } from '../config.js';
 import { ServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import type { Logger } from '../log.js';
@@ -9,6 +9,7 @@ import { BATCHER_DEFAULTS, Batcher } from './batcher.js';
 import { type Capacity, estimateCapacity, type StepTime, streamsLeft, targetMs } from './capacity.js';
 import { EDGE_INTS, HotwordCompiler } from './hotwords.js';
 import { cudaProblem, Lane, type LaneOptions, type LaneState } from './lane.js';
+import { laneCount } from './lane-count.js';
 import { slabLayout } from './layout.js';
 import { planStreams } from './memory.js';
 import { type Provider, probeSizes } from './messages.js';

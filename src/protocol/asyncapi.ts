@@ -71,6 +71,12 @@ const query = {
     resumable: { type: 'string', enum: ['1'], description: 'The client takes part in resuming.' },
     resume: { type: 'string', description: 'The `resume_token` of the session to go on with.' },
     last_seq: { type: 'string', description: 'The `seq` of the last message that came.' },
+    events: {
+      type: 'string',
+      description:
+        'In a fleet: recordings begun and ended, and messages since then, by channel, like `1.17`.',
+    },
+    from: { type: 'string', description: 'In a fleet: the first sample, at 16 kHz, that can be sent again.' },
   },
 };
 
