@@ -9,6 +9,7 @@ import { CLIENT_MESSAGE_TYPES } from '../../src/protocol/types.js';
 import { uploadAnswer } from '../../src/server/answers.js';
 import { loadClip } from '../helpers/fixtures.js';
 import { startLiveServer } from '../helpers/live-server.js';
+import { MemoryFleet } from '../helpers/memory-store.js';
 import { bytesOf, cut, TestClient } from '../helpers/ws-client.js';
 import { readDocument } from './blocks.js';
 
@@ -83,7 +84,7 @@ describe('docs/WEBSOCKET_API.md', () => {
   });
 
   it('knows every message and field that a real session sends', { timeout: 60_000 }, async () => {
-    const live = await startLiveServer();
+    const live = await startLiveServer({}, new MemoryFleet().node());
     try {
       const client = await TestClient.open(`${live.ws}?resumable=1`);
       client.say({ type: 'ping' });
@@ -101,6 +102,8 @@ describe('docs/WEBSOCKET_API.md', () => {
       await client.until('recording_stopped');
       client.say('nonsense');
       await client.until('error');
+      live.server.drain();
+      await client.until('moving');
       for (const message of client.received) {
         const known = messages.get(message.type);
         assert.ok(known, `${message.type} is not in src/protocol/types.ts`);
