@@ -43,8 +43,11 @@ export class StreamLeases implements Leases {
 
 /** The streams that one access key may have at once. */
 export interface StreamPlaces {
-  /** @throws ServerError KEY_LIMIT, UNAUTHORIZED */
-  takeStream(): void;
+  /**
+   * @param admitted another server of the fleet has counted it: the key's limit does not keep it out
+   * @throws ServerError KEY_LIMIT, UNAUTHORIZED
+   */
+  takeStream(admitted?: boolean): void;
   giveStream(): void;
 }
 
@@ -63,7 +66,7 @@ export class KeyLeases implements Leases {
   }
 
   take(owner: SlotOwner, admitted = false): Slot | null {
-    this.places.takeStream();
+    this.places.takeStream(admitted);
     const slot = this.all.take(owner, admitted);
     if (slot === null) this.places.giveStream();
     return slot;
