@@ -5,14 +5,18 @@
  * memory; when a thread is free it takes every stream that has something to do, as one task that carries slot
  * numbers only. While the threads are busy, work gathers. A task is never aborted.
  *
+ * Compressed streams: threads of their own, each of which decodes many in turns: a decoder's state cannot be moved.
+ *
  * Files: threads of their own, so that a long upload never delays a live stream. A file has its thread until it is
  * recognised: pieces are decoded as they are asked for.
  *
  * Filters of odd sample rates: one thread of its own, so that designing one never delays a stream of another rate.
  */
+import type { MessagePort } from 'node:worker_threads';
 import { type FileRequest, joinSamples } from '../audio/file.js';
 import { isCommonRate, MAX_RATE_HZ, MIN_RATE_HZ } from '../audio/filter.js';
 import type { AudioFormat } from '../audio/format.js';
+import type { LiveRequest } from '../audio/live/decode.js';
 import { ServerError } from '../errors.js';
 import type { SampleSink } from '../inference/sink.js';
 import { LIMITS } from '../limits.js';
@@ -20,6 +24,7 @@ import type { Logger } from '../log.js';
 import { workerUrl } from '../paths.js';
 import { Threads } from '../threads.js';
 import { type FilePieces, FileStream, type FileTask } from './file-stream.js';
+import { LiveStream, type LiveStreamEvents, type LiveTask } from './live-stream.js';
 import { type DesignTask, type FilterLease, filterSlabBytes, OddRates } from './odd-rates.js';
 import { type CodecWorkerData, codecSlabBytes, type JobFailure } from './slab.js';
 import { CodecStream, type CodecStreamEvents } from './stream.js';
@@ -39,6 +44,8 @@ export interface CodecPoolOptions {
    * else (measured with 128 streams of 48 kHz: 53–79 µs a chunk at 0 ms, 39–44 at 5 ms). A lone stream never waits.
    */
   readonly taskIntervalMs?: number;
+  /** Threads for compressed streams, as many of which may be open as there are `slots`. Default 2. */
+  readonly liveThreads?: number;
   /** Files that are decoded at once; others wait. Default 2. */
   readonly fileThreads?: number;
   /** Told of threads that die and of jobs that throw. Default: nobody is. */
@@ -54,6 +61,9 @@ export class CodecPool {
   private readonly streamThreads: Threads<number[], readonly JobFailure[]> | undefined;
   private readonly fileThreads: Threads<FileTask, void>;
   private readonly files = new Set<FileStream>();
+  private readonly liveThreads: Threads<LiveTask, void> | undefined;
+  private readonly lives = new Set<LiveStream>();
+  private readonly slots: number;
   private readonly designThread: Threads<DesignTask, void> | undefined;
   private readonly oddRates: OddRates | undefined;
   private readonly log: Logger | undefined;
@@ -71,7 +81,8 @@ export class CodecPool {
 
   constructor(options: CodecPoolOptions = {}) {
     const { streamSlab, slots = 0, threads = 1, maxBatch = 32, taskIntervalMs = 10 } = options;
-    const { fileThreads = 2, log } = options;
+    const { fileThreads = 2, liveThreads = 2, log } = options;
+    this.slots = slots;
     this.log = log;
     this.streamSlab = streamSlab;
     this.threads = threads;
@@ -97,6 +108,11 @@ export class CodecPool {
       const designer = new Threads<DesignTask, void>(nowAndThen, onStray);
       this.designThread = designer;
       this.oddRates = new OddRates(LIMITS.oddRates, (task) => designer.run(task, { name: 'design' }));
+    }
+    if (slots > 0) {
+      const concurrentTasksPerWorker = Math.ceil(slots / liveThreads);
+      const liveOptions = { ...nowAndThen, maxThreads: liveThreads, concurrentTasksPerWorker };
+      this.liveThreads = new Threads<LiveTask, void>(liveOptions, onStray);
     }
     const fileOptions = { ...nowAndThen, maxThreads: fileThreads };
     const resourceLimits = { maxOldGenerationSizeMb: LIMITS.fileHeapMb };
@@ -132,6 +148,34 @@ export class CodecPool {
     };
     const stream: CodecStream = new CodecStream(this.codecSlab, index, format, sink, events, owner, filter);
     this.streams.set(index, stream);
+    return stream;
+  }
+
+  /**
+   * Decodes compressed audio as it arrives. What is wrong with it is told by the stream.
+   * @throws ServerError AT_CAPACITY when as many are open as there are slots
+   */
+  openLive(request: LiveRequest, events: LiveStreamEvents): LiveStream {
+    const { liveThreads } = this;
+    if (this.closed || liveThreads === undefined || this.lives.size >= this.slots) {
+      throw new ServerError('AT_CAPACITY', 'No decoder is free.');
+    }
+    const run = async (
+      task: LiveTask,
+      transferList: readonly (ArrayBuffer | MessagePort)[],
+      signal: AbortSignal,
+    ) => {
+      try {
+        await liveThreads.run(task, { name: 'live', transferList, signal });
+      } catch (error) {
+        if (!this.closed) this.log?.error({ err: error }, 'a thread that decodes live audio died');
+        throw error;
+      } finally {
+        this.lives.delete(stream);
+      }
+    };
+    const stream: LiveStream = new LiveStream(request, run, events);
+    this.lives.add(stream);
     return stream;
   }
 
@@ -183,7 +227,9 @@ export class CodecPool {
     this.ready = [];
     this.oddRates?.close();
     for (const stream of this.files) stream.abandon(new ServerError('DRAINING'));
-    await Promise.all([this.streamThreads?.close(), this.fileThreads.close(), this.designThread?.close()]);
+    for (const stream of this.lives) stream.close();
+    const all = [this.streamThreads, this.liveThreads, this.fileThreads, this.designThread];
+    await Promise.all(all.map((threads) => threads?.close()));
   }
 
   private enqueue(stream: CodecStream): void {

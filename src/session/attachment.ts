@@ -121,6 +121,7 @@ export class Attachment {
       type: 'resumed',
       state: STATES[activity],
       receivedSamples: recorder.resume(),
+      receivedBytes: recorder.live?.securedBytes,
       receivedControls: inbox.controls,
       resumeToken: ticket.issue(arriving.token),
     });

@@ -17,6 +17,8 @@ export interface RecorderOwner {
   /** There may be room for more audio. */
   onRoom(): void;
   onFailed(error: unknown): void;
+  /** Nothing more of the audio can be read: what was read is told first. */
+  onUnreadable(error: ServerError): void;
 }
 
 export class Recorder {
@@ -59,6 +61,7 @@ export class Recorder {
         },
         onRoom: () => this.owner.onRoom(),
         onFailed: (error) => this.owner.onFailed(error),
+        onUnreadable: (error) => this.owner.onUnreadable(error),
       });
       return true;
     } catch (error) {
@@ -132,7 +135,10 @@ export class Recorder {
   report(nowMs: number, droppedPartials: number): void {
     const { live } = this;
     if (live === null) return;
-    if (this.policy.resumable) this.replies.tell({ type: 'ack', receivedSamples: live.securedSamples });
+    if (this.policy.resumable) {
+      const { securedSamples: receivedSamples, securedBytes: receivedBytes } = live;
+      this.replies.tell({ type: 'ack', receivedSamples, receivedBytes });
+    }
     if (live.config.metrics) this.replies.tell(live.figures(nowMs, droppedPartials));
   }
 

@@ -7,7 +7,7 @@
  * the inbox sees to. A stop comes after the finalize before it.
  */
 
-import type { AudioFormat } from '../audio/format.js';
+import { type AudioFormat, type LiveFormat, samplesOf } from '../audio/format.js';
 import { settlingSamples } from '../audio/resampler.js';
 import type { CodecPool } from '../codec/pool.js';
 import { ServerError } from '../errors.js';
@@ -84,7 +84,8 @@ export class Recording {
     this.intake = this.open(config);
   }
 
-  private goOn({ stream, transcript }: RecordingState, { sample_rate }: AudioFormat): void {
+  private goOn({ stream, transcript }: RecordingState, config: LiveFormat): void {
+    const { sample_rate } = samplesOf(config);
     const settled = stream.read - settlingSamples(sample_rate);
     const { frames, samples } = exactPosition(
       Math.floor((settled * sample_rate) / LIMITS.sampleRateHz),
@@ -101,7 +102,8 @@ export class Recording {
     return { stream: this.parts.slot.save(), transcript: this.transcript.save() };
   }
 
-  private open({ sample_rate, encoding, channels }: AudioFormat): Intake {
+  private open(format: LiveFormat): Intake {
+    const { sample_rate, encoding, channels } = samplesOf(format);
     const { slot, codecPool } = this.parts;
     return createIntake({ sample_rate, encoding, channels }, slot, codecPool, {
       drained: () => this.listener.onRoom(),

@@ -17,7 +17,7 @@ import {
 } from '../../machines/session.js';
 import { type ErrorCode, toServerError } from '../errors.js';
 import type { Logger } from '../log.js';
-import type { Dialect, Frame, Input, InputHandlers } from '../protocol/dialect.js';
+import type { Dialect, Frame, InputHandlers } from '../protocol/dialect.js';
 import type { RecordingConfig } from '../protocol/types.js';
 import { type Arrival, Attachment } from './attachment.js';
 import type { Peer, SessionContext } from './context.js';
@@ -71,6 +71,7 @@ export class Session {
       onStopped: () => this.actor.send({ type: 'FLUSHED' }),
       onRoom: () => this.flow.paused && this.gate.regulate(),
       onFailed: (err) => this.fault(err, 'the recording failed', 'ENGINE_FAILED'),
+      onUnreadable: (error) => this.gate.lose(error),
     });
     this.actor = createActor(sessionMachine, {
       input: {
@@ -79,10 +80,11 @@ export class Session {
       },
     });
     const { id, key, log, inbox, outbox, flow, watch, recorder, replies } = this;
-    this.gate = new Gate({ inbox, flow, recorder, activity: () => this.activity });
     const send = (event: SessionEvent) => this.actor.send(event);
-    const parts = { context, dialect, log, inbox, outbox, flow, watch, recorder, replies, send };
-    this.sweeper = new Sweep({ ...parts, policy: dialect.policy, gate: this.gate });
+    const { policy } = dialect;
+    const parts = { context, dialect, policy, log, inbox, outbox, flow, watch, recorder, replies, send };
+    this.gate = new Gate({ ...parts, activity: () => this.activity });
+    this.sweeper = new Sweep({ ...parts, gate: this.gate });
     this.attachment = new Attachment(parts, { id, key, expire: () => send({ type: 'CLOSE', code: null }) });
     // Without an error observer XState rethrows from a timer, which ends the process.
     this.actor.subscribe({ error: (err) => this.log.error({ err }, 'session machine failed') });
@@ -169,7 +171,7 @@ export class Session {
       configure: ({ config }) => this.recorder.configure(config),
       ping: ({ text }) => this.replies.tell({ type: 'pong', text }),
       keepalive: () => {},
-      close: (input) => this.leave(input),
+      close: (input) => this.gate.leave(input),
       say: ({ frames }) => this.outbox.send(frames),
       warning: (input) => this.replies.tell(input),
       fail: ({ code, detail }) => this.replies.fail(code, detail),
@@ -191,13 +193,6 @@ export class Session {
       this.watch.audioMs = this.watch.heardMs;
       this.recorder.push(bytes);
     } else this.recorder.ignore();
-  }
-
-  /** Ends a running recording first, and comes back here. */
-  private leave(input: Input): void {
-    const isRecording = this.recorder.live !== null;
-    if (isRecording) this.inbox.again(input);
-    this.actor.send(isRecording ? { type: 'STOP' } : { type: 'CLOSE', code: null });
   }
 
   // ---- from the machine -----------------------------------------------------------------------------------
