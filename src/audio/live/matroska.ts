@@ -118,7 +118,7 @@ class Document {
   private async *block(part: Part, size: number): AsyncGenerator<Packet, void> {
     const track = this.track;
     if (track === null) throw damaged(NAME, 'its audio comes before it is said what it is');
-    const headBytes = Math.min(size, BLOCK_HEAD_BYTES);
+    const headBytes = Math.min(withinBounds(part, size, LIMITS.maxLiveSkipBytes), BLOCK_HEAD_BYTES);
     if (!(await this.source.has(headBytes))) this.last = true;
     else if (!track.owns(this.source.peek(headBytes))) await this.pass(part, size);
     else {
