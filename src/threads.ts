@@ -24,7 +24,7 @@ export class Threads<Task, Answer> {
   /** @param onStray an error of a thread outside of any task; the thread has been replaced already */
   constructor(options: ThreadOptions, onStray: (error: unknown) => void) {
     this.pool = new Piscina<Task, Answer>(options);
-    this.most = options.maxThreads * (options.concurrentTasksPerWorker ?? 1);
+    this.most = options.maxThreads;
     this.pool.on('error', onStray); // without a listener it would end the process
   }
 

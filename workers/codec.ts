@@ -10,7 +10,8 @@ import { LiveDecoding } from '../src/audio/live/decode.js';
 import type { FileMessage, FileTask } from '../src/codec/file-stream.js';
 import { StreamFilters } from '../src/codec/filters.js';
 import { runCodecJob } from '../src/codec/job.js';
-import { LIVE_AHEAD, type LiveInput, type LiveOutput, type LiveTask } from '../src/codec/live-stream.js';
+import { LIVE_AHEAD, type LiveInput, type LiveOutput } from '../src/codec/live-stream.js';
+import type { LiveTask, LiveThreadTask } from '../src/codec/live-threads.js';
 import { type DesignTask, tableAt } from '../src/codec/odd-rates.js';
 import {
   type CodecSlot,
@@ -112,11 +113,14 @@ export async function file({ request, port }: FileTask): Promise<void> {
   }
 }
 
-/**
- * One live stream, from its first byte to its last; other streams are decoded in between. It may tell two pieces unasked, and
- * then one for each that was taken.
- */
-export async function live({ request, port }: LiveTask): Promise<void> {
+/** Compressed streams, in turns, until the last of them has left. */
+export function live({ port }: LiveThreadTask): Promise<void> {
+  port.on('message', (task: LiveTask) => void decodeStream(task));
+  return new Promise((resolve) => port.once('close', resolve));
+}
+
+/** One of them, from its first byte to its last. It may tell two pieces unasked, and then one for each that was taken. */
+async function decodeStream({ request, port }: LiveTask): Promise<void> {
   const say = (message: LiveOutput, transfer: ArrayBuffer[] = []): void =>
     port.postMessage(message, transfer);
   const leave = new Credits(LIVE_AHEAD);

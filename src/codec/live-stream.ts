@@ -11,6 +11,7 @@ import type { FileFailure } from '../audio/file.js';
 import type { LivePiece, LiveRequest } from '../audio/live/decode.js';
 import { ServerError, toServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
+import type { LiveSeat, LiveThreads } from './live-threads.js';
 
 /** What the worker is told: bytes; leave to send one more piece; no more bytes will come. */
 export type LiveInput = Uint8Array | 'more' | 'end';
@@ -21,18 +22,6 @@ export type LiveOutput =
   | { readonly lookedAt: number }
   | { readonly failure: FileFailure }
   | 'ended';
-
-/** The task of a codec worker, for as long as the stream lasts. */
-export interface LiveTask {
-  readonly request: LiveRequest;
-  readonly port: MessagePort;
-}
-
-export type RunLiveTask = (
-  task: LiveTask,
-  transfer: readonly (ArrayBuffer | MessagePort)[],
-  signal: AbortSignal,
-) => Promise<void>;
 
 export interface LiveStreamEvents {
   /** May `take` be called? If not, `LiveStream.resume` is, later. */
@@ -50,7 +39,7 @@ export const LIVE_AHEAD = 2;
 export class LiveStream {
   private readonly events: LiveStreamEvents;
   private readonly port: MessagePort;
-  private readonly aborter = new AbortController();
+  private readonly seat: LiveSeat;
   /** Bytes that were not sent to the worker yet. */
   private readonly waiting: Uint8Array[] = [];
   private waitingBytes = 0;
@@ -64,17 +53,18 @@ export class LiveStream {
   private endSent = false;
   private outcome: 'ended' | ServerError | null = null;
   private told = false;
+  private closed = false;
   private stall: NodeJS.Timeout | undefined;
 
-  constructor(request: LiveRequest, run: RunLiveTask, events: LiveStreamEvents) {
+  constructor(request: LiveRequest, threads: Pick<LiveThreads, 'sit'>, events: LiveStreamEvents) {
     this.events = events;
     const { port1, port2 } = new MessageChannel();
     this.port = port1;
     port1.on('message', (output: LiveOutput) => this.onMessage(output));
-    run({ request, port: port2 }, [port2], this.aborter.signal).then(
-      () => this.onGone(new ServerError('INTERNAL', 'A decoder ended without a word.')),
-      (error: unknown) => this.onGone(toServerError(error, 'ENGINE_FAILED')),
-    );
+    this.seat = threads.sit({ request, port: port2 }, (error) => {
+      this.finish(toServerError(error, 'ENGINE_FAILED'));
+      this.deliver();
+    });
   }
 
   /** False: the caller should pause its socket until `drained`. */
@@ -103,6 +93,7 @@ export class LiveStream {
 
   /** Calls back, at once if it can, when all that was written is decoded and taken, or will never be. */
   whenSettled(done: () => void): void {
+    if (this.closed) return;
     this.settling.push(done);
     this.settle();
   }
@@ -116,7 +107,7 @@ export class LiveStream {
 
   /** Nobody wants the rest; nothing is called back any more. */
   close(): void {
-    this.told = true;
+    this.closed = true;
     this.settling = [];
     this.finish('ended');
     this.pieces.length = 0;
@@ -169,7 +160,7 @@ export class LiveStream {
 
   private settle(): void {
     const over = this.outcome !== null && this.pieces.length === 0;
-    if (over && this.outcome instanceof ServerError && !this.told) {
+    if (over && this.outcome instanceof ServerError && !this.told && !this.closed) {
       this.told = true;
       this.events.failed(this.outcome);
     }
@@ -181,19 +172,10 @@ export class LiveStream {
     if (this.outcome !== null) return;
     this.outcome = outcome;
     this.port.close();
+    this.seat.leave();
     this.waiting.length = 0;
     this.waitingBytes = 0;
     this.control();
-  }
-
-  /** The task is over. What it said last lies in the port still: a turn lets it arrive. */
-  private onGone(otherwise: ServerError): void {
-    setImmediate(() =>
-      setImmediate(() => {
-        this.finish(otherwise);
-        this.deliver();
-      }),
-    );
   }
 
   private control(): void {
@@ -208,6 +190,6 @@ export class LiveStream {
   private watch(): void {
     clearTimeout(this.stall);
     if (this.outcome !== null || this.pieces.length >= LIVE_AHEAD) return;
-    this.stall = setTimeout(() => this.aborter.abort(), LIMITS.fileStallMs).unref();
+    this.stall = setTimeout(() => this.seat.endThread(), LIMITS.fileStallMs).unref();
   }
 }

@@ -12,7 +12,6 @@
  *
  * Filters of odd sample rates: one thread of its own, so that designing one never delays a stream of another rate.
  */
-import type { MessagePort } from 'node:worker_threads';
 import { type FileRequest, joinSamples } from '../audio/file.js';
 import { isCommonRate, MAX_RATE_HZ, MIN_RATE_HZ } from '../audio/filter.js';
 import type { AudioFormat } from '../audio/format.js';
@@ -24,7 +23,8 @@ import type { Logger } from '../log.js';
 import { workerUrl } from '../paths.js';
 import { Threads } from '../threads.js';
 import { type FilePieces, FileStream, type FileTask } from './file-stream.js';
-import { LiveStream, type LiveStreamEvents, type LiveTask } from './live-stream.js';
+import { LiveStream, type LiveStreamEvents } from './live-stream.js';
+import { LiveThreads, type LiveThreadTask } from './live-threads.js';
 import { type DesignTask, type FilterLease, filterSlabBytes, OddRates } from './odd-rates.js';
 import { type CodecWorkerData, codecSlabBytes, type JobFailure } from './slab.js';
 import { CodecStream, type CodecStreamEvents } from './stream.js';
@@ -61,8 +61,7 @@ export class CodecPool {
   private readonly streamThreads: Threads<number[], readonly JobFailure[]> | undefined;
   private readonly fileThreads: Threads<FileTask, void>;
   private readonly files = new Set<FileStream>();
-  private readonly liveThreads: Threads<LiveTask, void> | undefined;
-  private readonly lives = new Set<LiveStream>();
+  private readonly live: LiveThreads | undefined;
   private readonly slots: number;
   private readonly designThread: Threads<DesignTask, void> | undefined;
   private readonly oddRates: OddRates | undefined;
@@ -110,9 +109,10 @@ export class CodecPool {
       this.oddRates = new OddRates(LIMITS.oddRates, (task) => designer.run(task, { name: 'design' }));
     }
     if (slots > 0) {
-      const concurrentTasksPerWorker = Math.ceil(slots / liveThreads);
-      const liveOptions = { ...nowAndThen, maxThreads: liveThreads, concurrentTasksPerWorker };
-      this.liveThreads = new Threads<LiveTask, void>(liveOptions, onStray);
+      const threads = new Threads<LiveThreadTask, void>({ ...nowAndThen, maxThreads: liveThreads }, onStray);
+      this.live = new LiveThreads(threads, liveThreads, (err) => {
+        log?.error({ err }, 'a thread that decodes live audio died');
+      });
     }
     const fileOptions = { ...nowAndThen, maxThreads: fileThreads };
     const resourceLimits = { maxOldGenerationSizeMb: LIMITS.fileHeapMb };
@@ -153,30 +153,14 @@ export class CodecPool {
 
   /**
    * Decodes compressed audio as it arrives. What is wrong with it is told by the stream.
-   * @throws ServerError AT_CAPACITY when as many are open as there are slots
+   * @throws ServerError AT_CAPACITY
    */
   openLive(request: LiveRequest, events: LiveStreamEvents): LiveStream {
-    const { liveThreads } = this;
-    if (this.closed || liveThreads === undefined || this.lives.size >= this.slots) {
+    const live = this.live;
+    if (this.closed || live === undefined || live.seats >= this.slots) {
       throw new ServerError('AT_CAPACITY', 'No decoder is free.');
     }
-    const run = async (
-      task: LiveTask,
-      transferList: readonly (ArrayBuffer | MessagePort)[],
-      signal: AbortSignal,
-    ) => {
-      try {
-        await liveThreads.run(task, { name: 'live', transferList, signal });
-      } catch (error) {
-        if (!this.closed) this.log?.error({ err: error }, 'a thread that decodes live audio died');
-        throw error;
-      } finally {
-        this.lives.delete(stream);
-      }
-    };
-    const stream: LiveStream = new LiveStream(request, run, events);
-    this.lives.add(stream);
-    return stream;
+    return new LiveStream(request, live, events);
   }
 
   private filterFor(rateHz: number, tell: (error: ServerError | null) => void): FilterLease | null {
@@ -227,8 +211,7 @@ export class CodecPool {
     this.ready = [];
     this.oddRates?.close();
     for (const stream of this.files) stream.abandon(new ServerError('DRAINING'));
-    for (const stream of this.lives) stream.close();
-    const all = [this.streamThreads, this.liveThreads, this.fileThreads, this.designThread];
+    const all = [this.streamThreads, this.live, this.fileThreads, this.designThread];
     await Promise.all(all.map((threads) => threads?.close()));
   }
 
