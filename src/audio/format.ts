@@ -4,10 +4,10 @@ export const ENCODINGS = ['pcm16', 'float32', 'mulaw', 'alaw'] as const;
 export type Encoding = (typeof ENCODINGS)[number];
 
 /**
- * What a recording may be sent as: samples, `opus` (one packet per frame), or `container` (the bytes say what they are: WebM or
- * Ogg with Opus, or a WAV header).
+ * What a recording may be sent as: samples, `container` (the bytes say what they are: WebM or Ogg with Opus, or a WAV header),
+ * or `opus` (one packet per frame).
  */
-export const LIVE_ENCODINGS = [...ENCODINGS, 'opus', 'container'] as const;
+export const LIVE_ENCODINGS = [...ENCODINGS, 'container', 'opus'] as const;
 export type LiveEncoding = (typeof LIVE_ENCODINGS)[number];
 
 /** Rates that clients are told about; any whole rate from 8,000 to 48,000 Hz is accepted. */

@@ -120,8 +120,8 @@ export class LiveStream {
   private send(): void {
     for (let next = this.waiting[0]; next !== undefined; next = this.waiting[0]) {
       // One that is larger than the window goes alone: a packet is not cut.
-      if (this.sent > this.lookedAt && this.sent - this.lookedAt + next.length > LIMITS.liveWindowBytes)
-        break;
+      const underWay = this.sent - this.lookedAt;
+      if (underWay > 0 && underWay + next.length > LIMITS.liveWindowBytes) break;
       this.waiting.shift();
       this.waitingBytes -= next.length;
       this.sent += next.length;

@@ -196,8 +196,8 @@ export class Entry {
         onUnreadable(error);
       },
     });
-    if (this.config.encoding !== encoding)
-      this.reformat({ ...DECODED, channels: request.channels, encoding });
+    const isNews = this.config.encoding !== encoding;
+    if (isNews) this.reformat({ ...DECODED, channels: request.channels, encoding });
     this.deaf = false;
   }
 

@@ -85,8 +85,9 @@ export class LiveDecoding {
 
 function packetBlocks(source: ByteSource, channels: number): Blocks {
   async function* packets(): AsyncGenerator<Packet, void> {
-    for (let data = await source.piece(); data !== null; data = await source.piece())
+    for (let data = await source.piece(); data !== null; data = await source.piece()) {
       yield { data, fraction: 0 };
+    }
   }
   const stream = { container: 'frames', description: undefined, channels, rateHz: 0, packets: packets() };
   return opusBlocks(stream, opusHead(undefined, channels, 'frames'));

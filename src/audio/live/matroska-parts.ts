@@ -59,14 +59,19 @@ function* children(bytes: Uint8Array): Generator<{ id: number; content: Uint8Arr
       idBytes > 4 || sizeBytes > 8 || start > bytes.length
         ? undefined
         : numberAt(bytes, at + idBytes, sizeBytes);
-    if (size === undefined || start + size > bytes.length)
+    if (size === undefined || start + size > bytes.length) {
       throw damaged(NAME, 'the list of its tracks is damaged');
+    }
     const id = bytes.subarray(at, at + idBytes).reduce((value, octet) => value * 256 + octet, 0);
     yield { id, content: bytes.subarray(start, start + size) };
     at = start + size;
   }
 }
 
+const printable = (name: Uint8Array): string =>
+  Buffer.from(name)
+    .toString('latin1')
+    .replace(/[^\x20-\x7e]/g, '');
 const unsigned = (bytes: Uint8Array): number => bytes.reduce((value, octet) => value * 256 + octet, 0);
 const float = (bytes: Uint8Array): number =>
   bytes.length === 4 ? viewOf(bytes).getFloat32(0) : bytes.length === 8 ? viewOf(bytes).getFloat64(0) : 0;
@@ -130,10 +135,7 @@ function readEntry(bytes: Uint8Array): Entry {
   const take = (id: number, content: Uint8Array): void => {
     if (id === 0xd7) entry.number = unsigned(content);
     else if (id === 0x83) entry.type = unsigned(content);
-    else if (id === 0x86)
-      entry.codec = Buffer.from(content)
-        .toString('latin1')
-        .replace(/[^\x20-\x7e]/g, '');
+    else if (id === 0x86) entry.codec = printable(content);
     else if (id === 0x63a2) entry.description = content;
     else if (id === 0x6d80) entry.encoded = true;
     else if (id === 0x9f) entry.channels = unsigned(content);

@@ -141,8 +141,8 @@ class Document {
 
   /** Null where the stream ends in it. */
   private async whole(part: Part, size: number): Promise<Uint8Array | null> {
-    if (await this.source.has(withinBounds(part, size, LIMITS.maxLivePartBytes)))
-      return this.source.take(size);
+    const isThere = await this.source.has(withinBounds(part, size, LIMITS.maxLivePartBytes));
+    if (isThere) return this.source.take(size);
     this.last = true;
     return null;
   }

@@ -58,8 +58,9 @@ class Pages {
   private async read(): Promise<LivePage | null> {
     const source = this.source;
     if (!(await source.has(4))) return null;
-    if (textAt(source.peek(4), 0, 4) !== 'OggS')
+    if (textAt(source.peek(4), 0, 4) !== 'OggS') {
       throw damaged(NAME, `no page begins at byte ${source.position}`);
+    }
     if (!(await source.has(PAGE_HEADER_BYTES))) return null;
     const headBytes = PAGE_HEADER_BYTES + source.peek(PAGE_HEADER_BYTES)[26]!;
     if (!(await source.has(headBytes))) return null;
@@ -112,8 +113,9 @@ class Link {
       checkSequence(before, page);
       before = page;
       const packets = joiner.read(bytes, page);
-      if (joiner.begunBytes > LIMITS.maxLivePartBytes)
+      if (joiner.begunBytes > LIMITS.maxLivePartBytes) {
         throw damaged(NAME, 'a packet is larger than any of Opus');
+      }
       this.end.page += 1;
       if (page.granule !== undefined) this.end.totalFrames = believable(page.granule - this.preSkip);
       yield { packets, granule: page.granule };
