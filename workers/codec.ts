@@ -126,22 +126,23 @@ async function decodeStream({ request, port }: LiveTask): Promise<void> {
   const leave = new Credits(LIVE_AHEAD);
   let received = 0;
   const decoding = new LiveDecoding(request, {
-    piece: async (piece) => {
-      if (!(await leave.take())) return;
+    piece: async (piece, dry) => {
+      const isEmpty = (piece[0]?.length ?? 0) === 0;
+      if (!isEmpty && !(await leave.take())) return;
+      const lookedAt = dry ? received : null;
       say(
-        { piece },
+        { piece: isEmpty ? null : piece, lookedAt },
         piece.map(({ buffer }) => buffer),
       );
     },
-    dry: () => say({ lookedAt: received }),
   });
-  port.on('message', (input: LiveInput) => {
-    if (input === 'more') leave.add(1);
-    else if (input === 'end') decoding.source.end();
-    else {
-      received += input.length;
-      decoding.source.push(input);
+  port.on('message', ({ bytes, more, end }: LiveInput) => {
+    if (more > 0) leave.add(more);
+    if (bytes !== null) {
+      received += bytes.length;
+      decoding.source.push(bytes);
     }
+    if (end) decoding.source.end();
   });
   port.on('close', () => {
     leave.close();

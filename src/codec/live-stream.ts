@@ -2,7 +2,7 @@
  * Compressed audio that is decoded as it arrives, on the main thread's side. A thread decodes many streams in turns; the
  * decoder of each lives there from its first byte to its last.
  *
- *   main ── bytes, end, leave for a piece ──▶ worker        main ◀── piece | how much is looked at | failure ── worker
+ *   main ── bytes, leave for more pieces, end ──▶ worker        main ◀── piece, how much is looked at | failure ── worker
  *
  * At most LIMITS.liveWindowBytes are under way and two pieces ahead; the other bytes wait here, in a bounded list.
  */
@@ -13,13 +13,16 @@ import { ServerError, toServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import type { LiveSeat, LiveThreads } from './live-threads.js';
 
-/** What the worker is told: bytes; leave to send one more piece; no more bytes will come. */
-export type LiveInput = Uint8Array | 'more' | 'end';
+/** What the worker is told: bytes, or null; leave to send so many more pieces; whether that was the last of it. */
+export interface LiveInput {
+  readonly bytes: Uint8Array | null;
+  readonly more: number;
+  readonly end: boolean;
+}
 
-/** What the worker says: samples; all of so many bytes is looked at; the end; why there is none. */
+/** What the worker says: samples, if there are any, and of how many bytes all is told, if it has nothing left to do; the end. */
 export type LiveOutput =
-  | { readonly piece: LivePiece }
-  | { readonly lookedAt: number }
+  | { readonly piece: LivePiece | null; readonly lookedAt: number | null }
   | { readonly failure: FileFailure }
   | 'ended';
 
@@ -47,6 +50,8 @@ export class LiveStream {
   private sent = 0;
   private lookedAt = 0;
   private readonly pieces: LivePiece[] = [];
+  /** Pieces that were taken and not told. */
+  private owed = 0;
   private settling: (() => void)[] = [];
   private paused = false;
   private ending = false;
@@ -125,15 +130,21 @@ export class LiveStream {
       this.waiting.shift();
       this.waitingBytes -= next.length;
       this.sent += next.length;
-      this.port.postMessage(next satisfies LiveInput, [next.buffer as ArrayBuffer]);
-      this.watch();
+      this.post(next, false);
     }
     if (this.ending && !this.endSent && this.waiting.length === 0 && this.outcome === null) {
       this.endSent = true;
-      this.port.postMessage('end' satisfies LiveInput);
-      this.watch();
+      this.post(null, true);
     }
     this.control();
+  }
+
+  /** Leave for more pieces travels along with bytes: three messages per frame cost more than all else. */
+  private post(bytes: Uint8Array | null, end: boolean): void {
+    const input: LiveInput = { bytes, more: this.owed, end };
+    this.owed = 0;
+    this.port.postMessage(input, bytes === null ? [] : [bytes.buffer as ArrayBuffer]);
+    this.watch();
   }
 
   private onMessage(output: LiveOutput): void {
@@ -141,8 +152,10 @@ export class LiveStream {
     if (this.outcome !== null) return;
     if (output === 'ended') this.finish('ended');
     else if ('failure' in output) this.finish(new ServerError(output.failure.code, output.failure.detail));
-    else if ('piece' in output) this.pieces.push(output.piece);
-    else this.lookedAt = output.lookedAt;
+    else {
+      if (output.piece !== null) this.pieces.push(output.piece);
+      this.lookedAt = output.lookedAt ?? this.lookedAt;
+    }
     this.deliver();
     if (this.outcome === null) this.send();
   }
@@ -151,10 +164,10 @@ export class LiveStream {
     while (this.pieces.length > 0 && this.events.accepts()) {
       const piece = this.pieces.shift()!; // length > 0
       this.events.take(piece);
-      if (this.outcome !== null) continue;
-      this.port.postMessage('more' satisfies LiveInput);
-      if (this.sent > this.lookedAt) this.watch();
+      this.owed += 1;
     }
+    const isBusy = this.sent > this.lookedAt || this.endSent;
+    if (this.owed > 0 && isBusy && this.outcome === null) this.post(null, false);
     this.settle();
   }
 

@@ -23,8 +23,10 @@ export async function decodeLive(
   const decoding = new LiveDecoding(
     { encoding: 'container', channels: 1, outputs: 1, ...request },
     {
-      piece: async (piece) => void pieces.push([...piece]),
-      dry: () => dry(),
+      piece: async (piece, isDry) => {
+        if (piece.length > 0) pieces.push([...piece]);
+        if (isDry) dry();
+      },
     },
   );
   let failure: ServerError | null = null;
@@ -41,7 +43,7 @@ export async function decodeLive(
   );
   let at = 0;
   for (const cut of [...cuts, bytes.length]) {
-    if (over) break;
+    if (over || cut === at) continue;
     const looked = new Promise<void>((resolve) => {
       dry = resolve;
     });

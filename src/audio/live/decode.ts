@@ -24,10 +24,11 @@ export interface LiveRequest {
 export type LivePiece = readonly Int16Array<ArrayBuffer>[];
 
 export interface LiveListener {
-  /** Resolves when more may be decoded. */
-  piece(piece: LivePiece): Promise<void>;
-  /** All that has come is decoded, as far as it is whole; `piece` told everything. */
-  dry(): void;
+  /**
+   * The next samples; resolves when more may be decoded.
+   * @param dry all that has come is decoded, as far as it is whole, and this is the last of it; the piece may be empty then
+   */
+  piece(piece: LivePiece, dry: boolean): Promise<void>;
 }
 
 export class LiveDecoding {
@@ -41,10 +42,7 @@ export class LiveDecoding {
     this.request = request;
     this.listener = listener;
     this.writer = new PieceWriter(request.outputs);
-    this.source = new ByteSource(async () => {
-      await this.tell();
-      this.listener.dry();
-    });
+    this.source = new ByteSource(() => this.listener.piece(this.writer.take(), true));
   }
 
   /**
@@ -69,7 +67,7 @@ export class LiveDecoding {
 
   private async tell(): Promise<void> {
     const piece = this.writer.take();
-    if ((piece[0]?.length ?? 0) > 0) await this.listener.piece(piece);
+    if ((piece[0]?.length ?? 0) > 0) await this.listener.piece(piece, false);
   }
 
   private async blocks(): Promise<Blocks> {
