@@ -11,11 +11,11 @@ import { readHeader } from '../audio/header.js';
 import { frameBytesOf } from '../audio/pcm.js';
 import { ChannelSplitter } from '../audio/split.js';
 import type { CodecPool } from '../codec/pool.js';
-import { ServerError } from '../errors.js';
+import type { ServerError } from '../errors.js';
 import type { StreamEvent } from '../protocol/events.js';
 import type { Channel } from './channel.js';
 import { Decoding } from './decoding.js';
-import { Head } from './head.js';
+import { AudioHead } from './head.js';
 import type { SessionMetrics } from './meters.js';
 import { exactPosition } from './position.js';
 import type { Settings } from './settings.js';
@@ -37,15 +37,11 @@ export interface EntryParts {
 
 export class Entry {
   private readonly parts: EntryParts;
-  private readonly head = new Head();
+  private readonly head = new AudioHead();
   /** Where channels are kept apart. */
   private splitter: ChannelSplitter | null = null;
   /** Of compressed audio; null while it is not known to be, and for samples. */
   private decoding: Decoding | null = null;
-  /** The audio cannot be read: what comes is ignored. */
-  private deaf = false;
-  /** Of the WAV header: sent as audio, and no sample. */
-  private headerBytes = 0;
   /** What comes next is known already: the client repeats it, since it goes on where both sides can count. */
   private repeatedBytes = 0;
 
@@ -69,7 +65,7 @@ export class Entry {
    */
   private position(format: AudioFormat): { samples: number; bytes: number; takenBytes: number } {
     const frameBytes = frameBytesOf(format);
-    const takenBytes = this.headerBytes + this.recording.receivedFrames * frameBytes;
+    const takenBytes = this.head.headerBytes + this.recording.receivedFrames * frameBytes;
     const { frames, samples } = exactPosition(Math.floor(takenBytes / frameBytes), format.sample_rate);
     return { samples, bytes: frames * frameBytes, takenBytes };
   }
@@ -86,7 +82,7 @@ export class Entry {
 
   /** The connection broke, and the client goes on from the returned sample; with compressed audio, from `securedBytes`. */
   resume(): number {
-    this.head.forget();
+    this.head.restart();
     if (!isSamples(this.config)) return this.securedSamples;
     const { samples, bytes, takenBytes } = this.position(this.config);
     this.splitter?.discardPartial();
@@ -103,13 +99,13 @@ export class Entry {
 
   /** @throws ServerError MESSAGE_TOO_LARGE, UNSUPPORTED_ENCODING, UNSUPPORTED_SAMPLE_RATE, AT_CAPACITY */
   push(bytes: Uint8Array): void {
-    if (this.deaf) {
+    if (this.head.deaf) {
       this.parts.metrics.ignoredFrames++;
       return;
     }
     const fresh = this.repeatedBytes > 0 ? this.withoutRepeated(bytes) : bytes;
     if (this.decoding !== null) this.decoding.push(fresh);
-    else if (!this.head.open) this.pushSamples(fresh);
+    else if (this.head.known) this.pushSamples(fresh);
     else if (fresh.length > 0) this.readHead(fresh);
   }
 
@@ -160,45 +156,36 @@ export class Entry {
       this.decoding?.push(bytes);
       return;
     }
-    const read = this.head.read(bytes);
-    if (read === null) return;
-    const { header, all } = read;
-    if (header.kind === 'container') {
+    const expected = isSamples(this.config) ? 'samples' : 'container';
+    const beginning = this.head.read(bytes, expected);
+    if (beginning === null) return;
+    const { format, isContainer, samples } = beginning;
+    if (isContainer) {
       this.decode('container');
-      this.decoding?.push(all);
-    } else if (header.kind === 'foreign') {
-      this.refuse(`The audio is ${header.name}`);
-    } else if (header.kind === 'wav') {
-      this.headerBytes = header.bytes;
-      this.reformat(header.format);
-      this.pushSamples(all.subarray(header.bytes));
-    } else if (isSamples(this.config)) this.pushSamples(all);
-    else this.refuse('The audio is in no container that is known');
-  }
-
-  private refuse(what: string): never {
-    this.deaf = true;
-    const detail = `${what}; live, raw samples are taken, WAV, and Opus in WebM or Ogg.`;
-    throw new ServerError('UNSUPPORTED_ENCODING', detail);
+      this.decoding?.push(samples);
+      return;
+    }
+    if (format !== null) this.reformat(format);
+    this.pushSamples(samples);
   }
 
   /** From here on the audio goes by way of a decoder. */
   private decode(encoding: 'opus' | 'container'): void {
     const { codecPool, channels, onRoom, onUnreadable } = this.parts;
-    this.deaf = true; // unless all that it takes can be had
+    this.head.deaf = true; // unless all that it takes can be had
     this.head.settle();
     const request = { encoding, channels: this.config.channels };
     const recordings = channels.map(({ recording }) => recording);
     this.decoding = new Decoding(codecPool, request, recordings, {
       onRoom,
       onUnreadable: (error) => {
-        this.deaf = true;
+        this.head.deaf = true;
         onUnreadable(error);
       },
     });
     const isNews = this.config.encoding !== encoding;
     if (isNews) this.reformat({ ...DECODED, channels: request.channels, encoding });
-    this.deaf = false;
+    this.head.deaf = false;
   }
 
   /** The audio has another format than was said. */
@@ -207,11 +194,11 @@ export class Entry {
     if (format.sample_rate === sample_rate && format.encoding === encoding && format.channels === channels) {
       return;
     }
-    this.deaf = true;
+    this.head.deaf = true;
     const config = this.parts.settings.reformat(format);
     this.keepApart(format);
     for (const { recording } of this.parts.channels) recording.reformat(this.parts.format());
-    this.deaf = false;
+    this.head.deaf = false;
     this.parts.tell({ type: 'configured', config });
   }
 
