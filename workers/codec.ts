@@ -127,9 +127,10 @@ async function decodeStream({ request, port }: LiveTask): Promise<void> {
   let received = 0;
   const decoding = new LiveDecoding(request, {
     piece: async (piece, dry) => {
+      // Before the wait: bytes that come meanwhile are not looked at.
+      const lookedAt = dry ? received : null;
       const isEmpty = (piece[0]?.length ?? 0) === 0;
       if (!isEmpty && !(await leave.take())) return;
-      const lookedAt = dry ? received : null;
       say(
         { piece: isEmpty ? null : piece, lookedAt },
         piece.map(({ buffer }) => buffer),

@@ -91,6 +91,28 @@ test('while nobody takes pieces no more than two are decoded, and bytes beyond t
   assert.deepEqual([samples(), stream.accepts(), seen.drained], [tone(160_000), true, 1]);
 });
 
+test('bytes that come while a piece waits to be taken are decoded as well', async () => {
+  const { stream, seen, samples, settled } = openIn(pool);
+  const barrier = openIn(pool);
+  seen.open = false;
+  const webm = webmOfSamples(tone(16_000));
+  const part = Math.ceil(webm.length / 8);
+  for (let at = 0; at < webm.length; at += part) {
+    stream.write(webm.subarray(at, at + part));
+    // The same thread has looked at what was sent before.
+    barrier.stream.write(webm.subarray(at, at + part));
+    await barrier.settled();
+    await barrier.settled();
+  }
+  const done = settled();
+  seen.open = true;
+  stream.resume();
+  await done;
+  assert.deepEqual(samples(), tone(16_000));
+  stream.close();
+  barrier.stream.close();
+});
+
 test('whoever sends on though nothing is accepted is told so', () => {
   const { stream, seen } = openIn(pool);
   seen.open = false;
