@@ -5,6 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { Bench } from 'tinybench';
 import { type AudioFormat, COMMON_SAMPLE_RATES, ENCODINGS } from '../src/audio/format.js';
+import { LiveDecoding } from '../src/audio/live/decode.js';
 import { StreamResampler } from '../src/audio/resampler.js';
 import { StreamFilters } from '../src/codec/filters.js';
 import { runCodecJob } from '../src/codec/job.js';
@@ -12,6 +13,7 @@ import { CodecPool } from '../src/codec/pool.js';
 import { codecSlabBytes, codecSlotAt } from '../src/codec/slab.js';
 import { CodecStream } from '../src/codec/stream.js';
 import type { SampleSink } from '../src/inference/sink.js';
+import { inPackage } from '../src/paths.js';
 import { createIntake, type Intake } from '../src/session/intake.js';
 
 const RING_SAMPLES = 64_000;
@@ -89,6 +91,26 @@ for (const rateHz of [...COMMON_SAMPLE_RATES.filter((rate) => rate !== 16_000), 
   const input = Float32Array.from({ length: Math.round(rateHz / 10) }, (_, i) => 9_000 * Math.sin(i * 0.05));
   bench.add(`resampler: ${rateHz} Hz → 16 kHz, 100 ms`, () => void resampler.process(input, out, 0));
 }
+
+/** What a browser records, as it comes: some 345 bytes for 100 ms. */
+const recorded = readFileSync(inPackage('test', 'fixtures', 'opus', 'media-recorder.webm'));
+bench.add('live decoder: 9 s of WebM with Opus, 100 ms at a time, decode and resample', async () => {
+  let looked = () => {};
+  const decoding = new LiveDecoding(
+    { encoding: 'container', channels: 1, outputs: 1 },
+    { piece: async () => looked() },
+  );
+  const run = decoding.run();
+  for (let from = 0; from < recorded.length; from += 345) {
+    const dry = new Promise<void>((resolve) => {
+      looked = resolve;
+    });
+    decoding.source.push(recorded.subarray(from, from + 345));
+    await dry;
+  }
+  decoding.source.end();
+  await run;
+});
 
 await bench.run();
 console.table(

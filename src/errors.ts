@@ -58,7 +58,7 @@ export const ERRORS = {
   UPLOAD_TOO_LONG: entry('The audio is longer than the server accepts in one upload.', 413),
   UPLOAD_MISSING: entry('The request carries no audio.', 400),
   UNSUPPORTED_MEDIA: entry('The audio format is not recognised.', 415),
-  CORRUPT_AUDIO: entry('The audio file is damaged or cut short.', 422),
+  CORRUPT_AUDIO: entry('The audio is damaged or cut short.', 422),
   TOO_MANY_UPLOADS: entry('Too many uploads are being transcribed.', 503, true),
   BAD_REQUEST: entry('The request is not valid.', 400),
 

@@ -42,6 +42,17 @@ export const LIMITS = {
   uploadStallMs: 60_000,
   /** Channels of one file that are transcribed each by itself: every one of them takes a stream's place. */
   maxFileChannels: 8,
+  /**
+   * Compressed live audio: bytes that a decoder has been given and has not looked at (the others wait on the main thread, up to
+   * maxWaitingAudioBytes), the largest part of a container that it keeps, and the largest that it passes over: pictures.
+   */
+  liveWindowBytes: 128 * 1024,
+  maxLivePartBytes: 256 * 1024,
+  maxLiveSkipBytes: 8 << 20,
+  /** Streams that may begin anew in one recording, beside one a second of its audio: each costs a fresh decoder. */
+  maxLiveRestarts: 16,
+  /** Silence that stands in a gap of a container's clock: a clock that is ahead by more was set. */
+  maxGapSeconds: 60,
   /** A file's decoder may take as long as its audio lasts, and this much more. */
   fileDecodeMs: 30_000,
   /** A decoder that is asked for more and gives nothing for so long is stuck: its thread is ended. */

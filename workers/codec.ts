@@ -1,15 +1,17 @@
 /**
  * A codec worker: decodes and resamples the audio of streams (straight into their rings, in shared memory), decodes
- * whole files, and designs filters. It keeps nothing between tasks but filters.
+ * compressed streams and whole files, and designs filters. It keeps nothing between tasks but filters.
  */
-import type { MessagePort } from 'node:worker_threads';
 import { workerData } from 'piscina';
 import { openFile } from '../src/audio/file.js';
 import { designTable, filterFor } from '../src/audio/filter.js';
 import { COMMON_SAMPLE_RATES } from '../src/audio/format.js';
+import { LiveDecoding } from '../src/audio/live/decode.js';
 import type { FileMessage, FileTask } from '../src/codec/file-stream.js';
 import { StreamFilters } from '../src/codec/filters.js';
 import { runCodecJob } from '../src/codec/job.js';
+import { LIVE_AHEAD, type LiveInput, type LiveOutput } from '../src/codec/live-stream.js';
+import type { LiveTask, LiveThreadTask } from '../src/codec/live-threads.js';
 import { type DesignTask, tableAt } from '../src/codec/odd-rates.js';
 import {
   type CodecSlot,
@@ -57,19 +59,23 @@ export function streams(indices: readonly number[]): readonly JobFailure[] {
 
 /** Lets a decoder run as far as was asked for. */
 class Credits {
-  private left = 0;
+  private left: number;
   private closed = false;
   private go: (() => void) | null = null;
 
-  constructor(port: MessagePort) {
-    port.on('message', (more: number) => {
-      this.left += more;
-      this.go?.();
-    });
-    port.on('close', () => {
-      this.closed = true;
-      this.go?.();
-    });
+  constructor(left: number) {
+    this.left = left;
+  }
+
+  add(more: number): void {
+    this.left += more;
+    this.go?.();
+  }
+
+  /** Nobody wants more. */
+  close(): void {
+    this.closed = true;
+    this.go?.();
   }
 
   /** Waits for leave to send one more piece; false when nobody wants it any more. */
@@ -88,7 +94,9 @@ class Credits {
 export async function file({ request, port }: FileTask): Promise<void> {
   const say = (message: FileMessage, transfer: ArrayBuffer[] = []): void =>
     port.postMessage(message, transfer);
-  const credits = new Credits(port);
+  const credits = new Credits(0);
+  port.on('message', (more: number) => credits.add(more));
+  port.on('close', () => credits.close());
   say('started');
   try {
     for await (const piece of openFile(request)) {
@@ -102,6 +110,51 @@ export async function file({ request, port }: FileTask): Promise<void> {
   } catch (error) {
     const { code, detail } = toServerError(error, 'CORRUPT_AUDIO');
     say({ code, detail });
+  }
+}
+
+/** Compressed streams, in turns, until the last of them has left. */
+export function live({ port }: LiveThreadTask): Promise<void> {
+  port.on('message', (task: LiveTask) => void decodeStream(task));
+  return new Promise((resolve) => port.once('close', resolve));
+}
+
+/** One of them, from its first byte to its last. It may tell two pieces unasked, and then one for each that was taken. */
+async function decodeStream({ request, port }: LiveTask): Promise<void> {
+  const say = (message: LiveOutput, transfer: ArrayBuffer[] = []): void =>
+    port.postMessage(message, transfer);
+  const leave = new Credits(LIVE_AHEAD);
+  let received = 0;
+  const decoding = new LiveDecoding(request, {
+    piece: async (piece, dry) => {
+      // Before the wait: bytes that come meanwhile are not looked at.
+      const lookedAt = dry ? received : null;
+      const isEmpty = (piece[0]?.length ?? 0) === 0;
+      if (!isEmpty && !(await leave.take())) return;
+      say(
+        { piece: isEmpty ? null : piece, lookedAt },
+        piece.map(({ buffer }) => buffer),
+      );
+    },
+  });
+  port.on('message', ({ bytes, more, end }: LiveInput) => {
+    if (more > 0) leave.add(more);
+    if (bytes !== null) {
+      received += bytes.length;
+      decoding.source.push(bytes);
+    }
+    if (end) decoding.source.end();
+  });
+  port.on('close', () => {
+    leave.close();
+    decoding.source.abandon();
+  });
+  try {
+    await decoding.run();
+    say('ended');
+  } catch (error) {
+    const { code, detail } = toServerError(error, 'CORRUPT_AUDIO');
+    say({ failure: { code, detail } });
   }
 }
 

@@ -46,6 +46,7 @@ try {
     'makes of each: seconds of audio and how well they fit the clip (1 is the same; narrow bands and low bit rates',
     'cost some), or the status and the words of the refusal. The table is written by `npm run formats`, which fails',
     'when anything else comes out. [WEBSOCKET_API.md](WEBSOCKET_API.md#post-transcribefile) says how files are sent.',
+    'Live, WebM and Ogg with Opus are decoded too: [compressed audio](WEBSOCKET_API.md#compressed-audio).',
     '',
     'The bytes decide what a file is, whatever its name or content type say. *built in* needs nothing but this package;',
     '*ffmpeg* means that the program has to be on the PATH of the server: nothing with a clean licence decodes AAC in',

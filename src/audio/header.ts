@@ -11,7 +11,9 @@ export type Header =
   | { readonly kind: 'unclear' }
   /** A WAV header of samples that can be taken: they begin after `bytes`. */
   | { readonly kind: 'wav'; readonly format: AudioFormat; readonly bytes: number }
-  /** Something that cannot be read as samples, by its name. */
+  /** A container whose audio is decoded as it arrives. */
+  | { readonly kind: 'container' }
+  /** Something that cannot be taken live, by its name. */
   | { readonly kind: 'foreign'; readonly name: string };
 
 const SAMPLES: Header = { kind: 'samples' };
@@ -25,9 +27,11 @@ interface Mark {
   readonly at?: number;
 }
 
-const MARKS: readonly Mark[] = [
-  { name: 'WebM or Matroska', bytes: '\x1a\x45\xdf\xa3' },
+const CONTAINERS: readonly Mark[] = [
+  { name: 'WebM', bytes: '\x1a\x45\xdf\xa3' },
   { name: 'Ogg', bytes: 'OggS\x00' },
+];
+const MARKS: readonly Mark[] = [
   { name: 'FLAC', bytes: 'fLaC' },
   { name: 'MP4', bytes: 'ftyp', at: 4 },
   { name: 'AIFF', bytes: 'FORM' },
@@ -53,15 +57,26 @@ function begins(bytes: Uint8Array, { bytes: mark, at = 0 }: Mark): boolean | nul
  */
 export function readHeader(bytes: Uint8Array): Header {
   let unclear = false;
-  for (const mark of MARKS) {
+  for (const mark of [...CONTAINERS, ...MARKS]) {
     const found = begins(bytes, mark);
-    if (found === true) return foreign(mark.name);
+    if (found === true && CONTAINERS.includes(mark)) return { kind: 'container' };
+    if (found === true) return foreign(mark.name === 'MP4' ? mp4Name(bytes) : mark.name);
     unclear ||= found === null;
   }
   const others = [riff(bytes), id3(bytes), mpeg(bytes)];
   const told = others.find(({ kind }) => kind === 'wav' || kind === 'foreign');
   if (told !== undefined) return told;
   return unclear || others.includes(UNCLEAR) ? UNCLEAR : SAMPLES;
+}
+
+const MP4_CODECS = { mp4a: 'AAC', Opus: 'Opus', alac: 'ALAC', fLaC: 'FLAC' };
+
+/** With its codec, if the index that names it is among the bytes, as it is in the first that a browser sends. */
+function mp4Name(bytes: Uint8Array): string {
+  const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const entries = all.indexOf('stsd');
+  const named = Object.entries(MP4_CODECS).find(([name]) => entries >= 0 && all.indexOf(name, entries) >= 0);
+  return named === undefined ? 'MP4' : `MP4 with ${named[1]}`;
 }
 
 /** ID3v2: version 2 to 4, then a length in four bytes of seven bits. */

@@ -5,6 +5,8 @@
  * memory; when a thread is free it takes every stream that has something to do, as one task that carries slot
  * numbers only. While the threads are busy, work gathers. A task is never aborted.
  *
+ * Compressed streams: threads of their own, each of which decodes many in turns: a decoder's state cannot be moved.
+ *
  * Files: threads of their own, so that a long upload never delays a live stream. A file has its thread until it is
  * recognised: pieces are decoded as they are asked for.
  *
@@ -13,6 +15,7 @@
 import { type FileRequest, joinSamples } from '../audio/file.js';
 import { isCommonRate, MAX_RATE_HZ, MIN_RATE_HZ } from '../audio/filter.js';
 import type { AudioFormat } from '../audio/format.js';
+import type { LiveRequest } from '../audio/live/decode.js';
 import { ServerError } from '../errors.js';
 import type { SampleSink } from '../inference/sink.js';
 import { LIMITS } from '../limits.js';
@@ -20,6 +23,8 @@ import type { Logger } from '../log.js';
 import { workerUrl } from '../paths.js';
 import { Threads } from '../threads.js';
 import { type FilePieces, FileStream, type FileTask } from './file-stream.js';
+import { LiveStream, type LiveStreamEvents } from './live-stream.js';
+import { LiveThreads, type LiveThreadTask } from './live-threads.js';
 import { type DesignTask, type FilterLease, filterSlabBytes, OddRates } from './odd-rates.js';
 import { type CodecWorkerData, codecSlabBytes, type JobFailure } from './slab.js';
 import { CodecStream, type CodecStreamEvents } from './stream.js';
@@ -39,6 +44,8 @@ export interface CodecPoolOptions {
    * else (measured with 128 streams of 48 kHz: 53–79 µs a chunk at 0 ms, 39–44 at 5 ms). A lone stream never waits.
    */
   readonly taskIntervalMs?: number;
+  /** Threads for compressed streams, as many of which may be open as there are `slots`. Default 2. */
+  readonly liveThreads?: number;
   /** Files that are decoded at once; others wait. Default 2. */
   readonly fileThreads?: number;
   /** Told of threads that die and of jobs that throw. Default: nobody is. */
@@ -54,6 +61,8 @@ export class CodecPool {
   private readonly streamThreads: Threads<number[], readonly JobFailure[]> | undefined;
   private readonly fileThreads: Threads<FileTask, void>;
   private readonly files = new Set<FileStream>();
+  private readonly live: LiveThreads | undefined;
+  private readonly slots: number;
   private readonly designThread: Threads<DesignTask, void> | undefined;
   private readonly oddRates: OddRates | undefined;
   private readonly log: Logger | undefined;
@@ -71,7 +80,8 @@ export class CodecPool {
 
   constructor(options: CodecPoolOptions = {}) {
     const { streamSlab, slots = 0, threads = 1, maxBatch = 32, taskIntervalMs = 10 } = options;
-    const { fileThreads = 2, log } = options;
+    const { fileThreads = 2, liveThreads = 2, log } = options;
+    this.slots = slots;
     this.log = log;
     this.streamSlab = streamSlab;
     this.threads = threads;
@@ -97,6 +107,12 @@ export class CodecPool {
       const designer = new Threads<DesignTask, void>(nowAndThen, onStray);
       this.designThread = designer;
       this.oddRates = new OddRates(LIMITS.oddRates, (task) => designer.run(task, { name: 'design' }));
+    }
+    if (slots > 0) {
+      const threads = new Threads<LiveThreadTask, void>({ ...nowAndThen, maxThreads: liveThreads }, onStray);
+      this.live = new LiveThreads(threads, liveThreads, (err) => {
+        log?.error({ err }, 'a thread that decodes live audio died');
+      });
     }
     const fileOptions = { ...nowAndThen, maxThreads: fileThreads };
     const resourceLimits = { maxOldGenerationSizeMb: LIMITS.fileHeapMb };
@@ -133,6 +149,18 @@ export class CodecPool {
     const stream: CodecStream = new CodecStream(this.codecSlab, index, format, sink, events, owner, filter);
     this.streams.set(index, stream);
     return stream;
+  }
+
+  /**
+   * Decodes compressed audio as it arrives. What is wrong with it is told by the stream.
+   * @throws ServerError AT_CAPACITY
+   */
+  openLive(request: LiveRequest, events: LiveStreamEvents): LiveStream {
+    const live = this.live;
+    if (this.closed || live === undefined || live.seats >= this.slots) {
+      throw new ServerError('AT_CAPACITY', 'No decoder is free.');
+    }
+    return new LiveStream(request, live, events);
   }
 
   private filterFor(rateHz: number, tell: (error: ServerError | null) => void): FilterLease | null {
@@ -183,7 +211,8 @@ export class CodecPool {
     this.ready = [];
     this.oddRates?.close();
     for (const stream of this.files) stream.abandon(new ServerError('DRAINING'));
-    await Promise.all([this.streamThreads?.close(), this.fileThreads.close(), this.designThread?.close()]);
+    const all = [this.streamThreads, this.live, this.fileThreads, this.designThread];
+    await Promise.all(all.map((threads) => threads?.close()));
   }
 
   private enqueue(stream: CodecStream): void {

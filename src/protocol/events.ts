@@ -26,6 +26,8 @@ export interface ResumedEvent {
   readonly state: 'idle' | 'recording' | 'stopping';
   /** Audio taken since the start of the recording; exact at the client's own rate too. */
   readonly receivedSamples: number;
+  /** Of compressed audio: it cannot be cut at a sample, and goes on behind so many of its bytes. */
+  readonly receivedBytes?: number | undefined;
   /** Text frames taken since then, readable or not, without `ping` and `keepalive`. */
   readonly receivedControls: number;
   readonly resumeToken: string;
@@ -39,7 +41,7 @@ export interface StartedEvent {
   readonly config: RecordingConfig;
 }
 
-/** Settings changed: by `configure`, or by a WAV header at the start of the audio. */
+/** Settings changed: by `configure`, or by what the audio begins with: a WAV header, a container. */
 export interface ConfiguredEvent {
   readonly type: 'configured';
   readonly config: RecordingConfig;
@@ -137,6 +139,8 @@ export interface MetricsEvent {
 export interface AckEvent {
   readonly type: 'ack';
   readonly receivedSamples: number;
+  /** Of compressed audio, as it was sent. */
+  readonly receivedBytes?: number | undefined;
 }
 
 export type StreamEvent =

@@ -3,7 +3,7 @@
  * told with its name and what it may be.
  */
 import { z } from 'zod';
-import { ENCODINGS } from '../audio/format.js';
+import { LIVE_ENCODINGS } from '../audio/format.js';
 import { type ErrorCode, ServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import {
@@ -32,7 +32,7 @@ const hotword = z.preprocess(
 export const configSchema = z
   .object({
     sample_rate: z.number().int().min(8000).max(48_000),
-    encoding: z.enum(ENCODINGS),
+    encoding: z.enum(LIVE_ENCODINGS),
     channels: z.union([z.literal(1), z.literal(2)]),
     multichannel: z.boolean(),
     language: z.string().min(1).max(35),

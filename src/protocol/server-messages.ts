@@ -43,6 +43,9 @@ const speech = <T extends 'speech_started' | 'speech_ended'>(name: T, where: str
   examples: [{ type: name, audio_time: name === 'speech_started' ? 0.28 : 1.1, timestamp: NOW, seq: 4 }],
 });
 
+const bytesReceived = (what: string) =>
+  count(`Only of compressed audio: ${what}`).meta({ 'x-unit': 'bytes' }).exactOptional();
+
 export const SERVER_MESSAGES = {
   connection: {
     schema: z.object({
@@ -173,6 +176,7 @@ export const SERVER_MESSAGES = {
     schema: z.object({
       type: z.literal('ack'),
       received_samples: samples('Audio received since the start of the recording.'),
+      received_bytes: bytesReceived('how much of it has arrived.'),
       seq,
     }),
     summary:
@@ -189,6 +193,7 @@ export const SERVER_MESSAGES = {
     schema: z.object({
       type: z.literal('resumed'),
       received_samples: samples('The client sends its audio from here on.'),
+      received_bytes: bytesReceived('the client goes on behind this byte of the recording instead.'),
       received_controls: count('Text frames since the start of the recording that are not sent again.'),
       state: z.enum(['idle', 'recording', 'stopping']),
       resume_token: text('For the next time.'),

@@ -2,13 +2,13 @@
  * The wire contract of `/ws/transcribe`, version 1.1, as types. docs/WEBSOCKET_API.md is its prose.
  * Times on the wire are seconds from the start of the recording; inside the server they are samples at 16 kHz.
  */
-import type { AudioFormat } from '../audio/format.js';
+import type { LiveFormat } from '../audio/format.js';
 import type { ErrorCode } from '../errors.js';
 import type { SegmentReason, TuningConfig } from '../transcript/tuning.js';
 
 export const PROTOCOL_VERSION = '1.1';
 
-export interface RecordingConfig extends AudioFormat, TuningConfig {
+export interface RecordingConfig extends LiveFormat, TuningConfig {
   /** Each of two channels has a transcript of its own. Otherwise they are mixed. */
   multichannel: boolean;
 }
@@ -138,6 +138,8 @@ export interface ResumedMessage {
   received_samples: number;
   /** … and behind this many of its text frames since then, `ping` and `keepalive` not counted. */
   received_controls: number;
+  /** Of compressed audio: the client goes on behind this byte of it instead. */
+  received_bytes?: number;
   state: 'idle' | 'recording' | 'stopping';
   resume_token: string;
 }
@@ -153,7 +155,7 @@ export type ServerMessage =
   | { type: 'recording_started'; timestamp: string; config: RecordingConfig }
   | { type: 'configured'; config: RecordingConfig }
   | { type: 'pong'; timestamp: string }
-  | { type: 'ack'; received_samples: number }
+  | { type: 'ack'; received_samples: number; received_bytes?: number }
   | { type: 'moving'; timestamp: string }
   | { type: 'speech_started' | 'speech_ended'; audio_time: number; channel?: number; timestamp: string }
   | ResumedMessage;

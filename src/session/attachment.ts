@@ -133,6 +133,7 @@ export class Attachment {
       type: 'resumed',
       state: STATES[activity],
       receivedSamples: recorder.resume(),
+      receivedBytes: recorder.live?.securedBytes,
       receivedControls: inbox.controls,
       resumeToken: this.nextToken ?? ticket.issue(arriving.token),
     });

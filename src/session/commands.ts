@@ -5,7 +5,7 @@
  */
 import type { SessionActivity, SessionEvent } from '../../machines/session.js';
 import { ERRORS, toServerError } from '../errors.js';
-import type { DialectPolicy, Frame, Input, InputHandlers } from '../protocol/dialect.js';
+import type { DialectPolicy, Frame, InputHandlers } from '../protocol/dialect.js';
 import type { RecordingConfig } from '../protocol/types.js';
 import type { Gate } from './gate.js';
 import type { Inbox } from './inbox.js';
@@ -42,7 +42,7 @@ export class Commands {
       configure: ({ config }) => this.inPlace(() => parts().recorder.configure(config)),
       ping: ({ text }) => parts().replies.tell({ type: 'pong', text }),
       keepalive: () => {},
-      close: (input) => this.leave(input),
+      close: (input) => parts().gate.leave(input),
       say: ({ frames }) => parts().outbox.send(frames),
       warning: (input) => this.inPlace(() => parts().replies.tell(input)),
       fail: ({ code, detail }) => parts().replies.fail(code, detail),
@@ -87,13 +87,5 @@ export class Commands {
       watch.audioMs = watch.heardMs;
       recorder.push(bytes);
     } else recorder.ignore();
-  }
-
-  /** Ends a running recording first, and comes back here. */
-  private leave(input: Input): void {
-    const { recorder, inbox, send } = this.parts();
-    const isRecording = recorder.live !== null;
-    if (isRecording) inbox.again(input);
-    send(isRecording ? { type: 'STOP' } : { type: 'CLOSE', code: null });
   }
 }

@@ -78,7 +78,7 @@ export async function recogniseFile(
 function isContained(bytes: Uint8Array): boolean {
   if (bytes.length === 0) return false;
   const { kind } = readHeader(bytes);
-  return kind === 'wav' || kind === 'foreign';
+  return kind !== 'samples' && kind !== 'unclear';
 }
 
 class FileJob {

@@ -2,16 +2,23 @@
  * When a session takes what its client sends: not during a flush or a cut, so that no command overtakes either, and not
  * while the recording has no room.
  */
-import type { SessionActivity } from '../../machines/session.js';
+import type { SessionActivity, SessionEvent } from '../../machines/session.js';
 import type { FlushReason } from '../../machines/session-types.js';
+import type { ServerError } from '../errors.js';
+import type { DialectPolicy, Input } from '../protocol/dialect.js';
 import type { Flow } from './flow.js';
 import type { Inbox } from './inbox.js';
 import type { Recorder } from './recorder.js';
+import type { Replies } from './replies.js';
 
 export interface GateParts {
   readonly inbox: Inbox;
   readonly flow: Flow;
   readonly recorder: Recorder;
+  readonly replies: Replies;
+  readonly policy: DialectPolicy;
+  /** To the session's machine. */
+  send(event: SessionEvent): void;
   /** Of the session's machine, now. */
   activity(): SessionActivity;
   /** Frames are taken again, and what was taken before is done. */
@@ -101,6 +108,26 @@ export class Gate {
     void this.parts.recorder.finish(performance.now() - this.flushBeganMs).then(() => {
       if (this.parts.activity() === 'idle') this.release();
     });
+  }
+
+  /** Ends a running recording first, and comes back to `last`, an input that ends the session. */
+  leave(last: Input): void {
+    const { inbox, recorder, send } = this.parts;
+    const isRecording = recorder.live !== null;
+    if (isRecording) inbox.again(last);
+    send(isRecording ? { type: 'STOP' } : { type: 'CLOSE', code: null });
+  }
+
+  /** The audio cannot be read any further: what was heard is told. Who never asked for a recording cannot go on then. */
+  lose(error: ServerError): void {
+    const { recorder, replies, policy, activity } = this.parts;
+    const { code, detail } = error;
+    if (policy.startsByItself) {
+      this.leave({ type: 'fail', code, detail });
+      return;
+    }
+    replies.reject(error, false);
+    if (activity() === 'recording') this.cut((onCut) => recorder.live?.finalize('finalize', onCut));
   }
 
   private release(): void {

@@ -56,7 +56,8 @@ export class Handover {
             {
               ...identity,
               log,
-              tokens,
+              // Nobody goes on elsewhere with what cannot be moved.
+              tokens: () => (this.isPortable ? tokens() : []),
               told: () => outbox.told,
               describe: () => this.describe(),
               onTaken: () => this.fence(),
@@ -65,11 +66,16 @@ export class Handover {
           );
   }
 
+  /** Compressed audio has a decoder, whose state stays in this process. */
+  private get isPortable(): boolean {
+    return this.parts.recorder.live?.portable ?? true;
+  }
+
   /** All that another server needs; null while something is under way. */
   private describe(): { kept: KeptSession; securedSamples: number } | null {
     const { inbox, outbox, recorder } = this.parts;
     const recording = recorder.live?.save() ?? null;
-    if (!inbox.between || (recorder.live !== null && recording === null)) return null;
+    if (!inbox.between || (recorder.live !== null && this.isPortable && recording === null)) return null;
     return {
       kept: {
         configured: recorder.settings.lasting,
@@ -77,7 +83,7 @@ export class Handover {
         outbox: outbox.save(),
         recording: recording?.kept ?? null,
       },
-      securedSamples: recording?.securedSamples ?? 0,
+      securedSamples: recording?.securedSamples ?? recorder.live?.securedSamples ?? 0,
     };
   }
 
@@ -89,7 +95,8 @@ export class Handover {
 
   /** It goes on at another server when it is asked to drain. */
   get movable(): boolean {
-    return this.keeper !== null && (this.parts.context.keeping?.store.available ?? false);
+    const isKept = this.keeper !== null && (this.parts.context.keeping?.store.available ?? false);
+    return isKept && this.isPortable;
   }
 
   /** The server is asked to stop: the session goes on at another one if it can, and else finishes what it records. */

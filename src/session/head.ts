@@ -1,6 +1,6 @@
 /**
- * The first bytes of a recording: a WAV header sets the format, compressed audio is refused by name, and anything else is
- * samples. They are kept until it is known what they are.
+ * The first bytes of a recording, kept until it is known what they are: a WAV header sets the format, a container goes to a
+ * decoder, what cannot be taken live is refused by name, and anything else is samples.
  */
 import type { AudioFormat } from '../audio/format.js';
 import { readHeader } from '../audio/header.js';
@@ -21,6 +21,8 @@ function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
 export interface Beginning {
   /** Of a WAV header; null where there is none. */
   readonly format: AudioFormat | null;
+  /** It is a container: the header is part of what comes. */
+  readonly isContainer: boolean;
   /** What comes behind the header. */
   readonly samples: Uint8Array;
 }
@@ -56,33 +58,38 @@ export class AudioHead {
   }
 
   /**
+   * @param expected what the client said; a container is found all the same
    * @returns null while more has to come
    * @throws ServerError UNSUPPORTED_ENCODING
    */
-  read(bytes: Uint8Array): Beginning | null {
+  read(bytes: Uint8Array, expected: 'samples' | 'container' = 'samples'): Beginning | null {
     const all = joined(this.bytes ?? NO_BYTES, bytes);
     const header = readHeader(all.subarray(0, LIMITS.maxHeaderBytes));
     if (header.kind === 'unclear' && all.length < LIMITS.maxHeaderBytes) {
-      this.bytes = new Uint8Array(all);
+      this.bytes = new Uint8Array(all); // a copy: ws uses its memory again
       return null;
     }
     this.bytes = null;
-    if (header.kind === 'foreign') {
-      this.deaf = true;
-      const detail = `The audio is ${header.name}; send raw samples, in the encoding of the recording.`;
-      throw new ServerError('UNSUPPORTED_ENCODING', detail);
+    const isContainer = header.kind === 'container';
+    const isWav = header.kind === 'wav';
+    if (header.kind === 'foreign') this.refuse(`The audio is ${header.name}`);
+    if (expected === 'container' && !isContainer && !isWav) {
+      this.refuse('The audio is in no container that is known');
     }
-    if (header.kind === 'wav') this.headerBytes = header.bytes;
-    return {
-      format: header.kind === 'wav' ? header.format : null,
-      samples: all.subarray(this.headerBytes),
-    };
+    if (isWav) this.headerBytes = header.bytes;
+    return { format: isWav ? header.format : null, isContainer, samples: all.subarray(this.headerBytes) };
   }
 
-  /** Nothing more comes that could tell what they are: they are samples. */
+  /** Nothing more comes that could tell what they are; returns those that wait. */
   settle(): Uint8Array {
     const bytes = this.bytes ?? NO_BYTES;
     this.bytes = null;
     return bytes;
+  }
+
+  private refuse(what: string): never {
+    this.deaf = true;
+    const detail = `${what}; live, raw samples are taken, WAV, and Opus in WebM or Ogg.`;
+    throw new ServerError('UNSUPPORTED_ENCODING', detail);
   }
 }

@@ -1,4 +1,5 @@
 /** A recording between two steps, outside a flush, as another server can go on with it; its audio aside. */
+import { type LiveFormat, samplesOf } from '../audio/format.js';
 import { frameBytesOf } from '../audio/pcm.js';
 import type { RecordingConfig } from '../protocol/types.js';
 import { exactPosition, type Position } from './position.js';
@@ -39,9 +40,10 @@ export interface ClientPosition {
 }
 
 /** The client's bytes that were taken, as a position that it can go on from exactly. @param frames of audio that were taken */
-export function clientPosition(config: RecordingConfig, headerBytes: number, frames: number): ClientPosition {
-  const frameBytes = frameBytesOf(config);
+export function clientPosition(config: LiveFormat, headerBytes: number, frames: number): ClientPosition {
+  const format = samplesOf(config);
+  const frameBytes = frameBytesOf(format);
   const takenBytes = headerBytes + frames * frameBytes;
-  const exact = exactPosition(Math.floor(takenBytes / frameBytes), config.sample_rate);
+  const exact = exactPosition(Math.floor(takenBytes / frameBytes), format.sample_rate);
   return { samples: exact.samples, bytes: exact.frames * frameBytes, takenBytes };
 }

@@ -1,19 +1,18 @@
 /**
  * The recording that a session runs, over all of its channels: one, or two that are kept apart; each has a slot and a
- * transcript of its own. Before
- * the first sample it looks at what the client sends: a WAV header sets the format, compressed audio is refused by name.
+ * transcript of its own. What the client sends comes in by way of `entry`.
  */
 
-import type { AudioFormat } from '../audio/format.js';
-import { ChannelSplitter } from '../audio/split.js';
+import { type AudioFormat, samplesOf } from '../audio/format.js';
+import type { ServerError } from '../errors.js';
 import type { MetricsEvent, StoppedEvent, StreamEvent } from '../protocol/events.js';
 import type { RecordingConfig } from '../protocol/types.js';
 import type { SegmentReason } from '../transcript/tuning.js';
 import { Channel, type ChannelHost } from './channel.js';
 import type { SessionContext } from './context.js';
+import { Entry } from './entry.js';
 import { lagOf, metricsEvent, segmentsOf, stoppedEvent } from './figures.js';
-import { AudioHead } from './head.js';
-import { audioFromOf, type ClientPosition, clientPosition, type KeptRecording } from './kept-recording.js';
+import { audioFromOf, type KeptRecording } from './kept-recording.js';
 import type { RecordingState } from './recording.js';
 import type { Settings } from './settings.js';
 
@@ -26,19 +25,19 @@ export interface LiveRecordingOwner {
   /** There may be room for more audio. */
   onRoom(): void;
   onFailed(error: unknown): void;
+  /** Nothing more of the audio can be read: it is damaged, or of a codec that is not taken live. */
+  onUnreadable(error: ServerError): void;
 }
 
 export class LiveRecording implements ChannelHost {
   private readonly channels: Channel[] = [];
-  /** Where channels are kept apart. */
-  private splitter: ChannelSplitter | null;
   private readonly context: SessionContext;
   private readonly settings: Settings;
   private readonly owner: LiveRecordingOwner;
+  /** Channels have transcripts of their own. */
+  private readonly apart: boolean;
+  private readonly entry: Entry;
   private running: number;
-  private readonly head = new AudioHead();
-  /** What comes next is known already: the client repeats it, since it goes on where both sides can count. */
-  private repeatedBytes = 0;
   /** Frames received when a pause was last answered. */
   private answeredFrames = 0;
 
@@ -55,23 +54,33 @@ export class LiveRecording implements ChannelHost {
     this.context = context;
     this.settings = settings;
     this.owner = owner;
-    const isApart = this.config.multichannel && this.config.channels > 1;
-    this.splitter = isApart ? new ChannelSplitter(this.config) : null;
-    if (from !== null) this.head.restore(from.headerBytes, from.deaf, from.begun);
-    this.open(isApart ? this.config.channels : 1, from);
+    this.apart = this.config.multichannel && this.config.channels > 1;
+    this.entry = this.open(this.apart ? this.config.channels : 1, from);
     this.running = this.channels.length;
   }
 
-  /** All channels or none. */
-  private open(count: number, from: KeptRecording | null): void {
+  /** All channels and what leads to them, or nothing. */
+  private open(count: number, from: KeptRecording | null): Entry {
     try {
       for (let index = 0; index < count; index++) {
         const state = from?.channels[index];
         const start = from === null || state === undefined ? null : { from: state, at: audioFromOf(from) };
         this.channels.push(new Channel(index, this.context, this, start));
       }
+      const { codecPool, metrics } = this.context;
+      return new Entry({
+        codecPool,
+        metrics,
+        settings: this.settings,
+        channels: this.channels,
+        format: () => this.channelFormat,
+        tell: (event) => this.owner.tell(event),
+        onRoom: () => this.owner.onRoom(),
+        onUnreadable: (error) => this.owner.onUnreadable(error),
+        from,
+      });
     } catch (error) {
-      void this.close();
+      void Promise.all(this.channels.map((channel) => channel.close()));
       throw error;
     }
   }
@@ -81,8 +90,8 @@ export class LiveRecording implements ChannelHost {
   }
 
   get channelFormat(): AudioFormat {
-    const { sample_rate, encoding, channels } = this.config;
-    return { sample_rate, encoding, channels: this.splitter === null ? channels : 1 };
+    const { sample_rate, encoding, channels } = samplesOf(this.config);
+    return { sample_rate, encoding, channels: this.apart ? 1 : channels };
   }
 
   private get first(): Channel {
@@ -98,24 +107,24 @@ export class LiveRecording implements ChannelHost {
     return this.first.slot.written;
   }
 
-  /** Where the client goes on, if so many frames count as taken. Those that it repeats then are known. */
-  private position(frames = this.receivedFrames): ClientPosition {
-    return clientPosition(this.config, this.head.headerBytes, frames);
-  }
-
   /** Up to here, 16 kHz, what the client has sent survives its connection. */
   get securedSamples(): number {
-    return this.position().samples;
+    return this.entry.securedSamples;
   }
 
-  /** The connection broke, and the client goes on from the returned sample. */
+  /** Of compressed audio: up to here, in bytes of the client. */
+  get securedBytes(): number | undefined {
+    return this.entry.securedBytes;
+  }
+
+  /** It can go on in another process: there is no decoder, whose state cannot be moved. */
+  get portable(): boolean {
+    return this.entry.securedBytes === undefined;
+  }
+
+  /** The connection broke, and the client goes on from the returned sample, or from `securedBytes`. */
   resume(): number {
-    const { samples, bytes, takenBytes } = this.position();
-    this.head.restart();
-    this.splitter?.discardPartial();
-    for (const { recording } of this.channels) recording.discardPartial();
-    this.repeatedBytes = takenBytes - bytes;
-    return samples;
+    return this.entry.resume();
   }
 
   get segments(): number {
@@ -127,56 +136,12 @@ export class LiveRecording implements ChannelHost {
   }
 
   accepts(): boolean {
-    for (const { recording } of this.channels) if (!recording.accepts()) return false;
-    return true;
+    return this.entry.accepts();
   }
 
   /** @throws ServerError MESSAGE_TOO_LARGE, UNSUPPORTED_ENCODING, UNSUPPORTED_SAMPLE_RATE, AT_CAPACITY */
   push(bytes: Uint8Array): void {
-    if (this.head.deaf) {
-      this.context.metrics.ignoredFrames++;
-      return;
-    }
-    const fresh = this.repeatedBytes > 0 ? this.withoutRepeated(bytes) : bytes;
-    if (this.head.known) this.pushSamples(fresh);
-    else if (fresh.length > 0) this.readHead(fresh);
-  }
-
-  private withoutRepeated(bytes: Uint8Array): Uint8Array {
-    const repeated = Math.min(this.repeatedBytes, bytes.length);
-    this.repeatedBytes -= repeated;
-    return bytes.subarray(repeated);
-  }
-
-  private pushSamples(bytes: Uint8Array): void {
-    const parts = this.splitter?.split(bytes) ?? [bytes];
-    for (const [channel, part] of parts.entries()) this.channels[channel]?.recording.push(part);
-  }
-
-  private readHead(bytes: Uint8Array): void {
-    const beginning = this.head.read(bytes);
-    if (beginning === null) return;
-    if (beginning.format !== null) this.reformat(beginning.format);
-    this.pushSamples(beginning.samples);
-  }
-
-  private reformat(format: AudioFormat): void {
-    const { sample_rate, encoding, channels } = this.config;
-    if (format.sample_rate === sample_rate && format.encoding === encoding && format.channels === channels) {
-      return;
-    }
-    this.head.deaf = true;
-    const config = this.settings.reformat(format);
-    if (this.splitter !== null) this.splitter = new ChannelSplitter(format);
-    for (const { recording } of this.channels) recording.reformat(this.channelFormat);
-    this.head.deaf = false;
-    this.owner.tell({ type: 'configured', config });
-  }
-
-  /** Nothing more comes that could tell what the first bytes are: they are samples. */
-  private settleHead(): void {
-    const rest = this.head.settle();
-    if (rest.length > 0) this.pushSamples(rest);
+    this.entry.push(bytes);
   }
 
   /** New settings are in force from the next chunk on. */
@@ -194,14 +159,17 @@ export class LiveRecording implements ChannelHost {
   /** Calls back, at once if it can, when all that was pushed is recognised. Nothing may be pushed before. */
   whenCaughtUp(done: () => void): void {
     let behind = this.channels.length;
-    for (const { recording } of this.channels) recording.whenCaughtUp(() => --behind === 0 && done());
+    this.entry.whenSettled(() => {
+      for (const { recording } of this.channels) recording.whenCaughtUp(() => --behind === 0 && done());
+    });
   }
 
   /** Closes the open segments where the audio stands. Nothing may be pushed before `onCut`, which may come at once. */
   finalize(reason: SegmentReason, onCut: () => void): void {
-    if (this.head.waits) this.settleHead();
     let uncut = this.channels.length;
-    for (const { recording } of this.channels) recording.finalize(reason, () => --uncut === 0 && onCut());
+    this.entry.whenSettled(() => {
+      for (const { recording } of this.channels) recording.finalize(reason, () => --uncut === 0 && onCut());
+    });
   }
 
   /** Audio stopped coming, and there is something to be told that has not been told since it last did. */
@@ -218,12 +186,14 @@ export class LiveRecording implements ChannelHost {
 
   /** Runs what is left; `onStopped` follows. */
   end(reason: SegmentReason): void {
-    this.settleHead();
-    for (const { recording } of this.channels) recording.end(reason);
+    this.entry.end(() => {
+      for (const { recording } of this.channels) recording.end(reason);
+    });
   }
 
   /** Resolves when every slot is given back. */
   async close(): Promise<void> {
+    this.entry.close();
     await Promise.all(this.channels.map((channel) => channel.close()));
   }
 
@@ -238,7 +208,8 @@ export class LiveRecording implements ChannelHost {
   }
 
   /**
-   * All that another server needs to go on with it, and from where on the client sends again then; null during a flush.
+   * All that another server needs to go on with it, and from where on the client sends again then; null during a flush, and
+   * where it is not portable.
    */
   save(): { readonly kept: KeptRecording; readonly securedSamples: number } | null {
     const channels: RecordingState[] = [];
@@ -247,9 +218,7 @@ export class LiveRecording implements ChannelHost {
       if (state === null) return null;
       channels.push(state);
     }
-    const { headerBytes, deaf, known: begun } = this.head;
-    const kept = { config: this.config, headerBytes, deaf, begun, channels };
-    return { kept, securedSamples: this.position(audioFromOf(kept).frames).samples };
+    return this.entry.save(channels);
   }
 
   // ---- from the channels ----------------------------------------------------------------------------------
@@ -260,10 +229,11 @@ export class LiveRecording implements ChannelHost {
 
   onStep(channel: number, audioEndSamples: number): void {
     this.owner.onProgress(channel, audioEndSamples);
-    this.owner.onRoom();
+    this.onRoom();
   }
 
   onRoom(): void {
+    this.entry.resumeDecoding();
     this.owner.onRoom();
   }
 

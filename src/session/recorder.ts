@@ -20,6 +20,8 @@ export interface RecorderOwner {
   onFailed(error: unknown): void;
   /** A step was taken, and what came of it is told. */
   onProgress(): void;
+  /** Nothing more of the audio can be read: what was read is told first. */
+  onUnreadable(error: ServerError): void;
 }
 
 export class Recorder {
@@ -58,6 +60,7 @@ export class Recorder {
     },
     onRoom: () => this.owner.onRoom(),
     onFailed: (error) => this.owner.onFailed(error),
+    onUnreadable: (error) => this.owner.onUnreadable(error),
   };
 
   /** Goes on with what another server had. @throws ServerError AT_CAPACITY, UNSUPPORTED_SAMPLE_RATE, KEY_LIMIT */
@@ -147,7 +150,9 @@ export class Recorder {
     const { live } = this;
     if (live === null) return;
     const receivedSamples = acked(live.securedSamples);
-    if (this.policy.resumable) this.replies.tell({ type: 'ack', receivedSamples });
+    if (this.policy.resumable) {
+      this.replies.tell({ type: 'ack', receivedSamples, receivedBytes: live.securedBytes });
+    }
     if (live.config.metrics) this.replies.tell(live.figures(nowMs, droppedPartials));
   }
 

@@ -7,7 +7,7 @@
  * the inbox sees to. A stop comes after the finalize before it.
  */
 
-import type { AudioFormat } from '../audio/format.js';
+import { type AudioFormat, type LiveFormat, samplesOf } from '../audio/format.js';
 import { settlingSamples } from '../audio/resampler.js';
 import type { CodecPool } from '../codec/pool.js';
 import { ServerError } from '../errors.js';
@@ -94,7 +94,7 @@ export class Recording {
     this.setLanguage(config.language);
     this.transcript = new Transcript(manifest, parts.pieces, config, listener, keptChars);
     const { from, at } = parts;
-    if (from !== undefined) this.goOn(from, at ?? audioFrom(from.stream.read, config.sample_rate));
+    if (from !== undefined) this.goOn(from, at ?? audioFrom(from.stream.read, samplesOf(config).sample_rate));
     this.intake = this.open(config);
   }
 
@@ -110,7 +110,8 @@ export class Recording {
     return { stream: this.parts.slot.save(), transcript: this.transcript.save() };
   }
 
-  private open({ sample_rate, encoding, channels }: AudioFormat): Intake {
+  private open(format: LiveFormat): Intake {
+    const { sample_rate, encoding, channels } = samplesOf(format);
     const { slot, codecPool } = this.parts;
     return createIntake({ sample_rate, encoding, channels }, slot, codecPool, {
       drained: () => this.listener.onRoom(),

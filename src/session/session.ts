@@ -79,6 +79,7 @@ export class Session {
       onRoom: () => this.flow.paused && this.gate.regulate(),
       onFailed: (err) => this.fault(err, 'the recording failed', 'ENGINE_FAILED'),
       onProgress: () => this.handover.keeper?.poke(),
+      onUnreadable: (error) => this.gate.lose(error),
     });
     if (takeover !== undefined) this.recorder.restore(takeover.kept); // before anything that would have to be undone
     const resumeWindowMs = dialect.policy.resumable ? context.resumeWindowMs : 0;
@@ -86,13 +87,11 @@ export class Session {
     const snapshot = takeover === undefined ? undefined : stateOf(takeover.kept, input);
     this.actor = createActor(sessionMachine, { input, ...(snapshot && { snapshot }) });
     const { id, key, clientId, log, inbox, outbox, flow, watch, recorder, replies } = this;
-    this.gate = new Gate({
-      ...{ inbox, flow, recorder, activity: () => this.activity },
-      onReleased: () => this.handover.keeper?.poke(),
-    });
     const send = (event: SessionEvent) => this.actor.send(event);
     const { policy } = dialect;
     const parts = { context, dialect, policy, log, inbox, outbox, flow, watch, recorder, replies, send };
+    const onReleased = () => this.handover.keeper?.poke();
+    this.gate = new Gate({ ...parts, activity: () => this.activity, onReleased });
     const { gate } = this;
     this.attachment = new Attachment(parts, { id, key, expire: () => send({ type: 'CLOSE', code: null }) });
     const identity = { id, key, clientId, epoch: takeover?.epoch ?? 1 };

@@ -3,7 +3,7 @@
  * of the running recording asked for. `configure` in the middle of a recording holds for it and for those that follow.
  */
 
-import type { AudioFormat } from '../audio/format.js';
+import type { LiveFormat } from '../audio/format.js';
 import { ServerError } from '../errors.js';
 import { languagesOf, type Spoken, speaks } from '../models/languages.js';
 import { DEFAULT_LANGUAGE } from '../protocol/parse.js';
@@ -48,7 +48,7 @@ export class Settings {
   }
 
   /** The audio itself says what format it has; no longer than this recording. */
-  reformat(format: AudioFormat): RecordingConfig {
+  reformat(format: LiveFormat): RecordingConfig {
     this.own = { ...this.own, ...format };
     return this.fold();
   }

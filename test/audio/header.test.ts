@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { type Header, readHeader } from '../../src/audio/header.js';
+import { fixturesDir } from '../helpers/fixtures.js';
 
 const bytes = (...parts: (string | number[])[]): Uint8Array =>
   Uint8Array.from(
@@ -37,10 +39,9 @@ const mp3Frame = [0xff, 0xfb, 0x90, 0x00, ...zeros(413)];
 const aacFrame = [0xff, 0xf1, 0x50, 0x80, 100 >> 3, (100 & 7) << 5, 0, ...zeros(93)];
 
 const foreign: readonly (readonly [string, Uint8Array, RegExp])[] = [
-  ['what MediaRecorder makes', bytes([0x1a, 0x45, 0xdf, 0xa3, 0x9f, 0x42]), /WebM/],
-  ['Ogg', bytes('OggS', [0, 2]), /Ogg/],
   ['FLAC', bytes('fLaC', [0, 0, 0, 34]), /FLAC/],
-  ['MP4', bytes([0, 0, 0, 0x20], 'ftypisom'), /MP4/],
+  ['MP4', bytes([0, 0, 0, 0x20], 'ftypisom'), /^MP4$/],
+  ['MP4 with its index', bytes([0, 0, 0, 0x20], 'ftypiso5moov', zeros(9), 'stsd', zeros(12), 'mp4a'), /^MP4/],
   ['AIFF', bytes('FORM', zeros(8)), /AIFF/],
   ['MP3 with a tag', bytes('ID3', [4, 0, 0, 0, 0, 2, 1]), /MP3/],
   ['bare MP3', bytes(mp3Frame, mp3Frame, mp3Frame), /MP3/],
@@ -58,6 +59,25 @@ for (const [name, head, told] of foreign) {
     for (let length = 1; length < head.length; length++) {
       const part = readHeader(head.subarray(0, length));
       assert.ok(part.kind === 'unclear' || part.kind === 'foreign', `${length} bytes: ${part.kind}`);
+    }
+  });
+}
+
+test('of MP4 the codec is named, if its index is there', async () => {
+  const recorded = await readFile(`${fixturesDir}opus/media-recorder.mp4`);
+  assert.deepEqual(readHeader(recorded), { kind: 'foreign', name: 'MP4 with Opus' });
+  assert.deepEqual(readHeader(recorded.subarray(0, 300)), { kind: 'foreign', name: 'MP4' });
+});
+
+for (const [name, head] of [
+  ['what MediaRecorder makes', bytes([0x1a, 0x45, 0xdf, 0xa3, 0x9f, 0x42])],
+  ['Ogg', bytes('OggS', [0, 2])],
+] as const) {
+  test(`${name} is a container, however few of its bytes come at once`, () => {
+    assert.deepEqual(readHeader(head), { kind: 'container' });
+    for (let length = 1; length < head.length; length++) {
+      const { kind } = readHeader(head.subarray(0, length));
+      assert.ok(kind === 'unclear' || kind === 'container', `${length} bytes: ${kind}`);
     }
   });
 }

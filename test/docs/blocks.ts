@@ -125,6 +125,16 @@ function limitsTable(): string {
         `${LIMITS.oddRates} at once, over all streams`,
         '`TOO_MANY_RATES`',
       ],
+      [
+        'a part of WebM that is kept, and one that is passed over',
+        `${kibibytes(LIMITS.maxLivePartBytes)}, ${kibibytes(LIMITS.maxLiveSkipBytes)}`,
+        '`CORRUPT_AUDIO`',
+      ],
+      [
+        'recorders that begin anew in one recording',
+        `${LIMITS.maxLiveRestarts}, and one a second of its audio`,
+        '`CORRUPT_AUDIO`',
+      ],
       ['`client_id`', `${LIMITS.maxClientIdChars} characters`, '`BAD_REQUEST`, HTTP 400'],
       [
         'messages that the client has not read',

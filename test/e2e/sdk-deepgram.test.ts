@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
-import { sampleWavPath } from '../helpers/fixtures.js';
+import { fixturesDir, sampleWavPath } from '../helpers/fixtures.js';
 import { type LiveServer, startLiveServer } from '../helpers/live-server.js';
 import { assertAscending, sdk, sdksProblem } from '../helpers/sdks.js';
 import { bytesOf, cut, TestClient } from '../helpers/ws-client.js';
@@ -113,6 +113,56 @@ test('SDK 5: a live stream is transcribed, finalised and closed', { skip: proble
   check(messages, sentAll);
   assert.equal(messages.filter(({ from_finalize }) => from_finalize).length, 1);
 });
+
+test(
+  'SDK 5: what a browser records is heard without an encoding, as a file of it is',
+  { skip: problem },
+  async () => {
+    for (const name of ['media-recorder.webm', 'cathy-a0280.ogg']) {
+      const recorded = readFileSync(`${fixturesDir}opus/${name}`);
+      const { results } = await five().listen.v1.media.transcribeFile(recorded, { model: 'nova-3' });
+      const settings = { model: 'nova-3', interim_results: true, reconnectAttempts: 0 };
+      const connection = await five().listen.v1.connect({ ...settings, Authorization: 'Token secret' });
+      const { messages, take, until } = inbox();
+      connection.on('message', take);
+      const closed = new Promise<Anything>((resolve) => connection.on('close', resolve));
+      connection.connect();
+      await connection.waitForOpen();
+      const pieces = [...cut(recorded, 371)];
+      for (const piece of pieces.slice(0, -3)) connection.sendMedia(piece);
+      await until(isInterim); // before the audio's end
+      for (const piece of pieces.slice(-3)) connection.sendMedia(piece);
+      connection.sendCloseStream({ type: 'CloseStream' });
+      assert.equal((await closed).code, 1000);
+      const finals = messages
+        .filter(({ is_final }) => is_final)
+        .flatMap(({ channel }) => channel.alternatives[0].words);
+      const expected = results.channels[0].alternatives[0].words;
+      assert.ok(expected.length >= 4, name);
+      assert.deepEqual(finals, expected, name);
+    }
+  },
+);
+
+test(
+  'SDK 5: audio that is not decoded live is told by its name, and closed with 1008',
+  { skip: problem },
+  async () => {
+    const settings = { model: 'nova-3', reconnectAttempts: 0, Authorization: 'Token secret' };
+    const connection = await five().listen.v1.connect(settings);
+    const { messages, take } = inbox();
+    connection.on('message', take);
+    const closed = new Promise<Anything>((resolve) => connection.on('close', resolve));
+    connection.connect();
+    await connection.waitForOpen();
+    connection.sendMedia(readFileSync(`${fixturesDir}opus/media-recorder.mp4`));
+    const { code, reason } = await closed;
+    connection.close();
+    assert.equal(code, 1008);
+    assert.match(String(reason), /DATA-0000.*MP4 with Opus/);
+    assert.match(messages.find(({ type }) => type === 'Error')?.description, /MP4 with Opus/);
+  },
+);
 
 test(
   'SDK 5: a file is transcribed; a wrong key and an address are its own errors',

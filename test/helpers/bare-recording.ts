@@ -1,5 +1,5 @@
 /** A recording on an engine, without a session around it: writes down all that it tells, and what it could be saved as. */
-import type { AudioFormat } from '../../src/audio/format.js';
+import { type AudioFormat, samplesOf } from '../../src/audio/format.js';
 import { frameBytesOf } from '../../src/audio/pcm.js';
 import type { CodecPool } from '../../src/codec/pool.js';
 import type { Engine } from '../../src/inference/engine.js';
@@ -51,8 +51,8 @@ export class BareRecording implements SlotOwner, RecordingListener {
     const pieces = pieceTable(tokens, manifest);
     const parts = { slot, manifest, pieces, codecPool, config, ...(from && { from }) };
     this.recording = new Recording(parts, this);
-    this.format = config;
-    this.frameBytes = frameBytesOf(config);
+    this.format = samplesOf(config);
+    this.frameBytes = frameBytesOf(this.format);
     this.at = this.recording.receivedFrames * this.frameBytes;
   }
 

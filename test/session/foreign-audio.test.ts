@@ -6,7 +6,7 @@ import { openFakeSession } from '../helpers/fake-session.js';
 
 const START = { type: 'start_recording' };
 const STOP = { type: 'stop_recording' };
-const WEBM = Buffer.from([0x1a, 0x45, 0xdf, 0xa3, 0x9f, 0x42, 0x86, 0x81, 0x01, 0x42, 0xf7, 0x81]);
+const FLAC = Buffer.from('fLaC\0\0\0\x22');
 
 function wavHeader(channels: number, bits: number, tag = 1): Buffer {
   const header = Buffer.alloc(44);
@@ -20,13 +20,13 @@ function wavHeader(channels: number, bits: number, tag = 1): Buffer {
   return header;
 }
 
-test('compressed audio is refused once, by its name, and the session can record again', async () => {
+test('audio that is not decoded live is refused once, by its name, and the session can record again', async () => {
   const { engine, socket, session, metrics, say, speak } = openFakeSession();
   say(START);
-  session.onFrame(WEBM);
+  session.onFrame(FLAC);
   session.onFrame(new Uint8Array(1_000));
   assert.deepEqual(socket.errors, ['UNSUPPORTED_ENCODING']);
-  assert.match(socket.last('error').detail ?? '', /WebM/);
+  assert.match(socket.last('error').detail ?? '', /FLAC/);
   assert.equal(metrics.ignoredFrames, 1);
   say(STOP);
   await engine.settle();

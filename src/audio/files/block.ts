@@ -3,6 +3,7 @@
  * them sets the pace and nothing piles up.
  */
 import { ServerError } from '../../errors.js';
+import { BLOCK_FRAMES } from '../block.js';
 
 export interface Block {
   /** One array per channel, all of one length, in 16-bit units (±32,768). Valid until the next block is asked for. */
@@ -44,6 +45,14 @@ export function makePlanes(channels: number, frames: number): Float32Array[] {
 
 export const cutPlanes = (planes: readonly Float32Array[], from: number, to: number): Float32Array[] =>
   planes.map((plane) => plane.subarray(from, to));
+
+/** A block of any length in parts of BLOCK_FRAMES at most. */
+export function* slices(block: Block): Generator<Block, void> {
+  const frames = block.planes[0]?.length ?? 0;
+  for (let at = 0; at < frames; at += BLOCK_FRAMES) {
+    yield { ...block, planes: cutPlanes(block.planes, at, Math.min(frames, at + BLOCK_FRAMES)) };
+  }
+}
 
 /** A synchronous decoder as the asynchronous kind that all share. */
 export async function* slowly(blocks: Iterable<Block>): Blocks {

@@ -75,6 +75,7 @@ function cookieIn(bytes: Uint8Array, description: Box, codec: string): Uint8Arra
   return undefined;
 }
 
+const EBML = 0x1a45_dfa3;
 const SEGMENT = 0x1853_8067;
 const CLUSTER = 0x1f43_b675;
 
@@ -103,14 +104,16 @@ function elementAt(bytes: Uint8Array, at: number) {
 /**
  * Walks the top of a Matroska or WebM file. A browser that records leaves segments and clusters of unknown size, and
  * no end; but each part that has a size must be there.
+ * @returns the documents in it, each with a header of its own: a page may stop its recorder and start it again
  * @throws ServerError CORRUPT_AUDIO
  */
-export function checkMatroska(bytes: Uint8Array): void {
+export function matroskaDocuments(bytes: Uint8Array): Uint8Array[] {
+  const starts = [0];
   let at = 0;
   while (at < bytes.length) {
     const element = elementAt(bytes, at);
     if (element === undefined) {
-      if (bytes.subarray(at).every((octet) => octet === 0)) return;
+      if (bytes.subarray(at).every((octet) => octet === 0)) break;
       throw damaged('WebM', `no element begins at byte ${at}`);
     }
     const { id, start, end } = element;
@@ -118,7 +121,9 @@ export function checkMatroska(bytes: Uint8Array): void {
       const missing = (end ?? start) - bytes.length;
       throw damaged('WebM', `the part at byte ${at} needs ${missing} more bytes`);
     }
+    if (id === EBML && at > 0) starts.push(at);
     // Into segments and clusters: their blocks are checked one by one.
     at = id === SEGMENT || id === CLUSTER || end === undefined ? start : end;
   }
+  return starts.map((start, i) => bytes.subarray(start, starts[i + 1]));
 }

@@ -6,7 +6,7 @@ import { alacBlocks, alacConfig } from './alac.js';
 import { type Blocks, checkChannels, damaged, slowly, unsupported } from './block.js';
 import { audioSpan, need, printable, type Span, textAt, viewOf } from './bytes.js';
 import { MAX_OPUS_TRIM, opusBlocks, opusHead } from './opus.js';
-import { type Packet, type PacketStream, trimmed } from './packets.js';
+import { endAt, type Packet, type PacketStream, trimmed } from './packets.js';
 import { isReadable, type SampleLayout, sampleBlocks } from './samples.js';
 
 interface Chunks {
@@ -72,15 +72,20 @@ function packed(bytes: Uint8Array, about: Description, found: Chunks, data: Span
       return trimmed(
         alacBlocks(stream, alacConfig(alacCookie(cookie), 'CAF')),
         skip,
-        table.validFrames,
+        endAt(table.validFrames),
         rateHz,
       );
     case 'opus': {
       const head = opusHead(cookie, channels, 'CAF');
-      return trimmed(opusBlocks(stream, head), skip || head.preSkip, table.validFrames, MAX_OPUS_TRIM);
+      return trimmed(opusBlocks(stream, head), skip || head.preSkip, endAt(table.validFrames), MAX_OPUS_TRIM);
     }
     case 'aac ':
-      return trimmed(aacPacketBlocks({ ...stream, description: decoderConfig(cookie) }), skip, undefined, 0);
+      return trimmed(
+        aacPacketBlocks({ ...stream, description: decoderConfig(cookie) }),
+        skip,
+        endAt(undefined),
+        0,
+      );
     default:
       throw unsupported('CAF', printable(codec));
   }

@@ -4,13 +4,13 @@ import { ServerError } from '../../errors.js';
 import { aacPacketBlocks } from './aac.js';
 import { alacBlocks, alacConfig } from './alac.js';
 import { type Blocks, damaged, unsupported } from './block.js';
-import { checkMatroska, checkMp4, mp4Cookie } from './boxes.js';
+import { checkMp4, matroskaDocuments, mp4Cookie } from './boxes.js';
 import { printable } from './bytes.js';
 import { ffmpegBlocks } from './ffmpeg.js';
 import { flacBlocks } from './flac.js';
 import { mpegBlocks } from './mpeg.js';
-import { MAX_OPUS_TRIM, opusBlocks, opusHead } from './opus.js';
-import { type Packet, type PacketStream, trimmed } from './packets.js';
+import { MAX_OPUS_TRIM, OPUS_RATE_HZ, opusBlocks, opusHead } from './opus.js';
+import { endAt, type Packet, type PacketStream, trimmed } from './packets.js';
 import { type SampleLayout, sampleBlocks } from './samples.js';
 import { unlaced, vorbisBlocks } from './vorbis.js';
 
@@ -44,8 +44,21 @@ const BARE: Record<string, { demuxer: string; head?: string }> = {
 
 /** @throws ServerError UNSUPPORTED_MEDIA, CORRUPT_AUDIO */
 export async function* mediaBlocks(bytes: Uint8Array, container: 'MP4' | 'WebM'): Blocks {
-  if (container === 'MP4') checkMp4(bytes);
-  else checkMatroska(bytes);
+  if (container === 'MP4') {
+    checkMp4(bytes);
+    yield* documentBlocks(bytes, container);
+    return;
+  }
+  for (const document of matroskaDocuments(bytes)) {
+    const from = (document.byteOffset - bytes.byteOffset) / bytes.length;
+    const share = document.length / bytes.length;
+    for await (const block of documentBlocks(document, container)) {
+      yield { ...block, fraction: from + block.fraction * share };
+    }
+  }
+}
+
+async function* documentBlocks(bytes: Uint8Array, container: 'MP4' | 'WebM'): Blocks {
   const { BufferSource, Input, MATROSKA, MP4, QTFF, WEBM } = await import('mediabunny');
   const input = new Input({ source: new BufferSource(bytes), formats: [MP4, QTFF, MATROSKA, WEBM] });
   try {
@@ -84,7 +97,7 @@ async function trackBlocks(bytes: Uint8Array, track: InputAudioTrack, container:
     description: bytesOf(config?.description),
     channels: await track.getNumberOfChannels(),
     rateHz,
-    packets: packetsOf(track, totalSeconds),
+    packets: packetsOf(track, totalSeconds, codec === 'opus' ? OPUS_RATE_HZ : rateHz),
     // What an encoder puts in front of the sound lies before the time 0.
     skipFrames: Math.max(0, Math.round(-first * rateHz)),
     totalSeconds,
@@ -110,19 +123,19 @@ function decode(bytes: Uint8Array, codec: string, stream: PacketStream): Blocks 
   switch (codec) {
     case 'opus': {
       const head = opusHead(stream.description, channels, container);
-      return trimmed(opusBlocks(stream, head), head.preSkip, undefined, MAX_OPUS_TRIM);
+      return trimmed(opusBlocks(stream, head), head.preSkip, endAt(undefined), MAX_OPUS_TRIM);
     }
     case 'vorbis':
       return vorbisBlocks({ ...stream, headers: unlaced(stream.description, container) });
     case 'alac': {
       const cookie = stream.description ?? mp4Cookie(bytes, 'alac') ?? new Uint8Array(0);
-      return trimmed(alacBlocks(stream, alacConfig(cookie, container)), skipFrames, undefined, 0);
+      return trimmed(alacBlocks(stream, alacConfig(cookie, container)), skipFrames, endAt(undefined), 0);
     }
     case 'mp3':
       return trimmed(
         gathered(stream, bytes.length, (all) => mpegBlocks(all, `${container} with MP3`)),
         skipFrames,
-        undefined,
+        endAt(undefined),
         0,
       );
     case 'flac':
@@ -133,7 +146,7 @@ function decode(bytes: Uint8Array, codec: string, stream: PacketStream): Blocks 
         flacHead(stream.description),
       );
     case 'aac':
-      return trimmed(aacPacketBlocks(stream), skipFrames, undefined, 0);
+      return trimmed(aacPacketBlocks(stream), skipFrames, endAt(undefined), 0);
     default:
       throw unsupported(container, codec);
   }
@@ -146,11 +159,16 @@ async function firstTimestamp(track: InputAudioTrack): Promise<number> {
   return first.timestamp;
 }
 
-async function* packetsOf(track: InputAudioTrack, totalSeconds: number): AsyncGenerator<Packet, void> {
+async function* packetsOf(
+  track: InputAudioTrack,
+  totalSeconds: number,
+  rateHz: number,
+): AsyncGenerator<Packet, void> {
   const { EncodedPacketSink } = await import('mediabunny');
   const packets: AsyncIterable<EncodedPacket> = new EncodedPacketSink(track).packets();
   for await (const { data, timestamp, duration } of packets) {
-    yield { data, fraction: totalSeconds > 0 ? Math.min(1, (timestamp + duration) / totalSeconds) : 0 };
+    const fraction = totalSeconds > 0 ? Math.min(1, (timestamp + duration) / totalSeconds) : 0;
+    yield { data, fraction, at: Math.round(timestamp * rateHz) };
   }
 }
 

@@ -7,7 +7,7 @@ import { damaged } from './block.js';
 import { textAt, viewOf } from './bytes.js';
 import { id3Bytes } from './mpeg-scan.js';
 
-const HEADER_BYTES = 27;
+export const PAGE_HEADER_BYTES = 27;
 const CRC_AT = 22;
 const FLAG = { continued: 1, begins: 2 } as const;
 /** Bytes after the last page that may be anything harmless: padding, an ID3v1 tag. */
@@ -22,19 +22,30 @@ const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, octet) => {
   return crc >>> 0;
 });
 
-interface Page {
+export interface Page {
+  /** Where it lies. */
   readonly at: number;
   readonly end: number;
   readonly serial: number;
   readonly sequence: number;
-  readonly flags: number;
-  readonly granule: bigint;
+  /** A stream begins with it. */
+  readonly begins: boolean;
+  /** Its first packet began on the page before it. */
+  readonly continued: boolean;
+  /** Where the last packet that ends on it ends, in the codec's units; undefined: none does. */
+  readonly granule: number | undefined;
 }
 
 export interface OggPacket {
   readonly data: Uint8Array;
   /** Where its last byte lies in the file. */
   readonly byteAt: number;
+}
+
+/** The packets that end on one page. */
+export interface PagePackets {
+  readonly packets: readonly OggPacket[];
+  readonly granule: number | undefined;
 }
 
 export interface OggLink {
@@ -45,6 +56,7 @@ export interface OggLink {
   readonly lastGranule: number | undefined;
   /** Whole pages of the stream, headers included. */
   pages(): Generator<Uint8Array, void>;
+  packetPages(): Generator<PagePackets, void>;
   packets(): Generator<OggPacket, void>;
 }
 
@@ -61,8 +73,9 @@ const CODECS: readonly (readonly [magic: string, name: string])[] = [
   ['\x80kate', 'Kate'],
   ['fishead\0', 'Skeleton'],
 ];
-const AUDIO = ['Opus', 'Vorbis', 'FLAC', 'Speex', 'PCM'];
-const codecOf = (head: Uint8Array): string => {
+export const OGG_AUDIO: readonly string[] = ['Opus', 'Vorbis', 'FLAC', 'Speex', 'PCM'];
+/** By the first packet of a stream. */
+export const codecOf = (head: Uint8Array): string => {
   const text = textAt(head, 0, 8);
   return CODECS.find(([magic]) => text.startsWith(magic))?.[1] ?? 'an unknown codec';
 };
@@ -75,9 +88,8 @@ export function oggLinks(bytes: Uint8Array): OggLink[] {
   const links: Page[][] = [];
   let beginning = false;
   for (const page of readPages(bytes)) {
-    const begins = (page.flags & FLAG.begins) !== 0;
-    if (begins && !beginning) links.push([]);
-    beginning = begins;
+    if (page.begins && !beginning) links.push([]);
+    beginning = page.begins;
     links.at(-1)?.push(page);
   }
   if (links.length === 0) throw damaged('Ogg', 'no stream begins in it');
@@ -85,39 +97,41 @@ export function oggLinks(bytes: Uint8Array): OggLink[] {
 }
 
 function linkOf(bytes: Uint8Array, pages: readonly Page[]): OggLink {
-  const firsts = pages.filter(({ flags }) => (flags & FLAG.begins) !== 0);
+  const firsts = pages.filter(({ begins }) => begins);
   const heads = firsts.map((page) => ({
     page,
-    head: packetsOf(bytes, [page]).next().value?.data ?? new Uint8Array(0),
+    head: new PacketJoiner().read(bytes, page)[0]?.data ?? new Uint8Array(0),
   }));
-  const audio = heads.find(({ head }) => AUDIO.includes(codecOf(head)));
+  const audio = heads.find(({ head }) => OGG_AUDIO.includes(codecOf(head)));
   const { page, head } = audio ?? heads[0]!; // a link begins with such a page
   const own = pages.filter(({ serial }) => serial === page.serial);
-  checkSequence(own);
-  const stated = own.findLast(({ granule }) => granule !== NO_GRANULE);
+  for (const [i, page] of own.entries()) checkSequence(own[i - 1], page);
+  function* packetPages(): Generator<PagePackets, void> {
+    const joiner = new PacketJoiner();
+    for (const page of own) yield { packets: joiner.read(bytes, page), granule: page.granule };
+  }
   return {
     head,
     codec: audio === undefined ? heads.map((it) => codecOf(it.head)).join(', ') : codecOf(head),
-    lastGranule: stated === undefined ? undefined : Number(stated.granule),
+    lastGranule: own.findLast(({ granule }) => granule !== undefined)?.granule,
     *pages() {
       for (const { at, end } of own) yield bytes.subarray(at, end);
     },
-    packets: () => packetsOf(bytes, own),
+    packetPages,
+    *packets() {
+      for (const { packets } of packetPages()) yield* packets;
+    },
   };
 }
 
 /** A gap in the pages' numbers is audio that is missing. */
-function checkSequence(pages: readonly Page[]): void {
-  for (const [i, page] of pages.entries()) {
-    const before = pages[i - 1];
-    if (before === undefined || page.sequence <= before.sequence + 1) continue;
-    const missing = page.sequence - before.sequence - 1;
-    throw damaged('Ogg', `${missing} pages are missing before byte ${page.at}`);
-  }
+export function checkSequence(before: Page | undefined, page: Page): void {
+  if (before === undefined || page.sequence <= before.sequence + 1) return;
+  const missing = page.sequence - before.sequence - 1;
+  throw damaged('Ogg', `${missing} pages are missing before byte ${page.at}`);
 }
 
 function* readPages(bytes: Uint8Array): Generator<Page, void> {
-  const view = viewOf(bytes);
   let at = id3Bytes(bytes, 0);
   while (at < bytes.length) {
     if (textAt(bytes, at, 4) !== 'OggS') {
@@ -126,19 +140,28 @@ function* readPages(bytes: Uint8Array): Generator<Page, void> {
     }
     const end = pageEnd(bytes, at);
     if (end > bytes.length) throw damaged('Ogg', `the page at byte ${at} is cut short`);
-    if (pageCrc(bytes, at, end) !== view.getUint32(at + CRC_AT, true)) {
-      throw damaged('Ogg', `the page at byte ${at} is damaged`);
-    }
-    yield {
-      at,
-      end,
-      flags: view.getUint8(at + 5),
-      granule: view.getBigUint64(at + 6, true),
-      serial: view.getUint32(at + 14, true),
-      sequence: view.getUint32(at + 18, true),
-    };
+    yield readPage(bytes, at, end);
     at = end;
   }
+}
+
+/** @throws ServerError CORRUPT_AUDIO if its checksum does not fit */
+export function readPage(bytes: Uint8Array, at: number, end: number, base = 0): Page {
+  const view = viewOf(bytes);
+  if (pageCrc(bytes, at, end) !== view.getUint32(at + CRC_AT, true)) {
+    throw damaged('Ogg', `the page at byte ${base + at} is damaged`);
+  }
+  const flags = view.getUint8(at + 5);
+  const granule = view.getBigUint64(at + 6, true);
+  return {
+    at,
+    end,
+    begins: (flags & FLAG.begins) !== 0,
+    continued: (flags & FLAG.continued) !== 0,
+    granule: granule === NO_GRANULE ? undefined : Number(granule),
+    serial: view.getUint32(at + 14, true),
+    sequence: view.getUint32(at + 18, true),
+  };
 }
 
 function isPadding(bytes: Uint8Array, at: number): boolean {
@@ -146,11 +169,12 @@ function isPadding(bytes: Uint8Array, at: number): boolean {
   return bytes.subarray(at).every((octet) => octet === 0);
 }
 
-function pageEnd(bytes: Uint8Array, at: number): number {
-  if (at + HEADER_BYTES > bytes.length) return Number.POSITIVE_INFINITY;
+/** Where the page ends; Infinity if its header is not whole. */
+export function pageEnd(bytes: Uint8Array, at: number): number {
+  if (at + PAGE_HEADER_BYTES > bytes.length) return Number.POSITIVE_INFINITY;
   const segments = bytes[at + 26]!;
-  let end = at + HEADER_BYTES + segments;
-  for (let i = 0; i < segments; i += 1) end += bytes[at + HEADER_BYTES + i] ?? 0;
+  let end = at + PAGE_HEADER_BYTES + segments;
+  for (let i = 0; i < segments; i += 1) end += bytes[at + PAGE_HEADER_BYTES + i] ?? 0;
   return end;
 }
 
@@ -165,28 +189,37 @@ function pageCrc(bytes: Uint8Array, at: number, end: number): number {
   return crc;
 }
 
-/** A packet is the segments up to one of fewer than 255 bytes; it may go on in the next page. */
-function* packetsOf(bytes: Uint8Array, pages: readonly Page[]): Generator<OggPacket, void> {
-  let begun: Uint8Array[] = [];
-  for (const page of pages) {
-    if ((page.flags & FLAG.continued) === 0) begun = [];
+/** Puts the packets of one stream together: one is the segments up to one of fewer than 255 bytes, and may go on in the next page. */
+export class PacketJoiner {
+  private begun: Uint8Array[] = [];
+
+  /** Bytes of a packet that is not whole yet. */
+  get begunBytes(): number {
+    return this.begun.reduce((sum, { length }) => sum + length, 0);
+  }
+
+  /** The packets that end on the next page. */
+  read(bytes: Uint8Array, page: Page): OggPacket[] {
+    const packets: OggPacket[] = [];
+    if (!page.continued) this.begun = [];
     // Without its beginning (the stream was recorded from its middle) a packet is left out.
-    let orphan = (page.flags & FLAG.continued) !== 0 && begun.length === 0;
+    let orphan = page.continued && this.begun.length === 0;
     const segments = bytes[page.at + 26]!;
-    let from = page.at + HEADER_BYTES + segments;
+    let from = page.at + PAGE_HEADER_BYTES + segments;
     let to = from;
     for (let i = 0; i < segments; i += 1) {
-      const length = bytes[page.at + HEADER_BYTES + i]!;
+      const length = bytes[page.at + PAGE_HEADER_BYTES + i]!;
       to += length;
       if (length === 255 && i + 1 < segments) continue;
-      begun.push(bytes.subarray(from, to));
+      this.begun.push(bytes.subarray(from, to));
       from = to;
       if (length === 255) break;
-      const data = begun.length === 1 ? begun[0]! : Buffer.concat(begun);
-      begun = [];
-      if (!orphan) yield { data, byteAt: to };
+      const data = this.begun.length === 1 ? this.begun[0]! : Buffer.concat(this.begun);
+      this.begun = [];
+      if (!orphan) packets.push({ data, byteAt: to });
       orphan = false;
     }
+    return packets;
   }
 }
 
@@ -196,16 +229,16 @@ export function* wrapOgg(packets: Iterable<Uint8Array>, serial = 1): Generator<U
   for (const packet of packets) {
     const segments = Math.floor(packet.length / 255) + 1;
     if (segments > 255) throw damaged('Ogg', `a packet of ${packet.length} bytes does not fit a page`);
-    const page = new Uint8Array(HEADER_BYTES + segments + packet.length);
+    const page = new Uint8Array(PAGE_HEADER_BYTES + segments + packet.length);
     const view = viewOf(page);
     page.set(Buffer.from('OggS'));
     page[5] = sequence === 0 ? FLAG.begins : 0;
     view.setUint32(14, serial, true);
     view.setUint32(18, sequence, true);
     page[26] = segments;
-    page.fill(255, HEADER_BYTES, HEADER_BYTES + segments);
-    page[HEADER_BYTES + segments - 1] = packet.length % 255;
-    page.set(packet, HEADER_BYTES + segments);
+    page.fill(255, PAGE_HEADER_BYTES, PAGE_HEADER_BYTES + segments);
+    page[PAGE_HEADER_BYTES + segments - 1] = packet.length % 255;
+    page.set(packet, PAGE_HEADER_BYTES + segments);
     view.setUint32(CRC_AT, pageCrc(page, 0, page.length), true);
     sequence += 1;
     yield page;

@@ -3,9 +3,9 @@ import { type Blocks, damaged, unsupported } from './block.js';
 import { viewOf } from './bytes.js';
 import { ffmpegBlocks } from './ffmpeg.js';
 import { flacBlocks } from './flac.js';
-import { type OggLink, oggLinks } from './ogg-pages.js';
-import { MAX_OPUS_TRIM, opusBlocks, opusHead } from './opus.js';
-import { type Packet, type PacketStream, trimmed } from './packets.js';
+import { type OggLink, oggLinks, type PagePackets } from './ogg-pages.js';
+import { MAX_OPUS_TRIM, opusBlocks, opusFrames, opusHead } from './opus.js';
+import { endAt, type Packet, type PacketStream, trimmed } from './packets.js';
 import { vorbisBlocks } from './vorbis.js';
 
 const NAME = 'Ogg';
@@ -45,8 +45,35 @@ function streamOf(link: OggLink, headers: number, fileBytes: number): PacketStre
 function opusLink(link: OggLink, fileBytes: number): Blocks {
   const head = opusHead(link.head, 1, NAME);
   const total = link.lastGranule === undefined ? undefined : link.lastGranule - head.preSkip;
-  const blocks = opusBlocks(streamOf(link, 2, fileBytes), head);
-  return trimmed(blocks, head.preSkip, believable(total), MAX_OPUS_TRIM);
+  const stream = opusStream(link.head, oggOpusPackets(link.packetPages(), fileBytes));
+  return trimmed(opusBlocks(stream, head), head.preSkip, endAt(believable(total)), MAX_OPUS_TRIM);
+}
+
+/** `packets`: without the headers. */
+export const opusStream = (head: Uint8Array, packets: AsyncIterable<Packet>): PacketStream => ({
+  container: NAME,
+  description: head,
+  channels: 0,
+  rateHz: 0,
+  packets,
+});
+
+/** The packets of sound behind the two headers, with their places: a page says where the last of its packets ends. */
+export async function* oggOpusPackets(
+  pages: Iterable<PagePackets> | AsyncIterable<PagePackets>,
+  fileBytes = Number.POSITIVE_INFINITY,
+): AsyncGenerator<Packet, void> {
+  let headers = 2;
+  for await (const { packets, granule } of pages) {
+    const sound = packets.slice(headers);
+    headers -= packets.length - sound.length;
+    const frames = sound.reduce((sum, { data }) => sum + opusFrames(data), 0);
+    let at = granule === undefined ? undefined : granule - frames;
+    for (const { data, byteAt } of sound) {
+      yield { data, fraction: byteAt / fileBytes, at };
+      at = undefined;
+    }
+  }
 }
 
 function vorbisLink(link: OggLink, fileBytes: number): Blocks {
@@ -59,9 +86,9 @@ function vorbisLink(link: OggLink, fileBytes: number): Blocks {
   }
   const blocks = vorbisBlocks({ ...streamOf(link, 3, fileBytes), headers: { identification, setup } });
   const rateHz = identification.length >= 16 ? viewOf(identification).getUint32(12, true) : 0;
-  return trimmed(blocks, 0, believable(link.lastGranule), rateHz);
+  return trimmed(blocks, 0, endAt(believable(link.lastGranule)), rateHz);
 }
 
 /** A link that says it ends before it begins (or an end flag in the middle reset it) says nothing. */
-const believable = (total: number | undefined): number | undefined =>
+export const believable = (total: number | undefined): number | undefined =>
   total !== undefined && total > 0 ? total : undefined;

@@ -1,13 +1,21 @@
 /** Opus by libopus in WebAssembly (opus-decoder), packet by packet, at 48 kHz. */
-import { type Blocks, damaged, unsupported } from './block.js';
+import { LIMITS } from '../../limits.js';
+import { BLOCK_FRAMES } from '../block.js';
+import { type Block, type Blocks, damaged, makePlanes, unsupported } from './block.js';
 import { textAt, viewOf } from './bytes.js';
 import { scaled } from './mpeg.js';
 import type { PacketStream } from './packets.js';
 
-const RATE_HZ = 48_000;
+export const OPUS_RATE_HZ = 48_000;
 const MAX_CHANNELS = 8;
 /** 120 ms, the longest packet, at 512 kbit/s for each channel: nothing larger is Opus. */
 const MAX_PACKET_BYTES = 3_840;
+
+/** The longest packet, 120 ms. */
+const MAX_PACKET_FRAMES = 5_760;
+/** A container's clock counts milliseconds and follows the sender's: less than this is no gap. */
+const MIN_GAP_FRAMES = OPUS_RATE_HZ / 10;
+const MAX_GAP_FRAMES = LIMITS.maxGapSeconds * OPUS_RATE_HZ;
 
 export interface OpusHead {
   readonly channels: number;
@@ -44,29 +52,64 @@ export function opusHead(head: Uint8Array | undefined, channels: number, contain
   return { channels: count, preSkip, mapping: { streamCount, coupledStreamCount, channelMappingTable } };
 }
 
-/** All that is decoded; the caller leaves out the pre-skip (`trimmed`). */
+/** Frames of 48 kHz that a packet stands for, by its first two bytes (RFC 6716, section 3.1). */
+export function opusFrames(packet: Uint8Array): number {
+  const [first = 0, second = 0] = packet;
+  const config = first >> 3;
+  const size = 2 ** (config & 3);
+  // SILK: 10, 20, 40, 60 ms; hybrid: 10, 20 ms; CELT: 2.5, 5, 10, 20 ms.
+  const each =
+    config < 12 ? (size === 8 ? 2_880 : 480 * size) : config < 16 ? 480 * (1 + (config & 1)) : 120 * size;
+  const code = first & 3;
+  return each * (code === 0 ? 1 : code === 3 ? second & 63 : 2);
+}
+
+/**
+ * All that is decoded; the caller leaves out the pre-skip (`trimmed`). Where the container's clock jumps ahead (a sender that
+ * fell silent, or lost some of its audio) silence stands in the gap, so that times are those of the recording: a minute of it
+ * at most, since a clock may also have been set.
+ */
 export async function* opusBlocks(stream: PacketStream, head: OpusHead): Blocks {
   const name = `${stream.container} with Opus`;
   const { OpusDecoder } = await import('opus-decoder');
   const { channels, mapping } = head;
-  const decoder = new OpusDecoder({ channels, sampleRate: RATE_HZ, ...mapping });
+  const decoder = new OpusDecoder({ channels, sampleRate: OPUS_RATE_HZ, ...mapping });
   await decoder.ready;
-  let at = 0;
+  let decodedFrames = 0;
+  /** On the container's clock. */
+  let place: number | undefined;
   try {
-    for await (const { data, fraction } of stream.packets) {
+    for await (const { data, fraction, at } of stream.packets) {
       if (data.length === 0) continue;
-      const tooLong = data.length > MAX_PACKET_BYTES * channels;
-      const decoded = tooLong ? undefined : decoder.decodeFrame(data);
+      const gap = at === undefined || place === undefined ? 0 : at - place;
+      if (gap >= MIN_GAP_FRAMES) yield* silence(channels, Math.min(gap, MAX_GAP_FRAMES), fraction);
+      const bad = data.length > MAX_PACKET_BYTES * channels || opusFrames(data) > MAX_PACKET_FRAMES;
+      const decoded = bad ? undefined : decoder.decodeFrame(data);
       if (decoded === undefined || decoded.errors.length > 0) {
-        throw damaged(name, `a packet cannot be decoded, ${(at / RATE_HZ).toFixed(1)} s into the audio`);
+        throw damaged(
+          name,
+          `a packet cannot be decoded, ${(decodedFrames / OPUS_RATE_HZ).toFixed(1)} s into the audio`,
+        );
       }
-      at += decoded.samplesDecoded;
-      yield { planes: decoded.channelData.map(scaled), rateHz: RATE_HZ, fraction };
+      decodedFrames += decoded.samplesDecoded;
+      // A clock that goes back a little is followed; one that goes back far is not believed.
+      if (at !== undefined && gap > -MIN_GAP_FRAMES) place = at;
+      if (place !== undefined) place += decoded.samplesDecoded;
+      yield { planes: decoded.channelData.map(scaled), rateHz: OPUS_RATE_HZ, fraction };
     }
   } finally {
     decoder.free();
   }
 }
 
+function* silence(channels: number, frames: number, fraction: number): Generator<Block, void> {
+  const planes = makePlanes(channels, BLOCK_FRAMES);
+  for (let left = frames; left > 0; left -= BLOCK_FRAMES) {
+    for (const plane of planes) plane.fill(0); // whoever read the last one may have written there
+    const count = Math.min(left, BLOCK_FRAMES);
+    yield { planes: planes.map((plane) => plane.subarray(0, count)), rateHz: OPUS_RATE_HZ, fraction };
+  }
+}
+
 /** More samples than any page or block of a file holds may not be trimmed from its end: one second. */
-export const MAX_OPUS_TRIM = RATE_HZ;
+export const MAX_OPUS_TRIM = OPUS_RATE_HZ;

@@ -3,7 +3,7 @@
  * turn. Times are whole milliseconds from the start of the stream; clients break on fractions. No message but `Error` may
  * have a key `error`: clients take it for fatal.
  */
-import type { Encoding } from '../../audio/format.js';
+import type { LiveEncoding } from '../../audio/format.js';
 import { ERRORS, type ErrorCode, ServerError } from '../../errors.js';
 import { LIMITS } from '../../limits.js';
 import { joinWords, type Word } from '../../transcript/words.js';
@@ -24,7 +24,12 @@ import { meanConfidence, renderError, wordResult } from '../render.js';
 import type { RecordingConfig } from '../types.js';
 import { FOREIGN_POLICY } from './foreign-policy.js';
 
-const ENCODINGS: Record<string, Encoding> = { pcm_s16le: 'pcm16', pcm_mulaw: 'mulaw' };
+const ENCODINGS: Record<string, LiveEncoding> = {
+  pcm_s16le: 'pcm16',
+  pcm_mulaw: 'mulaw',
+  opus: 'opus',
+  ogg_opus: 'container',
+};
 /** A session is said to last for so long; nothing ends it then. */
 const SESSION_S = 3 * 60 * 60;
 const MAX_TURN_SILENCE_MS = 1_280;

@@ -1,5 +1,5 @@
 /** The address of a live Deepgram connection as settings of a recording. What is not known is ignored. */
-import type { Encoding } from '../../audio/format.js';
+import type { LiveEncoding } from '../../audio/format.js';
 import { ServerError } from '../../errors.js';
 import { LIMITS } from '../../limits.js';
 import { parseConfig } from '../parse.js';
@@ -14,7 +14,13 @@ export interface DeepgramSettings {
   readonly utteranceEndMs: number | null;
 }
 
-const ENCODINGS: Record<string, Encoding> = { linear16: 'pcm16', mulaw: 'mulaw', alaw: 'alaw' };
+const ENCODINGS: Record<string, LiveEncoding> = {
+  linear16: 'pcm16',
+  mulaw: 'mulaw',
+  alaw: 'alaw',
+  opus: 'opus',
+  'ogg-opus': 'container',
+};
 const TELEPHONE_HZ = 8_000;
 const MIN_UTTERANCE_END_MS = 100;
 
@@ -44,7 +50,7 @@ export function deepgramSettings(query: URLSearchParams): DeepgramSettings {
   };
 }
 
-/** Without `encoding` the audio may begin with a WAV header, which then counts. */
+/** Without `encoding` the audio may say itself what it is: WebM or Ogg as browsers record it, a WAV header. */
 function formatOf(encoding: string | null, rate: string | null): Partial<RecordingConfig> {
   const known = ENCODINGS[(encoding || 'linear16').toLowerCase()];
   if (known === undefined) {

@@ -123,7 +123,8 @@ class DeepgramDialect implements Dialect {
   }
 
   closeReason(code: ErrorCode): string {
-    return code === 'UNSUPPORTED_ENCODING' ? `DATA-0000: ${this.failure}`.slice(0, MOST_REASON) : code;
+    const isAudio = code === 'UNSUPPORTED_ENCODING' || code === 'CORRUPT_AUDIO';
+    return isAudio ? `DATA-0000: ${this.failure}`.slice(0, MOST_REASON) : code;
   }
 
   private nothingToFinalize(): Frame[] {

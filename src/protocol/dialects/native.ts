@@ -2,7 +2,7 @@
  * The protocol of `/ws/transcribe`: docs/WEBSOCKET_API.md. Messages are numbered (`seq`), controls are JSON in text
  * frames or, from old clients, in binary ones.
  */
-import { COMMON_SAMPLE_RATES, ENCODINGS } from '../../audio/format.js';
+import { COMMON_SAMPLE_RATES, LIVE_ENCODINGS } from '../../audio/format.js';
 import { ServerError } from '../../errors.js';
 import { LIMITS } from '../../limits.js';
 import type {
@@ -142,7 +142,7 @@ class NativeDialect implements Dialect {
       case 'moving':
         return { type: 'moving', timestamp: timestamp() };
       case 'ack':
-        return { type: 'ack', received_samples: event.receivedSamples };
+        return { type: 'ack', received_samples: event.receivedSamples, ...bytesOf(event) };
       case 'progress':
       case 'closing':
         return null;
@@ -161,16 +161,20 @@ class NativeDialect implements Dialect {
       model: this.host.manifest.name,
       supported_audio_formats: {
         sample_rates: [...COMMON_SAMPLE_RATES],
-        encodings: [...ENCODINGS],
+        encodings: [...LIVE_ENCODINGS],
         channels: [1, 2],
       },
     };
   }
 }
 
+const bytesOf = ({ receivedBytes }: { readonly receivedBytes?: number | undefined }) =>
+  receivedBytes === undefined ? {} : { received_bytes: receivedBytes };
+
 const resumption = (event: ResumedEvent): Sequenced<ResumedMessage> => ({
   type: 'resumed',
   received_samples: event.receivedSamples,
+  ...bytesOf(event),
   received_controls: event.receivedControls,
   state: event.state,
   resume_token: event.resumeToken,

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { ERRORS } from '../../../src/errors.js';
 import { LIMITS } from '../../../src/limits.js';
+import { SILENT_PACKET, webmOfPackets } from '../containers.js';
 import { bytesOf, spoken } from '../fake-model.js';
 import { addressOf, type Speech } from './corpus.js';
 import { type Dice, garbled, mutated, written } from './mutate.js';
@@ -140,6 +141,10 @@ export class Attacker {
     if (kind === 1) return dice.bytes(dice.below(20_000));
     if (kind === 2)
       return Buffer.concat([Buffer.from('RIFF\u0010\u0000\u0000\u0000WAVEfmt '), dice.bytes(dice.below(60))]);
+    if (kind === 4) {
+      const webm = webmOfPackets([[dice.below(20_000), SILENT_PACKET]]);
+      return dice.chance(0.5) ? webm : Buffer.concat([webm, dice.bytes(dice.below(40))]);
+    }
     const sound = bytesOf(spoken(1 + dice.below(8_000), [[0, 'hello']]));
     return kind === 3 ? sound.subarray(1) : sound;
   }

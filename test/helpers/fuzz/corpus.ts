@@ -32,6 +32,8 @@ export const SPEECHES: readonly Speech[] = [
       { type: 'start_recording', config: CONFIG },
       { type: 'start_recording', config: { sample_rate: 48_000, encoding: 'float32', channels: 2 } },
       { type: 'start_recording', config: { sample_rate: 8_000, encoding: 'alaw', vad_events: true } },
+      { type: 'start_recording', config: { encoding: 'container' } },
+      { type: 'start_recording', config: { encoding: 'opus', channels: 2 } },
       { type: 'start_recording', config: { sample_rate: 23_456, channels: 2, multichannel: true } },
       { type: 'start_recording' },
       { type: 'stop_recording' },
@@ -46,7 +48,7 @@ export const SPEECHES: readonly Speech[] = [
     dialect: 'deepgram',
     path: '/v1/listen',
     query: {
-      encoding: ['linear16', 'mulaw', 'alaw', 'opus'], sample_rate: HZ, channels: ['1', '2', '3'], multichannel: YES_NO, interim_results: YES_NO,
+      encoding: ['linear16', 'mulaw', 'alaw', 'opus', 'ogg-opus', 'x'], sample_rate: HZ, channels: ['1', '2', '3'], multichannel: YES_NO, interim_results: YES_NO,
       endpointing: ['10', '300', 'false', 'x'], utterance_end_ms: ['1000', '0', '-5', '1e9'], vad_events: YES_NO, keyterm: ['hello', '["a","b:3"]'],
     }, // biome-ignore format: a table
     messages: [

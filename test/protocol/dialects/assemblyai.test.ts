@@ -169,7 +169,8 @@ test('the address gives format and key terms; unknown parameters are ignored, ot
   );
   assert.deepEqual([sample_rate, encoding], [8_000, 'mulaw']);
   assert.deepEqual(hotwords?.map(({ phrase }) => phrase), ['etcd', 'Kubernetes']); // biome-ignore format: short
-  assert.throws(() => silence('encoding=opus'), { code: 'UNSUPPORTED_ENCODING' });
+  assert.equal(silence('encoding=ogg_opus').encoding, 'container');
+  assert.throws(() => silence('encoding=aac'), { code: 'UNSUPPORTED_ENCODING' });
   assert.throws(() => silence('sample_rate=1'), { code: 'UNSUPPORTED_SAMPLE_RATE' });
 });
 

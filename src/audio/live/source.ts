@@ -1,0 +1,103 @@
+/** Bytes that arrive in pieces of any length, read as one stream by whoever waits for them. */
+export class ByteSource {
+  private readonly onDry: () => Promise<void>;
+  private readonly pieces: Uint8Array[] = [];
+  private length = 0;
+  private ended = false;
+  private wake: (() => void) | null = null;
+  /** Bytes read so far. */
+  position = 0;
+
+  /** @param onDry all that has come is looked at, and more is needed: whoever reads waits until it resolves, and for more */
+  constructor(onDry: () => Promise<void> = () => Promise.resolve()) {
+    this.onDry = onDry;
+  }
+
+  push(bytes: Uint8Array): void {
+    this.pieces.push(bytes);
+    this.length += bytes.length;
+    this.wake?.();
+  }
+
+  /** No more will come. */
+  end(): void {
+    this.ended = true;
+    this.wake?.();
+  }
+
+  /** Nobody wants the rest. */
+  abandon(): void {
+    this.pieces.length = 0;
+    this.length = 0;
+    this.end();
+  }
+
+  /** Waits until so many bytes are there; false: the stream ends before. */
+  async has(count: number): Promise<boolean> {
+    while (this.length < count && !this.ended) {
+      const before = this.length;
+      await this.onDry();
+      if (this.length > before || this.ended) continue;
+      await new Promise<void>((resolve) => {
+        this.wake = resolve;
+      });
+      this.wake = null;
+    }
+    return this.length >= count;
+  }
+
+  /** The next bytes, which are there (`has`), left where they are. */
+  peek(count: number): Uint8Array {
+    const first = this.pieces[0];
+    if (first !== undefined && first.length >= count) return first.subarray(0, count);
+    const all = new Uint8Array(count);
+    let at = 0;
+    for (const piece of this.pieces) {
+      all.set(piece.subarray(0, count - at), at);
+      at = Math.min(count, at + piece.length);
+      if (at === count) break;
+    }
+    return all;
+  }
+
+  /** The next bytes, which are there. */
+  take(count: number): Uint8Array {
+    const bytes = this.peek(count);
+    this.drop(count);
+    return bytes;
+  }
+
+  /** Passes over bytes that need not be there yet; false: the stream ends before. */
+  async skip(count: number): Promise<boolean> {
+    let left = count;
+    while (left > 0) {
+      if (!(await this.has(1))) return false;
+      const part = Math.min(left, this.length);
+      this.drop(part);
+      left -= part;
+    }
+    return true;
+  }
+
+  /** The next piece as it came, or the rest of it; null at the end. */
+  async piece(): Promise<Uint8Array | null> {
+    if (!(await this.has(1))) return null;
+    const piece = this.pieces.find(({ length }) => length > 0)!; // `has` saw to it
+    return this.take(piece.length);
+  }
+
+  private drop(count: number): void {
+    this.position += count;
+    this.length -= count;
+    let left = count;
+    while (left > 0) {
+      const first = this.pieces[0]!; // as many are there
+      if (first.length > left) {
+        this.pieces[0] = first.subarray(left);
+        return;
+      }
+      left -= first.length;
+      this.pieces.shift();
+    }
+  }
+}
