@@ -30,12 +30,12 @@ import { loadModel, type Model } from '../../src/models/store.js';
 import { inPackage } from '../../src/paths.js';
 import { simulate } from '../load/simulate.js';
 import { Rig, transferGraph } from './rig.js';
-import { SHAPES, type ShapeName, writeShape } from './shapes.js';
+import { type ShapeName, writeShape } from './shapes.js';
 
 const { values } = parseArgs({
   options: {
     provider: { type: 'string', default: 'cuda' },
-    shapes: { type: 'string', default: ['fixtures', ...SHAPES].join() },
+    shapes: { type: 'string', default: 'fixtures,66m,114m,0.6b' },
     batches: { type: 'string', default: '1,2,4,8,16,32,64,128,256,512,1024' },
     steps: { type: 'string', default: '20' },
     json: { type: 'string' },

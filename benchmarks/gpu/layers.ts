@@ -90,14 +90,18 @@ class Layers {
   }
 }
 
-const STACKS = {
-  layers: [2, 2, 3, 4, 3, 2],
-  dims: [192, 256, 384, 512, 384, 256],
-  wide: [512, 768, 1024, 1536, 1024, 768],
-  heads: [4, 4, 4, 8, 4, 4],
-  slower: [1, 2, 4, 8, 4, 2],
-  kernels: [31, 31, 15, 15, 15, 31],
-};
+/** What tells one zipformer2 from another, stack by stack. */
+export interface Stacks {
+  readonly layers: readonly number[];
+  readonly dims: readonly number[];
+  /** Width of the feed-forward layers. */
+  readonly wide: readonly number[];
+}
+
+/** What all of icefall's recipes have in common. */
+const HEADS = [4, 4, 4, 8, 4, 4];
+const SLOWER = [1, 2, 4, 8, 4, 2];
+const KERNELS = [31, 31, 15, 15, 15, 31];
 const CACHE_ORDER = ['key', 'nonlin_attn', 'val1', 'val2', 'conv1', 'conv2'].map((name) => `cached_${name}`);
 const QUERY = 32;
 const VALUE = 12;
@@ -105,15 +109,15 @@ const POSITION = 4;
 const LEFT = 128;
 const CHUNK_FRAMES = 16;
 
-export function zipformer2(g: GraphBuilder, random: Random, out: number): Encoder {
+export function zipformer2(g: GraphBuilder, random: Random, stacks: Stacks, out: number): Encoder {
   const it = new Layers(g, random);
   const grouped = g.reshape(g.slice('x', 6, 6 + 2 * CHUNK_FRAMES, 1), 0, CHUNK_FRAMES, 2 * BANDS);
-  let x = it.linear(grouped, 2 * BANDS, STACKS.dims[0] ?? 0);
-  let width = STACKS.dims[0] ?? 0;
+  let x = it.linear(grouped, 2 * BANDS, stacks.dims[0] ?? 0);
+  let width = stacks.dims[0] ?? 0;
   let layer = 0;
-  for (const [stack, dim] of STACKS.dims.entries()) {
+  for (const [stack, dim] of stacks.dims.entries()) {
     const at = (of: readonly number[]): number => of[stack] ?? 0;
-    const slower = at(STACKS.slower);
+    const slower = at(SLOWER);
     if (width !== dim) x = it.linear(x, width, dim);
     width = dim;
     const before = x;
@@ -122,13 +126,13 @@ export function zipformer2(g: GraphBuilder, random: Random, out: number): Encode
       [g.reshape(x, 0, -1, slower, dim)],
       [attr.ints('axes', [2]), attr.int('keepdims', 0)],
     );
-    for (let i = 0; i < at(STACKS.layers); i++) {
+    for (let i = 0; i < at(stacks.layers); i++) {
       x = zipformerLayer(it, x, layer++, {
         dim,
-        wide: at(STACKS.wide),
-        heads: at(STACKS.heads),
+        wide: at(stacks.wide),
+        heads: at(HEADS),
         left: LEFT / slower,
-        pad: Math.floor(at(STACKS.kernels) / 2),
+        pad: Math.floor(at(KERNELS) / 2),
       });
     }
     const again = g.concat(
@@ -146,7 +150,7 @@ export function zipformer2(g: GraphBuilder, random: Random, out: number): Encode
   g.output(g.mul('embed_states', g.scalar(TYPE.float, 0.5)), 'new_embed_states');
   g.output(g.add('processed_lens', g.scalar(TYPE.int64, 2 * CHUNK_FRAMES)), 'new_processed_lens');
   const list = (of: readonly number[]) => of.join();
-  const same = (value: number) => STACKS.dims.map(() => value).join();
+  const same = (value: number) => stacks.dims.map(() => value).join();
   return {
     kind: 'zipformer2',
     frames: 45,
@@ -159,9 +163,9 @@ export function zipformer2(g: GraphBuilder, random: Random, out: number): Encode
     ],
     countsFrames: false,
     meta: {
-      T: '45', decode_chunk_len: '32', num_encoder_layers: list(STACKS.layers), encoder_dims: list(STACKS.dims),
-      query_head_dims: same(QUERY), value_head_dims: same(VALUE), num_heads: list(STACKS.heads),
-      cnn_module_kernels: list(STACKS.kernels), left_context_len: list(STACKS.slower.map((slower) => LEFT / slower)),
+      T: '45', decode_chunk_len: '32', num_encoder_layers: list(stacks.layers), encoder_dims: list(stacks.dims),
+      query_head_dims: same(QUERY), value_head_dims: same(VALUE), num_heads: list(HEADS),
+      cnn_module_kernels: list(KERNELS), left_context_len: list(SLOWER.map((slower) => LEFT / slower)),
     },
   }; // biome-ignore format: metadata as it stands in the file
 }

@@ -2,7 +2,9 @@
  * Transducers of the size of real ones, with fresh weights, made here so that nothing has to be fetched: the right parameters,
  * caches and operators, so the right cost; what they say is noise.
  *
- *   66m    zipformer2 as icefall trains it by default: its stacks, widths, caches; 320 ms chunks
+ *   3m     zipformer2 in the size of icefall's keyword spotters; 320 ms chunks
+ *   23m    zipformer2 in the size of its small recognisers, likewise
+ *   66m    zipformer2 as icefall trains it by default: its stacks, widths, caches, likewise
  *   114m   FastConformer's 17 layers of 512, 7 frames a step, under icefall's conformer contract
  *   0.6b   FastConformer's 24 layers of 1,024, likewise
  *
@@ -13,10 +15,18 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { GraphBuilder, type Value } from '../../src/import/builder.js';
 import { encodeModel, type ModelProto, type TensorProto, TYPE, value } from '../../src/import/onnx.js';
-import { type Encoder, fastConformer, zipformer2 } from './layers.js';
+import { type Encoder, fastConformer, type Stacks, zipformer2 } from './layers.js';
+import { quantised } from './quantise.js';
 
-export const SHAPES = ['66m', '114m', '0.6b'] as const;
+export const SHAPES = ['3m', '23m', '66m', '114m', '0.6b'] as const;
 export type ShapeName = (typeof SHAPES)[number];
+
+/** zipformer2 by the recipes' --num-encoder-layers, --encoder-dim, --feedforward-dim. */
+const ZIPFORMERS: Partial<Record<ShapeName, Stacks>> = {
+  '3m': { layers: [1, 1, 1, 1, 1, 1], dims: [128, 128, 128, 128, 128, 128], wide: [192, 192, 192, 192, 192, 192] },
+  '23m': { layers: [2, 2, 2, 2, 2, 2], dims: [192, 256, 256, 256, 256, 256], wide: [512, 768, 768, 768, 768, 768] },
+  '66m': { layers: [2, 2, 3, 4, 3, 2], dims: [192, 256, 384, 512, 384, 256], wide: [512, 768, 1024, 1536, 1024, 768] },
+}; // biome-ignore format: a table
 
 const OPSET = 17;
 const JOINER = 512;
@@ -45,9 +55,10 @@ function weights(seed: number): (count: number, fan: number) => Float32Array {
 function encoderModel(shape: ShapeName): ModelProto {
   const g = new GraphBuilder(OPSET);
   const random = weights(7);
+  const stacks = ZIPFORMERS[shape];
   const made =
-    shape === '66m'
-      ? zipformer2(g, random, JOINER)
+    stacks !== undefined
+      ? zipformer2(g, random, stacks, JOINER)
       : fastConformer(
           g,
           random,
@@ -142,11 +153,16 @@ function withDataFile(folder: string, name: string, model: ModelProto): ModelPro
   return { ...model, graph: { ...graph, initializers } };
 }
 
-/** Writes encoder, decoder, joiner and tokens.txt into a folder, as sherpa-onnx's models have them. */
-export function writeShape(folder: string, shape: ShapeName): void {
-  write(folder, 'encoder.onnx', encoderModel(shape));
+/**
+ * Writes encoder, decoder, joiner and tokens.txt into a folder, as sherpa-onnx's models have them.
+ * @param precision int8: the products of encoder and joiner, as exported by ONNX Runtime's own tool
+ */
+export function writeShape(folder: string, shape: ShapeName, precision: 'fp32' | 'int8' = 'fp32'): void {
+  const [suffix, finish] =
+    precision === 'int8' ? ['.int8.onnx', quantised] : ['.onnx', (it: ModelProto) => it];
+  write(folder, `encoder${suffix}`, finish(encoderModel(shape)));
   write(folder, 'decoder.onnx', decoderModel());
-  write(folder, 'joiner.onnx', joinerModel());
+  write(folder, `joiner${suffix}`, finish(joinerModel()));
   const pieces = Array.from({ length: VOCABULARY }, (_, i) => (i === 0 ? '<blk>' : `▁w${i}`));
   writeFileSync(join(folder, 'tokens.txt'), pieces.map((piece, id) => `${piece} ${id}\n`).join(''));
 }

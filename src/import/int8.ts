@@ -81,7 +81,7 @@ const node = (
   attributes: AttributeProto[] = [],
 ): NodeProto => ({
   op,
-  name: `${output}/${op}`,
+  name: `int8/${output}/${op}`,
   inputs,
   outputs: [output],
   attributes,
