@@ -1,0 +1,219 @@
+/**
+ * rnnt-server against sherpa-onnx's own sherpa-onnx-online-websocket-server: the same files, the same client, the same speech in
+ * real time.
+ *
+ *   npm run bench:peers -- [--shapes 3m,23m,66m,114m] [--precisions fp32,int8] [--seconds 15] [--final-ms 500] [--minutes 60]
+ *     [--streams auto | 4,16,32] [--work DIR] [--json FILE]
+ *
+ * For each model: what both hear in some clips (the same work?); which of several settings serves sherpa-onnx best, at what
+ * rnnt-server holds; then more and more streams for each, up to the first number at which the final result of an utterance takes longer
+ * than --final-ms (p95). Finished rows are kept below --work, so a run that was cut goes on where it stood.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { inPackage, packageVersion } from '../../src/paths.js';
+import { hear, humanClips } from './client.js';
+import { type ImportFigures, type PeerModel, PRECISIONS, prepareModel, Rows } from './models.js';
+import { rnntServer, sherpaOnnx } from './protocols.js';
+import { measureRow, type Row } from './row.js';
+import { type RunningPeer, SHERPA_PACKAGE, startOurs, startSherpa } from './servers.js';
+
+const { values } = parseArgs({
+  options: {
+    shapes: { type: 'string', default: '3m,23m,66m,114m' },
+    precisions: { type: 'string', default: PRECISIONS.join() },
+    seconds: { type: 'string', default: '15' },
+    warm: { type: 'string', default: '4' },
+    streams: { type: 'string', default: 'auto' },
+    'final-ms': { type: 'string', default: '500' },
+    minutes: { type: 'string', default: '90' },
+    work: { type: 'string', default: inPackage('.cache', 'peers') },
+    json: { type: 'string', default: inPackage('benchmarks', 'results', 'sherpa.json') },
+  },
+});
+const mostFinalMs = Number(values['final-ms']);
+const [seconds, warmSeconds] = [Number(values.seconds), Number(values.warm)];
+const untilMs = performance.now() + Number(values.minutes) * 60_000;
+
+/** Numbers of streams that are tried. */
+const LADDER = [1, 2, 4, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32, 36, 40, 48, 56, 64, 72, 80, 96, 112, 128, 144, 160, 192, 224, 256, 288, 320, 384, 448, 512]; // biome-ignore format: a list
+
+/** Admission by slots: both take whoever comes. */
+const OURS = ['--admission', 'slots'];
+/** sherpa-onnx on few cores: threads that decode × batch × how often it looks; its defaults are the first. */
+const SETTINGS = [
+  { work: 3, batch: 5, loop: 10, intra: 1 },
+  { work: 2, batch: 16, loop: 10, intra: 1 },
+  { work: 2, batch: 32, loop: 30, intra: 1 },
+  { work: 3, batch: 16, loop: 20, intra: 1 },
+  { work: 1, batch: 32, loop: 10, intra: 2 },
+];
+type Setting = (typeof SETTINGS)[number];
+const optionsOf = ({ work, batch, loop, intra }: Setting): string[] => [
+  `--num-work-threads=${work}`,
+  `--max-batch-size=${batch}`,
+  `--loop-interval-ms=${loop}`,
+  `--num-threads=${intra}`,
+];
+
+const holds = ({ final_ms, lost, failed }: Row): boolean =>
+  final_ms.p95 <= mostFinalMs && lost === 0 && failed === 0;
+
+class OutOfTime extends Error {}
+
+interface Side {
+  readonly rows: Row[];
+  /** Most streams that held; 0: none of those tried. */
+  held: number;
+}
+
+interface ModelReport {
+  readonly model: string;
+  readonly words: { same: number; of: number; ours: number; theirs: number };
+  readonly setting: string;
+  readonly tried: { setting: string; row: Row }[];
+  readonly ours: Side;
+  readonly theirs: Side;
+}
+
+mkdirSync(values.work, { recursive: true });
+const clips = await humanClips();
+const rows = new Rows<Row>(join(values.work, 'rows.json'));
+const imports = new Rows<ImportFigures>(join(values.work, 'imports.json'));
+
+const startModel = (model: PeerModel, setting: Setting | null): Promise<RunningPeer> =>
+  setting === null
+    ? startOurs(model.folder, OURS)
+    : startSherpa(model.files, optionsOf(setting), values.work);
+
+async function rowOf(model: PeerModel, setting: Setting | null, streams: number): Promise<Row> {
+  const name = setting === null ? 'rnnt-server' : `sherpa-onnx ${JSON.stringify(setting)}`;
+  const row = await rows.get(`${model.name} ${name} ${streams} × ${seconds} s`, () => {
+    if (performance.now() > untilMs) throw new OutOfTime();
+    return measureRow({ start: () => startModel(model, setting), streams, clips, warmSeconds, seconds });
+  });
+  const { final_ms, cpu_ms_per_stream_second, rss_mb, lost, failed, late_ms, own, busy_before } = row;
+  process.stdout.write(
+    `${model.name.padEnd(10)} ${name.padEnd(62)} ${String(streams).padStart(3)} streams  final p50 ${final_ms.p50} p95 ${final_ms.p95} ms  ` +
+      `cpu ${cpu_ms_per_stream_second} ms/stream-s  rss ${rss_mb} MB  lost ${lost} failed ${failed}  client late p99 ${late_ms.p99} ms` +
+      `${own === null ? '' : `  batch ${own.batch_mean}  chunk p95 ${own.chunk_ms.p95} ms`}  (load before ${busy_before})\n`,
+  );
+  return row;
+}
+
+/** Up the ladder from about `from` streams, or down until it holds. */
+async function climb(model: PeerModel, setting: Setting | null, from: number): Promise<Side> {
+  const side: Side = { rows: [], held: 0 };
+  const at = async (place: number): Promise<boolean> => {
+    const row = await rowOf(model, setting, LADDER[place] ?? 1);
+    side.rows.push(row);
+    if (holds(row)) side.held = Math.max(side.held, row.streams);
+    return holds(row);
+  };
+  let place = Math.max(
+    0,
+    LADDER.findLastIndex((streams) => streams <= from),
+  );
+  if (await at(place)) while (++place < LADDER.length && (await at(place)));
+  else while (--place >= 0 && !(await at(place)));
+  return side;
+}
+
+/** How many words of some clips both hear alike. */
+async function compareWords(model: PeerModel): Promise<ModelReport['words']> {
+  const told: string[][][] = [];
+  for (const setting of [null, SETTINGS[1] as Setting]) {
+    const peer = await startModel(model, setting);
+    const protocol = setting === null ? rnntServer : sherpaOnnx;
+    told.push(await hear(peer.url, protocol, clips.slice(0, 6)));
+    await peer.stop();
+  }
+  const [ours = [], theirs = []] = told;
+  let same = 0;
+  ours.forEach((words, i) => {
+    const others = theirs[i] ?? [];
+    same += words.filter((word, k) => word === others[k]).length;
+  });
+  const [mine, others] = [ours, theirs].map((all) => all.reduce((sum, it) => sum + it.length, 0));
+  return { same, of: Math.max(mine ?? 0, others ?? 0), ours: mine ?? 0, theirs: others ?? 0 };
+}
+
+/** Where to begin: what rnnt-server says that it carries. */
+async function ratingOf(model: PeerModel): Promise<number> {
+  const peer = await startOurs(model.folder, []);
+  const { capacity } = (await (await fetch(`${peer.http}/health/extended`)).json()) as {
+    capacity: { streams: number };
+  };
+  await peer.stop();
+  return capacity.streams;
+}
+
+async function compareModel(model: PeerModel): Promise<ModelReport> {
+  const words = await compareWords(model);
+  process.stdout.write(
+    `${model.name}: ${words.same} of ${words.of} words the same (rnnt-server ${words.ours}, sherpa-onnx ${words.theirs})\n`,
+  );
+  const ours = await climb(model, null, await ratingOf(model));
+  const tried: ModelReport['tried'] = [];
+  for (const setting of SETTINGS) {
+    const row = await rowOf(model, setting, Math.max(1, Math.round(ours.held * 0.75)));
+    tried.push({ setting: optionsOf(setting).join(' '), row });
+  }
+  const order = tried.map((_, i) => i).sort((a, b) => finalOf(tried[a]) - finalOf(tried[b]));
+  const best = SETTINGS[order[0] ?? 0] as Setting;
+  const theirs = await climb(model, best, Math.max(1, Math.round(ours.held * 0.75)));
+  // Both where the other stopped, so that costs stand side by side.
+  for (const [side, setting] of [
+    [ours, null],
+    [theirs, best],
+  ] as const) {
+    const other = side === ours ? theirs : ours;
+    for (const streams of new Set([1, other.held])) {
+      if (streams > 0 && !side.rows.some((row) => row.streams === streams)) {
+        side.rows.push(await rowOf(model, setting, streams));
+      }
+    }
+    side.rows.sort((a, b) => a.streams - b.streams);
+  }
+  return { model: model.name, words, setting: optionsOf(best).join(' '), tried, ours, theirs };
+}
+
+const finalOf = (it: ModelReport['tried'][number] | undefined): number => it?.row.final_ms.p95 ?? 0;
+
+const reports: ModelReport[] = [];
+let missing: string | null = null;
+try {
+  for (const shape of values.shapes.split(',')) {
+    for (const precision of PRECISIONS.filter((it) => values.precisions.split(',').includes(it))) {
+      missing = `${shape} ${precision}`;
+      let took: ImportFigures | null = null;
+      const model = prepareModel(shape, precision, values.work, (figures) => {
+        took = figures;
+      });
+      if (took !== null) await imports.get(model.name, async () => took as unknown as ImportFigures);
+      reports.push(await compareModel(model));
+      missing = null;
+    }
+  }
+} catch (error) {
+  if (!(error instanceof OutOfTime)) throw error;
+  process.stdout.write(`out of time in ${missing}; run it again to go on\n`);
+}
+writeFileSync(
+  values.json,
+  `${JSON.stringify(
+    {
+      made: new Date().toISOString(),
+      version: packageVersion,
+      peer: SHERPA_PACKAGE,
+      machine: { cpu: cpus()[0]?.model.trim(), cores: cpus().length, node: process.version },
+      seconds,
+      most_final_ms: mostFinalMs,
+      models: reports,
+    },
+    null,
+    1,
+  )}\n`,
+);
