@@ -2,7 +2,8 @@
  * Dynamic int8 with one scale for each row in place of one for the whole batch: as usually exported (DynamicQuantizeLinear), a
  * stream's numbers depend on the loudest stream beside it. A row is divided by its largest value and quantised with one fixed
  * scale, and the product is multiplied back. A scale for each row in the place of the one would be silently wrong: ONNX Runtime
- * fuses MatMulInteger, Cast and Mul into a kernel that reads one scale.
+ * fuses MatMulInteger, Cast and Mul into a kernel that reads one scale. That kernel (MatMulIntegerToFloat) is what the fixed scale is
+ * given to here: by itself ONNX Runtime does not see the pattern any more, once the scales are constants.
  */
 import { AXES_ARE_INPUT } from './builder.js';
 import { unsupported } from './meta.js';
@@ -20,9 +21,11 @@ import { pruned } from './rewrite.js';
 import type { Model } from './step.js';
 
 const QUANTISE = 'DynamicQuantizeLinear';
+/** Where ONNX Runtime has operators of its own. */
+const CONTRIBUTED = 'com.microsoft';
 const AXES = 'int8/axes';
 const TINY = 'int8/tiny';
-/** A row of zeros is divided by this. */
+/** A row of zeros is divided by this: what no number at all becomes as an integer depends on its place in the batch. */
 const LEAST = 1e-9;
 /** Largest values are 127 steps from the zero point. */
 const STEPS = 127;
@@ -33,23 +36,32 @@ export function quantiseByRow(model: Model): Model {
   const { nodes, initializers } = model.graph;
   if (!nodes.some((it) => it.op === QUANTISE)) return model;
   const users = usersOf(nodes);
+  const makers = new Map(nodes.flatMap((it) => it.outputs.map((name) => [name, it])));
   const added: TensorProto[] = [tensor(AXES, TYPE.int64, [1], [-1]), tensor(TINY, TYPE.float, [], [LEAST])];
-  /** Nodes that end a product → name of what its rows were divided by. */
-  const ends = new Map<NodeProto, string>();
+  /** Nodes → what stands in their place: at the end of a product the product as it is done here. */
+  const places = new Map<NodeProto, NodeProto[]>();
   for (const node of nodes) {
     if (node.op !== QUANTISE) continue;
     const [quantised = '', scale = '', zero = ''] = node.outputs;
     added.push(tensor(scale, TYPE.float, [], [1 / STEPS]), tensor(zero, TYPE.uint8, [], [ZERO_POINT]));
-    for (const product of users.get(quantised) ?? []) ends.set(endOf(product, users), `${quantised}/largest`);
+    for (const product of users.get(quantised) ?? []) {
+      const [cast, end] = endOf(product, users);
+      const done = rescaled(product, end, makers, [scale, `${quantised}/largest`]);
+      places.set(end, done);
+      if (done[0]?.domain !== CONTRIBUTED) continue;
+      places.set(product, []);
+      places.set(cast, []);
+    }
   }
   const opset = opsetOf(model);
   const rewritten = nodes.flatMap((node) => {
     if (node.op === QUANTISE) return rowByRow(node, opset);
-    const largest = ends.get(node);
-    return largest === undefined ? [node] : multipliedBack(node, largest);
+    return places.get(node) ?? [node];
   });
+  const opsets = model.opsets.filter(({ domain }) => domain !== CONTRIBUTED);
   return {
     ...model,
+    opsets: [...opsets, { domain: CONTRIBUTED, version: 1 }],
     graph: pruned({ ...model.graph, nodes: rewritten, initializers: [...initializers, ...added] }),
   };
 }
@@ -62,12 +74,15 @@ function usersOf(nodes: readonly NodeProto[]): Map<string, NodeProto[]> {
   return users;
 }
 
-/** The node that makes a float of a product: MatMulInteger → Cast → Mul by both scales. */
-function endOf(product: NodeProto, users: ReadonlyMap<string, readonly NodeProto[]>): NodeProto {
+/** The nodes that make a float of a product: MatMulInteger → Cast → Mul by both scales. */
+function endOf(
+  product: NodeProto,
+  users: ReadonlyMap<string, readonly NodeProto[]>,
+): readonly [cast: NodeProto, end: NodeProto] {
   const [cast, ...castToo] = users.get(product.outputs[0] ?? '') ?? [];
   const [mul, ...mulToo] = users.get(cast?.outputs[0] ?? '') ?? [];
   const known = product.op === 'MatMulInteger' && cast?.op === 'Cast' && mul?.op === 'Mul';
-  if (known && castToo.length === 0 && mulToo.length === 0) return mul;
+  if (known && castToo.length === 0 && mulToo.length === 0) return [cast, mul];
   throw unsupported(
     `Its int8 product ${nameOf(product)} (${product.op}, ${cast?.op}, ${mul?.op}) is none that can be rescaled by rows, and as it is a stream would depend on its neighbours.`,
     'Take --precision fp32.',
@@ -108,8 +123,25 @@ function rowByRow({ inputs, outputs }: NodeProto, opset: number): NodeProto[] {
   ];
 }
 
-function multipliedBack(end: NodeProto, largest: string): NodeProto[] {
+/**
+ * A product of rows that were divided by their largest values: by the fixed scale and the weight's, then multiplied back.
+ * @param end multiplies by both scales
+ * @param scales the fixed one; the largest values
+ */
+function rescaled(
+  product: NodeProto,
+  end: NodeProto,
+  makers: ReadonlyMap<string, NodeProto>,
+  [fixed, largest]: readonly [string, string],
+): NodeProto[] {
   const [out = ''] = end.outputs;
-  const scaled = `${out}/unit`;
-  return [{ ...end, outputs: [scaled] }, node('Mul', [scaled, largest], out)];
+  const unit = `${out}/unit`;
+  const back = node('Mul', [unit, largest], out);
+  const both = end.inputs.map((name) => makers.get(name)).find((it) => it?.op === 'Mul');
+  const weight = both?.inputs.find((name) => name !== fixed);
+  const [x = '', w = '', xZero = '', wZero] = product.inputs;
+  if (weight === undefined || both?.inputs.includes(fixed) !== true)
+    return [{ ...end, outputs: [unit] }, back];
+  const inputs = [x, w, fixed, weight, xZero, ...(wZero === undefined ? [] : [wZero])];
+  return [{ ...node('MatMulIntegerToFloat', inputs, unit), domain: CONTRIBUTED }, back];
 }

@@ -1,10 +1,14 @@
 /** int8 by rows: batch-invariant, and as near to fp32 as sherpa-onnx's own. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Tensor } from 'onnxruntime-node';
+import { GraphBuilder } from '../../src/import/builder.js';
 import { compose } from '../../src/import/compose.js';
 import { quantiseByRow } from '../../src/import/int8.js';
-import { type NodeProto, nameOf } from '../../src/import/onnx.js';
+import { attr, type NodeProto, nameOf, TYPE, value, writeModel } from '../../src/import/onnx.js';
+import type { Model } from '../../src/import/step.js';
 import { digits, expected, hear, openStep, recording } from '../helpers/foreign.js';
+import { openSession } from '../helpers/run-graph.js';
 
 const NAMES = expected('zip2-greedy').map((it) => it.f);
 const opened = openStep(compose(digits('.int8'), { search: 'greedy' }));
@@ -48,6 +52,48 @@ for (const size of [2, 16, 64]) {
     }
   });
 }
+
+/** x (B, 4) times a weight of int8, as exported. */
+function product(): Model {
+  const g = new GraphBuilder(13);
+  const outputs = ['q', 'scale', 'zero'];
+  const weight = g.constant(TYPE.int8, [4, 2], [127, -50, 3, 90, -127, 0, 64, 20]);
+  const factor = g.scalar(TYPE.float, 0.01);
+  const node = (op: string, inputs: string[], outs: string[]): NodeProto => ({
+    op, name: outs[0] ?? '', inputs, outputs: outs, attributes: op === 'Cast' ? [attr.int('to', TYPE.float)] : [],
+  }); // biome-ignore format: short
+  g.nodes.push(
+    node('DynamicQuantizeLinear', ['x'], outputs),
+    node('MatMulInteger', ['q', weight, 'zero', g.scalar(TYPE.int8, 0)], ['whole']),
+    node('Cast', ['whole'], ['float']),
+    node('Mul', ['scale', factor], ['both']),
+    node('Mul', ['float', 'both'], ['y']),
+  );
+  return {
+    ir: 8,
+    producer: 'tests',
+    opsets: [{ domain: '', version: 13 }],
+    meta: [],
+    graph: g.finish('product', [value('x', TYPE.float, ['N', 4])], [value('y', TYPE.float, ['N', 2])], { outermost: true }), // biome-ignore format: short
+  };
+}
+
+test('a row of zeros gives zeros, and its neighbours what they give alone, within an int8 step of the float product', async () => {
+  const session = await openSession(writeModel(quantiseByRow(product())));
+  const rows = [0.5, -1, 0.25, 0.125, 0, 0, 0, 0, 800, 3, -2, 1];
+  const run = async (values: number[]) =>
+    (await session.run({ x: new Tensor('float32', Float32Array.from(values), [values.length / 4, 4]) })).y
+      ?.data as Float32Array;
+  const together = await run(rows);
+  assert.deepEqual([...together.slice(2, 4)], [0, 0]);
+  for (const row of [0, 1, 2]) {
+    const alone = await run(rows.slice(4 * row, 4 * row + 4));
+    assert.deepEqual(together.slice(2 * row, 2 * row + 2), alone, `row ${row}`);
+  }
+  const [first = 0, second = 0] = together;
+  assert.ok(Math.abs(first - (0.5 * 1.27 - 0.03 - 0.25 * 1.27 + 0.125 * 0.64)) < 0.02, String(first));
+  assert.ok(Math.abs(second - (0.5 * -0.5 - 0.9 + 0.125 * 0.2)) < 0.02, String(second));
+});
 
 test('an export without int8 stays as it is', () => {
   const { encoder } = digits();
