@@ -11,7 +11,7 @@ import { fakeManifest } from '../../test/helpers/fake-model.js';
 export const SIMULATED_MS = 60_000;
 const FRAME_MS = 100;
 const FRAME_SAMPLES = 1_600;
-/** Each stream asks for a flush so often, and goes on. */
+/** Each stream asks for a flush so often if nobody says, and goes on. */
 const FLUSH_EVERY_MS = 7_000;
 const FLUSH_SAMPLES = 12_800;
 const MAX_BATCH = 64;
@@ -50,8 +50,11 @@ class Client implements SlotOwner {
   readonly flushMs: number[];
   private askedAt = 0;
   private readonly clock: Clock;
-  constructor(clock: Clock, chunkMs: number[], flushMs: number[]) {
+  private readonly flushEvery: number;
+  /** @param flushEvery in frames */
+  constructor(clock: Clock, flushEvery: number, chunkMs: number[], flushMs: number[]) {
     this.clock = clock;
+    this.flushEvery = flushEvery;
     this.chunkMs = chunkMs;
     this.flushMs = flushMs;
   }
@@ -59,7 +62,7 @@ class Client implements SlotOwner {
     let sent = 0;
     const send = () => {
       slot.commit(Math.min(FRAME_SAMPLES, slot.free()));
-      if (++sent % (FLUSH_EVERY_MS / FRAME_MS) === 0 && !slot.flushing) {
+      if (++sent % this.flushEvery === 0 && !slot.flushing) {
         this.askedAt = this.clock.now;
         slot.flush(FLUSH_SAMPLES);
       }
@@ -85,11 +88,12 @@ export interface Setting {
   /** What a step sees beyond its chunk. */
   readonly aheadMs: number;
   readonly wait: number | 'auto';
+  readonly flushEveryMs?: number;
 }
 
 /** What `streams` streams see within a minute, and what they cost: milliseconds, but for the counts. */
 export async function simulate(streams: number, setting: Setting) {
-  const { stepTimes, lanes, chunkMs, aheadMs, wait } = setting;
+  const { stepTimes, lanes, chunkMs, aheadMs, wait, flushEveryMs = FLUSH_EVERY_MS } = setting;
   const clock = new Clock();
   const samples = (ms: number) => Math.round(ms * 16);
   const manifest = fakeManifest({
@@ -133,7 +137,7 @@ export async function simulate(streams: number, setting: Setting) {
   const chunks: number[] = [];
   const flushes: number[] = [];
   for (let i = 0; i < streams; i++) {
-    const client = new Client(clock, chunks, flushes);
+    const client = new Client(clock, flushEveryMs / FRAME_MS, chunks, flushes);
     client.start(table.lease(client)!, (i * 197.7) % 1_000); // a slot for each: the table has `streams`
   }
   await clock.runUntil(SIMULATED_MS);

@@ -1,28 +1,45 @@
 /**
  * How many streams this machine holds, from step times measured at start.
  *
- * In the steady state a lane with batch b takes T(b) for a step, and each stream needs one step a chunk, so a lane
- * carries b · chunk / T(b) streams. A chunk waits for at most the step under way and then for its own, so T(b) may be
- * at most half the latency target.
+ * A stream costs two things for each second of its speech:
+ *
+ *   steps    1000 / chunk of them, each T(b) / b of a lane's time when b streams share it. A large model's are nearly all it costs
+ *   serving  sockets, conversion, transcripts, JSON, moving states: much the same for every model. Of a small one's they are the larger
+ *            part, so no one share of the step time fits both
+ *
+ * Lanes, and the threads that serve, share the cores. The batch that carries the most is taken, as long as its step, on the part of
+ * a core that serving leaves to a lane, is over within the latency target: streams come back chunk by chunk in the same order, so
+ * a chunk waits for little more than its own step.
  */
 export interface StepTime {
   readonly batch: number;
   readonly ms: number;
 }
 
-/**
- * How much of that is rated. Probes are the fastest of a few steps with nothing else to do. Under load a step takes a quarter
- * longer on average, gathering, scattering and sockets add a fifth, batches are smaller than the best, and bursts want
- * room: on two cores probes promised 209 streams, 80 held the target beside their load generator, and 96 did not. (With a
- * faster step they promise 198 to 220 there, and 112 hold: the share is on the safe side.)
- */
-const RATED = 0.42;
+/** Steps under load are slower than probes, which are the fastest of a few: caches are shared with serving, states are copied. */
+const SLOWER = 1.2;
+/** Milliseconds of CPU for serving a second of a stream: measured 1.5 to 2.5, whatever the model (`npm run bench:rating`). */
+export const SERVING_MS = 2;
+/** The part of it that one thread does, the main one. */
+const MAIN_THREAD_MS = 1;
+/** The part of their time that lanes and cores may be busy: with more, whatever gathers is never worked off. */
+const BUSY = 0.95;
+/** The part of the latency target that a step may take. */
+const STEP_SHARE = 0.8;
 
 export interface Capacity {
   /** Streams at the batch size that carries the most within the latency target. */
   readonly streams: number;
   readonly batch: number;
   readonly stepTimes: readonly StepTime[];
+}
+
+/** What there is to compute with. */
+export interface Machine {
+  readonly lanes: number;
+  /** Cores that a lane keeps busy during a step; 0: it computes on another device. */
+  readonly coresPerLane: number;
+  readonly cores: number;
 }
 
 /** The chunk latency that capacity must hold when nobody says: a longer chunk may take longer. */
@@ -37,16 +54,42 @@ export function streamsLeft(streams: number, live: number, lanes: number): numbe
   return live === 0 ? 0 : Math.max(1, Math.floor((streams * live) / lanes));
 }
 
+/** Milliseconds of a step by linear interpolation between the measured ones, at each batch size up to the largest of them. */
+function timesByBatch(stepTimes: readonly StepTime[]): StepTime[] {
+  const times: StepTime[] = [];
+  for (const [i, upper] of stepTimes.entries()) {
+    const lower = stepTimes[i - 1];
+    if (lower === undefined) times.push(upper);
+    else {
+      const slope = (upper.ms - lower.ms) / (upper.batch - lower.batch);
+      for (let batch = lower.batch + 1; batch <= upper.batch; batch++) {
+        times.push({ batch, ms: lower.ms + slope * (batch - lower.batch) });
+      }
+    }
+  }
+  return times;
+}
+
+/** @param stepTimes of all lanes busy at once, by growing batch size */
 export function estimateCapacity(
   stepTimes: readonly StepTime[],
-  lanes: number,
+  { lanes, coresPerLane, cores }: Machine,
   chunkMs: number,
   latencyTargetMs: number,
 ): Capacity {
   let best = { streams: 1, batch: 1 };
-  for (const { batch, ms } of stepTimes) {
-    if (ms > latencyTargetMs / 2) continue;
-    const streams = Math.floor((RATED * lanes * batch * chunkMs) / ms);
+  for (const { batch, ms } of timesByBatch(stepTimes)) {
+    const stepMs = ms * SLOWER;
+    /** Of a lane's time, for a second of a stream. */
+    const laneMs = (stepMs / batch) * (1000 / chunkMs);
+    const streams = Math.floor(
+      BUSY *
+        1000 *
+        Math.min(lanes / laneMs, cores / (laneMs * coresPerLane + SERVING_MS), 1 / MAIN_THREAD_MS),
+    );
+    const left = cores - (streams * SERVING_MS) / 1000;
+    const ofACore = coresPerLane === 0 ? 1 : Math.min(1, left / (lanes * coresPerLane));
+    if (stepMs / ofACore > latencyTargetMs * STEP_SHARE) continue;
     if (streams > best.streams) best = { streams, batch };
   }
   return { ...best, stepTimes };

@@ -1,4 +1,5 @@
 /** The recogniser: stream table, batcher and lanes behind one face. */
+import { availableParallelism } from 'node:os';
 import type { Config } from '../config.js';
 import { ServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
@@ -167,7 +168,12 @@ export async function startEngine(
 
   return closingLanesOnFailure(lanes, async () => {
     const stepTimes = await measureSteps(lanes, maxBatch, latencyMs);
-    const measured = estimateCapacity(stepTimes, lanes.length, stepEveryMs, latencyMs);
+    const machine = {
+      lanes: lanes.length,
+      coresPerLane: provider === 'cpu' ? config.laneThreads : 0,
+      cores: availableParallelism(),
+    };
+    const measured = estimateCapacity(stepTimes, machine, stepEveryMs, latencyMs);
     const stats = newStats(maxBatch);
     let tellLost: (error: unknown) => void = () => {};
     const lost = new Promise<unknown>((resolve) => {

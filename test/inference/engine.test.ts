@@ -29,9 +29,13 @@ test('a lane that is lost takes its share of the capacity along', async () => {
   const probe = mock.method(Lane.prototype, 'probe', async () => ({ runMs: 10, stepMs: 10 }));
   const engine = await engineOf();
   probe.mock.restore();
-  assert.equal(engine.capacity.streams, 16, '0.42 of two lanes that take 10 ms for two streams');
+  const whole = engine.capacity.streams;
+  assert.ok(
+    whole >= 15 && whole <= 31,
+    `${whole}: two lanes that take 10 ms for two streams, on one core or more`,
+  );
   lose(engine, 0);
-  assert.equal(engine.capacity.streams, 8);
+  assert.equal(engine.capacity.streams, Math.floor(whole / 2));
   lose(engine, 1);
   assert.equal(engine.capacity.streams, 0);
   await engine.close();
