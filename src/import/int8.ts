@@ -140,8 +140,9 @@ function rescaled(
   const both = end.inputs.map((name) => makers.get(name)).find((it) => it?.op === 'Mul');
   const weight = both?.inputs.find((name) => name !== fixed);
   const [x = '', w = '', xZero = '', wZero] = product.inputs;
-  if (weight === undefined || both?.inputs.includes(fixed) !== true)
+  if (weight === undefined || both?.inputs.includes(fixed) !== true) {
     return [{ ...end, outputs: [unit] }, back];
+  }
   const inputs = [x, w, fixed, weight, xZero, ...(wZero === undefined ? [] : [wZero])];
   return [{ ...node('MatMulIntegerToFloat', inputs, unit), domain: CONTRIBUTED }, back];
 }
