@@ -100,6 +100,7 @@ class Run {
     socket.on('message', (data) => {
       const heard = protocol.read(String(data));
       if (heard.started) started = true;
+      if (heard.failed) return fail();
       if (this.inWindow && heard.step) this.steps++;
       if (this.inWindow) this.words += heard.words?.length ?? 0;
       // Two messages may come in one read, the second of them behind the end.
@@ -193,6 +194,7 @@ export async function hear(
         socket.on('error', reject);
         socket.on('message', (data) => {
           const heard = protocol.read(String(data));
+          if (heard.failed) reject(new Error(String(data)));
           if (heard.started) send();
           words.push(...(heard.words ?? []));
           if (heard.ended) {

@@ -14,6 +14,8 @@ export interface Heard {
   readonly ended?: boolean;
   /** Audio may be sent. */
   readonly started?: boolean;
+  /** The server refuses to go on. */
+  readonly failed?: boolean;
 }
 
 export interface Protocol {
@@ -40,7 +42,7 @@ export const rnntServer: Protocol = {
       const { final_transcript } = JSON.parse(message) as { final_transcript: string };
       return { words: wordsOf(final_transcript), ended: true };
     }
-    if (message.includes('"type":"error"')) throw new Error(message);
+    if (message.includes('"type":"error"')) return { failed: true };
     return {};
   },
 };
