@@ -13,11 +13,13 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { ServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { type Manifest, manifestSchema } from '../models/manifest.js';
 import { sha256 } from '../models/store.js';
+import { draftName, removeStaleDrafts } from './drafts.js';
 import { unsupported } from './meta.js';
 import { encodeModel } from './onnx.js';
 import type { Model } from './step.js';
@@ -44,8 +46,9 @@ export class ModelDraft {
         'Choose another --name, or delete that folder first.',
       );
     }
-    this.folder = join(out, `.importing-${name}-${process.pid}`);
+    this.folder = join(out, draftName(name, { host: hostname(), pid: process.pid }));
     mkdirSync(out, { recursive: true });
+    removeStaleDrafts(out);
     mkdirSync(this.folder);
   }
 
