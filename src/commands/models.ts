@@ -30,10 +30,11 @@ export async function showModel(name: string, config: Config): Promise<number> {
   process.stdout.write(described(model.manifest));
   const quiet = { ...config, logLevel: config.logLevel === 'info' ? 'warn' : config.logLevel } as const;
   const engine = await startEngine(model, quiet, createLogger(quiet));
-  const { capacity, lanes, provider } = engine;
+  const { capacity, lanes, laneBytes, provider } = engine;
   const times = capacity.stepTimes.map(({ batch, ms }) => `${batch}: ${ms.toFixed(1)} ms`).join(', ');
   process.stdout.write(
     `here        ${lanes.length} ${lanes.length === 1 ? 'lane' : 'lanes'} on ${provider}; a step by batch size, all lanes busy: ${times}\n` +
+      `memory      ${Math.round(laneBytes / 1e6)} MB a lane: weights and the largest batch's working memory\n` +
       `streams     ${capacity.streams}, in batches of up to ${capacity.batch}\n`,
   );
   await engine.close();

@@ -44,6 +44,8 @@ export interface Engine {
   readonly table: StreamTable;
   readonly stats: EngineStats;
   readonly lanes: readonly LaneFigures[];
+  /** Bytes by which the process grew when the lanes started and ran their largest batches, for each: weights and the runtime's memory. */
+  readonly laneBytes: number;
   /** Turns phrases into what the graph takes; null: the model has no hotwords. */
   readonly hotwords: HotwordCompiler | null;
   /**
@@ -159,6 +161,7 @@ export async function startEngine(
     return startLanes(model, table, laneCount(config, chosen), options, log);
   };
   warnOfRounding(model, config, log);
+  const bytesBefore = process.memoryUsage.rss();
   const lanes = await start(provider).catch((error: unknown) => {
     if (config.provider !== 'auto' || provider === 'cpu') throw error;
     log.warn({ err: error }, 'CUDA cannot be used; falling back to the CPU');
@@ -168,6 +171,7 @@ export async function startEngine(
 
   return closingLanesOnFailure(lanes, async () => {
     const stepTimes = await measureSteps(lanes, maxBatch, latencyMs);
+    const laneBytes = Math.max(0, process.memoryUsage.rss() - bytesBefore) / lanes.length;
     const machine = {
       lanes: lanes.length,
       coresPerLane: provider === 'cpu' ? config.laneThreads : 0,
@@ -199,12 +203,12 @@ export async function startEngine(
       clearInterval(watch);
       clearTimeout(grace);
     };
-    return engineOf({ model, hotwords, provider, table, stats, lanes, lost }, admits, made, end);
+    return engineOf({ model, hotwords, provider, table, stats, lanes, laneBytes, lost }, admits, made, end);
   });
 }
 
 /** What stays the same while an engine runs. */
-type Fixed = Pick<Engine, 'model' | 'hotwords' | 'provider' | 'table' | 'stats' | 'lost'> & {
+type Fixed = Pick<Engine, 'model' | 'hotwords' | 'provider' | 'table' | 'stats' | 'laneBytes' | 'lost'> & {
   readonly lanes: readonly Lane[];
 };
 

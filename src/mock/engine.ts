@@ -149,6 +149,7 @@ export function mockEngine(script: Script, config: MockConfig, observer: MockObs
   return {
     ...{ model, provider: 'cpu', table, stats, lanes: [lane], hotwords: null },
     lost: new Promise(() => {}),
+    laneBytes: 0,
     quarantined: 0,
     capacity: { streams: script.capacity, batch: maxBatch, stepTimes: [{ batch: 1, ms: script.stepMs }] },
     get waiting() {

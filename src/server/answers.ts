@@ -12,7 +12,7 @@ const status = z.enum(['starting', 'ready', 'draining', 'stopped']);
 const model = open({ name: z.string(), version: z.string(), language: z.string() });
 const percentiles = open({ p50: z.number(), p95: z.number(), p99: z.number() }).describe('Milliseconds.');
 const delays = open({ p50: z.number(), p99: z.number(), max: z.number() }).describe('Milliseconds.');
-const memory = open({ rss_mb: z.number(), heap_mb: z.number(), slab_mb: z.number() });
+const memory = open({ rss_mb: z.number(), heap_mb: z.number(), slab_mb: z.number(), lane_mb: z.number() });
 const fleet = open({
   name: z.string(),
   available: z.boolean().describe('False while Redis is away: then this server goes on by itself.'),

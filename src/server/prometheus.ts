@@ -57,6 +57,11 @@ export function createPrometheus(context: ServerContext): Registry {
   gauge('event_loop_delay_p99_seconds', 'Lateness of the event loop', () => eventLoop.delays().p99 / 1000);
   gauge('resident_memory_bytes', 'Resident memory of the process', () => process.memoryUsage.rss());
   gauge(
+    'lane_memory_bytes',
+    'By how much the process grew for each lane when they started: weights and working memory',
+    () => engine()?.laneBytes ?? 0,
+  );
+  gauge(
     'uploads_active',
     'Uploads being transcribed',
     () => context.recogniser?.uploads.counts().active ?? 0,

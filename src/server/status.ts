@@ -68,7 +68,13 @@ export function health(context: ServerContext) {
 function memory(context: ServerContext) {
   const { rss, heapUsed } = process.memoryUsage();
   const slab = context.recogniser?.engine.table.layout.bytes ?? 0;
-  return { rss_mb: megabytes(rss), heap_mb: megabytes(heapUsed), slab_mb: megabytes(slab) };
+  const lane = context.recogniser?.engine.laneBytes ?? 0;
+  return {
+    rss_mb: megabytes(rss),
+    heap_mb: megabytes(heapUsed),
+    slab_mb: megabytes(slab),
+    lane_mb: megabytes(lane),
+  };
 }
 
 function lanes(context: ServerContext) {

@@ -35,6 +35,7 @@ export class FakeEngine implements Engine {
   readonly table: StreamTable;
   readonly stats;
   readonly lanes: readonly FakeLane[];
+  readonly laneBytes = 5 << 20;
   readonly hotwords: HotwordCompiler | null;
   readonly batcher: Batcher;
   readonly lost: Promise<unknown>;

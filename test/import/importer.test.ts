@@ -222,5 +222,6 @@ test('models show tells kind, chunk, look-ahead, state and languages, and measur
   assert.match(told, /^state +10\d{4} bytes a stream$/m);
   assert.match(told, /^can do +hotwords, preview$/m);
   assert.match(told, /^here +1 lanes? on cpu; .*1: [\d.]+ ms, 2: [\d.]+ ms$/m);
+  assert.match(told, /^memory +[1-9]\d* MB a lane/m);
   assert.match(told, /^streams +[1-9]\d*, in batches of up to [12]$/m);
 });

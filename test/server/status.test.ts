@@ -80,6 +80,13 @@ test('extended health shows the configuration without its secrets', async () => 
   assert.deepEqual([model.name, model.chunk_ms, capacity.slots, lanes.length], ['fake', 100, 4, 1]);
 });
 
+test('status, health and metrics tell what a lane takes of memory', async () => {
+  for (const path of ['/ws/status', '/health/extended']) {
+    assert.equal(JSON.parse(await get(path)).memory.lane_mb, 5, path);
+  }
+  assert.match(await get('/metrics'), /^rnnt_lane_memory_bytes 5242880$/m);
+});
+
 test('the exposition has a help line for each figure, and counters end in _total', async () => {
   const text = await get('/metrics');
   const named = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)];
