@@ -4,12 +4,14 @@ import { frameBytesOf } from '../../src/audio/pcm.js';
 import type { CodecPool } from '../../src/codec/pool.js';
 import type { Engine } from '../../src/inference/engine.js';
 import type { Slot, SlotOwner } from '../../src/inference/stream-table.js';
+import { windowOf } from '../../src/models/manifest.js';
 import type { RecordingConfig } from '../../src/protocol/types.js';
 import { Recording, type RecordingListener, type RecordingState } from '../../src/session/recording.js';
 import { pieceTable } from '../../src/transcript/pieces.js';
 
 const PIECE_BYTES = 2_000;
-const AHEAD_SAMPLES = 5_000;
+/** Beyond the window that a step waits for. */
+const AHEAD_SAMPLES = 3_400;
 
 export interface Saved {
   readonly state: RecordingState;
@@ -26,6 +28,7 @@ export class BareRecording implements SlotOwner, RecordingListener {
   private readonly audio: Uint8Array;
   private readonly finalizeAt: number;
   private readonly frameBytes: number;
+  private readonly mostAhead: number;
   private at: number;
   private cutting = false;
   private ended = false;
@@ -53,6 +56,7 @@ export class BareRecording implements SlotOwner, RecordingListener {
     this.recording = new Recording(parts, this);
     this.format = samplesOf(config);
     this.frameBytes = frameBytesOf(this.format);
+    this.mostAhead = windowOf(manifest) + AHEAD_SAMPLES;
     this.at = this.recording.receivedFrames * this.frameBytes;
   }
 
@@ -70,7 +74,7 @@ export class BareRecording implements SlotOwner, RecordingListener {
 
   private feed(): void {
     // Little ahead, so that many steps are outside the flushes of the finalize and the stop.
-    while (!this.cutting && this.at < this.audio.length && this.aheadSamples < AHEAD_SAMPLES) {
+    while (!this.cutting && this.at < this.audio.length && this.aheadSamples < this.mostAhead) {
       const end = Math.min(this.at + PIECE_BYTES, this.audio.length);
       const stop = this.at < this.finalizeAt ? Math.min(end, this.finalizeAt) : end;
       this.recording.push(this.audio.subarray(this.at, stop));
