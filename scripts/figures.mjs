@@ -1,9 +1,11 @@
 // Writes the measured figures into README.md and docs/PERFORMANCE_TUNING.md, from benchmarks/results/.
 //   load.json   node dist/benchmarks/load/run.js --find --json benchmarks/results/load.json
 //   micro.txt   npm run -s bench > benchmarks/results/micro.txt
+//   sherpa.json, rating.json, wait.json, import.json   npm run bench:peers, bench:rating, bench:wait, bench:import
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { importBlock, peersBlock, ratingBlock, table, waitBlock } from './figures-peers.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const results = join(root, 'benchmarks', 'results');
@@ -11,13 +13,6 @@ const read = (name) => {
   const path = join(results, name);
   return existsSync(path) ? readFileSync(path, 'utf8') : null;
 };
-
-const table = (head, rows) =>
-  [
-    `| ${head.join(' | ')} |`,
-    `|${head.map(() => '---').join('|')}|`,
-    ...rows.map((row) => `| ${row.join(' | ')} |`),
-  ].join('\n');
 
 function loadBlock(load) {
   const { machine, rows } = load;
@@ -72,6 +67,16 @@ const micro = read('micro.txt');
 if (micro !== null) {
   const text = `\`npm run bench\`, CPU time:\n\n\`\`\`\n${micro.trim()}\n\`\`\``;
   fill('docs/PERFORMANCE_TUNING.md', 'micro', text);
+}
+
+for (const [name, file, block] of [
+  ['peers', 'sherpa.json', peersBlock],
+  ['rating', 'rating.json', ratingBlock],
+  ['wait', 'wait.json', waitBlock],
+  ['import', 'import.json', importBlock],
+]) {
+  const report = read(file);
+  if (report !== null) fill('docs/PERFORMANCE_TUNING.md', name, block(JSON.parse(report)));
 }
 
 const percent = ({ wer, interval }) => `${wer} % (${interval.join('–')})`;
