@@ -1,6 +1,6 @@
 /** The models that the peers serve: fresh weights of real shapes, and the trained digits, as their files and imported. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { inPackage } from '../../src/paths.js';
@@ -87,6 +87,19 @@ const manifestOf = (folder: string) =>
     kind?: string;
     files: { bytes: number }[];
   };
+
+/** The trained recogniser of digits, and recordings for it as −1…1. */
+export const DIGITS = 'zipformer2-digits';
+export function digitClips(): Float32Array[] {
+  const folder = inPackage('test', 'fixtures', 'foreign', 'wavs');
+  const names = readdirSync(folder).filter((name) => name.endsWith('.wav'));
+  return names.sort().map((name) => {
+    const bytes = readFileSync(join(folder, name));
+    const start = bytes.indexOf('data') + 8;
+    const samples = (bytes.length - start) >> 1;
+    return Float32Array.from({ length: samples }, (_, i) => bytes.readInt16LE(start + 2 * i) / 32_768);
+  });
+}
 
 /** Figures of finished rows, so that a run that was cut goes on where it stood. */
 export class Rows<Row> {

@@ -4,9 +4,10 @@
  *   npm run bench:rating -- [--models default,3m-fp32,66m-fp32] [--seconds 20] [--minutes 45]      the rating, and what holds
  *   npm run bench:wait -- [--models 66m-fp32] [--streams 4,16,30] [--waits 0,auto] [--seconds 30]  what a wait in the batcher brings
  *
- * A model is `default`, a folder, or SHAPE-PRECISION with fresh weights as in run.ts. Finished rows are kept below --work.
+ * A model is `default`, a folder, or SHAPE-PRECISION with fresh weights as in run.ts. Finished rows are kept below --work;
+ * --fresh begins anew.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -28,12 +29,14 @@ const { values, positionals } = parseArgs({
     seconds: { type: 'string', default: '20' },
     warm: { type: 'string', default: '4' },
     minutes: { type: 'string', default: '45' },
+    fresh: { type: 'boolean', default: false },
     work: { type: 'string', default: inPackage('.cache', 'peers') },
     results: { type: 'string', default: inPackage('benchmarks', 'results') },
   },
 });
 const [seconds, warmSeconds] = [Number(values.seconds), Number(values.warm)];
 const untilMs = performance.now() + Number(values.minutes) * 60_000;
+if (values.fresh) rmSync(join(values.work, 'own-rows.json'), { force: true });
 mkdirSync(values.work, { recursive: true });
 const rows = new Rows<Row>(join(values.work, 'own-rows.json'));
 const clips = await humanClips();

@@ -2,33 +2,34 @@
  * rnnt-server against sherpa-onnx's own sherpa-onnx-online-websocket-server: the same files, the same client, the same speech in
  * real time.
  *
- *   npm run bench:peers -- [--shapes 3m,23m,66m,114m] [--precisions fp32,int8] [--seconds 15] [--final-ms 500] [--minutes 60]
- *     [--streams auto | 4,16,32] [--work DIR] [--json FILE]
+ *   npm run bench:peers -- [--shapes 66m,23m,114m,3m] [--precisions fp32,int8] [--seconds 15] [--final-ms 500] [--minutes 90]
+ *     [--fresh] [--work DIR] [--json FILE]
  *
  * For each model: what both hear in some clips (the same work?); which of several settings serves sherpa-onnx best, at what
  * rnnt-server holds; then more and more streams for each, up to the first number at which the final result of an utterance takes longer
- * than --final-ms (p95). Finished rows are kept below --work, so a run that was cut goes on where it stood.
+ * than --final-ms (p95). First of all both hear the trained recogniser of digits: real words. Finished rows are kept below --work, so a
+ * run that was cut, or whose --minutes were over, goes on where it stood; --fresh begins anew.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { inPackage, packageVersion } from '../../src/paths.js';
 import { hear, humanClips } from './client.js';
-import { type ImportFigures, type PeerModel, PRECISIONS, prepareModel, Rows } from './models.js';
+import { DIGITS, digitClips, type PeerModel, PRECISIONS, prepareModel, Rows } from './models.js';
 import { rnntServer, sherpaOnnx } from './protocols.js';
 import { measureRow, type Row } from './row.js';
 import { type RunningPeer, SHERPA_PACKAGE, startOurs, startSherpa } from './servers.js';
 
 const { values } = parseArgs({
   options: {
-    shapes: { type: 'string', default: '3m,23m,66m,114m' },
+    shapes: { type: 'string', default: '66m,23m,114m,3m' },
     precisions: { type: 'string', default: PRECISIONS.join() },
     seconds: { type: 'string', default: '15' },
     warm: { type: 'string', default: '4' },
-    streams: { type: 'string', default: 'auto' },
     'final-ms': { type: 'string', default: '500' },
     minutes: { type: 'string', default: '90' },
+    fresh: { type: 'boolean', default: false },
     work: { type: 'string', default: inPackage('.cache', 'peers') },
     json: { type: 'string', default: inPackage('benchmarks', 'results', 'sherpa.json') },
   },
@@ -47,7 +48,6 @@ const SETTINGS = [
   { work: 3, batch: 5, loop: 10, intra: 1 },
   { work: 2, batch: 16, loop: 10, intra: 1 },
   { work: 2, batch: 32, loop: 30, intra: 1 },
-  { work: 3, batch: 16, loop: 20, intra: 1 },
   { work: 1, batch: 32, loop: 10, intra: 2 },
 ];
 type Setting = (typeof SETTINGS)[number];
@@ -60,6 +60,9 @@ const optionsOf = ({ work, batch, loop, intra }: Setting): string[] => [
 
 const holds = ({ final_ms, lost, failed }: Row): boolean =>
   final_ms.p95 <= mostFinalMs && lost === 0 && failed === 0;
+
+/** Clips that both hear before they are loaded. */
+const COMPARED_CLIPS = 6;
 
 class OutOfTime extends Error {}
 
@@ -78,10 +81,10 @@ interface ModelReport {
   readonly theirs: Side;
 }
 
+if (values.fresh) rmSync(values.work, { recursive: true, force: true });
 mkdirSync(values.work, { recursive: true });
 const clips = await humanClips();
 const rows = new Rows<Row>(join(values.work, 'rows.json'));
-const imports = new Rows<ImportFigures>(join(values.work, 'imports.json'));
 
 const startModel = (model: PeerModel, setting: Setting | null): Promise<RunningPeer> =>
   setting === null
@@ -122,12 +125,12 @@ async function climb(model: PeerModel, setting: Setting | null, from: number): P
 }
 
 /** How many words of some clips both hear alike. */
-async function compareWords(model: PeerModel): Promise<ModelReport['words']> {
+async function compareWords(model: PeerModel, some: readonly Float32Array[]): Promise<ModelReport['words']> {
   const told: string[][][] = [];
   for (const setting of [null, SETTINGS[1] as Setting]) {
     const peer = await startModel(model, setting);
     const protocol = setting === null ? rnntServer : sherpaOnnx;
-    told.push(await hear(peer.url, protocol, clips.slice(0, 6)));
+    told.push(await hear(peer.url, protocol, some));
     await peer.stop();
   }
   const [ours = [], theirs = []] = told;
@@ -150,11 +153,15 @@ async function ratingOf(model: PeerModel): Promise<number> {
   return capacity.streams;
 }
 
-async function compareModel(model: PeerModel): Promise<ModelReport> {
-  const words = await compareWords(model);
+const tellWords = (name: string, { same, of, ours, theirs }: ModelReport['words']): void => {
   process.stdout.write(
-    `${model.name}: ${words.same} of ${words.of} words the same (rnnt-server ${words.ours}, sherpa-onnx ${words.theirs})\n`,
+    `${name}: ${same} of ${of} words the same (rnnt-server ${ours}, sherpa-onnx ${theirs})\n`,
   );
+};
+
+async function compareModel(model: PeerModel): Promise<ModelReport> {
+  const words = await compareWords(model, clips.slice(0, COMPARED_CLIPS));
+  tellWords(model.name, words);
   const ours = await climb(model, null, await ratingOf(model));
   const tried: ModelReport['tried'] = [];
   for (const setting of SETTINGS) {
@@ -183,37 +190,34 @@ async function compareModel(model: PeerModel): Promise<ModelReport> {
 const finalOf = (it: ModelReport['tried'][number] | undefined): number => it?.row.final_ms.p95 ?? 0;
 
 const reports: ModelReport[] = [];
-let missing: string | null = null;
+const digitsModel = prepareModel(DIGITS, 'fp32', values.work);
+const digits = await compareWords(digitsModel, digitClips());
+tellWords('digits', digits);
+
+function write(): void {
+  const report = {
+    made: new Date().toISOString(),
+    version: packageVersion,
+    peer: SHERPA_PACKAGE,
+    machine: { cpu: cpus()[0]?.model.trim(), cores: cpus().length, node: process.version },
+    seconds,
+    most_final_ms: mostFinalMs,
+    digits,
+    models: reports,
+  };
+  writeFileSync(values.json, `${JSON.stringify(report, null, 1)}\n`);
+}
+
+let at = '';
 try {
   for (const shape of values.shapes.split(',')) {
     for (const precision of PRECISIONS.filter((it) => values.precisions.split(',').includes(it))) {
-      missing = `${shape} ${precision}`;
-      let took: ImportFigures | null = null;
-      const model = prepareModel(shape, precision, values.work, (figures) => {
-        took = figures;
-      });
-      if (took !== null) await imports.get(model.name, async () => took as unknown as ImportFigures);
-      reports.push(await compareModel(model));
-      missing = null;
+      at = `${shape} ${precision}`;
+      reports.push(await compareModel(prepareModel(shape, precision, values.work)));
+      write(); // whatever comes later, this is kept
     }
   }
 } catch (error) {
   if (!(error instanceof OutOfTime)) throw error;
-  process.stdout.write(`out of time in ${missing}; run it again to go on\n`);
+  process.stdout.write(`out of time in ${at}; run it again to go on\n`);
 }
-writeFileSync(
-  values.json,
-  `${JSON.stringify(
-    {
-      made: new Date().toISOString(),
-      version: packageVersion,
-      peer: SHERPA_PACKAGE,
-      machine: { cpu: cpus()[0]?.model.trim(), cores: cpus().length, node: process.version },
-      seconds,
-      most_final_ms: mostFinalMs,
-      models: reports,
-    },
-    null,
-    1,
-  )}\n`,
-);
