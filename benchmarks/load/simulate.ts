@@ -13,7 +13,8 @@ const FRAME_MS = 100;
 const FRAME_SAMPLES = 1_600;
 /** Each stream asks for a flush so often if nobody says, and goes on. */
 const FLUSH_EVERY_MS = 7_000;
-const FLUSH_SAMPLES = 12_800;
+/** As with imported models of 320 ms chunks: 342 ms. */
+const FLUSH_SAMPLES = 5_480;
 const MAX_BATCH = 64;
 
 /** Milliseconds of a step, by linear interpolation between the measured ones and on beyond them. */

@@ -21,8 +21,11 @@ export const NO_WAIT: WaitPolicy = { maxMs: 0, enough: 1, fromStreams: Number.PO
 
 /** The part of their time from which lone steps may not keep the lanes busy. */
 const BUSY_SHARE = 0.5;
-/** The share of a chunk that waiting may take: the chunk itself took that long to fill. */
-const CHUNK_SHARE = 1 / 16;
+/**
+ * The share of a chunk that waiting may take: the chunk itself took that long to fill. With 66 M parameters half as much saves a fifth less
+ * CPU while the lanes are half busy, and half as much again hardly any more (docs/PERFORMANCE_TUNING.md).
+ */
+const CHUNK_SHARE = 1 / 8;
 /** A lone step that is shorter is not worth a wait: a timer and a turn of the event loop cost as much. */
 const LEAST_STEP_MS = 5;
 /** Cost of a stream in a lone step over that in a good batch from which on it is worth a wait. */

@@ -12,9 +12,9 @@ const LARGE = [
   { batch: 16, ms: 120.9 },
 ];
 
-test('a model whose lone step is dear waits a sixteenth of its chunk, as soon as lone steps would half fill the lanes', () => {
+test('a model whose lone step is dear waits an eighth of its chunk, as soon as lone steps would half fill the lanes', () => {
   const policy = waitPolicy(LARGE, 2, 320, 'auto');
-  assert.deepEqual([policy.maxMs, policy.enough, policy.fromStreams], [20, 16, 16]);
+  assert.deepEqual([policy.maxMs, policy.enough, policy.fromStreams], [40, 16, 16]);
   assert.equal(
     waitPolicy(LARGE, 4, 320, 'auto').fromStreams,
     31,
