@@ -98,8 +98,9 @@ export const LIMITS = {
   /** A record that does not change is kept alive this often, and outlives its server's last sign of life by the resume window and so much. */
   recordTouchMs: 10_000,
   recordMarginMs: 30_000,
-  /** How long a connection that asks for a session waits for its fleet. */
+  /** How long a connection that asks for a session waits for the fleet to find it, and for a word whether it is still here. */
   recordWaitMs: 1_500,
+  recordLookMs: 500,
   /** The same for all sessions without a socket together; beyond it the longest suspended ends. */
   maxSuspendedBytes: 64 << 20,
   /** Silence that ends a segment, seconds: what may be asked for. */

@@ -32,19 +32,22 @@ export async function arrive(
 ): Promise<Resumption | null> {
   if (resumption === null) return null;
   const { session, token } = resumption;
-  if (session !== undefined && (await bounded(session.handover.isOurs(), true))) return resumption;
+  if (session !== undefined) {
+    const isOurs = await bounded(session.handover.isOurs(), true, LIMITS.recordLookMs);
+    if (isOurs) return resumption;
+  }
   const { keeping, engine } = host.sessions;
   if (keeping === null) return { ...resumption, session: undefined };
   // Where no stream can go on none is taken: its own server may still have it, and another one a place.
   if (engine.table.vacancies === 0) throw new ServerError('AT_CAPACITY', 'no place is free');
-  const taken = await bounded(keeping.store.take(hashOf(token), grant.identity), null);
+  const taken = await bounded(keeping.store.take(hashOf(token), grant.identity), null, LIMITS.recordWaitMs);
   if (taken === null) return { ...resumption, session: undefined };
   context.registry.get(taken.id)?.handover.fence();
   const own = restored(context, taken, resumption, grant, host);
   if (own === undefined) return { ...resumption, session: undefined };
   context.registry.add(own);
   // The client gets a token that the fleet knows. Of two servers that take a session at once the second one has it.
-  await bounded(own.handover.keep(), false);
+  await bounded(own.handover.keep(), false, LIMITS.recordLookMs);
   if (own.activity === 'closed') throw new ServerError('CLIENT_ID_IN_USE', 'another server has the session');
   return { ...resumption, session: own };
 }
@@ -81,9 +84,9 @@ function restored(
 }
 
 /** The result, or `otherwise` where it fails or takes too long. */
-function bounded<T>(promise: Promise<T>, otherwise: T): Promise<T> {
+function bounded<T>(promise: Promise<T>, otherwise: T, ms: number): Promise<T> {
   return new Promise((resolve) => {
-    const timer = setTimeout(() => resolve(otherwise), LIMITS.recordWaitMs);
+    const timer = setTimeout(() => resolve(otherwise), ms);
     timer.unref();
     promise
       .catch(() => otherwise)

@@ -82,6 +82,7 @@ export function createPrometheus(context: ServerContext): Registry {
 
   counter('connections', 'Admitted connections', () => metrics.connections);
   counter('resumptions', 'Sessions that went on over another connection', () => metrics.resumed);
+  counter('takeovers', 'Sessions of other servers of the fleet that went on here', () => metrics.takenOver);
   counter('connections_refused', 'Refused upgrades', () => metrics.refused);
   counter('recordings', 'Recordings started', () => metrics.recordings);
   counter('segments', 'Final segments sent', () => metrics.segments);

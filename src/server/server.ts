@@ -130,7 +130,7 @@ export async function startServer(
           const done = () => lifecycle.send({ type: 'DRAINED' });
           registry.drain(
             () => (uploads === undefined ? done() : uploads.whenIdle(done)),
-            config.drainSpread * 1000,
+            1000 * Math.min(config.drainSpread, config.drainTimeout / 2),
           );
         },
         stop: (outcome, code) => {

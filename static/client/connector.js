@@ -165,6 +165,7 @@ export class Connector {
     this.ready = false;
     this.events.onDown();
     const named = code === CLOSED_BY_NOBODY && greeted ? null : this.#lastError;
+    if (named && greeted) this.session?.seen.uncountError();
     this.#lastError = null;
     const stable = greeted && clock.now() - this.#establishedAtMs >= STABLE_MS;
     if (stable) this.backoff.reset();

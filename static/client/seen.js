@@ -10,6 +10,8 @@ export class Seen {
   #phase = 0;
   /** Since then, by channel; what names no channel counts as the first one's. */
   #events = [0, 0];
+  /** @type {number | null} Where the last message was counted, if it is an error. */
+  #last = null;
 
   /** @param {number} lastSeq The number of the last message. */
   constructor(lastSeq) {
@@ -26,6 +28,7 @@ export class Seen {
       if (seq <= this.lastSeq) return false;
       this.lastSeq = seq;
     }
+    this.#last = type === 'error' ? 0 : null;
     if (type === 'recording_started' || type === 'recording_stopped') {
       this.#phase += 1;
       this.#events.fill(0);
@@ -34,6 +37,12 @@ export class Seen {
       this.#events[index] = (this.#events[index] ?? 0) + 1;
     }
     return true;
+  }
+
+  /** The last message was an error that ended the connection: what ends it does not follow from the client's input. */
+  uncountError() {
+    if (this.#last !== null) this.#events[this.#last] = Math.max(0, (this.#events[this.#last] ?? 0) - 1);
+    this.#last = null;
   }
 
   /** @returns {{ last_seq: string, events: string }} As the address says it. */

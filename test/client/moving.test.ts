@@ -34,6 +34,17 @@ test('a message that is told again counts once', () => {
   assert.deepEqual(seen.query, { last_seq: '2', events: '0.1.0' });
 });
 
+test('an error that ends the connection does not count: the server would not tell it again', () => {
+  const seen = new Seen(1);
+  for (const [i, type] of ['transcription', 'error', 'error'].entries()) seen.take({ type, seq: i + 2 });
+  seen.uncountError();
+  seen.uncountError();
+  assert.deepEqual(seen.query, { last_seq: '4', events: '0.2.0' });
+  seen.take({ type: 'transcription', seq: 5 });
+  seen.uncountError();
+  assert.deepEqual(seen.query, { last_seq: '5', events: '0.3.0' });
+});
+
 test('it says how much it has seen, and from where it can send again', async () => {
   const t = setUp();
   await t.client.start();

@@ -58,6 +58,23 @@ class Moving(unittest.IsolatedAsyncioTestCase):
                 await recording.stop()
         self.assertEqual(server.peers[1].query["from"], str(2 * RATE))
 
+    async def test_does_not_count_an_error_that_ends_the_connection(self) -> None:
+        async def first(peer: Peer) -> None:
+            await peer.start()
+            await peer.say("error", error="an answer", code="INVALID_MESSAGE", retryable=False)
+            await peer.say("error", error="broken", code="ENGINE_FAILED", retryable=True)
+            await peer.socket.close(1011, "ENGINE_FAILED")
+
+        async def second(peer: Peer) -> None:
+            peer.seq = 4
+            await peer.say("resumed", received_samples=0, state="recording")
+            await peer.finish()
+
+        async with FakeServer(first, second) as server:
+            async with RNNTClient(server.url, options=server.options()).record() as recording:
+                await recording.stop()
+        self.assertEqual(server.peers[1].query["events"], "1.1.0")
+
     async def test_counts_each_channel_by_itself(self) -> None:
         async def first(peer: Peer) -> None:
             await peer.start()

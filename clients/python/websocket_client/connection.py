@@ -34,6 +34,13 @@ class Session:
     last_seq: int
     phase: int = 0
     events: list[int] = field(default_factory=lambda: [0, 0])
+    ends_with_error: bool = False
+
+    def uncount_error(self) -> None:
+        """The last message was an error that ended the connection: that does not follow from what the client sent."""
+        if self.ends_with_error:
+            self.events[0] = max(0, self.events[0] - 1)
+        self.ends_with_error = False
 
     def accept(self, message: dict[str, Any]) -> bool:
         """False for a message that was replayed although it had arrived."""
@@ -43,6 +50,7 @@ class Session:
                 return False
             self.last_seq = seq
         kind = message.get("type")
+        self.ends_with_error = kind == "error"
         if kind in ("recording_started", "recording_stopped"):
             self.phase, self.events = self.phase + 1, [0, 0]
         elif kind in _COUNTED:

@@ -141,6 +141,8 @@ class Link:
         except ConnectionClosed as error:
             frame = error.rcvd
             named = self._reason if frame else None  # an error and then the close: the one explains the other
+            if named and self._connector.session:
+                self._connector.session.uncount_error()
             raise named or closed(frame.code if frame else None, frame.reason if frame else "") from error
         finally:
             for task in tasks:
