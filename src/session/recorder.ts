@@ -149,9 +149,11 @@ export class Recorder {
   report(nowMs: number, droppedPartials: number, acked: (hereSamples: number) => number): void {
     const { live } = this;
     if (live === null) return;
-    const receivedSamples = acked(live.securedSamples);
     if (this.policy.resumable) {
-      this.replies.tell({ type: 'ack', receivedSamples, receivedBytes: live.securedBytes });
+      const { securedSamples, securedBytes: receivedBytes } = live;
+      // No fleet keeps a decoder's state: of compressed audio an acknowledgement names what is safe here.
+      const receivedSamples = receivedBytes === undefined ? acked(securedSamples) : securedSamples;
+      this.replies.tell({ type: 'ack', receivedSamples, receivedBytes });
     }
     if (live.config.metrics) this.replies.tell(live.figures(nowMs, droppedPartials));
   }

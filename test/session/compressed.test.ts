@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { deepgram } from '../../src/protocol/dialects/deepgram.js';
 import { SILENT_PACKET, track, webmHead, webmOfPackets, webmOfSamples } from '../helpers/containers.js';
+import { FakeFleet, turns } from '../helpers/fake-fleet.js';
 import { CHUNK, spoken } from '../helpers/fake-model.js';
 import { type FakeSession, type FakeSessionOptions, openFakeSession } from '../helpers/fake-session.js';
 import { FakeTransport } from '../helpers/fake-transport.js';
@@ -223,6 +224,30 @@ test('a client whose connection breaks goes on behind the bytes that were taken,
     const { final_transcript, total_duration } = socket.last('recording_stopped');
     assert.deepEqual([final_transcript, total_duration], ['one two', 0.6]);
   }));
+
+test('in a fleet it is not kept: an ack means this server, a drain finishes it, and nobody takes it over half', async () => {
+  const fleet = new FakeFleet();
+  const it = fleet.node({ codec: true });
+  it.session.onAlive();
+  await turns();
+  it.say(container);
+  it.session.onFrame(webm(6, WORDS));
+  await until(it, 'partial');
+  await turns();
+  it.session.sweep(performance.now());
+  const { received_samples, received_bytes } = it.socket.last('ack');
+  assert.ok(received_samples > 0 && (received_bytes ?? 0) > 0);
+  const token = it.socket.last('connection').resume_token ?? '';
+  const seen = it.socket.messages.at(-1)?.seq ?? 0;
+  const claim = { seen, told: { phase: 1, events: [0, 0] }, has: 0 };
+  const other = fleet.node();
+  assert.equal(await fleet.take(other, token, claim), null);
+  it.session.handover.drain();
+  await until(it, 'recording_stopped');
+  assert.equal(it.socket.last('recording_stopped').final_transcript, 'one two');
+  assert.equal(it.socket.of('moving').length, 0);
+  await it.context.codecPool.close();
+});
 
 test('samples name no bytes to go on from', () =>
   withSession({ query: '?resumable=1' }, async (it) => {
