@@ -88,8 +88,11 @@ export class SessionRegistry {
     });
   }
 
+  /** The server ends: those that are kept go on elsewhere, since closing one forgets its record; the rest are over. */
   closeAll(): void {
-    this.each('close', (session) => session.actor.send({ type: 'CLOSE', code: 'DRAINING' }));
+    this.each('close', (session) => {
+      if (!session.handover.leaveIfKept()) session.actor.send({ type: 'CLOSE', code: 'DRAINING' });
+    });
   }
 
   /** Ends those that match. @returns how many */

@@ -1,6 +1,12 @@
 /** The last thing that a process does for its sessions when its recogniser cannot go on. */
 import { LIMITS } from '../limits.js';
 import type { ServerContext } from './context.js';
+import type { SessionRegistry } from './registry.js';
+
+/** Every session that the fleet keeps is written and goes on elsewhere; the others stay. */
+export const leaveAll = async (registry: SessionRegistry): Promise<void> => {
+  await Promise.all(Array.from(registry.list(), ({ handover }) => handover.rescue()));
+};
 
 /** Resolves when the sessions are safe, or cannot be brought to safety in time. Never rejects. */
 export async function rescue({ rescue: act, log, registry }: ServerContext): Promise<void> {

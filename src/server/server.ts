@@ -28,7 +28,7 @@ import { EventLoopMeter } from './event-loop.js';
 import { createFleet } from './fleet.js';
 import { SessionRegistry } from './registry.js';
 import { reload } from './reload.js';
-import { rescue } from './rescue.js';
+import { leaveAll, rescue } from './rescue.js';
 import { createRoutes } from './routes.js';
 import { acceptUpgrades, closeSockets, inspectOver } from './upgrade.js';
 import { UploadPlaces } from './upload-places.js';
@@ -157,6 +157,7 @@ export async function startServer(
     startedAtMs: performance.now(),
     cluster,
     recogniser: null,
+    rescue: () => leaveAll(registry),
   };
   let rotatedMs = performance.now();
   function rotateHistograms(): void {

@@ -106,17 +106,38 @@ export class Handover {
   }
 
   private async move(): Promise<void> {
-    const { gate, log, outbox, send, activity } = this.parts;
+    const { gate, send, activity } = this.parts;
     const isKept = await this.keep();
     if (activity() === 'closed') return;
-    if (isKept) {
-      log.info('session moves to another server');
-      outbox.tell({ type: 'moving' });
-      this.leave('DRAINING');
-    } else {
+    if (isKept) this.moveOn();
+    else {
       gate.goOn();
       send({ type: 'DRAIN' });
     }
+  }
+
+  /**
+   * The recogniser cannot go on, so the session will not stand still: it is written as it stands, and goes on at another
+   * server from there, or from its last record if that cannot be done. Does nothing to one that has none.
+   */
+  async rescue(): Promise<void> {
+    if (!this.movable) return;
+    this.parts.gate.standStill(() => {}); // what is not looked at is sent again
+    await this.keep();
+    this.leaveIfKept();
+  }
+
+  /** The server ends without it: it goes on elsewhere from its last record, if there is one. @returns whether there is */
+  leaveIfKept(): boolean {
+    if (this.parts.activity() === 'closed' || !this.movable || this.keeper?.kept !== true) return false;
+    this.moveOn();
+    return true;
+  }
+
+  private moveOn(): void {
+    this.parts.log.info('session moves to another server');
+    this.parts.outbox.tell({ type: 'moving' });
+    this.leave('DRAINING');
   }
 
   /** Writes it down for the fleet. @returns false if that cannot be done, or another server has it */

@@ -118,6 +118,11 @@ export class Keeper {
     return !this.keeping.store.available || this.now() - this.confirmedMs > patienceMs;
   }
 
+  /** The store has a record of it, from which another server can go on. */
+  get kept(): boolean {
+    return !this.isOver && this.confirmed !== null && this.confirmed.tokens !== '';
+  }
+
   /** Writes the session as it stands. @returns false if that cannot be done, or another server has it */
   async flush(): Promise<boolean> {
     await this.flying;
