@@ -11,7 +11,7 @@ import type { SessionContext } from '../session/context.js';
 import { hashOf } from '../session/resume-desk.js';
 import { Session } from '../session/session.js';
 import { takeOver } from '../session/takeover.js';
-import type { Admitted, Resumption } from './admission.js';
+import { type Admitted, type Resumption, requireReady } from './admission.js';
 import type { ServerContext } from './context.js';
 
 /** What a session that comes from elsewhere is made with. */
@@ -23,7 +23,7 @@ export interface Host {
 
 /**
  * The resumption with the session that goes on, if there is one.
- * @throws ServerError AT_CAPACITY, KEY_LIMIT, CLIENT_ID_IN_USE: it goes on, and not here and now
+ * @throws ServerError AT_CAPACITY, KEY_LIMIT, CLIENT_ID_IN_USE, NOT_READY, DRAINING: it goes on, and not here and now
  */
 export async function arrive(
   context: ServerContext,
@@ -63,6 +63,7 @@ function restored(
   const { keeping, engine } = sessions;
   if (keeping === null) return undefined;
   try {
+    requireReady(context); // it may drain since: the record stays, for the server that the client finds next
     const takeover = { ...takeOver(taken, claim, engine, keeping.fingerprint), token };
     const { clientId, key } = taken;
     const session = new Session(sessions, null, dialect, {

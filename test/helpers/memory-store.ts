@@ -59,6 +59,11 @@ export class MemoryStore implements SessionStore {
     this.waiting ??= [];
   }
 
+  /** Calls that wait. */
+  get stalled(): number {
+    return this.waiting?.length ?? 0;
+  }
+
   /** What waits is done, in order, and calls are answered at once again. */
   answer(): void {
     const waiting = this.waiting ?? [];

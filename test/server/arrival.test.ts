@@ -1,0 +1,55 @@
+/** Sessions that come from another server just as this one is asked to stop. */
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, test } from 'node:test';
+import type { FakeLane } from '../helpers/fake-lane.js';
+import { bytesOf, CHUNK, spoken } from '../helpers/fake-model.js';
+import { eventsOf } from '../helpers/seen-count.js';
+import { type Fleet, startFleet } from '../helpers/two-nodes.js';
+import { refusedUpgrade, TestClient } from '../helpers/ws-client.js';
+
+let at: Fleet;
+beforeEach(async () => {
+  at = await startFleet({ drainTimeout: 2 });
+});
+afterEach(() => at.stop());
+
+const turns = async (count: number) => {
+  for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
+};
+
+test('a session that is taken while the server begins to drain stays for another one, and keeps nobody waiting', async () => {
+  const client = await TestClient.recording(at.a.ws);
+  const said = spoken(CHUNK * 3, [[0, 'one']]);
+  await client.audio(bytesOf(said));
+  await client.until('partial');
+  while (at.fleet.writes < 2) await turns(1);
+  at.a.kill();
+  const { received } = client;
+  const token = received.find(({ type }) => type === 'connection')?.resume_token;
+  const claim = `&resume=${token}&last_seq=${received.at(-1)?.seq}&events=${eventsOf(received)}`;
+  // Somebody whose flush takes its time, so that the drain does too.
+  const lane = at.b.engine.lanes[0] as FakeLane;
+  const plain = await TestClient.recording(at.b.ws.replace('?resumable=1', ''));
+  lane.auto = false;
+  await plain.audio(bytesOf(spoken(CHUNK)));
+  at.b.store.stall();
+  const refused = refusedUpgrade(`${at.b.ws}${claim}`);
+  while (at.b.store.stalled === 0) await turns(1);
+  at.b.server.drain();
+  at.b.store.answer();
+  assert.equal((await refused).body.code, 'DRAINING');
+  assert.equal(at.b.server.context.registry.size, 1);
+  lane.auto = true;
+  while (!lane.finish()) await turns(1);
+  assert.equal((await at.b.server.stopped).outcome, 'drained');
+  await plain.closed();
+  const c = await at.another();
+  const again = new TestClient(`${c.ws}${claim}`);
+  const first = await again.first();
+  assert.equal(first.type, 'resumed');
+  await again.audio(bytesOf(said.subarray(first.received_samples)));
+  again.say({ type: 'stop_recording' });
+  assert.equal((await again.until('recording_stopped')).final_transcript, 'one');
+  await again.close();
+  await c.stop();
+});
