@@ -87,7 +87,7 @@ export class Keeper {
     // Results of other streams are told in this turn of the event loop.
     setImmediate(() => {
       this.isDue = false;
-      void this.write();
+      if (this.flying === null) void this.write(); // a flush may have come first
     });
   }
 

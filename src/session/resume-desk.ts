@@ -79,6 +79,8 @@ export class ResumeTicket {
   private current: string | null = null;
   /** The one that is issued next. A fleet knows its hash before any client has it, so no server's death can be in between. */
   private next = newToken();
+  /** A keeper asks for it with every frame. */
+  private nextHash = hashOf(this.next);
   /** The one that was used, while it is not known whether the client has got the current one. */
   private used: string | null = null;
 
@@ -95,19 +97,21 @@ export class ResumeTicket {
   /** The next token. @param usedToken the one that was presented for it */
   issue(usedToken: string | null = null): string {
     const token = this.next;
+    const hash = this.nextHash;
     this.next = newToken();
+    this.nextHash = hashOf(this.next);
     const used = usedToken === null ? null : hashOf(usedToken);
     if (this.current !== used) this.drop(this.current);
     if (this.used !== used) this.drop(this.used);
     this.used = used;
-    this.current = hashOf(token);
+    this.current = hash;
     this.byHash.set(this.current, this);
     return token;
   }
 
   /** Hashes of those that are good now, and of the one that is issued next. */
   get hashes(): readonly string[] {
-    return [this.current, hashOf(this.next), this.used].filter((hash) => hash !== null);
+    return [this.current, this.nextHash, this.used].filter((hash) => hash !== null);
   }
 
   /** A session that another server had was presented this token; it is good here too until the client has the next one. */

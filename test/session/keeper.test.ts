@@ -72,6 +72,16 @@ test('one write at a time: what changes meanwhile is in the next', async () => {
   assert.equal(writes(), before + 2);
 });
 
+test('nor does a flush have another one beside it', async () => {
+  node.store.stall();
+  node.say({ type: 'start_recording' });
+  const kept = node.session.handover.keep();
+  await turns();
+  assert.equal(node.store.stalled, 1);
+  node.store.answer();
+  assert.equal(await kept, true);
+});
+
 test('an acknowledgement says what the store has confirmed, and never less than before', async () => {
   node.say({ type: 'start_recording' });
   await turns();

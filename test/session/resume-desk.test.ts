@@ -1,7 +1,7 @@
 /** Tokens: who holds one, how often it is good, and how many sessions wait. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ResumeDesk } from '../../src/session/resume-desk.js';
+import { hashOf, ResumeDesk } from '../../src/session/resume-desk.js';
 
 function deskOf(bounds: Partial<ConstructorParameters<typeof ResumeDesk>[0]> = {}) {
   const desk = new ResumeDesk({ maxSuspended: 10, maxSuspendedBytes: 1_000, ...bounds });
@@ -24,6 +24,14 @@ test('tokens are long, and never the same', () => {
   const tokens = Array.from({ length: 50 }, () => ticket.issue());
   assert.equal(new Set(tokens).size, 50);
   for (const token of tokens) assert.ok(Buffer.from(token, 'base64url').length >= 24);
+});
+
+test('a fleet knows the hash of a token before anybody has it', () => {
+  const ticket = deskOf().open('a');
+  for (let i = 0; i < 3; i++) {
+    const known = ticket.hashes;
+    assert.ok(known.includes(hashOf(ticket.issue())), `token ${i}`);
+  }
 });
 
 test('a token that was used is worth nothing once the client has shown that it has the next', () => {
