@@ -32,11 +32,12 @@ export async function arrive(
 ): Promise<Resumption | null> {
   if (resumption === null) return null;
   const { session, token } = resumption;
-  if (session !== undefined) {
-    const isOurs = await bounded(session.handover.isOurs(), true, LIMITS.recordLookMs);
-    if (isOurs) return resumption;
+  const { keeping, engine, desk } = host.sessions;
+  if (session !== undefined && (await bounded(session.handover.isOurs(), true, LIMITS.recordLookMs))) {
+    // Meanwhile the session may have ended, or gone on with another connection that has used the token up.
+    const isGood = desk.find(token, grant.identity) === session.id;
+    return isGood ? resumption : { ...resumption, session: undefined };
   }
-  const { keeping, engine } = host.sessions;
   if (keeping === null) return { ...resumption, session: undefined };
   // Where no stream can go on none is taken: its own server may still have it, and another one a place.
   if (engine.table.vacancies === 0) throw new ServerError('AT_CAPACITY', 'no place is free');

@@ -53,3 +53,22 @@ test('a session that is taken while the server begins to drain stays for another
   await again.close();
   await c.stop();
 });
+
+test('a connection whose session ends while the fleet is asked for it is admitted like any other', async () => {
+  const c = await at.another({ maxConnections: 1 });
+  const client = await TestClient.open(c.ws);
+  client.say({ type: 'ping' });
+  await client.until('pong');
+  const token = client.received[0]?.resume_token;
+  while (at.fleet.writes === 0) await turns(1);
+  c.store.stall();
+  const refused = refusedUpgrade(`${c.ws}&resume=${token}`);
+  while (c.store.stalled === 0) await turns(1);
+  await client.close();
+  while (c.server.context.registry.size > 0) await turns(1);
+  const other = await TestClient.open(c.ws);
+  c.store.answer();
+  assert.equal((await refused).body.code, 'AT_CAPACITY');
+  await other.close();
+  await c.stop();
+});
