@@ -93,7 +93,9 @@ export class Session {
     const onReleased = () => this.handover.keeper?.poke();
     this.gate = new Gate({ ...parts, activity: () => this.activity, onReleased });
     const { gate } = this;
-    this.attachment = new Attachment(parts, { id, key, expire: () => send({ type: 'CLOSE', code: null }) });
+    // Too many wait here: the fleet may have room for one more.
+    const expire = () => void (this.handover.leaveIfKept() || send({ type: 'CLOSE', code: null }));
+    this.attachment = new Attachment(parts, { id, key, expire });
     const identity = { id, key, clientId, epoch: takeover?.epoch ?? 1 };
     this.handover = new Handover(
       { ...parts, gate, activity: () => this.activity },

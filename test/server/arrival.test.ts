@@ -72,3 +72,33 @@ test('a connection whose session ends while the fleet is asked for it is admitte
   await other.close();
   await c.stop();
 });
+
+test('a session that finds no room to wait for its client waits in the store', async () => {
+  const c = await at.another({ maxSuspended: 1 });
+  const said = spoken(CHUNK * 3, [[0, 'one']]);
+  const clients = [];
+  for (let i = 0; i < 2; i++) {
+    const client = await TestClient.recording(c.ws);
+    await client.audio(bytesOf(said));
+    await client.until('partial');
+    await client.until('ack');
+    clients.push(client);
+  }
+  const [first, second] = clients as [TestClient, TestClient];
+  const { detached } = c.server.context.registry.transports();
+  assert.equal(detached, 0);
+  first.socket.terminate();
+  while (c.server.context.registry.transports().detached === 0) await turns(1);
+  second.socket.terminate();
+  while (c.server.context.registry.size > 1) await turns(1);
+  const { received } = first;
+  const claim = `&resume=${received[0]?.resume_token}&last_seq=${received.at(-1)?.seq}&events=${eventsOf(received)}`;
+  const again = new TestClient(`${c.ws}${claim}`);
+  const { type, state, received_samples } = await again.first();
+  assert.deepEqual([type, state], ['resumed', 'recording']);
+  await again.audio(bytesOf(said.subarray(received_samples)));
+  again.say({ type: 'stop_recording' });
+  assert.equal((await again.until('recording_stopped')).final_transcript, 'one');
+  await again.close();
+  await c.stop();
+});
