@@ -74,6 +74,7 @@ function restored(
       keyName: grant.name,
       takeover,
     });
+    if (session.activity === 'closed') throw new ServerError('AT_CAPACITY', 'no session may wait here');
     context.metrics.takenOver++;
     return session;
   } catch (thrown) {

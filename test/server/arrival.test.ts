@@ -102,3 +102,20 @@ test('a session that finds no room to wait for its client waits in the store', a
   await again.close();
   await c.stop();
 });
+
+test('a server that lets no session wait takes none over, and gives the client_id back', async () => {
+  const client = await TestClient.open(at.a.ws);
+  client.say({ type: 'ping' });
+  await client.until('pong');
+  while (at.fleet.writes === 0) await turns(1);
+  at.a.kill();
+  const c = await at.another({ maxSuspended: 0 });
+  const released: string[] = [];
+  Object.assign(c.server.context, { cluster: { releaseClient: (id: string) => released.push(id) } });
+  const { body } = await refusedUpgrade(`${c.ws}&resume=${client.received[0]?.resume_token}`);
+  assert.equal(body.code, 'AT_CAPACITY');
+  assert.deepEqual(released, [client.received[0]?.client_id]);
+  assert.equal(c.server.context.registry.size, 0);
+  Object.assign(c.server.context, { cluster: null });
+  await c.stop();
+});
