@@ -83,7 +83,7 @@ const query = {
 const messagesOf = (names: readonly string[]) =>
   names.map((name) => ({ $ref: `#/channels/${CHANNEL}/messages/${name}` }));
 
-export function asyncApi() {
+function describe() {
   const named = Object.entries(all);
   const audio = {
     name: AUDIO,
@@ -143,4 +143,11 @@ export function asyncApi() {
   };
 }
 
-export type AsyncApi = ReturnType<typeof asyncApi>;
+export type AsyncApi = ReturnType<typeof describe>;
+let made: AsyncApi | undefined;
+
+/** Made once: anybody may ask for it, and it takes tens of milliseconds of the thread that serves the audio. */
+export const asyncApi = (): AsyncApi => {
+  made ??= describe();
+  return made;
+};

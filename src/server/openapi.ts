@@ -135,7 +135,7 @@ const clientToken = {
   },
 };
 
-export function openApi() {
+function describe() {
   return {
     openapi: '3.1.0',
     info: {
@@ -172,3 +172,11 @@ export function openApi() {
     components: { schemas: componentSchemas() },
   };
 }
+
+let made: ReturnType<typeof describe> | undefined;
+
+/** Made once: anybody may ask for it. */
+export const openApi = (): ReturnType<typeof describe> => {
+  made ??= describe();
+  return made;
+};

@@ -198,3 +198,7 @@ test('a client that reads by these schemas takes messages with new fields', () =
   assert.ok(isValid({ type: 'pong', timestamp: '2026-01-01T00:00:00Z', seq: 1, later: true }));
   assert.ok(!isValid({ type: 'pong', seq: 1 }));
 });
+
+test('the description is made once, however often it is asked for', () => {
+  assert.equal(asyncApi(), description);
+});

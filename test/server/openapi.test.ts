@@ -98,3 +98,7 @@ test('the server of the description lies beside it, below any sub-path', () => {
   const roots = description.servers.map(({ url }) => new URL(url, 'https://h/speech/docs/openapi.json').href);
   assert.deepEqual(roots, ['https://h/speech/']);
 });
+
+test('the description is made once, however often it is asked for', () => {
+  assert.equal(openApi(), description);
+});
