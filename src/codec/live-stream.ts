@@ -203,6 +203,10 @@ export class LiveStream {
   private watch(): void {
     clearTimeout(this.stall);
     if (this.outcome !== null || this.pieces.length >= LIVE_AHEAD) return;
-    this.stall = setTimeout(() => this.seat.endThread(), LIMITS.fileStallMs).unref();
+    const halfMs = LIMITS.fileStallMs / 2;
+    // Looked at twice: a process that stood still itself has not heard of an answer either.
+    this.stall = setTimeout(() => {
+      this.stall = setTimeout(() => this.seat.endThread(), halfMs).unref();
+    }, halfMs).unref();
   }
 }

@@ -192,10 +192,30 @@ test('a thread that dies or is stuck fails its streams, once', async (t) => {
   const stuck = gather((events) => new LiveStream(MONO, threads, events));
   stuck.stream.write(SILENT_PACKET);
   const over = stuck.settled();
-  t.mock.timers.tick(LIMITS.fileStallMs);
+  for (let i = 0; i < 2; i++) t.mock.timers.tick(LIMITS.fileStallMs / 2);
   await over;
   stuck.stream.write(SILENT_PACKET); // ignored: it is over
   assert.deepEqual(codes(stuck), ['ENGINE_FAILED']);
+});
+
+test('a process that stood still itself does not count its threads as stuck', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  let answer = () => {};
+  let ended = 0;
+  const threads: Pick<LiveThreads, 'sit'> = {
+    sit: ({ port }) => {
+      answer = () => port.postMessage({ piece: null, lookedAt: SILENT_PACKET.length });
+      return { leave: () => port.close(), endThread: () => void ended++ };
+    },
+  };
+  const { stream, settled } = gather((events) => new LiveStream(MONO, threads, events));
+  stream.write(SILENT_PACKET);
+  t.mock.timers.tick(10 * LIMITS.fileStallMs);
+  answer();
+  await settled();
+  t.mock.timers.tick(10 * LIMITS.fileStallMs);
+  assert.equal(ended, 0);
+  stream.close();
 });
 
 test('a thread that is ended takes its own streams along and no others, and the next one begins another', async () => {
