@@ -140,7 +140,8 @@ export class AudioLog {
     const position = Math.max(wanted, this.#oldest);
     this.#base += position - wanted;
     this.#acknowledging = true;
-    this.#acknowledged = position;
+    // No acknowledgement: the server has so much, and may die before it has written it down for another one.
+    this.#acknowledged = Math.min(this.#acknowledged, position);
     this.#seek(position, controls);
     return position > wanted ? { from: wanted, to: position } : null;
   }
@@ -209,7 +210,9 @@ export class AudioLog {
     const { maxKeptFrames, maxBacklogFrames } = this.options;
     const kept = this.resumable && !this.#acknowledging ? maxBacklogFrames : maxKeptFrames;
     const heard = Math.min(this.#heard, this.#sent);
-    const floor = Math.max(Math.min(heard, this.#keepFrom), heard - kept);
+    // A final is no acknowledgement: another server goes on from where the session was last written down.
+    const safe = this.resumable && !this.#acknowledging ? this.#acknowledged : heard;
+    const floor = Math.max(Math.min(safe, this.#keepFrom), heard - kept);
     let drop = 0;
     while (drop < this.#cursor) {
       const entry = this.#entries[drop];

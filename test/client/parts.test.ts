@@ -125,6 +125,24 @@ describe('AudioLog', () => {
     assert.deepEqual(drain(log), [9]);
   });
 
+  it('keeps what a final covers until it is acknowledged: another server may have written down less', () => {
+    const log = newLog(100);
+    for (let i = 0; i < 10; i += 1) log.appendAudio(Uint8Array.of(i));
+    log.resumable = true;
+    drain(log);
+    log.keepFrom(8);
+    assert.equal(log.keptFrames, 0, 'before the first acknowledgement');
+    log.acknowledge(3);
+    assert.equal(log.keptFrames, 3);
+    log.rewind(9); // So much the server has: that is no acknowledgement.
+    log.keepFrom(9);
+    assert.equal(log.keptFrames, 3, 'after a resumption');
+    assert.equal(log.rewind(3), null);
+    assert.deepEqual(drain(log), [3, 4, 5, 6, 7, 8, 9]);
+    log.acknowledge(10);
+    assert.equal(log.keptFrames, 9);
+  });
+
   it('sends control messages at their place, also again after a rewind', () => {
     const log = newLog(100);
     log.appendAudio(Uint8Array.of(1, 2));

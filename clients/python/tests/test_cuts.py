@@ -125,6 +125,17 @@ class Controls(unittest.TestCase):
         log.rewind(3)
         self.assertEqual(self.sent(log), [{"type": "finalize"}, b"d", {"type": "stop_recording"}])
 
+    def test_what_a_final_covers_is_kept_until_it_is_acknowledged_also_after_a_resumption(self) -> None:
+        log = AudioLog(1, 1, 100)
+        log.append(b"0123456789")
+        self.sent(log)
+        log.acknowledge(3)
+        log.rewind(9)  # the server has so much, and another one may have less
+        log.final_until(9)
+        self.assertEqual(log.kept_from, 3)
+        log.rewind(3)
+        self.assertEqual(self.sent(log), [b"3456789"])
+
     def test_a_new_session_counts_from_its_own_start(self) -> None:
         log = self.log()
         log.final_until(3)

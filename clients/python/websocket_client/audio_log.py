@@ -98,8 +98,8 @@ class AudioLog:
         """The session goes on: send from its frame `received` on, and the control messages from there but those that it has,
         which are the first `controls` of the session (None: it does not say)."""
         self._marks_heard = controls or 0
+        # no acknowledgement: the server has so much, and may die before it has written it down for another one
         self._seek(max(self._start, min(self.end, self.base + received)))
-        self._acknowledged = max(self._acknowledged, self.cursor)
 
     def rebase(self) -> None:
         """A new session: its first sample is the oldest that no final segment covers."""
