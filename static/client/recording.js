@@ -18,6 +18,9 @@ export class Recording {
   confirmed = false;
   stopping = false;
   #earlyStops = 0;
+  /** As the first start said it: settings that were changed since stand in the log, at their place in the audio. */
+  #given;
+  #restarted = false;
 
   /**
    * @param {import('./types.js').RecordingOptions} config
@@ -26,6 +29,7 @@ export class Recording {
    */
   constructor(config, options, emit) {
     this.config = config;
+    this.#given = config;
     this.emit = emit;
     this.outgoing = new Outgoing(config, options);
     const apart = config.multichannel === true && config.channels === 2;
@@ -37,7 +41,7 @@ export class Recording {
   }
 
   get startMessage() {
-    return { type: 'start_recording', config: this.config };
+    return { type: 'start_recording', config: this.#restarted ? this.config : this.#given };
   }
 
   /**
@@ -63,6 +67,7 @@ export class Recording {
   restart() {
     const { log } = this.outgoing;
     this.confirmed = false;
+    this.#restarted = true;
     // Without partials words may be open unseen.
     const quiet = !this.results.open && this.config.partials !== false;
     if (quiet && log.acknowledged !== null)

@@ -78,6 +78,22 @@ describe('a recording', () => {
     assert.equal(config.silence_duration, 0.3);
   });
 
+  it('starts as it was told to, though settings change before the server answers: those have their place in the audio', async () => {
+    const sent: Record<string, unknown>[] = [];
+    const t = setUp();
+    t.client.on('message', ({ direction, message }) => direction === 'out' && sent.push(message));
+    const started = t.client.start({ silence_duration: 1 });
+    t.client.send(ramp(0.5));
+    const configured = t.client.configure({ silence_duration: 0.3 });
+    await started;
+    assert.equal((await configured).silence_duration, 0.3);
+    const settings = sent.flatMap(({ type, config, ...rest }) => {
+      if (type === 'start_recording') return [(config as typeof rest).silence_duration];
+      return type === 'configure' ? [rest.silence_duration] : [];
+    });
+    assert.deepEqual(settings, [1, 0.3]);
+  });
+
   it('measures chunk and word latency on its own clock', async () => {
     const t = setUp();
     await t.client.start();
