@@ -31,12 +31,15 @@ export async function arrive(
   host: Host,
 ): Promise<Resumption | null> {
   if (resumption === null) return null;
-  const { session, token } = resumption;
+  const { session, token, seen } = resumption;
   const { keeping, engine, desk } = host.sessions;
   if (session !== undefined && (await bounded(session.handover.isOurs(), true, LIMITS.recordLookMs))) {
     // Meanwhile the session may have ended, or gone on with another connection that has used the token up.
     const isGood = desk.find(token, grant.identity) === session.id;
-    return isGood ? resumption : { ...resumption, session: undefined };
+    if (!isGood) return { ...resumption, session: undefined };
+    if (!session.isBehind(seen)) return resumption;
+    // Another server went on with it beside this one, and told more: it goes on from its record, as at any other server.
+    await bounded(session.handover.keep(), false, LIMITS.recordLookMs);
   }
   if (keeping === null) return { ...resumption, session: undefined };
   // Where no stream can go on none is taken: its own server may still have it, and another one a place.

@@ -57,9 +57,12 @@ export class Attachment {
     return this.ticket?.issue();
   }
 
-  /** Of a session that another server had: the client presents this one, and is about to get the next. */
-  adopt(token: string): void {
-    this.nextToken = this.ticket?.adopt(token) ?? null;
+  /**
+   * Of a session that another server had: the client presents this one, and is about to get the next.
+   * @param known hashes of all that were good there
+   */
+  adopt(token: string, known: readonly string[]): void {
+    this.nextToken = this.ticket?.adopt(token, known) ?? null;
   }
 
   /** Hashes of the tokens that are good now. */

@@ -92,6 +92,11 @@ export class Outbox {
     return this.log !== null && this.log.after(seen ?? this.log.oldest) !== null;
   }
 
+  /** The client has more messages than were told here: another server told them. */
+  isBehind(seen: number | null): boolean {
+    return seen !== null && seen > (this.log?.last ?? 0);
+  }
+
   /** Another socket: first what was resumed, then all that its client lacks. Only if `canReplay`. */
   attach(transport: Transport, seen: number | null, resumed: Omit<ResumedEvent, 'seen'>): void {
     this.transport = transport;

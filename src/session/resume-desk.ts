@@ -1,7 +1,8 @@
 /**
  * Which token resumes which session, and how many sessions without a socket are kept. Tokens are kept as hashes only. A
  * token is good for one resumption. The answer to a resumption may be lost with its connection, so the token that was
- * used stays good until the client has shown that it has the next one; then it is worth nothing.
+ * used stays good until the client has shown that it has the next one; then it is worth nothing. A late copy of a request
+ * to resume may come behind the client's own: so do the last few tokens that were answered to the same one.
  */
 import { createHash, randomBytes } from 'node:crypto';
 
@@ -14,6 +15,9 @@ export interface DeskBounds {
   /** What all of them together have to say. */
   readonly maxSuspendedBytes: number;
 }
+
+/** Answers to one token that may all be on their way. */
+const MOST_ANSWERS = 4;
 
 /** A session as the desk knows it. */
 export interface Resumable {
@@ -81,8 +85,11 @@ export class ResumeTicket {
   private next = newToken();
   /** A keeper asks for it with every frame. */
   private nextHash = hashOf(this.next);
-  /** The one that was used, while it is not known whether the client has got the current one. */
-  private used: string | null = null;
+  /**
+   * The one that was used, while it is not known whether the client has got the current one; then earlier answers to it,
+   * which the client may have got too.
+   */
+  private before: readonly string[] = [];
 
   constructor(
     session: Resumable,
@@ -101,9 +108,11 @@ export class ResumeTicket {
     this.next = newToken();
     this.nextHash = hashOf(this.next);
     const used = usedToken === null ? null : hashOf(usedToken);
-    if (this.current !== used) this.drop(this.current);
-    if (this.used !== used) this.drop(this.used);
-    this.used = used;
+    const [first, ...answers] = this.before;
+    const isAgain = used !== null && used === first && this.current !== null;
+    const good = isAgain ? [used, ...[...answers, this.current].slice(1 - MOST_ANSWERS)] : [used];
+    for (const each of [this.current, ...this.before]) if (!good.includes(each)) this.drop(each);
+    this.before = good.filter((each) => each !== null);
     this.current = hash;
     this.byHash.set(this.current, this);
     return token;
@@ -111,22 +120,27 @@ export class ResumeTicket {
 
   /** Hashes of those that are good now, and of the one that is issued next. */
   get hashes(): readonly string[] {
-    return [this.current, this.nextHash, this.used].filter((hash) => hash !== null);
+    return [this.current, this.nextHash, ...this.before].filter((hash) => hash !== null);
   }
 
-  /** A session that another server had was presented this token; it is good here too until the client has the next one. */
-  adopt(usedToken: string): string {
+  /**
+   * A session that another server had was presented this token; it is good here too until the client has the next one, and
+   * so are those that the other server may have answered with.
+   * @param known hashes of the tokens that were good there
+   */
+  adopt(usedToken: string, known: readonly string[]): string {
     this.held = true;
+    const used = hashOf(usedToken);
     const next = this.issue(usedToken);
-    this.byHash.set(hashOf(usedToken), this);
+    this.before = [used, ...known.filter((hash) => hash !== used)].slice(0, MOST_ANSWERS);
+    for (const hash of this.before) this.byHash.set(hash, this);
     return next;
   }
 
   /** The client gave a sign of life behind the newest token. */
   confirm(): void {
     this.held = true;
-    this.drop(this.used);
-    this.used = null;
+    this.forget();
   }
 
   suspend(bytes: number): void {
@@ -139,10 +153,14 @@ export class ResumeTicket {
 
   close(): void {
     this.onSuspended(this, null);
+    this.forget();
     this.drop(this.current);
-    this.drop(this.used);
     this.current = null;
-    this.used = null;
+  }
+
+  private forget(): void {
+    for (const hash of this.before) this.drop(hash);
+    this.before = [];
   }
 
   private drop(hash: string | null): void {

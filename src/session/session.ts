@@ -114,10 +114,10 @@ export class Session {
   private open({ clientId, remote, keyName, expired, takeover }: Peer): void {
     this.log.info({ client: clientId, remote, key: keyName }, 'session opened');
     if (takeover !== undefined) {
-      const { kept, token } = takeover;
+      const { kept, token, tokens } = takeover;
       this.inbox.controls = kept.controls;
       this.outbox.restore(kept.outbox, this.recorder.settings.current);
-      this.attachment.adopt(token);
+      this.attachment.adopt(token, tokens);
       this.actor.send({ type: 'DETACHED' });
       return;
     }
@@ -186,6 +186,11 @@ export class Session {
    */
   resume(arrival: Arrival): boolean {
     return !this.gate.closed && this.attachment.resume(arrival);
+  }
+
+  /** Its client has heard more of it than was told here, from another server. */
+  isBehind(seen: number | null): boolean {
+    return this.outbox.isBehind(seen);
   }
 
   private fault(err: unknown, what: string, otherwise: ErrorCode = 'INTERNAL'): void {

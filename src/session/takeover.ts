@@ -25,6 +25,8 @@ export interface Claim {
 export interface Takeover {
   readonly id: string;
   readonly epoch: number;
+  /** Hashes of the tokens that were good at the server before. */
+  readonly tokens: readonly string[];
   readonly kept: KeptSession;
   /** It could not be taken over where it stood: it goes on from the last final. */
   readonly isReplay: boolean;
@@ -43,9 +45,9 @@ export function takeOver(
   const record = decodeSession(taken.bytes);
   const { outbox, isAhead } = meet(record.outbox, claim, record.recording !== null);
   const { configured, controls } = record;
-  const { id, epoch } = taken;
+  const { id, epoch, tokens } = taken;
   if (record.recording === null) {
-    return { id, epoch, kept: { configured, controls, outbox, recording: null }, isReplay: false };
+    return { id, epoch, tokens, kept: { configured, controls, outbox, recording: null }, isReplay: false };
   }
   const { kept, checkpoints } = channelsOf(record.recording);
   const isReplay = !checkpoints.every((each) => isOurs(each, fingerprint, engine.table.layout.stateBytes));
@@ -55,7 +57,7 @@ export function takeOver(
   if (recording === null || (!isReplay && startOf(recording) < claim.has)) {
     throw expired('The client does not have the audio from there on.');
   }
-  return { id, epoch, kept: { configured, controls, outbox, recording }, isReplay };
+  return { id, epoch, tokens, kept: { configured, controls, outbox, recording }, isReplay };
 }
 
 const startOf = (kept: KeptRecording): number =>

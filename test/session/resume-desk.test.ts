@@ -45,13 +45,47 @@ test('a token that was used is worth nothing once the client has shown that it h
   assert.deepEqual([desk.find(first, ''), desk.find(second, '')], [null, 'a']);
 });
 
-test('answers that were lost one after the other leave the used token and the newest', () => {
+test('of several answers to one token the client may have got any of the last', () => {
   const { desk, open } = deskOf();
   const ticket = open('a');
   const used = ticket.issue();
-  const lost = ticket.issue(used);
+  const answers = Array.from({ length: 6 }, () => ticket.issue(used));
+  const found = [used, ...answers].map((token) => desk.find(token, ''));
+  assert.deepEqual(found, ['a', null, null, 'a', 'a', 'a', 'a']);
+  assert.equal(ticket.hashes.length, 6, 'those, and the one that is issued next');
+});
+
+test('whoever comes with one of them makes the others worth nothing', () => {
+  const { desk, open } = deskOf();
+  const ticket = open('a');
+  const used = ticket.issue();
+  const late = ticket.issue(used);
+  const other = ticket.issue(used);
+  const next = ticket.issue(late);
+  const found = [used, late, other, next].map((token) => desk.find(token, ''));
+  assert.deepEqual(found, [null, 'a', null, 'a']);
+});
+
+test('a sign of life leaves the newest of them', () => {
+  const { desk, open } = deskOf();
+  const ticket = open('a');
+  const used = ticket.issue();
+  const late = ticket.issue(used);
   const newest = ticket.issue(used);
-  assert.deepEqual([used, lost, newest].map((token) => desk.find(token, '')), ['a', null, 'a']); // biome-ignore format: short
+  ticket.confirm();
+  assert.deepEqual([used, late, newest].map((token) => desk.find(token, '')), [null, null, 'a']); // biome-ignore format: short
+});
+
+test('a session of another server is found by each token that was good there, until the client shows the next', () => {
+  const there = deskOf().open('a');
+  const used = there.issue();
+  const answer = there.issue(used);
+  const { desk, open } = deskOf();
+  const here = open('a');
+  const next = here.adopt(used, there.hashes);
+  assert.deepEqual([used, answer, next].map((token) => desk.find(token, '')), ['a', 'a', 'a']); // biome-ignore format: short
+  here.confirm();
+  assert.deepEqual([used, answer, next].map((token) => desk.find(token, '')), [null, null, 'a']); // biome-ignore format: short
 });
 
 test('the tokens of a session that is over are unknown', () => {
