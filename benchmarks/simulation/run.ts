@@ -40,6 +40,7 @@ for (let seed = first; seed <= last; seed++) {
   if (run.failures.length > 0) total.failed++;
   if (values.seed !== undefined) tell(run, run.trace.length);
   else if (run.failures.length > 0) tell(run, TAIL);
+  if (total.runs % 50 === 0) process.stderr.write(`${JSON.stringify({ seed, ...total })}\n`);
 }
 const cpuS = Math.round(process.cpuUsage(cpu).user / 1e6);
 say(JSON.stringify({ seeds: [first, last], ...total, faults, cpuS }, null, 2));

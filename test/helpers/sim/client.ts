@@ -143,6 +143,7 @@ export class SimClient {
       world.log(`< ${message.type} ${message.seq ?? ''}`);
     if (message.type === 'connection') this.greeted(message, silentMs);
     if (message.type === 'resumed' || typeof message.seq !== 'number') return;
+    if (this.sessionId === '') return; // a refusal: no session has begun
     if (message.type === 'error' && message.code === 'RESUME_EXPIRED') return; // of the session that follows
     if (message.seq > this.seq + 1) world.fail(`message ${message.seq} after ${this.seq}: one is missing`);
     if (message.seq <= this.seq) return;
@@ -155,9 +156,9 @@ export class SimClient {
     const id = String(message.session_id);
     if (id === this.sessionId) return;
     if (this.sessionId !== '') {
-      this.world.log('its session is lost');
-      const { atMs, id, phase } = { atMs: this.world.nowMs, id: this.sessionId, phase: this.phase };
-      this.lost.push({ atMs, id, ...this.fleet.excuse(id, phase, silentMs) });
+      const excuse = this.fleet.excuse(this.sessionId, this.phase, silentMs);
+      this.world.log(`its session is lost: ${excuse.why}`);
+      this.lost.push({ atMs: this.world.nowMs, id: this.sessionId, ...excuse });
     }
     this.sessionId = id;
     this.seq = message.seq - 1;
