@@ -1,46 +1,13 @@
 /** The nginx configurations of deploy/ in a real nginx, before real servers. Skipped where nginx is not installed. */
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
 import { WebSocket } from 'ws';
-import { inPackage } from '../../src/paths.js';
 import { sampleWavPath } from '../helpers/fixtures.js';
 import { type LiveServer, startLiveServer } from '../helpers/live-server.js';
+import { skipWithoutNginx, TestNginx } from '../helpers/nginx.js';
 import { refusedUpgrade, TestClient } from '../helpers/ws-client.js';
-
-const noNginx = spawnSync('nginx', ['-v']).error === undefined ? false : 'nginx is not installed';
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as { port: number };
-  probe.close();
-  await once(probe, 'close');
-  return port;
-}
-
-/** Bounded by the suite's time limit. */
-async function untilAnswers(url: string): Promise<void> {
-  while (
-    !(await fetch(url).then(
-      ({ ok }) => ok,
-      () => false,
-    ))
-  );
-}
-
-interface Nginx {
-  readonly http: string;
-  readonly ws: string;
-  /** What is in its access log so far. */
-  log(): Promise<string>;
-  stop(): Promise<void>;
-}
 
 /** Nobody listens there: a server that is dead. */
 const NOBODY = { server: { port: 1 } };
@@ -51,52 +18,22 @@ type Behind = LiveServer | typeof NOBODY;
  * @param servers addresses that it names, and the servers that stand for them
  * @param healthPath what to ask until it answers
  */
-async function startNginx(name: string, servers: Record<string, Behind>, healthPath: string): Promise<Nginx> {
-  const folder = await mkdtemp(join(tmpdir(), 'rnnt-nginx-'));
-  await chmod(folder, 0o755); // nginx's workers run as somebody else where the test runs as root
-  const port = await freePort();
-  const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
-    .map((path) => `${path}_temp_path ${folder}/${path};`)
-    .join(' ');
-  const replacements: [shipped: string, tried: string][] = [
-    ...Object.entries(servers).map(([address, { server }]): [string, string] => [
+const startNginx = (name: string, servers: Record<string, Behind>, healthPath: string): Promise<TestNginx> =>
+  TestNginx.start(
+    name,
+    Object.entries(servers).map(([address, { server }]) => [
       `server ${address}`,
       `server 127.0.0.1:${server.port}`,
     ]),
-    ['listen 80;', `listen 127.0.0.1:${port};`],
-    ['access_log /dev/stdout', `access_log ${folder}/access.log`],
-    ['error_log /dev/stderr', `error_log ${folder}/error.log`],
-    ['http {', `http { ${paths}`],
-  ];
-  let config = await readFile(inPackage('deploy', name), 'utf8');
-  for (const [shipped, tried] of replacements) {
-    assert.ok(config.includes(shipped), `${name}: ${shipped}`);
-    config = config.replace(shipped, tried);
-  }
-  const file = join(folder, name);
-  await writeFile(file, config);
-  const args = ['-p', folder, '-c', file, '-g', `pid ${folder}/pid; daemon off;`];
-  const checked = spawnSync('nginx', ['-t', ...args], { encoding: 'utf8' });
-  assert.equal(checked.status, 0, checked.stderr);
-  const nginx = spawn('nginx', args, { stdio: 'inherit' });
-  await untilAnswers(`http://127.0.0.1:${port}${healthPath}`);
-  return {
-    http: `http://127.0.0.1:${port}`,
-    ws: `ws://127.0.0.1:${port}`,
-    log: () => readFile(join(folder, 'access.log'), 'utf8'),
-    async stop() {
-      if (nginx.kill()) await once(nginx, 'exit');
-      await rm(folder, { recursive: true, force: true });
-    },
-  };
-}
+    healthPath,
+  );
 
 describe(
   'nginx before two servers of one stream each and a dead one',
-  { skip: noNginx, timeout: 60_000 },
+  { skip: skipWithoutNginx, timeout: 60_000 },
   () => {
     let servers: LiveServer[];
-    let nginx: Nginx;
+    let nginx: TestNginx;
 
     before(async () => {
       const small = { maxStreams: 1, maxBatch: 1 };
@@ -161,7 +98,7 @@ describe(
   },
 );
 
-describe('nginx with servers below sub-paths', { skip: noNginx, timeout: 120_000 }, () => {
+describe('nginx with servers below sub-paths', { skip: skipWithoutNginx, timeout: 120_000 }, () => {
   let en: LiveServer;
   let de: LiveServer;
 
@@ -176,7 +113,7 @@ describe('nginx with servers below sub-paths', { skip: noNginx, timeout: 120_000
     name: string,
     servers: Record<string, LiveServer>,
     healthPath: string,
-    use: (nginx: Nginx) => Promise<void>,
+    use: (nginx: TestNginx) => Promise<void>,
   ): Promise<void> {
     const nginx = await startNginx(name, servers, healthPath);
     try {

@@ -5,9 +5,10 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type RedisAddress, redisAddressOf } from '../../src/option-schemas.js';
+import { freePort } from './free-port.js';
 
 const program = ['redis-server', 'valkey-server'].find(
   (name) => spawnSync(name, ['--version'], { stdio: 'ignore' }).status === 0,
@@ -21,10 +22,14 @@ const SOON_MS = 20_000;
 const LOOK_EVERY_MS = 5;
 
 /** Waits until something holds. */
-export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  const endMs = performance.now() + SOON_MS;
+export async function until(
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+  withinMs = SOON_MS,
+): Promise<void> {
+  const endMs = performance.now() + withinMs;
   while (!(await holds())) {
-    assert.ok(performance.now() < endMs, `not within ${SOON_MS} ms: ${what}`);
+    assert.ok(performance.now() < endMs, `not within ${withinMs} ms: ${what}`);
     await delay(LOOK_EVERY_MS);
   }
 }
@@ -33,16 +38,6 @@ export function addressOfRedis(url: string): RedisAddress {
   const address = redisAddressOf(url);
   assert.ok(address !== undefined, url);
   return address;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  assert.ok(address !== null && typeof address === 'object');
-  return address.port;
 }
 
 async function answers(port: number): Promise<boolean> {
