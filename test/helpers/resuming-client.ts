@@ -23,8 +23,12 @@ export interface ResumingOptions {
    * fleet knew of the recording.
    */
   readonly mayExpire?: boolean;
+  /** Makes a connection, if not as usual. */
+  open?(address: string): WebSocket;
+  /** How long to wait before connecting again. */
+  readonly retryMs?: number;
   /** Waited for before each item is sent. */
-  beforeItem?(client: ResumingClient): Promise<void>;
+  beforeItem?(client: ResumingClient, item: Item): Promise<void>;
   /**
    * Where to reconnect twice at once, with the same token, whenever `wanted` says so. A network that does not break: who of
    * the two goes on is known by the other's end. The one that goes on is cut by the client itself then.
@@ -42,7 +46,7 @@ export class ResumingClient {
   /** Resumptions by the state that they found. */
   readonly found: Record<string, number> = {};
   private readonly url: string;
-  private readonly items: readonly Item[];
+  private readonly items: Iterable<Item>;
   private readonly options: ResumingOptions;
   private token: string | null = null;
   private readonly waiting: (() => void)[] = [];
@@ -51,7 +55,7 @@ export class ResumingClient {
   private resolve: () => void = () => {};
   private reject: (error: unknown) => void = () => {};
 
-  constructor(url: string, items: readonly Item[], options: ResumingOptions) {
+  constructor(url: string, items: Iterable<Item>, options: ResumingOptions) {
     this.url = url;
     this.items = items;
     this.options = options;
@@ -87,7 +91,10 @@ export class ResumingClient {
     const { twice } = this.options;
     const both = this.token !== null && twice?.wanted() ? twice : null;
     const address = this.address(both?.url ?? this.options.next?.() ?? this.url);
-    const sockets = Array.from({ length: both === null ? 1 : 2 }, () => new WebSocket(address));
+    const sockets = Array.from(
+      { length: both === null ? 1 : 2 },
+      () => this.options.open?.(address) ?? new WebSocket(address),
+    );
     let open = sockets.length;
     for (const socket of sockets) {
       const told: Message[] = [];
@@ -116,10 +123,11 @@ export class ResumingClient {
   }
 
   private again(): void {
-    if (this.told.at(-1)?.type === 'recording_stopped') return;
+    if (this.told.some(({ type }) => type === 'recording_stopped')) return;
     this.reconnections++;
     if (this.reconnections > MOST_RECONNECTIONS) this.reject(new Error('The session cannot be had again.'));
-    else this.connect();
+    else if (this.options.retryMs === undefined) this.connect();
+    else setTimeout(() => this.connect(), this.options.retryMs);
   }
 
   private take(socket: WebSocket, message: Message): void {
@@ -194,7 +202,7 @@ export class ResumingClient {
     let seen = 0;
     for (const item of this.items) {
       const isSent = item instanceof Uint8Array ? at + item.length > from : seen >= controls;
-      if (isSent) await this.options.beforeItem?.(this);
+      if (isSent) await this.options.beforeItem?.(this, item);
       if (socket.readyState !== WebSocket.OPEN || mine !== this.next) return;
       if (item instanceof Uint8Array) {
         if (isSent) socket.send(item.subarray(Math.max(0, from - at)));
