@@ -1,5 +1,6 @@
-// Writes the measured figures into README.md and docs/PERFORMANCE_TUNING.md, from benchmarks/results/.
+// Writes the measured figures into README.md, docs/PERFORMANCE_TUNING.md and docs/RELIABILITY.md, from benchmarks/results/.
 //   load.json   node dist/benchmarks/load/run.js --find --json benchmarks/results/load.json
+//   fleet.json  npm run faults -- fleet; npm run faults -- fleet --cost
 //   micro.txt   npm run -s bench > benchmarks/results/micro.txt
 //   sherpa.json, rating.json, wait.json, import.json   npm run bench:peers, bench:rating, bench:wait, bench:import
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -139,3 +140,69 @@ if (load !== null) {
   fill('README.md', 'card', cardBlock(measured, accuracy));
   fill('docs/PERFORMANCE_TUNING.md', 'model', modelBlock(accuracy, measured.bare_step_cpu_ms));
 }
+
+const spread = (values) => (values === null ? '–' : `${values.p50}, ${values.max}`);
+const onMachine = ({ machine, made }) =>
+  `${made.slice(0, 10)}, ${machine.cores} cores (${machine.cpu}), Node ${machine.node}`;
+
+function fleetBlock(run) {
+  const { redis } = run;
+  const head = [
+    'injected',
+    'connections lost',
+    'resumed',
+    'fresh sessions',
+    'first message after the fault, p50 and max, ms',
+    'longest time without a result, p50 and max, ms',
+  ];
+  const rows = run.faults.map((row) => [
+    row.fault,
+    row.cut,
+    row.resumed,
+    row.fresh,
+    spread(row.back_after_ms),
+    spread(row.silence_ms),
+  ]);
+  return [
+    `${run.servers} servers, ${run.speakers} people, ${run.speech_s} s of speech, seed ${run.seed}: of ${run.words} words and ${run.events} finals, events and answers **${run.words_lost} words lost, ${run.words_added} added, ${run.speakers_that_differ} people who were told anything else than undisturbed**.`,
+    '',
+    table(head, rows),
+    '',
+    `Between the faults people paused, too: the longest times without a result were ${run.silence_without_faults_ms.p50} ms (p50) and ${run.silence_without_faults_ms.max} ms (max). Redis, all ${run.speakers} streams: ${redis.calls_per_s} calls a second, ${redis.mb_per_s_in} MB/s, ${redis.memory_mb_max} MB at most, ${redis.cpu_percent} % of a core; ${run.redis_bytes_per_s_per_stream} bytes a second for each stream.`,
+    `\`npm run faults -- fleet --speakers ${run.speakers} --seed ${run.seed}\`, ${onMachine(run)}; everything ran on this machine.`,
+  ].join('\n');
+}
+
+function fleetCostBlock(cost) {
+  const head = [
+    'fleet',
+    'server CPU, ms per stream-second',
+    'chunk latency p95, ms',
+    'Redis: calls a second',
+    'MB/s',
+    'memory, MB',
+    'of a core, %',
+    'bytes a second for each stream',
+  ];
+  const rows = cost.rows.map(({ cluster, redis, ...row }) => [
+    cluster ? 'yes' : 'no',
+    row.cpu_ms_per_stream_second,
+    row.chunk_ms.p95,
+    redis?.calls_per_s ?? '–',
+    redis?.mb_per_s_in ?? '–',
+    redis?.memory_mb_max ?? '–',
+    redis?.cpu_percent ?? '–',
+    row.bytes_per_s_per_stream ?? '–',
+  ]);
+  return [
+    `${cost.streams} streams, ${cost.seconds} s a run, the fleet and none in turns: **${cost.more_cpu_percent} % more CPU** (by turn: ${cost.more_cpu_percent_each.join(', ')}).`,
+    '',
+    table(head, rows),
+    '',
+    `\`npm run faults -- fleet --cost --streams ${cost.streams}\`, ${onMachine(cost)}; everything ran on this machine.`,
+  ].join('\n');
+}
+
+const fleet = JSON.parse(read('fleet.json') ?? '{}');
+if (fleet.faults !== undefined) fill('docs/RELIABILITY.md', 'fleet', fleetBlock(fleet.faults));
+if (fleet.cost !== undefined) fill('docs/RELIABILITY.md', 'fleet-cost', fleetCostBlock(fleet.cost));

@@ -43,14 +43,15 @@ async function measure(redis: TestRedis | null, streams: number, seconds: number
     const status = (await (await fetch(`${server.http}/ws/status`)).json()) as {
       audio_seconds_processed: number;
     };
+    const streamSeconds = status.audio_seconds_processed;
     return {
       cluster: redis !== null,
-      cpu_ms_per_stream_second: round((cpu * 1000) / status.audio_seconds_processed),
+      cpu_ms_per_stream_second: round((cpu * 1000) / streamSeconds),
       chunk_ms: report.chunk_ms,
       refused: report.refused,
       failed: report.failed,
       redis: load,
-      bytes_per_s_per_stream: load === null ? null : Math.round((load.mb_per_s_in * 1e6) / streams),
+      bytes_per_s_per_stream: load === null ? null : Math.round(load.bytes_in / streamSeconds),
     };
   } finally {
     await server.kill();

@@ -8,6 +8,7 @@ export interface RedisLoad {
   readonly calls_per_s_max: number;
   /** From the servers to Redis. */
   readonly mb_per_s_in: number;
+  readonly bytes_in: number;
   readonly mb_per_s_out: number;
   readonly memory_mb_max: number;
   /** Of one core. */
@@ -93,6 +94,7 @@ export class RedisWatch {
     return {
       calls_per_s: per(this.sums.calls, 1),
       calls_per_s_max: round(this.mostCalls),
+      bytes_in: this.sums.in,
       mb_per_s_in: per(this.sums.in, 1e6),
       mb_per_s_out: per(this.sums.out, 1e6),
       memory_mb_max: round(this.mostMemory / 1e6),

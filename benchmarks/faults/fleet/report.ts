@@ -7,10 +7,9 @@ import type { Trace } from '../../../test/helpers/fleet-speaker.js';
 export interface FaultWindow {
   readonly name: string;
   readonly fromMs: number;
-  /** What was broken works again. */
-  readonly mendedMs: number;
-  /** Everybody is understood again. */
+  /** Everybody is understood again, or will not be. */
   readonly toMs: number;
+  readonly isOver: boolean;
 }
 
 interface Spread {
@@ -88,28 +87,13 @@ export function naturalSilences(windows: readonly FaultWindow[], traces: readonl
   );
 }
 
-const shown = (spread: Spread | null): string => (spread === null ? '–' : `${spread.p50}, ${spread.max}`);
-
-/** As docs/RELIABILITY.md has it. */
-export function print(report: { readonly faults: readonly FaultFigures[] }): void {
-  const head = ['injected', 'connections lost', 'resumed', 'fresh sessions', 'back after, ms', 'silence, ms'];
-  const rows = report.faults.map((row) =>
-    [row.fault, row.cut, row.resumed, row.fresh, shown(row.back_after_ms), shown(row.silence_ms)].join(' | '),
-  );
-  const table = [head.join(' | '), head.map(() => '---').join('|'), ...rows].map((row) => `| ${row} |`);
-  process.stdout.write(`${JSON.stringify(report, null, 2)}\n\n${table.join('\n')}\n`);
-}
-
-/** Beside what other runs have left there. */
-export async function save(file: string, part: Record<string, unknown>): Promise<void> {
-  const kept = await readFile(file, 'utf8').then(
-    (text) => JSON.parse(text) as Record<string, unknown>,
+/** Beside what other runs have left there. @param name of this run's part */
+export async function save(file: string, name: string, report: object): Promise<void> {
+  const kept: object = await readFile(file, 'utf8').then(
+    (text) => JSON.parse(text) as object,
     () => ({}),
   );
   const machine = { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version };
-  const made = { made: new Date().toISOString(), version: packageVersion, machine };
-  await writeFile(
-    file,
-    `${JSON.stringify({ ...kept, ...Object.fromEntries(Object.entries(part).map(([name, report]) => [name, { ...made, ...(report as object) }])) }, null, 2)}\n`,
-  );
+  const part = { made: new Date().toISOString(), version: packageVersion, machine, ...report };
+  await writeFile(file, `${JSON.stringify({ ...kept, [name]: part }, null, 2)}\n`);
 }
