@@ -38,10 +38,7 @@ export const upstreams = ({ servers }: Pick<ProcessFleet, 'servers'>, down?: Ser
 export const settled = ({ traces }: Pick<Scene, 'traces'>, sinceMs: number, results = RESULTS) =>
   until(
     'everybody is understood again',
-    () =>
-      traces.every(
-        (trace) => trace.isConnected && trace.results.filter((ms) => ms > sinceMs).length >= results,
-      ),
+    () => traces.every((trace) => trace.isConnected && (trace.results.at(-results) ?? 0) > sinceMs),
     SETTLE_MS,
   );
 
@@ -59,6 +56,14 @@ export const FAULTS: Record<string, (scene: Scene) => Promise<void>> = {
     server.signal('SIGTERM');
     await server.exited();
     await server.start();
+  },
+
+  async 'all servers asked to stop and started again, one after another'({ fleet }) {
+    for (const server of fleet.servers) {
+      server.signal('SIGTERM');
+      await server.exited();
+      await server.start();
+    }
   },
 
   async 'Redis killed, empty when it is back'({ fleet }) {
