@@ -144,8 +144,9 @@ export async function startServer(
   lifecycle.subscribe({ error: (err) => log.error({ err }, 'server machine failed') });
 
   const registry = new SessionRegistry(log, rotateHistograms);
-  const portOf = () => (app.server.address() as AddressInfo).port;
-  const cluster = await createFleet(config, log, { context: () => context, port: portOf });
+  // Kept, since a server that has stopped listening is still in its fleet until it leaves.
+  let port = 0;
+  const cluster = await createFleet(config, log, { context: () => context, port: () => port });
   const context: ServerContext = {
     config,
     log,
@@ -207,6 +208,7 @@ export async function startServer(
   let wyomingPort: number | null = null;
   try {
     await app.listen({ host: config.host, port: config.port });
+    ({ port } = app.server.address() as AddressInfo);
     if (adminServer !== null) await listenForAdmins(adminServer, config);
     if (wyoming !== null && wanted !== 'off') {
       wyomingPort = await listenForWyoming(wyoming, wyomingHost || config.host, wanted);
@@ -250,7 +252,7 @@ export async function startServer(
   return {
     context,
     app,
-    port: portOf(),
+    port,
     wyomingPort,
     ready,
     stopped,

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { after, before, describe, test } from 'node:test';
 import * as answers from '../../src/server/answers.js';
 import { addressOf } from '../../src/server/fleet.js';
-import { fleetName } from '../helpers/fleet.js';
+import { fleetName, lookInto } from '../helpers/fleet.js';
 import { skipWithoutRedis, TestRedis, until } from '../helpers/redis.js';
 import { type ScriptedServer, startScriptedServer } from '../helpers/scripted-server.js';
 import { TestClient } from '../helpers/ws-client.js';
@@ -203,3 +203,31 @@ test('a server starts and serves while Redis is away', { skip: skipWithoutRedis 
     await server.stop();
   }
 });
+
+test(
+  'a server that no longer listens is in its fleet until it leaves',
+  { skip: skipWithoutRedis },
+  async () => {
+    const redis = await TestRedis.start();
+    const { server, engine } = await startScriptedServer({ cluster: redis.url, clusterName: fleetName() });
+    const { cluster } = server.context;
+    assert.ok(cluster !== null);
+    await until('it has joined', () => cluster.available);
+    const closeEngine = engine.close.bind(engine);
+    const seen: (string | null)[] = [];
+    engine.close = async () => {
+      assert.equal(server.app.server.listening, false);
+      cluster.beat();
+      seen.push(cluster.trouble);
+      await closeEngine();
+    };
+    server.drain();
+    await server.stopped;
+    assert.deepEqual(seen, [null]);
+    const link = await lookInto(redis.url);
+    const keys = (await link.send(['KEYS', '*:node:*'])) as readonly Buffer[];
+    link.close();
+    await redis.stop();
+    assert.deepEqual(keys.map(String), [], 'it has left');
+  },
+);
