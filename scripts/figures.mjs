@@ -169,7 +169,7 @@ function fleetBlock(run) {
     table(head, rows),
     '',
     `Between the faults people paused, too: the longest times without a result were ${run.silence_without_faults_ms.p50} ms (p50) and ${run.silence_without_faults_ms.max} ms (max). Redis, all ${run.speakers} streams: ${redis.calls_per_s} calls a second, ${redis.mb_per_s_in} MB/s, ${redis.memory_mb_max} MB at most, ${redis.cpu_percent} % of a core; ${run.redis_bytes_per_s_per_stream} bytes a second for each stream.`,
-    `\`npm run faults -- fleet --speakers ${run.speakers} --seed ${run.seed}\`, ${onMachine(run)}; everything ran on this machine.`,
+    `\`npm run faults -- fleet --speakers ${run.speakers} --seed ${run.seed}\`, ${onMachine(run)}.`,
   ].join('\n');
 }
 
@@ -199,7 +199,7 @@ function fleetCostBlock(cost) {
     '',
     table(head, rows),
     '',
-    `\`npm run faults -- fleet --cost --streams ${cost.streams}\`, ${onMachine(cost)}; everything ran on this machine.`,
+    `\`npm run faults -- fleet --cost --streams ${cost.streams}\`, ${onMachine(cost)}.`,
   ].join('\n');
 }
 

@@ -89,6 +89,12 @@ export class ServerProcess {
     return Number(seconds);
   }
 
+  /** That are recorded now. */
+  async streams(): Promise<number> {
+    const { admitted } = (await (await fetch(`${this.http}/ws/status`)).json()) as { admitted: number };
+    return admitted;
+  }
+
   async kill(): Promise<void> {
     this.signal('SIGKILL');
     await this.exited();

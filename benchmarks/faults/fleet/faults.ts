@@ -22,9 +22,13 @@ export interface Scene {
   readonly random: () => number;
 }
 
-/** One of the fleet by chance. */
-function victim({ fleet, random }: Scene): ServerProcess {
-  return fleet.servers[Math.floor(random() * fleet.servers.length)]!; // within
+/** One by chance of those that somebody speaks to: a server that was just started has nobody to lose. */
+async function victim({ fleet, random }: Scene): Promise<ServerProcess> {
+  const streams = await Promise.all(fleet.servers.map((server) => server.streams()));
+  const used = fleet.servers.filter((_, i) => (streams[i] ?? 0) > 0);
+  const server = used[Math.floor(random() * used.length)];
+  if (server === undefined) throw new Error('nobody speaks to any server');
+  return server;
 }
 
 /** The servers behind nginx in place of those that deploy/nginx.conf names. @param down taken out, as by a health check */
@@ -45,14 +49,14 @@ export const settled = ({ traces }: Pick<Scene, 'traces'>, sinceMs: number, resu
 /** Each resolves when what was broken works again. */
 export const FAULTS: Record<string, (scene: Scene) => Promise<void>> = {
   async 'server killed (SIGKILL), started again 3 s later'(scene) {
-    const server = victim(scene);
+    const server = await victim(scene);
     await server.kill();
     await wait(RESTART_MS);
     await server.start();
   },
 
   async 'server asked to stop (SIGTERM), started again'(scene) {
-    const server = victim(scene);
+    const server = await victim(scene);
     server.signal('SIGTERM');
     await server.exited();
     await server.start();
@@ -73,7 +77,7 @@ export const FAULTS: Record<string, (scene: Scene) => Promise<void>> = {
 
   async 'server frozen (SIGSTOP), woken when its sessions had gone'(scene) {
     const { fleet, nginx, traces } = scene;
-    const server = victim(scene);
+    const server = await victim(scene);
     const frozenMs = performance.now();
     server.signal('SIGSTOP');
     // nginx itself does not notice: the kernel takes the connections of a process that stands still.

@@ -1,5 +1,5 @@
 /**
- * `npm run faults -- fleet [--speakers 60] [--seed 18] [--rounds 1] [--only WORD] [--json FILE]`: three server processes, Redis, nginx with
+ * `npm run faults -- fleet [--speakers 60] [--seed 18] [--rounds 1] [--only WORD] [--json FILE] [--note TEXT]`: three server processes, Redis, nginx with
  * deploy/nginx.conf, and people who speak in real time while one thing after another breaks. Then the same is said again,
  * undisturbed, and compared. Fails if a word, a time, a confidence or an event differs.
  *
@@ -28,6 +28,7 @@ const { values } = parseArgs({
     streams: { type: 'string', default: '256' },
     seconds: { type: 'string', default: '20' },
     turns: { type: 'string', default: '2' },
+    note: { type: 'string' },
     json: { type: 'string', default: 'benchmarks/results/fleet.json' },
   },
 });
@@ -122,6 +123,7 @@ async function faults(): Promise<void> {
     const undisturbed = await sayAgain(fleet, scripts);
     const spokenSeconds = scripts.reduce((sum, { seconds }) => sum + seconds, 0);
     const report = {
+      note: values.note ?? null,
       servers: SERVERS,
       speakers,
       seed: Number(values.seed),
@@ -143,7 +145,11 @@ async function faults(): Promise<void> {
 }
 
 if (values.cost) {
-  const cost = await measureCost(Number(values.streams), Number(values.seconds), Number(values.turns));
+  const { note = null } = values;
+  const cost = {
+    note,
+    ...(await measureCost(Number(values.streams), Number(values.seconds), Number(values.turns))),
+  };
   process.stdout.write(`${JSON.stringify(cost, null, 2)}\n`);
   await save(values.json, 'cost', cost);
 } else await faults();
