@@ -142,8 +142,8 @@ if (load !== null) {
 }
 
 const spread = (values) => (values === null ? '–' : `${values.p50}, ${values.max}`);
-const onMachine = ({ machine, made }) =>
-  `${made.slice(0, 10)}, ${machine.cores} cores (${machine.cpu}), Node ${machine.node}`;
+const onMachine = ({ machine, made, note }) =>
+  `${made.slice(0, 10)}, ${machine.cores} cores (${machine.cpu}), Node ${machine.node}; everything ran on this machine${note === null ? '' : `, ${note}`}`;
 
 function fleetBlock(run) {
   const { redis } = run;
@@ -152,7 +152,7 @@ function fleetBlock(run) {
     'connections lost',
     'resumed',
     'fresh sessions',
-    'first message after the fault, p50 and max, ms',
+    'without a connection, p50 and max, ms',
     'longest time without a result, p50 and max, ms',
   ];
   const rows = run.faults.map((row) => [
@@ -160,7 +160,7 @@ function fleetBlock(run) {
     row.cut,
     row.resumed,
     row.fresh,
-    spread(row.back_after_ms),
+    spread(row.away_ms),
     spread(row.silence_ms),
   ]);
   return [
@@ -195,7 +195,7 @@ function fleetCostBlock(cost) {
     row.bytes_per_s_per_stream ?? '–',
   ]);
   return [
-    `${cost.streams} streams, ${cost.seconds} s a run, the fleet and none in turns: **${cost.more_cpu_percent} % more CPU** (by turn: ${cost.more_cpu_percent_each.join(', ')}).`,
+    `${cost.streams} streams, ${cost.seconds} s a run, with a fleet and without one in turns. Change of the server's CPU by the fleet: **${cost.more_cpu_percent} %** (by turn: ${cost.more_cpu_percent_each.join(', ')}).`,
     '',
     table(head, rows),
     '',

@@ -82,6 +82,7 @@ export class Trace {
 
   /** @param silentMs if given, a connection that says nothing for so long is given up */
   watch(socket: WebSocket, silentMs?: number): WebSocket {
+    this.down(); // a library that gives a connection up does not wait for its end
     this.newest = socket;
     const alarm = silentMs === undefined ? null : setTimeout(() => socket.terminate(), silentMs);
     socket.on('message', (data) => {
@@ -90,11 +91,14 @@ export class Trace {
     });
     socket.on('close', () => {
       if (alarm !== null) clearTimeout(alarm);
-      if (socket !== this.newest || !this.isConnected) return;
-      this.isConnected = false;
-      this.lost.push(performance.now());
+      if (socket === this.newest) this.down();
     });
     return socket;
+  }
+
+  private down(): void {
+    if (this.isConnected) this.lost.push(performance.now());
+    this.isConnected = false;
   }
 
   private heard(text: string): void {

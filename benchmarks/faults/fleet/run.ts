@@ -40,7 +40,7 @@ const PAUSE_SPREAD_MS = 5_000;
 /** Speakers begin one after another. */
 const ARRIVAL_MS = 100;
 /** How many say it again at once, as fast as they are heard. */
-const AGAIN_AT_ONCE = 12;
+const AGAIN_AT_ONCE = 16;
 
 const random = seeded(Number(values.seed));
 
