@@ -6,6 +6,7 @@ import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inPackage } from '../../src/paths.js';
+import { endsWithUs } from './children.js';
 import { freePort } from './free-port.js';
 
 /** For node:test's `skip`. */
@@ -55,7 +56,8 @@ export class TestNginx {
     const args = ['-p', folder, '-c', file, '-g', `pid ${folder}/pid; daemon off;`];
     const checked = spawnSync('nginx', ['-t', ...args], { encoding: 'utf8' });
     assert.equal(checked.status, 0, checked.stderr);
-    const nginx = new TestNginx(name, folder, port, spawn('nginx', args, { stdio: 'inherit' }));
+    const master = endsWithUs(spawn('nginx', args, { stdio: 'inherit' }));
+    const nginx = new TestNginx(name, folder, port, master);
     await untilAnswers(nginx.http + healthPath);
     return nginx;
   }

@@ -8,6 +8,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type RedisAddress, redisAddressOf } from '../../src/option-schemas.js';
+import { endsWithUs } from './children.js';
 import { freePort } from './free-port.js';
 
 const program = ['redis-server', 'valkey-server'].find(
@@ -90,7 +91,7 @@ export class TestRedis {
     assert.ok(program !== undefined);
     const own = ['--bind', '127.0.0.1', '--port', String(this.port), '--save', '', '--appendonly', 'no'];
     const child = spawn(program, [...own, ...this.args], { stdio: 'ignore' });
-    this.child = child;
+    this.child = endsWithUs(child);
     await until('Redis answers', () => answers(this.port));
     assert.equal(child.exitCode, null, 'redis-server ended');
   }

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { openSync } from 'node:fs';
 import { join } from 'node:path';
 import { inPackage } from '../../src/paths.js';
+import { endsWithUs } from './children.js';
 import { freePort } from './free-port.js';
 import { until } from './redis.js';
 
@@ -53,7 +54,7 @@ export class ServerProcess {
     const child = spawn(process.execPath, [bin, 'start', ...own, ...this.args], {
       stdio: ['ignore', out, out],
     });
-    this.child = child;
+    this.child = endsWithUs(child);
     const isReady = async () => {
       assert.equal(child.exitCode, null, 'the server ended');
       return this.answers('/health/ready');
