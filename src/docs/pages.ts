@@ -30,7 +30,7 @@ type Entry = readonly [path: string, name: string, title: string, about: string]
 
 const FILES: Readonly<Partial<Record<Section, readonly Entry[]>>> = {
   [START]: [
-    ['README.md', 'README', 'Overview', 'What it is, the first transcription, all options'],
+    ['README.md', 'README', 'Overview', 'What it is, how it compares, the first transcription'],
     [
       'docs/DEVELOPER_GUIDE.md',
       'DEVELOPER_GUIDE',
@@ -58,6 +58,7 @@ const FILES: Readonly<Partial<Record<Section, readonly Entry[]>>> = {
     ],
   ],
   [OPERATE]: [
+    ['docs/CONFIGURATION.md', 'CONFIGURATION', 'Configuration', 'Every option, its default and its meaning'],
     [
       'docs/DEPLOYMENT.md',
       'DEPLOYMENT',

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { describe, it, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { slabLayout } from '../../src/inference/layout.js';
@@ -20,7 +20,7 @@ describe('generated parts of the documents', () => {
 
   it('stand where people look for them', () => {
     const places = {
-      'README.md': ['options'],
+      'docs/CONFIGURATION.md': ['options'],
       'docs/WEBSOCKET_API.md': ['errors', 'recording-config', 'limits'],
       'docs/DEPLOYMENT.md': ['metrics'],
     };
@@ -69,6 +69,19 @@ test('what the embedded model is, is said in the same words everywhere', () => {
   assert.ok(openApi().info.description.includes(words));
   const { description } = readManifest('package.json');
   assert.match(description ?? '', /phone transducer made from Vosk's small network/);
+});
+
+test('the size of the embedded model is one number everywhere, that of the file', () => {
+  const { size } = statSync(inPackage('models', 'en-tiny-streaming', 'model.onnx'));
+  const said = `${(size / 1e6).toFixed(1)} MB`;
+  const places = {
+    'README.md': /\| embedded model \|.*?([\d.]+ MB)/,
+    'CHANGELOG.md': /`en-tiny-streaming`.*?([\d.]+ MB)/,
+    'docs/RELEASING.md': /The graph is ([\d.]+ MB)/,
+    'models/en-tiny-streaming/MODEL_CARD.md': /([\d.]+ MB) on disk/,
+  };
+  for (const [path, pattern] of Object.entries(places))
+    assert.equal(pattern.exec(readFileSync(inPackage(path), 'utf8').replace(/\s+/g, ' '))?.[1], said, path);
 });
 
 test('every setting of a recording has a meaning, and no other', () => {

@@ -1,7 +1,7 @@
 import { envOf, flagOf, OPTION_NAMES, OPTIONS } from '../../src/config.js';
 import type { Option } from '../../src/option-schemas.js';
 
-/** The options as a Markdown table, for the README; kept fresh by a test. */
+/** The options as a Markdown table, for docs/CONFIGURATION.md; a test keeps it fresh. */
 export function optionsTable(): string {
   const rows = OPTION_NAMES.map((name) => {
     const { initial, unit, doc }: Option = OPTIONS[name];
