@@ -2,6 +2,7 @@
 //   load.json   node dist/benchmarks/load/run.js --find --json benchmarks/results/load.json
 //   fleet.json  npm run faults -- fleet; npm run faults -- fleet --cost
 //   micro.txt   npm run -s bench > benchmarks/results/micro.txt
+//   sherpa.json, rating.json, wait.json, import.json   npm run bench:peers, bench:rating, bench:wait, bench:import
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -142,6 +143,17 @@ function peerRows() {
   ];
 }
 
+/** Streams that both servers hold with the same imported models, once that was measured. */
+function serverRows() {
+  const text = read('sherpa.json');
+  if (text === null) return [];
+  const { models, most_final_ms } = JSON.parse(text);
+  const held = models.map(({ model, ours, theirs }) => `${model} ${ours.held} against ${theirs.held}`);
+  return [
+    `| streams with imported models, finals p95 ≤ ${most_final_ms} ms, beside sherpa-onnx's own server | ${held.join(', ')} |`,
+  ];
+}
+
 /** Parameters and size on disk of the embedded model's graph, in decimal megabytes. */
 function modelSize() {
   const folder = join(root, 'models', 'en-tiny-streaming');
@@ -170,6 +182,7 @@ function cardBlock(load, accuracy) {
     `| embedded model | ${modelSize()} |`,
     `| its word errors, ${all.clips} held-out clips | **${percent(all)}**; native read speech ${native} %: from ${ljspeech.wer} % (prose) to ${accuracy.clean.commonvoice13.wer} % (commonvoice13); digits ${fsdd.wer} %; worst ${worst[1].wer} % (${worst[0]}) |`,
     ...peerRows(),
+    ...serverRows(),
     '',
     `The embedded model is small: it gets about ${Math.round(native)} of 100 words of native reading wrong, and many more of accented speech.`,
     'For better accuracy, use a larger model ([MODELS](docs/MODELS.md)). The [model card](models/en-tiny-streaming/MODEL_CARD.md) says',
