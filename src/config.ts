@@ -1,6 +1,6 @@
 /**
  * Every option of the server, once: default, unit, bounds and meaning. The command line's flags and help, the
- * environment variables, the table in docs/CONFIGURATION.md and the validation all come from here.
+ * environment variables, the table in the README and the validation all come from here.
  */
 import { z } from 'zod';
 import { ServerError } from './errors.js';
