@@ -137,7 +137,7 @@ function peerRows() {
   const all = accuracyResult('all-clips', 'results.json').results;
   const cost = accuracyResult('cost.json').results;
   return [
-    `| word errors beside other recognisers, ${few[OURS].all.clips} of these clips, % | ${beside(few, ({ all }) => all.wer)} |`,
+    `| word errors compared with other recognisers, ${few[OURS].all.clips} of these clips, % | ${beside(few, ({ all }) => all.wer)} |`,
     `| the same, all ${all[OURS].all.clips} clips, % | ${beside(all, ({ all }) => all.wer)}${whereBehind(all, 'Vosk small')} |`,
     `| text complete after the end of a clip, median ms (Whisper, Moonshine and pocketsphinx start there) | ${beside(cost, ({ afterEndMs }) => afterEndMs.median)} |`,
   ];
@@ -150,7 +150,7 @@ function serverRows() {
   const { models, most_final_ms } = JSON.parse(text);
   const held = models.map(({ model, ours, theirs }) => `${model} ${ours.held} against ${theirs.held}`);
   return [
-    `| streams with imported models, finals p95 ≤ ${most_final_ms} ms, beside sherpa-onnx's own server | ${held.join(', ')} |`,
+    `| streams with imported models, finals p95 ≤ ${most_final_ms} ms, compared with sherpa-onnx's own server | ${held.join(', ')} |`,
   ];
 }
 
@@ -171,14 +171,16 @@ function cardBlock(load, accuracy) {
   const worst = Object.entries(others).sort(([, a], [, b]) => b.wer - a.wer)[0];
   const native = nativeRate(accuracy.clean);
   const words =
-    held.word_ms === undefined ? '' : `; words appear ${held.word_ms.p50} ms after their end (median)`;
+    held.word_ms === undefined
+      ? ''
+      : `; words appear ${Math.round(held.word_ms.p50)} ms after their end (median)`;
   return [
     '| | measured |',
     '|---|---|',
     `| machine | ${machine.cores} cores, ${machine.cpu}, shared with the load generator; Node ${machine.node} |`,
     `| streams held with chunk latency p95 ≤ 100 ms | **${highest}** (p50 ${held.chunk_ms.p50}, p95 ${held.chunk_ms.p95}, p99 ${held.chunk_ms.p99} ms)${words} |`,
-    `| one stream | chunk latency p50 ${lone.chunk_ms.p50} ms, p95 ${lone.chunk_ms.p95} ms; stop to final ${lone.final_ms.p50} ms${lone.word_ms === undefined ? '' : `; words appear after ${lone.word_ms.p50} ms`} |`,
-    `| server CPU at ${held.connections} streams | ${held.cpu_ms_per_stream_second} ms per stream-second, ${held.cpu_over_bare} × the bare ONNX step |`,
+    `| one stream | chunk latency p50 ${lone.chunk_ms.p50} ms, p95 ${lone.chunk_ms.p95} ms; stop to final ${lone.final_ms.p50} ms${lone.word_ms === undefined ? '' : `; words appear after ${Math.round(lone.word_ms.p50)} ms`} |`,
+    `| server CPU at ${held.connections} streams | ${held.cpu_ms_per_stream_second.toFixed(1)} ms per stream-second, ${held.cpu_over_bare.toFixed(2)} × the bare ONNX step |`,
     `| embedded model | ${modelSize()} |`,
     `| its word errors, ${all.clips} held-out clips | **${percent(all)}**; native read speech ${native} %: from ${ljspeech.wer} % (prose) to ${accuracy.clean.commonvoice13.wer} % (commonvoice13); digits ${fsdd.wer} %; worst ${worst[1].wer} % (${worst[0]}) |`,
     ...peerRows(),

@@ -13,7 +13,7 @@ from search import BEAM, DELAY, QUEUE, SETTLED
 
 INTRO = """# {name}
 
-The embedded model is a streaming phone transducer made from Vosk's small network (LF-MMI, no blanks, no learned predictor) with a lexicon and trigram search inside the step; RNN-T in the strict sense are the models that users import.
+The embedded model is a streaming phone transducer made from Vosk's small network (LF-MMI, no blanks, no learned predictor) with a lexicon and trigram search inside the step; the models that users import are RNN-T in the strict sense.
 English, steps of 100 ms on CPU or CUDA. {parameters}.
 Version {version}. Licences MIT and Apache-2.0 (see LICENSE), data attributions below.
 
