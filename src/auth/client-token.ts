@@ -1,11 +1,13 @@
 /**
  * Short-lived tokens for clients that must not hold a key, such as browsers:
  *
- *     rnnt1.PAYLOAD.MAC      PAYLOAD: base64url of JSON; MAC: HMAC-SHA256 under the secret of the fleet
+ *     rnnt1.PAYLOAD.MAC
  *
- * The hash of the key that asked for the token goes into the MAC and not into the token: a key that is replaced takes its
- * tokens with it, and a token tells nothing about its key but the name. Nothing is stored, so every server with the same
- * secret and keys takes the token.
+ *     PAYLOAD: base64url of JSON; MAC: HMAC-SHA256 under the secret of the fleet
+ *
+ * The MAC also covers the hash of the key that issued the token. Replacing a key therefore invalidates its tokens, and
+ * a token reveals only the name of its key. Nothing is stored, so every server with the same secret and keys accepts
+ * the token.
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
@@ -18,7 +20,7 @@ const TOKEN = /^rnnt1\.([\w-]{1,600})\.([\w-]{43})$/;
 
 const bound = z.number().int().min(1).max(999_999);
 
-/** What `POST /auth/token` may ask for. Bounds of a token come on top of those of its key. */
+/** The body of `POST /auth/token`. The limits of a token apply in addition to those of its key. */
 export const tokenRequest = z.strictObject({
   ttl_s: z.number().int().min(1).max(LIMITS.maxTokenSeconds).default(LIMITS.tokenSeconds),
   streams: bound.optional(),
@@ -27,9 +29,9 @@ export const tokenRequest = z.strictObject({
 export type TokenRequest = z.output<typeof tokenRequest>;
 
 const payloadSchema = z.object({
-  /** Its own name, which its bounds are counted by. */
+  /** The token's own name, under which its use is counted. */
   id: z.string(),
-  /** Of the key. */
+  /** Name of the key that issued it. */
   key: z.string(),
   /** Seconds since 1970. */
   exp: z.number(),
@@ -57,12 +59,12 @@ function payloadOf(encoded: string): ClientToken | undefined {
   try {
     return payloadSchema.parse(JSON.parse(Buffer.from(encoded, 'base64url').toString()));
   } catch {
-    return undefined; // somebody made it up
+    return undefined; // malformed
   }
 }
 
 /**
- * The token and its key; null if it is no token of this fleet, or its key is gone.
+ * The token and its key; null if this fleet did not sign it, or its key no longer exists.
  * @param nowMs since 1970
  * @throws ServerError UNAUTHORIZED when it has expired
  */

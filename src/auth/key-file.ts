@@ -1,33 +1,33 @@
 /**
- * The file of access keys. One key per line; empty lines and those that begin with `#` are left out:
+ * The file of access keys. One key per line; empty lines and lines that begin with `#` are ignored:
  *
  *     anna sha256:0f3a… streams=20 uploads=2 per-minute=120
  *
- * The file holds hashes only, so whoever reads it cannot use a key. Keys are random (256 bits), which is why one round of
- * SHA-256 is enough: there is nothing to guess, and checking one costs microseconds.
+ * The file holds only hashes, so reading it does not let anyone use a key. Keys are random (256 bits), so they cannot
+ * be guessed from their hash: one round of SHA-256 is enough, and checking a key takes microseconds.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { ServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 
-/** What a key may use at once; 0: no bound of its own. */
+/** Limits per key; 0 means none. */
 export interface KeyLimits {
-  /** Live recordings. */
+  /** Live recordings at once. */
   readonly streams: number;
   readonly uploads: number;
-  /** Connections, uploads and client tokens asked for in a minute. */
+  /** Connections, uploads and client-token requests per minute. */
   readonly perMinute: number;
 }
 
 export interface KeyEntry extends KeyLimits {
-  /** For people: in logs, in refusals, in client tokens. Unique. */
+  /** Shown in logs, refusals and client tokens. Unique. */
   readonly name: string;
   /** SHA-256 of the key, 32 bytes. */
   readonly hash: Buffer;
 }
 
-/** The name of `--auth-token`, which no key of the file may have. */
+/** Stands for the key given with `--auth-token`; no key in the file may have this name. */
 export const SHARED_NAME = 'auth-token';
 export const NO_LIMITS: KeyLimits = { streams: 0, uploads: 0, perMinute: 0 };
 
@@ -41,13 +41,13 @@ const FIELDS: Readonly<Record<string, keyof KeyLimits>> = {
 
 export const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest();
 
-/** Whether a key of the file may be called this. */
+/** Whether a key in the file may have this name. */
 export const isKeyName = (name: string): boolean => NAME.test(name) && name !== SHARED_NAME;
 
-/** A new random key, of characters that headers, addresses and subprotocols may hold. */
+/** A new random key, made only of characters allowed in headers, URLs and subprotocols. */
 export const newKey = (): string => `rnnt_${randomBytes(KEY_BYTES).toString('base64url')}`;
 
-/** The line of a key; limits of 0 are left out. */
+/** The line of the file for a key; limits of 0 are left out. */
 export function lineOf({ name, hash, ...limits }: KeyEntry): string {
   const bounds = Object.entries(FIELDS).filter(([, field]) => limits[field] > 0);
   return [
@@ -57,27 +57,27 @@ export function lineOf({ name, hash, ...limits }: KeyEntry): string {
   ].join(' ');
 }
 
-/** @throws Error which never repeats the line: somebody may have written the key itself into it */
+/** @throws Error that never repeats the line, which may contain the key itself by mistake */
 function entryOf(line: string): KeyEntry {
   const [name = '', hash = '', ...fields] = line.split(/\s+/);
   if (!isKeyName(name)) throw new Error('the name must be 1 to 64 letters, digits, ".", "_" or "-"');
   const hex = /^sha256:([0-9a-f]{64})$/i.exec(hash)?.[1];
   if (hex === undefined) {
     throw new Error(
-      'after the name must come "sha256:" and 64 hexadecimal digits, as `rnnt-server key` prints them',
+      'the name must be followed by "sha256:" and 64 hexadecimal digits, as `rnnt-server key` prints them',
     );
   }
   const limits: { -readonly [K in keyof KeyLimits]: number } = { ...NO_LIMITS };
   for (const field of fields) {
     const [, as = '', value] = /^([a-z-]+)=(\d{1,6})$/.exec(field) ?? [];
     const limit = FIELDS[as];
-    if (limit === undefined) throw new Error(`limits are written ${Object.keys(FIELDS).join('=N, ')}=N`);
+    if (limit === undefined) throw new Error(`limits must be given as ${Object.keys(FIELDS).join('=N, ')}=N`);
     limits[limit] = Number(value);
   }
   return { name, hash: Buffer.from(hex, 'hex'), ...limits };
 }
 
-/** @throws ServerError CONFIG_INVALID with the number of the first line that cannot be used */
+/** @throws ServerError CONFIG_INVALID with the number of the first bad line */
 export function parseKeys(text: string): KeyEntry[] {
   const entries: KeyEntry[] = [];
   const seen = new Set<string>();
@@ -88,7 +88,7 @@ export function parseKeys(text: string): KeyEntry[] {
       const entry = entryOf(content);
       const hash = entry.hash.toString('hex');
       if (seen.has(entry.name) || seen.has(hash)) {
-        throw new Error('this name or this key stands above already');
+        throw new Error('the name or the key is a duplicate of an earlier line');
       }
       if (entries.length === LIMITS.maxKeys) throw new Error(`more than ${LIMITS.maxKeys} keys`);
       seen.add(entry.name).add(hash);

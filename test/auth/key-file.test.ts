@@ -35,16 +35,16 @@ test('a new key is random, and fits into headers, addresses and subprotocols', (
 });
 
 const BAD: readonly (readonly [string, RegExp])[] = [
-  ['anna', /line 1: after the name/],
-  ['anna sha256:abc', /line 1: after the name/],
-  [`anna md5:${HASH}`, /line 1: after the name/],
+  ['anna', /line 1: the name must be followed/],
+  ['anna sha256:abc', /line 1: the name must be followed/],
+  [`anna md5:${HASH}`, /line 1: the name must be followed/],
   [`../anna sha256:${HASH}`, /line 1: the name/],
   [`auth-token sha256:${HASH}`, /line 1: the name/],
-  [`anna sha256:${HASH} stream=3`, /line 1: limits are written streams=N/],
+  [`anna sha256:${HASH} stream=3`, /line 1: limits must be given as streams=N/],
   [`anna sha256:${HASH} streams=-3`, /line 1: limits/],
   [`anna sha256:${HASH} streams=many`, /line 1: limits/],
-  [`# one\nanna sha256:${HASH}\nanna sha256:${sha256('other').toString('hex')}`, /line 3: this name/],
-  [`anna sha256:${HASH}\nbert sha256:${HASH}`, /line 2: this name or this key/],
+  [`# one\nanna sha256:${HASH}\nanna sha256:${sha256('other').toString('hex')}`, /line 3: the name or the key/],
+  [`anna sha256:${HASH}\nbert sha256:${HASH}`, /line 2: the name or the key/],
 ];
 for (const [text, says] of BAD) {
   test(`"${text.slice(0, 30)}…" is refused with ${says.source}`, () => assert.match(refusal(text), says));
