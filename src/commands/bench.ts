@@ -1,4 +1,4 @@
-/** `rnnt-server bench`: a paced load of speech against a running server. */
+/** `rnnt-server bench`: sends paced speech to a running server. */
 import { generateLoad } from '../load/generator.js';
 
 export interface BenchFlags {
@@ -22,7 +22,7 @@ export async function runBench(flags: BenchFlags): Promise<number> {
         `chunk latency  p50 ${chunk_ms.p50}  p95 ${chunk_ms.p95}  p99 ${chunk_ms.p99} ms\n` +
         `word latency   p50 ${word_ms.p50}  p95 ${word_ms.p95}  p99 ${word_ms.p99} ms\n` +
         `final latency  p50 ${final_ms.p50}  p95 ${final_ms.p95} ms\n` +
-        `${report.partials} partials, ${report.words} words; the generator was late by p99 ${report.pacing_late_ms.p99} ms\n`,
+        `${report.partials} partials, ${report.words} words; generator lateness p99 ${report.pacing_late_ms.p99} ms\n`,
     );
   }
   return report.failed > 0 ? 1 : 0;

@@ -1,9 +1,9 @@
-/** How `transcribe` ends, by kind of failure. The command's help and the guide list the codes. */
+/** Exit codes of `transcribe`, by kind of failure. The command's help and the guide list them. */
 import { type ErrorCode, ServerError, toServerError } from '../errors.js';
 
 export const EXIT = {
   ok: 0,
-  /** Anything else, and failures of several kinds. */
+  /** Anything else, or failures of different kinds. */
   other: 1,
   usage: 2,
   unreadable: 3,
@@ -28,7 +28,7 @@ const EXIT_OF: Partial<Record<ErrorCode, number>> = {
   PROVIDER_UNAVAILABLE: EXIT.model,
 };
 
-/** What the system says of a file that cannot be read, in words. */
+/** Operating-system errors for a file that cannot be read, in words. */
 const UNREADABLE: Readonly<Record<string, string>> = {
   ENOENT: 'There is no such file.',
   ENOTDIR: 'There is no such file.',
@@ -40,7 +40,7 @@ const UNREADABLE: Readonly<Record<string, string>> = {
 
 export interface Failure {
   readonly exitCode: number;
-  /** A code of the error table, or UNREADABLE: that is no fault of the server. */
+  /** A code of the error table, or UNREADABLE, which is not the server's fault. */
   readonly code: ErrorCode | 'UNREADABLE';
   readonly message: string;
 }
@@ -58,7 +58,7 @@ export function failureOf(thrown: unknown): Failure {
   return { exitCode: EXIT.other, code: error.code, message: error.message };
 }
 
-/** One code for all files: that of the failures if they are of one kind. */
+/** One exit code for all files: the code of the failures if they are all of one kind. */
 export function joinExitCodes(codes: readonly number[]): number {
   const [only = EXIT.ok, ...others] = new Set(codes.filter((code) => code !== EXIT.ok));
   return others.length === 0 ? only : EXIT.other;

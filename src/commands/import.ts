@@ -18,17 +18,17 @@ export interface ImportFlags {
   leftFrames?: number;
 }
 
-/** As much of the clip: enough to hear words in, and no long wait with a large model. */
+/** Length of the clip: long enough to contain words, short enough for a large model. */
 const CLIP_SAMPLES = 4 * LIMITS.sampleRateHz;
 
-/** Speech that every import is tried on. */
+/** Speech on which every import is checked. */
 async function spokenClip(): Promise<ImportOptions['clip']> {
   const path = inPackage('static', 'sample.wav');
   const samples = await decodeFile({ bytes: readFileSync(path), maxSeconds: 60 });
   return { path, samples: Float32Array.from(samples.subarray(0, CLIP_SAMPLES), (it) => it / 32_768) };
 }
 
-/** A line that is written over on a terminal, and a line each elsewhere. */
+/** Overwrites one line on a terminal; writes one line per message elsewhere. */
 function showProgress(what: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${what} …`);
   else process.stderr.write(`${what} …\n`);
@@ -38,7 +38,7 @@ function clearProgress(): void {
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
 }
 
-/** Takes an import back when it is interrupted; returns how to stop waiting for that. */
+/** Undoes an import that is interrupted. Returns a function that stops listening for the interrupt. */
 function onInterrupt(undo: () => void): () => void {
   const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
   const stop = (signal: NodeJS.Signals): void => {
@@ -57,7 +57,7 @@ export async function runImport(source: string, flags: ImportFlags): Promise<num
   try {
     const report = await importModel({
       source,
-      // Absolute, so that the folder told is one that --model takes for a path.
+      // Absolute, so that the folder printed at the end works as the value of --model.
       out: flags.out === undefined ? inPackage('models') : resolve(flags.out),
       name: flags.name ?? null,
       precision: flags.precision,
@@ -92,8 +92,8 @@ function tell(
   process.stdout.write(
     `${name}: ${kind}, ${precision}, ${flags.search} search; imported in ${(ms / 1000).toFixed(1)} s to ${folder}\n` +
       `  chunk ${chunkSamples / 16} ms, look-ahead ${(windowSamples - chunkSamples) / 16} ms, ` +
-      `${4 * stateFloats} bytes of state a stream; a step on one core by batch: ${times}\n` +
-      `  rows of a batch are the same to the bit alone and together; heard in the English clip: ${textOf(heard)}\n` +
+      `${4 * stateFloats} bytes of state per stream; time per step on one core by batch size: ${times}\n` +
+      `  each row is bit-identical alone and in a batch; text of the English clip: ${textOf(heard)}\n` +
       `  ${comparison(heard, heardBySherpa)}\n` +
       `Serve it: npm start -- --model ${reference}\n`,
   );
@@ -102,12 +102,14 @@ function tell(
 const textOf = (pieces: readonly string[]): string =>
   pieces.join('').replaceAll('▁', ' ').trim() || '(nothing)';
 
-/** A beam may hold its last tokens, and one of two searches may end a chunk earlier: what both have is compared. */
+/**
+ * Compares the words both have. A beam search may hold back its last tokens, and one search may stop a chunk earlier.
+ */
 function comparison(ours: readonly string[], theirs: readonly string[] | null): string {
-  if (theirs === null) return 'sherpa-onnx was not asked (npm install sherpa-onnx-node, to have it compared)';
+  if (theirs === null) return 'not compared with sherpa-onnx (to compare: npm install sherpa-onnx-node)';
   const length = Math.min(ours.length, theirs.length);
   const same = String(ours.slice(0, length)) === String(theirs.slice(0, length));
   return same && Math.abs(ours.length - theirs.length) <= ours.length / 2 + 1
-    ? 'sherpa-onnx hears the same with these files'
-    : `sherpa-onnx hears otherwise with these files, compare before you rely on it: ${textOf(theirs)}`;
+    ? 'sherpa-onnx gives the same text with these files'
+    : `sherpa-onnx gives a different text with these files; compare before you rely on it: ${textOf(theirs)}`;
 }

@@ -1,22 +1,22 @@
-/** What `transcribe` is given: files, folders with all that is in them, and `-` for standard input. */
+/** Inputs of `transcribe`: files, folders with everything in them, and `-` for standard input. */
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
 
 export interface Input {
-  /** As messages and results name it. */
+  /** Name in messages and results. */
   readonly name: string;
-  /** Where its result goes below an output folder, without an ending. */
+  /** Path of its result below an output folder, without an extension. */
   readonly outName: string;
-  /** Found in a folder: what is no audio there is passed over. */
+  /** Found in a folder: skipped if it is not audio. */
   readonly found: boolean;
   read(): Promise<Uint8Array>;
 }
 
-/** Folders in folders: a bound against links that lead in a circle. */
+/** Maximum folder depth; stops at links that form a circle. */
 const MAX_DEPTH = 32;
 const STDIN = '-';
 
-/** A path that is not there is found out when it is read: the others are done all the same. */
+/** A missing path fails later, when it is read, so that the other inputs are still transcribed. */
 export async function findInputs(
   paths: readonly string[],
   stdin: AsyncIterable<Uint8Array>,
@@ -31,7 +31,7 @@ export async function findInputs(
   return withDistinctNames(inputs);
 }
 
-/** All files below a folder in order of their names, hidden ones left out. */
+/** All files below a folder, sorted by name, without hidden files. */
 async function filesIn(folder: string, depth = 0): Promise<string[]> {
   const entries = await readdir(folder, { withFileTypes: true });
   const found: string[] = [];
@@ -69,7 +69,10 @@ const standardInput = (stdin: AsyncIterable<Uint8Array>): Input => ({
   },
 });
 
-/** `talk` for `talk.mp3`; where two would meet, `talk.mp3` and `talk.wav`, then `talk.wav-2`. */
+/**
+ * Output names: `talk` for `talk.mp3`. When two would clash, such as `talk.mp3` and `talk.wav`, the second is
+ * `talk.wav-2`.
+ */
 function withDistinctNames(inputs: readonly Input[]): Input[] {
   const taken = new Set<string>();
   return inputs.map((input) => {

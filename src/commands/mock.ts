@@ -1,4 +1,4 @@
-/** `rnnt-server mock`: the server with a script in the model's place. */
+/** `rnnt-server mock`: the server with scripted results instead of a model. */
 import type { Duplex } from 'node:stream';
 import { mockEngine } from '../mock/engine.js';
 import { DEFAULT_SCRIPT, parseScript, readScript, type Script } from '../mock/script.js';
@@ -11,7 +11,7 @@ export interface MockServer {
   onStarted(server: RunningServer): void;
 }
 
-/** Breaks connections: each session's once, by the amount of audio that it has received. */
+/** Breaks each session's connection once, after a given amount of audio. */
 class Cutter {
   private readonly sockets = new Map<Session, Duplex>();
 
@@ -20,7 +20,7 @@ class Cutter {
   watch({ app, context }: RunningServer): void {
     if (!Number.isFinite(this.afterSeconds)) return;
     let upgrading: Duplex | null = null;
-    // A session is opened within the upgrade of its connection.
+    // The session opens while its connection is being upgraded.
     app.server.prependListener('upgrade', (_request, socket) => {
       upgrading = socket;
     });
@@ -47,6 +47,9 @@ export function mockOf(script: Script): MockServer {
   };
 }
 
-/** @param path of the script; the default one if left out @throws ServerError CONFIG_INVALID */
+/**
+ * @param path of the script; the default script if left out
+ * @throws ServerError CONFIG_INVALID
+ */
 export const mockServer = (path: string | undefined): MockServer =>
   mockOf(path === undefined ? parseScript(DEFAULT_SCRIPT) : readScript(path));

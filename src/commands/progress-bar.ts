@@ -1,4 +1,4 @@
-/** A line on a terminal that says how far a file is, and how many times faster than real time. */
+/** A progress line on a terminal: how much of a file is done, and how many times faster than real time. */
 export interface Terminal {
   readonly isTTY?: boolean;
   readonly columns?: number;
@@ -24,7 +24,10 @@ export class ProgressBar {
     this.startedMs = now();
   }
 
-  /** Samples at 16 kHz so far, and of how many; null where that is not known. */
+  /**
+   * @param samples done so far, at 16 kHz
+   * @param total samples; null if unknown
+   */
   update(samples: number, total: number | null): void {
     const nowMs = this.now();
     if (!this.terminal.isTTY || nowMs - this.shownMs < UPDATE_MS) return;
@@ -35,7 +38,7 @@ export class ProgressBar {
     this.visible = true;
   }
 
-  /** Takes the line away: before anything else is written. */
+  /** Clears the line; to be called before other output. */
   clear(): void {
     if (this.visible) this.terminal.write(CLEAR_LINE);
     this.visible = false;

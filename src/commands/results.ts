@@ -1,4 +1,4 @@
-/** Where the results of `transcribe` go, and how they are written. */
+/** Where `transcribe` writes its results, and how. */
 import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ServerError } from '../errors.js';
@@ -12,15 +12,15 @@ export type Target =
   | { readonly kind: 'stdout' }
   | { readonly kind: 'file' | 'folder'; readonly path: string };
 
-/** Formats whose results may follow each other on standard output: a line each. */
+/** Formats whose results can follow each other on standard output, one line each. */
 const IN_LINES: readonly FileFormat[] = ['text', 'json', 'verbose_json'];
 const isJson = (format: FileFormat): boolean => format === 'json' || format === 'verbose_json';
 
-/** @throws ServerError CONFIG_INVALID where several results have no place beside each other */
+/** @throws ServerError CONFIG_INVALID when there is no place for several results */
 export async function targetOf(out: string | undefined, inputs: number, format: FileFormat): Promise<Target> {
   if (out === undefined || out === '-') {
     if (inputs <= 1 || IN_LINES.includes(format)) return { kind: 'stdout' };
-    throw new ServerError('CONFIG_INVALID', `--format ${format} of several files needs --out with a folder.`);
+    throw new ServerError('CONFIG_INVALID', `--format ${format} with several files needs --out FOLDER.`);
   }
   const isFolder = await stat(out).then(
     (found) => found.isDirectory(),
@@ -36,7 +36,7 @@ export class Results {
     private readonly target: Target,
     private readonly format: FileFormat,
     private readonly language: string,
-    /** Several inputs: text on standard output is marked with its file. */
+    /** Several inputs: each text on standard output is preceded by its file's name. */
     private readonly isMany: boolean,
     private readonly stdout: { write(text: string): unknown },
   ) {}
@@ -56,7 +56,7 @@ export class Results {
     await writeFile(path, text);
   }
 
-  /** Scripts that read JSON lines find a failure where the result would have been. */
+  /** In JSON-lines output a failure takes the place of the result. */
   fail(input: Input, { code, message }: Failure): void {
     if (this.target.kind !== 'stdout' || !isJson(this.format)) return;
     this.stdout.write(`${JSON.stringify({ file: input.name, error: { code, detail: message } })}\n`);

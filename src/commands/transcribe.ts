@@ -1,4 +1,4 @@
-/** `rnnt-server transcribe FILE…`: the upload path without HTTP. */
+/** `rnnt-server transcribe FILE…`: transcribes files as an upload would, without HTTP. */
 import { CodecPool } from '../codec/pool.js';
 import type { Config } from '../config.js';
 import { ServerError } from '../errors.js';
@@ -25,13 +25,13 @@ export interface TranscribeFlags {
   readonly hotword?: readonly string[];
   readonly multichannel?: boolean;
   readonly language?: string;
-  /** Of raw samples. */
+  /** For raw samples. */
   readonly encoding?: string;
   readonly sampleRate?: string;
   readonly channels?: string;
 }
 
-/** Returns the exit code. What cannot be done at all is told on standard error, as is each file that fails. */
+/** Returns the exit code. Errors, per file or for the whole command, go to standard error. */
 export async function transcribeFiles(
   paths: readonly string[],
   flags: TranscribeFlags,
@@ -40,7 +40,7 @@ export async function transcribeFiles(
   let recogniser: Recogniser | undefined;
   try {
     const format = flags.json ? 'json' : (flags.format ?? 'text');
-    // Wrong usage is told before the model is loaded.
+    // Reports wrong usage before the model is loaded.
     parseUpload(pairsOf(flags), { language: 'en' });
     const inputs = await findInputs(paths, process.stdin);
     const target = await targetOf(flags.out, inputs.length, format);
@@ -58,7 +58,7 @@ export async function transcribeFiles(
   }
 }
 
-/** Returns the exit code for this input. What is no audio in a folder is passed over. */
+/** Returns the exit code for this input. Files in a folder that are not audio are skipped. */
 async function transcribe(recogniser: Recogniser, input: Input, results: Results): Promise<number> {
   const bar = new ProgressBar(process.stderr, input.name);
   try {
@@ -80,7 +80,7 @@ async function transcribe(recogniser: Recogniser, input: Input, results: Results
   }
 }
 
-/** The model at work on one file after the other. */
+/** Runs the model on one file after another. */
 class Recogniser {
   private constructor(
     private readonly parts: FileJobParts,
@@ -117,7 +117,7 @@ class Recogniser {
     const { wanted, separate, raw, warnings } = this.request;
     const { name, language, confidence } = this.parts.engine.model.manifest;
     const bytes = await input.read();
-    if (bytes.length === 0) throw new ServerError('CORRUPT_AUDIO', 'There are no bytes in it.');
+    if (bytes.length === 0) throw new ServerError('CORRUPT_AUDIO', 'The file is empty.');
     const startedMs = performance.now();
     const result = await recogniseFile(
       this.parts,
@@ -137,7 +137,7 @@ class Recogniser {
   }
 }
 
-/** The flags as an upload's query has them, so that both are read by the same rules. */
+/** The flags as the query of an upload, so that the same rules parse both. */
 function pairsOf(flags: TranscribeFlags): [string, string][] {
   const { multichannel = false, language, encoding, sampleRate, channels, hotword = [] } = flags;
   const given = { language, encoding, sample_rate: sampleRate, channels };
