@@ -1,7 +1,10 @@
-/** Which languages a model can be told. Most know one; a multilingual one is told the language of each stream by a number. */
+/**
+ * Which languages a model can be told to use. Most models know one; a multilingual model takes a language number per
+ * stream.
+ */
 import type { Manifest } from './manifest.js';
 
-/** The facts of a manifest that say which languages a model knows. */
+/** The fields of a manifest that say which languages a model knows. */
 export type Spoken = Pick<Manifest, 'language' | 'prompts'>;
 
 const primary = (tag: string): string => tag.toLowerCase().split(/[-_]/)[0] ?? '';
@@ -9,8 +12,9 @@ const same = (a: string, b: string): boolean =>
   a.toLowerCase().replace('_', '-') === b.toLowerCase().replace('_', '-');
 
 /**
- * The number by which a multilingual model is told a language: of that very tag, else of the first with the same language (`de` is
- * `de-DE`, `en-NZ` is `en-US`). Null if it has none; undefined if the model cannot be told.
+ * The number that tells a multilingual model the language: that of the exact tag, or else of the first tag with the
+ * same language (`de` gives `de-DE`, `en-NZ` gives `en-US`). Null if no tag matches; undefined if the model cannot be
+ * told a language.
  */
 export function promptOf({ prompts }: Spoken, language: string): number | null | undefined {
   if (prompts === undefined) return undefined;
@@ -21,16 +25,16 @@ export function promptOf({ prompts }: Spoken, language: string): number | null |
   return tag === undefined ? null : (languages[tag] ?? null);
 }
 
-/** Languages that the model's manifest names: `zh,en` are two. */
+/** Languages that the manifest names: `zh,en` means two. */
 export const ownLanguages = ({ language }: Spoken): string[] => language.split(',').map(primary);
 
-/** The language is the model's own, in whatever region, or one that it can be told. */
+/** Whether the language is the model's own, in any region, or one that it can be told to use. */
 export function speaks(spoken: Spoken, language: string): boolean {
   if (ownLanguages(spoken).includes(primary(language))) return true;
   return typeof promptOf(spoken, language) === 'number';
 }
 
-/** For people: `en`, or `en-US, de-DE, …`. */
+/** For display: `en`, or `en-US, de-DE, …`. */
 export function languagesOf({ language, prompts }: Spoken): string {
   return prompts === undefined ? language : Object.keys(prompts.languages).join(', ');
 }

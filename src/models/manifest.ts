@@ -1,6 +1,6 @@
 /**
- * A model's manifest: everything the server must know about a fused step graph. The Node binding of ONNX Runtime
- * does not expose a graph's metadata, so the manifest lies beside it.
+ * A model's manifest: everything the server must know about a fused step graph. ONNX Runtime's Node binding does not
+ * expose a graph's metadata, so the manifest is a separate file.
  */
 import { z } from 'zod';
 import { LIMITS } from '../limits.js';
@@ -41,13 +41,13 @@ const fields = z.object({
   language: name,
   description: z.string(),
   licence: name,
-  /** Kind of network, for people: zipformer2, conformer, … */
+  /** Kind of network, for display: zipformer2, conformer, … */
   kind: name.optional(),
   provenance: z.string(),
   sampleRate: z.literal(LIMITS.sampleRateHz),
-  /** Samples by which a step advances; 1,600 are 100 ms. */
+  /** Samples by which a step advances; 1,600 is 100 ms. */
   chunkSamples: positive.max(LIMITS.maxChunkSamples),
-  /** Samples that a step sees: its chunk, and what lies ahead of it. Without it the chunk alone. */
+  /** Samples that a step reads: its chunk and the look-ahead. Default: only the chunk. */
   windowSamples: positive.max(LIMITS.maxWindowSamples).optional(),
   framesPerChunk: positive.max(64),
   symbolsPerFrame: positive.max(16),
@@ -57,21 +57,23 @@ const fields = z.object({
   graph: name,
   tokens: name,
   blank: z.number().int().min(0),
-  /** How tokens make words; if missing the tokens themselves show it. */
+  /** How tokens form words. Default: detected from the token table. */
   tokenStyle: z.enum(TOKEN_STYLES).optional(),
-  /** `lower`: the text in small letters, which is the default where the tokens have capitals alone; `keep`: as they are. */
+  /**
+   * `lower` converts the text to lower case, the default for a vocabulary in capitals only; `keep` leaves it as it is.
+   */
   letterCase: z.enum(['lower', 'keep']).optional(),
   inputs: z.object({ audio: name, hotwords: name.optional(), prompt: name.optional() }),
-  /** Numbers of the languages that the graph can be told, where `inputs.prompt` names that input. */
+  /** Numbers of the languages that the graph can be told, when `inputs.prompt` names the input for it. */
   prompts: z
     .object({
-      /** What it is told where the client names no language. */
+      /** Number used when the client names no language. */
       auto: z.number().int().min(0).max(MOST_PROMPT),
-      /** By tag: en-US. */
+      /** By language tag, such as en-US. */
       languages: z.record(z.string().max(35), z.number().int().min(0).max(MOST_PROMPT)),
     })
     .optional(),
-  /** Edges of a stream's hotword trie that the graph takes, where `inputs.hotwords` names that input. */
+  /** Number of hotword-trie edges per stream that the graph takes, when `inputs.hotwords` names the input for them. */
   hotwordEdges: positive.max(4096).optional(),
   outputs: z.object({
     tokens: name,
@@ -81,13 +83,21 @@ const fields = z.object({
     preview: name.optional(),
     previewLogp: name.optional(),
   }),
-  /** Tokens that the graph found and has not said that it shows at most, where `outputs.preview` names that output. */
+  /**
+   * Largest number of preview tokens: found by the search but not yet emitted. Used when `outputs.preview` names that
+   * output.
+   */
   previewTokens: positive.max(64).optional(),
-  /** Silence after which a flush is over as soon as the preview is empty; flushMs at the latest, which is also the default. */
+  /**
+   * Milliseconds of silence after which a flush may end, provided the preview is empty. A flush ends after flushMs at
+   * the latest; that is also the default.
+   */
   previewFlushMs: z.number().min(0).max(5_000).optional(),
   state: z.array(stateTensor).max(64),
-  /** Word start = first token's first frame + startShiftMs; word end = end of the last token's last frame + endShiftMs, or,
-   * with speechEndShiftMs, the end of the speech from there on plus that. */
+  /**
+   * Word start = start of the first token's first frame + startShiftMs. Word end = end of the last token's last frame +
+   * endShiftMs; with speechEndShiftMs, the end of the speech that continues from there + speechEndShiftMs.
+   */
   timing: z.object({
     startShiftMs: z.number(),
     endShiftMs: z.number(),
@@ -95,7 +105,7 @@ const fields = z.object({
   }),
   /** p = sigmoid(scale · logit(exp(mean token log-probability)) + bias), fitted on held-out speech. */
   confidence: z.object({ scale: z.number(), bias: z.number() }),
-  /** Model voice activity above which a frame counts as speech. */
+  /** Level of the model's voice activity above which a frame counts as speech. */
   vadThreshold: z.number().min(0).max(1).default(0.5),
   files: z.array(
     z.object({ path: name, bytes: z.number().int().min(0), sha256: z.string().regex(/^[0-9a-f]{64}$/) }),
@@ -118,7 +128,7 @@ export const manifestSchema = fields
   })
   .refine(({ chunkSamples, windowSamples }) => (windowSamples ?? chunkSamples) >= chunkSamples, {
     path: ['windowSamples'],
-    message: 'a step sees at least the samples by which it advances (chunkSamples)',
+    message: 'windowSamples must be at least chunkSamples',
   });
 export type Manifest = z.output<typeof manifestSchema>;
 
@@ -136,7 +146,7 @@ export function stateLayout(manifest: Manifest): { offsets: number[]; bytes: num
   return { offsets, bytes };
 }
 
-/** Samples of the graph's audio input: what a step sees. */
+/** Samples of the graph's audio input, which is everything that a step reads. */
 export const windowOf = (manifest: Manifest): number => manifest.windowSamples ?? manifest.chunkSamples;
 
 /** Milliseconds of audio by which a step advances. */
@@ -145,6 +155,6 @@ export const chunkMs = (manifest: Manifest): number => (manifest.chunkSamples / 
 export const frameMs = (manifest: Manifest): number =>
   (manifest.chunkSamples / manifest.sampleRate / manifest.framesPerChunk) * 1000;
 
-/** Token positions in a step's answer: frames × symbols. */
+/** Token positions in the output of a step: frames × symbols. */
 export const resultTokens = (manifest: Manifest): number =>
   manifest.framesPerChunk * manifest.symbolsPerFrame;

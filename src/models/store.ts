@@ -1,4 +1,4 @@
-/** Finds a model, checks every file against its manifest, and reads what the main thread needs of it. */
+/** Finds a model, checks every file against its manifest, and reads the parts that the main thread needs. */
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { isAbsolute, join, resolve, sep } from 'node:path';
@@ -16,7 +16,10 @@ export interface Model {
   readonly tokens: readonly string[];
 }
 
-/** The embedded model's name. @throws ServerError MODEL_MISSING */
+/**
+ * The embedded model's name.
+ * @throws ServerError MODEL_MISSING
+ */
 function defaultModel(): string {
   const path = inPackage('models', 'default');
   try {
@@ -26,19 +29,19 @@ function defaultModel(): string {
   }
 }
 
-/** A name or folder as the user gave it, as the folder that should hold manifest.json. */
+/** The folder that should hold manifest.json, for a model name or folder as the user gave it. */
 export function modelFolder(reference: string): string {
   if (reference === 'default') return inPackage('models', defaultModel());
   const looksLikePath = isAbsolute(reference) || reference.includes(sep) || reference.includes('/');
   return looksLikePath ? resolve(reference) : inPackage('models', reference);
 }
 
-/** Names of the models that the package carries. */
+/** Names of the models included in the package. */
 export function listModels(): string[] {
   const folder = inPackage('models');
   return (
     readdirSync(folder)
-      // A hidden folder is a model in the making.
+      // A hidden folder is a model that is still being written.
       .filter((entry) => !entry.startsWith('.') && existsSync(join(folder, entry, 'manifest.json')))
       .sort()
   );
@@ -73,7 +76,7 @@ export function readManifest(folder: string): Manifest {
   return result.data;
 }
 
-/** Reads a tokens.txt ("piece id" a line) into a table by id. */
+/** Reads a tokens.txt ("piece id" per line) into a table indexed by id. */
 export function parseTokens(text: string, path: string): string[] {
   const table: string[] = [];
   for (const line of text.split('\n')) {

@@ -1,16 +1,16 @@
 /**
- * What a token table says of its own kind: how its tokens make words, and whether its letters are capitals.
+ * What a token table shows about its own style: how tokens form words, and whether its letters are capitals.
  *
  *   sentencepiece   "▁hel" "lo"    ▁ (U+2581) begins a word; <0xE4> is a byte of UTF-8
  *   words           "hello"        every token is a word, or a character of a script without spaces
- *   characters      "h" … " "      a token for the space stands between words
- *   byte-level      "Ġhel" "lo"    GPT-2's: every character stands for a byte, Ġ for the space
- *   icefall-bytes   "▁ƌŊħ"         icefall's byte-level BPE: likewise with characters of its own, ▁ for the space
+ *   characters      "h" … " "      words are separated by a token for the space
+ *   byte-level      "Ġhel" "lo"    GPT-2 style: every character stands for a byte, Ġ for the space
+ *   icefall-bytes   "▁ƌŊħ"         icefall's byte-level BPE: the same with another set of characters, ▁ for the space
  */
 export const TOKEN_STYLES = ['sentencepiece', 'words', 'characters', 'byte-level', 'icefall-bytes'] as const;
 export type TokenStyle = (typeof TOKEN_STYLES)[number];
 
-/** The letters of a vocabulary: with `capital` alone they say nothing, with `both` they are part of the spelling. */
+/** Case of a vocabulary's letters. `capital`: case carries no information. `both`: case is part of the spelling. */
 export type Letters = 'none' | 'small' | 'capital' | 'both';
 
 const WORD_START = '\u2581';
@@ -18,11 +18,11 @@ const SPECIAL = /^\u2581?<[^<>\s]+>$/u;
 const BYTE = /^<0x([0-9a-f]{2})>$/iu;
 const SPACE_TOKEN = /^(?: |<space>)$/iu;
 
-/** <unk>, <blk>, <en-US> and the like have no text; a byte and the space have. */
+/** Specials such as <unk>, <blk> and <en-US> have no text. A byte token and the space token do. */
 export const isSpecial = (token: string): boolean =>
   token.endsWith('>') && SPECIAL.test(token) && !BYTE.test(token) && !SPACE_TOKEN.test(token);
 
-/** The byte that a token like <0xE4> is. */
+/** The byte that a token such as <0xE4> stands for. */
 export function byteOf(token: string): number | null {
   const hex = token.endsWith('>') ? BYTE.exec(token)?.[1] : undefined;
   return hex === undefined ? null : Number.parseInt(hex, 16);
@@ -33,15 +33,15 @@ export const byteToken = (byte: number): string => `<0x${byte.toString(16).toUpp
 
 export const isSpaceToken = (token: string): boolean => SPACE_TOKEN.test(token);
 
-/** The character that stands for each byte in a byte-level vocabulary, and back. */
+/** The mapping between bytes and the characters that stand for them in a byte-level vocabulary. */
 export interface ByteAlphabet {
   readonly chars: readonly string[];
   readonly bytes: ReadonlyMap<string, number>;
-  /** Stands for the space at the beginning of a word. */
+  /** Character for the space at the beginning of a word. */
   readonly space: string;
 }
 
-/** Bytes stand for themselves where `itself` says so, the others for the next `usable` character from U+0100 on. */
+/** A byte stands for itself where `itself` is true; the others take the next `usable` character from U+0100 on. */
 function alphabet(
   space: string,
   itself: (byte: number) => boolean,
@@ -58,9 +58,9 @@ function alphabet(
   return { chars, bytes, space };
 }
 
-/** GPT-2's `bytes_to_unicode`: what is printable in Latin-1 stands for itself. */
+/** GPT-2's `bytes_to_unicode`: printable Latin-1 characters stand for themselves. */
 const GPT = alphabet('\u0120', (byte) => (byte > 0x20 && byte < 0x7f) || (byte > 0xa0 && byte !== 0xad));
-/** icefall's `byte_utils.py`: ASCII stands for itself, and no character is used that NFKC changes. */
+/** icefall's `byte_utils.py`: ASCII stands for itself; characters that NFKC would change are not used. */
 const ICEFALL = alphabet(
   WORD_START,
   (byte) => byte >= 0x20 && byte < 0x7f,
@@ -70,13 +70,13 @@ const ICEFALL = alphabet(
 export const alphabetOf = (style: TokenStyle): ByteAlphabet | null =>
   style === 'byte-level' ? GPT : style === 'icefall-bytes' ? ICEFALL : null;
 
-/** Bytes of a token of a byte-level vocabulary; null if it has a character that stands for none. */
+/** Bytes of a token of a byte-level vocabulary; null if one of its characters stands for no byte. */
 export function bytesOfToken(token: string, { bytes }: ByteAlphabet): number[] | null {
   const found = [...token].map((char) => bytes.get(char));
   return found.includes(undefined) ? null : (found as number[]);
 }
 
-/** Could the bytes be cut out of UTF-8 text without control characters? A single byte always could. */
+/** Whether the bytes could be part of UTF-8 text without control characters. Always true of a single byte. */
 function cutFromText(bytes: readonly number[]): boolean {
   if (bytes.length > 1 && bytes.some((byte) => byte < 0x20)) return false;
   let at = 0;
@@ -92,7 +92,7 @@ function cutFromText(bytes: readonly number[]): boolean {
 
 const isContinuation = (byte: number | undefined): boolean => byte !== undefined && (byte & 0xc0) === 0x80;
 
-/** Bytes of the UTF-8 sequence that begins with this byte; 0: none does. */
+/** Length of the UTF-8 sequence that begins with this byte; 0 if none does. */
 function sequenceLength(byte: number): number {
   if (byte < 0x80) return 1;
   if (byte >= 0xc2 && byte < 0xe0) return 2;
@@ -101,8 +101,8 @@ function sequenceLength(byte: number): number {
 }
 
 /**
- * Takes whole characters from the front of `bytes`; what is left may be the beginning of one more. Bytes that are no UTF-8
- * are dropped.
+ * Takes whole characters from the front of `bytes`. The rest may be the start of another character. Invalid UTF-8 is
+ * dropped.
  */
 export function takeUtf8(bytes: readonly number[]): { text: string; rest: number[] } {
   let text = '';
@@ -115,7 +115,7 @@ export function takeUtf8(bytes: readonly number[]): { text: string; rest: number
       continue;
     }
     if (rest.length + 1 < length) break;
-    // Overlong forms and surrogates pass the test of the first byte; the decoder knows them.
+    // Overlong forms and surrogates pass the check of the first byte; the decoder rejects them.
     const char = new TextDecoder().decode(Uint8Array.from(bytes.slice(at, at + length)));
     if (!char.includes('\ufffd')) text += char;
     at += length;
@@ -132,7 +132,7 @@ function isByteLevel(tokens: readonly string[], letters: ByteAlphabet): boolean 
   });
 }
 
-/** The style that a table shows: see the head of this file. */
+/** The style that a table shows: see the top of this file. */
 export function styleOf(tokens: readonly string[]): TokenStyle {
   const pieces = tokens.filter((token) => token !== '' && !isSpecial(token) && byteOf(token) === null);
   if (isByteLevel(pieces, ICEFALL)) return 'icefall-bytes';
@@ -147,8 +147,8 @@ export function styleOf(tokens: readonly string[]): TokenStyle {
 }
 
 /**
- * A token's text, a space for each word that it begins; its bytes where they are not whole characters; '' where it has no
- * text.
+ * A token's text, with a space for each word that it begins; its bytes where they are not whole characters; '' if it
+ * has no text.
  */
 export function textOf(token: string, style: TokenStyle): string | readonly number[] {
   if (isSpecial(token)) return token.startsWith(WORD_START) ? ' ' : '';
@@ -179,10 +179,10 @@ export function lettersOf(tokens: readonly string[], style: TokenStyle): Letters
   return capital ? 'capital' : 'none';
 }
 
-/** Scripts whose every character is a word to us: inside of a regular expression's class. */
+/** Scripts in which every character counts as a word; to be used inside a regular expression's character class. */
 export const CHARACTER_SCRIPTS = '\\p{scx=Han}\\p{scx=Hiragana}\\p{scx=Katakana}\\p{scx=Bopomofo}';
 
-/** The language as the functions of letter case take it; undefined when it is none that they know. */
+/** The language in the form that the letter-case functions take; undefined if they do not know it. */
 export function localeOf(language: string): string | undefined {
   try {
     return Intl.getCanonicalLocales(language)[0];

@@ -5,7 +5,10 @@ export interface BoundedTextState {
   readonly truncated: boolean;
 }
 
-/** Texts joined as the segments of a transcript are, of which the end is kept: whole texts, at most so many characters. */
+/**
+ * The end of a long text: segments joined as in a transcript, of which the latest whole ones are kept, up to a number
+ * of characters.
+ */
 export class BoundedText {
   /** Something before `text` was dropped. */
   truncated = false;
@@ -36,7 +39,7 @@ export class BoundedText {
     return { texts: this.texts.slice(this.first), truncated: this.truncated };
   }
 
-  /** Only a new one. */
+  /** Only on a new object. */
   restore({ texts, truncated }: BoundedTextState): void {
     this.truncated = truncated;
     for (const text of texts) this.add(text);

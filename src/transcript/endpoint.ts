@@ -1,16 +1,16 @@
 /**
- * Where speech begins and ends, frame by frame, from the energy of the audio or the model's own voice activity.
+ * Finds where speech begins and ends, frame by frame, from the energy of the audio or the model's own voice activity.
  * All positions are samples at 16 kHz of the recording.
  */
 export interface EndpointRules {
-  /** RMS 0–1 from which a frame is speech; null: the model's voice activity. */
+  /** RMS level 0–1 from which a frame counts as speech; null: use the model's voice activity. */
   vadThreshold: number | null;
   silenceSamples: number;
 }
 
 /** A single loud frame is a click, not speech. */
 const FRAMES_TO_START = 2;
-/** RMS threshold for a model that has no voice activity of its own. */
+/** RMS threshold for a model without voice activity. */
 const DEFAULT_RMS = 0.01;
 
 export type SpeechChange = 'started' | 'ended' | null;
@@ -24,7 +24,7 @@ export interface EndpointerState {
 
 export class Endpointer {
   speaking = false;
-  /** Where the present speech began, and where the last speech frame ended. */
+  /** Where the current speech began, and where the last speech frame ended. */
   speechStart = 0;
   speechEnd = 0;
   private run = 0;
@@ -36,7 +36,7 @@ export class Endpointer {
     this.modelThreshold = modelThreshold;
   }
 
-  /** What the model's own voice activity says, whatever the rules; false of a model that has none. */
+  /** What the model's own voice activity says, whatever the rules; false if the model has none. */
   modelHears(vad: number): boolean {
     return vad >= this.modelThreshold;
   }
@@ -77,7 +77,7 @@ export class Endpointer {
     Object.assign(this, state);
   }
 
-  /** Silence up to `end`, counted from the last speech frame. */
+  /** Length of the silence from the last speech frame to `end`. */
   silence(end: number): number {
     return end - this.speechEnd;
   }

@@ -1,5 +1,5 @@
 /**
- * What each token of a model adds to the text. Words are told apart by spaces, and characters of scripts that write none
+ * What each token of a model adds to the text. Spaces separate words. Characters of scripts written without spaces
  * (Chinese, Japanese) are words of their own, so that each has its times.
  */
 import type { Manifest } from '../models/manifest.js';
@@ -8,31 +8,31 @@ import { CHARACTER_SCRIPTS, lettersOf, localeOf, styleOf, textOf } from '../mode
 /**
  * How a part of a text joins the word before it.
  *
- *   letters    goes on with it, unless a space stands between; a word of its own behind a script without spaces
- *   mark       punctuation: goes on with it, whatever it is
- *   character  Chinese and Japanese: a word of its own, without a space to another character
- *   unspaced   Thai, Lao, Khmer, Burmese: a word of its own without a space, as there is no telling where words end
+ *    letters    continues the word, unless a space separates them; begins a new word after a script without spaces
+ *    mark       punctuation: always continues the word
+ *    character  Chinese and Japanese: a word of its own, with no space to another character
+ *    unspaced   Thai, Lao, Khmer, Burmese: a word of its own without a space, since word boundaries are unknown
  */
 export type PartKind = 'letters' | 'mark' | 'character' | 'unspaced';
 
 export interface Part {
   readonly text: string;
   readonly kind: PartKind;
-  /** A space stands before it. */
+  /** A space precedes it. */
   readonly beginsWord: boolean;
 }
 
-/** What a token adds to the text: where it begins a word, and its letters. Specials like <unk> add nothing. */
+/** What a token adds to the text: whether it begins a word, and its letters. Specials such as <unk> add nothing. */
 export interface Piece {
   readonly beginsWord: boolean;
   readonly text: string;
-  /** The parts of the text, where it is more than letters of one word. */
+  /** The parts of the text, if it is more than the letters of one word. */
   readonly parts?: readonly Part[];
-  /** A space stands behind it. */
+  /** A space follows it. */
   readonly endsWord?: boolean;
-  /** In place of a text: bytes of UTF-8 that make characters with those of their neighbours. */
+  /** Instead of a text: bytes of UTF-8 that form characters together with those of neighbouring tokens. */
   readonly bytes?: readonly number[];
-  /** Those characters are read in small letters. */
+  /** Those characters are converted to lower case. */
   readonly small?: boolean;
 }
 
@@ -43,12 +43,12 @@ const PARTS = new RegExp(
     `|(?<letters>(?:(?!${CHARACTER}|${UNSPACED})[^\\s\\p{Cc}])+)`,
   'gu',
 );
-/** Most pieces of most models: nothing to take apart. */
+/** Most pieces of most models: nothing to split. */
 const LATIN = /^[a-z']*[a-z]$/iu;
 const BEGINS_WITH_CHARACTER = new RegExp(`^\\p{P}*${CHARACTER}`, 'u');
 const ENDS_IN_CHARACTER = new RegExp(`${CHARACTER}\\p{M}*\\p{P}*$`, 'u');
 
-/** Takes a text apart; `beginsWord` of a part: a space stands before it. `endsWord`: one stands behind the last. */
+/** Splits a text into parts. `beginsWord`: a space precedes the part. `endsWord`: a space follows the last part. */
 export function partsOf(text: string): { parts: Part[]; endsWord: boolean } {
   const parts: Part[] = [];
   let beginsWord = false;
@@ -76,10 +76,10 @@ function pieceOf(text: string): Piece {
   return { beginsWord, text: whole, ...(parts.length > 0 && { parts, endsWord }) };
 }
 
-/** How a model's manifest says that its tokens are to be read; what it does not say the tokens show. */
+/** How the manifest says the tokens are to be read; what it leaves out is detected from the tokens. */
 export type Reading = Partial<Pick<Manifest, 'tokenStyle' | 'letterCase' | 'language'>>;
 
-/** The pieces of a model's tokens, by id. A vocabulary of capitals alone is read in small letters. */
+/** The pieces of a model's tokens, by id. A vocabulary in capitals only is converted to lower case. */
 export function pieceTable(tokens: readonly string[], reading: Reading = {}): Piece[] {
   const style = reading.tokenStyle ?? styleOf(tokens);
   const small =
@@ -92,11 +92,13 @@ export function pieceTable(tokens: readonly string[], reading: Reading = {}): Pi
   });
 }
 
-/** Does a space stand between two texts that follow each other? Not between characters of scripts that write none. */
+/**
+ * Whether a space belongs between two consecutive texts. Characters of scripts without spaces have none between them.
+ */
 export const spaceBetween = (before: string, after: string): boolean =>
   !(ENDS_IN_CHARACTER.test(before) && BEGINS_WITH_CHARACTER.test(after));
 
-/** Segments in a row as one text. */
+/** Consecutive segments as one text. */
 export function joinTexts(texts: readonly string[]): string {
   let all = '';
   for (const [i, text] of texts.entries()) {

@@ -1,6 +1,6 @@
 /**
- * The transcript of one recording: step results in, partials and final segments out. Pure bookkeeping: no clock,
- * no socket. Every decision rests on the audio's own time, so that a recording always gives the same segments.
+ * The transcript of one recording: takes step results, gives partials and final segments. It does only bookkeeping,
+ * without clock or socket. Every decision rests on audio time, so the same recording always gives the same segments.
  */
 import type { ResultViews } from '../inference/layout.js';
 import { LIMITS } from '../limits.js';
@@ -26,7 +26,7 @@ export interface Segment {
 }
 
 export interface TranscriptListener {
-  /** The words of the open segment changed, or those of the preview behind them, and the partial interval allows to say so. */
+  /** The words of the open segment or its preview changed, and the partial interval has passed. */
   onPartial(segmentId: number, words: readonly Word[], stableWords: number, audioEndSamples: number): void;
   onSegment(segment: Segment): void;
   onSpeech(change: 'started' | 'ended', audioSamples: number): void;
@@ -37,7 +37,7 @@ export type Tuning = Pick<
   'partials' | 'partial_interval_ms' | 'vad_threshold' | 'silence_duration' | 'max_segment_duration'
 >;
 
-/** Where a transcript stands between two steps, outside a flush, as plain data; the settings aside. */
+/** The state of a transcript between two steps, outside a flush, as plain data without the settings. */
 export interface TranscriptState {
   readonly audioSamples: number;
   readonly segments: number;
@@ -54,11 +54,11 @@ export interface TranscriptState {
 
 const seconds = (value: number): number => Math.round(value * LIMITS.sampleRateHz);
 
-/** Silence from a model that goes on hearing speech in noise: no token for this long ends the segment as well. */
+/** A model may keep reporting speech in noise. A segment therefore also ends when no token has come for this long. */
 const tokenlessSamples = (silence: number): number => Math.max(2 * silence, silence + seconds(1));
 
 export class Transcript {
-  /** Samples of audio recognised, and of silence put in by the flush under way. */
+  /** Samples of audio recognised, and samples of silence inserted by the current flush. */
   audioSamples = 0;
   private padSamples = 0;
   segments = 0;
@@ -74,12 +74,12 @@ export class Transcript {
   private readonly listener: TranscriptListener;
   private tuning: Tuning;
   private changed = false;
-  /** The search holds words at the end of the last step that it has not said. */
+  /** At the end of the last step, the search held words that it had not emitted. */
   private holding = false;
-  /** Those words, as the last partial showed them, behind the last word that was said. */
+  /** Those held words as the last partial showed them, after the last emitted word. */
   private shownPreview = '';
   private lastPartialAt = Number.NEGATIVE_INFINITY;
-  /** Where the last token was spoken, which is some time before the model said it. */
+  /** Where the last token was spoken, which is some time before the model emitted it. */
   private lastTokenAt = 0;
 
   /** @param keptChars of `text` */
@@ -102,7 +102,7 @@ export class Transcript {
     this.configure(tuning);
   }
 
-  /** In force from the next step on. */
+  /** Applies from the next step. */
   configure(tuning: Tuning): void {
     this.tuning = tuning;
     this.rules.vadThreshold = tuning.vad_threshold;
@@ -120,7 +120,7 @@ export class Transcript {
     };
   }
 
-  /** Goes on from there, with results of the same model; only a new transcript. */
+  /** Continues from a saved state, with results of the same model. Only on a new transcript. */
   restore({ told, words, endpointer, lastPartialAt, ...place }: TranscriptState): void {
     Object.assign(this, place);
     this.lastPartialAt = lastPartialAt ?? Number.NEGATIVE_INFINITY;
@@ -129,22 +129,22 @@ export class Transcript {
     this.endpointer.restore(endpointer);
   }
 
-  /** All segments, without a space between characters of scripts that write none; the last of them, if more than is kept. */
+  /** The text of all segments; only the latest of them if there is more than is kept. */
   get text(): string {
     return this.told.text;
   }
 
-  /** `text` is the end of a longer one. */
+  /** Whether `text` is only the end of a longer text. */
   get truncated(): boolean {
     return this.told.truncated;
   }
 
-  /** Something is being said, or was said and is in no segment yet. */
+  /** Something is being said, or was said and is not in a segment yet. */
   get pending(): boolean {
     return !this.words.isEmpty || this.holding || this.shownPreview !== '' || this.endpointer.speaking;
   }
 
-  /** So much silence of a flush was heard that a word not even in the preview will not come. */
+  /** The flush has inserted so much silence that no word can come any more, unless it is already in the preview. */
   get settled(): boolean {
     return !this.holding && this.padSamples >= this.settlingSamples;
   }
@@ -154,8 +154,8 @@ export class Transcript {
   }
 
   /**
-   * Takes the result of one step that covered `valid` samples of audio; the rest of the chunk was flush silence.
-   * A token's frame counts from the audio's position plus the silence put in so far.
+   * Takes the result of one step that covered `valid` samples of audio; the rest of the chunk was flush silence. A
+   * token's frame is counted from the audio's position plus the silence inserted so far.
    */
   step(result: ResultViews, valid: number): void {
     const base = this.audioSamples + this.padSamples;
@@ -169,9 +169,9 @@ export class Transcript {
       const start = base + frame * frameSamples;
       this.takeTokens(result, frame, start);
       this.words.hear(this.endpointer.modelHears(result.vad[frame]!), start);
-      // What the search held before the step it may hold until the step's end.
+      // Words that the search held before the step may remain held until the step's end.
       const holding = this.holding || (held && frame < frames - 1);
-      // Silence that a flush put in is no pause of the speaker's.
+      // Silence inserted by a flush is not a pause of the speaker.
       if (this.padSamples === 0) this.takeActivity(result, frame, start, holding);
     }
     this.maybePartial(result, base + (frames - 1) * frameSamples);
@@ -190,7 +190,7 @@ export class Transcript {
       const span = result.times[2 * i + 1] ?? 0;
       const { frameSamples, endShiftSamples } = this.timing;
       const said = start + frameSamples + endShiftSamples;
-      // However old it is: it was spoken after the one before it.
+      // Whatever its age, a token was spoken after the one before it.
       this.lastTokenAt = age === 0 ? said : Math.max(this.lastTokenAt, said - age * frameSamples);
       if (this.words.add(token, result.logp[i]!, start, age, span)) this.changed = true;
     }
@@ -206,11 +206,11 @@ export class Transcript {
 
     const { silenceSamples } = this.rules;
     const sinceToken = end - this.lastTokenAt;
-    // However short the silence asked for: what was said before it must have had the time to come out.
+    // However short the requested silence: words said before it must have had time to come out.
     const settled = Math.max(silenceSamples, -this.timing.startShiftSamples);
     const quiet = !this.endpointer.speaking && this.endpointer.silence(end) >= settled;
     const silent = (quiet && sinceToken >= silenceSamples) || sinceToken >= tokenlessSamples(silenceSamples);
-    // Words that the search holds are about to be said, and belong to this segment.
+    // Words held by the search are about to be emitted and belong to this segment.
     if (silent && !holding) {
       this.emit(this.words.takeAll(this.audioSamples), 'silence');
     } else if (
@@ -234,7 +234,7 @@ export class Transcript {
     this.tellPartial(draft);
   }
 
-  /** The last word, and behind it what the search holds at the end of the step. */
+  /** The last word, followed by what the search holds at the end of the step. */
   private draft({ preview, previewLogp }: ResultViews, lastFrameStart: number): WordList {
     const draft = this.words.draft();
     for (let i = 0; i < previewLogp.length; i++) {
@@ -247,13 +247,14 @@ export class Transcript {
     const { words } = this.words;
     const last = words.at(-1);
     const shown = draft === null ? words : [...words.slice(0, -1), ...draft.words];
-    // The last word may still grow, even after the speaker fell silent: tokens come late. Not if another begins behind it.
+    // The last word may still grow even after the speaker fell silent, because tokens come late. Not once another word
+    // has begun after it.
     const complete = last !== undefined && shown.length > words.length && draft?.words[0]?.text === last.text;
     const stable = complete ? words.length : Math.max(0, words.length - 1);
     this.listener.onPartial(this.segments + 1, shown, stable, this.audioSamples);
   }
 
-  /** The flush is over: audio goes on where it stopped, as if no silence had been put in. */
+  /** The flush is over: audio continues where it stopped, as if no silence had been inserted. */
   flushed(): void {
     this.padSamples = 0;
     this.holding = false;
@@ -264,7 +265,7 @@ export class Transcript {
   }
 
   /**
-   * Ends the open segment. `finalize` is always answered, with an empty segment if there were no words.
+   * Ends the open segment. `finalize` always gives a segment, empty if there were no words.
    * @param isLast no audio follows
    */
   close(reason: SegmentReason, isLast = reason === 'stop'): void {
@@ -273,7 +274,7 @@ export class Transcript {
       this.listener.onSpeech('ended', this.endpointer.speechEnd);
     }
     if (this.words.isEmpty && reason !== 'finalize') {
-      // No segment comes that would replace a preview that was shown.
+      // The shown preview is withdrawn here, since no segment will replace it.
       if (this.shownPreview !== '' && this.tuning.partials) this.tellPartial(null);
       this.shownPreview = '';
       return;

@@ -1,14 +1,14 @@
 /**
- * Tokens to words. A space in the tokens' text begins a word, and so does every character of a script without spaces
- * (pieces.ts). Bytes are gathered until they are characters.
+ * Turns tokens into words. A space in the tokens' text begins a word, and so does every character of a script without
+ * spaces (pieces.ts). Bytes are collected until they form characters.
  *
- * Times. A transducer emits a token in some frame; the word's start is the start of its first token's frame plus
- * `startShiftMs`, its end the end of its last token's frame plus `endShiftMs`. Both shifts were fitted on an
- * alignment when the model was trained, and stand in its manifest: they undo the model's emission delay. A model may tell more:
- * a token's age, the frames since its sound ended, and its span, the frames from its first to its last. Then the word starts
- * with the first of them and ends with the last. A token says little about where its word ends, so the model's voice activity
- * has the last word there: while the frames from the end on are speech the end moves on, to the end of that speech plus
- * `speechEndShiftMs`, by `MAX_TAIL_MS` at most and never into the next word.
+ * Times. A transducer emits a token in some frame. A word starts at the start of its first token's frame plus
+ * `startShiftMs`, and ends at the end of its last token's frame plus `endShiftMs`. Both shifts are in the model's
+ * manifest; they were fitted to an alignment at training time and undo the model's emission delay. A model may give
+ * more: a token's age (frames since its sound ended) and its span (frames from its first to its last). The word then
+ * starts with the first of these frames and ends with the last. A token says little about where its word ends, so voice
+ * activity refines the end: while the frames after it are speech, the end moves to the end of that speech plus
+ * `speechEndShiftMs`, by at most `MAX_TAIL_MS` and never into the next word.
  *
  * Confidence. The mean log-probability of a word's tokens, as a probability p, calibrated on held-out speech:
  * sigmoid(scale · logit(p) + bias).
@@ -25,23 +25,23 @@ export interface Word {
   endSamples: number;
   tokens: number;
   logpSum: number;
-  /** No space stands between it and the word before it. */
+  /** No space separates it from the word before it. */
   joined?: boolean;
 }
 
 const SAMPLES_PER_MS = LIMITS.sampleRateHz / 1000;
 /** A vowel sign or tone mark belongs to the letter before it. */
 const COMBINING = /^\p{M}/u;
-/** Longer speech behind a word's last token is not that word. */
+/** Longer speech after a word's last token does not belong to that word. */
 const MAX_TAIL_MS = 300;
-/** Frames of voice activity kept, one bit each: a word that is said later than this after its end has that of its token. */
+/** Frames of voice activity kept, one bit each. A word emitted later than this after its end ends with its token. */
 const REMEMBERED_FRAMES = 32;
 
 export interface TokenTiming {
   readonly frameSamples: number;
   readonly startShiftSamples: number;
   readonly endShiftSamples: number;
-  /** Null: tokens alone say where words end. */
+  /** Null: word ends come from tokens alone. */
   readonly speechEndShiftSamples: number | null;
 }
 
@@ -55,7 +55,7 @@ export function tokenTiming(manifest: Manifest): TokenTiming {
   };
 }
 
-/** What was spoken of a text, and how surely: samples, the tokens it took and the sum of their log-probabilities. */
+/** The audio and confidence behind a text: its samples, number of tokens and sum of their log-probabilities. */
 interface Spoken {
   readonly start: number;
   readonly end: number;
@@ -63,12 +63,12 @@ interface Spoken {
   readonly logpSum: number;
 }
 
-/** Bytes of a character that is not complete. */
+/** Bytes of an incomplete character. */
 interface Tail extends Spoken {
   readonly bytes: readonly number[];
 }
 
-/** A word list as plain data: its fields, by their names. */
+/** A word list as plain data: its fields by name. */
 export interface WordListState {
   readonly words: readonly Word[];
   readonly opening: boolean;
@@ -80,20 +80,19 @@ export interface WordListState {
   readonly heardUntil: number;
 }
 
-/** The words of one segment, growing token by token. A step's tokens are final: the search in the graph never takes one back.
- * What it may take back, its preview, is added to a draft of the list. */
+/** The words of one segment, growing token by token. Emitted tokens are final; a preview goes into a draft. */
 export class WordList {
   readonly words: Word[] = [];
   /** A word has begun with a bare ▁ and has no letters yet. */
   private opening = false;
-  /** How the last word ends: a word of letters goes on with letters, one of characters does not. */
+  /** Kind of the end of the last word: letters continue letters, but not a character. */
   private lastKind: PartKind = 'letters';
   private tail: Tail | null = null;
-  /** Where the last word that was taken ends: none begins before it. */
+  /** End of the last word taken; no word begins before it. */
   private takenUntil = 0;
-  /** Where the last word ends as its tokens have it. */
+  /** End of the last word according to its tokens. */
   private tokenEnd = 0;
-  /** The latest frames, one bit each, the newest lowest: was it speech? And where the newest ends. */
+  /** Voice activity of the latest frames, one bit each, the newest lowest; and where the newest ends. */
   private heard = 0;
   private heardUntil = 0;
   private readonly pieces: readonly Piece[];
@@ -108,7 +107,7 @@ export class WordList {
     return this.words.length === 0;
   }
 
-  /** Does the token have letters, or bytes that may become some? */
+  /** Whether the token has letters, or bytes that may become letters. */
   hasText(token: number): boolean {
     const piece = this.pieces[token];
     return piece !== undefined && (piece.text !== '' || piece.bytes !== undefined);
@@ -116,7 +115,7 @@ export class WordList {
 
   /**
    * Adds the token emitted in the frame that starts at `frameStart` samples. True if the text changed.
-   * @param age frames since its sound ended. What a graph says below zero is zero
+   * @param age frames since its sound ended; negative values count as zero
    * @param span frames from its first to its last
    */
   add(token: number, logp: number, frameStart: number, age = 0, span = 0): boolean {
@@ -127,7 +126,7 @@ export class WordList {
     const start = lastFrame - Math.max(0, span) * frameSamples + startShiftSamples;
     const spoken = { start, end: lastFrame + frameSamples + endShiftSamples, tokens: 1, logpSum: logp };
     const changed = piece.bytes === undefined ? this.addText(piece, spoken) : this.addBytes(piece, spoken);
-    // The frames after the end of a token that has an age were heard before it came.
+    // For a token with an age, the frames after its end were heard before the token came.
     if (changed && age > 0) this.followSpeech();
     return changed;
   }
@@ -148,7 +147,7 @@ export class WordList {
     return piece.text !== '';
   }
 
-  /** Shows the characters that the bytes complete; those of one that is not complete wait for more. */
+  /** Adds the characters that the bytes complete; bytes of an incomplete character wait for more. */
   private addBytes({ bytes = [], small = false }: Piece, spoken: Spoken): boolean {
     const { tail } = this;
     const { text, rest } = takeUtf8(tail === null ? bytes : [...tail.bytes, ...bytes]);
@@ -166,7 +165,7 @@ export class WordList {
       const shown = parts.map((part) => part.text).join('');
       this.addText({ beginsWord: endsWord, text: shown, parts, endsWord }, since);
     }
-    // What a character took is counted with it: what is left begins with the tokens that follow.
+    // The tokens so far count towards the completed character; an incomplete one counts from the tokens that follow.
     const left = text === '' ? since : { ...spoken, tokens: 0, logpSum: 0 };
     this.tail = rest.length === 0 ? null : { ...left, bytes: rest };
     return text !== '';
@@ -190,21 +189,21 @@ export class WordList {
     this.tokenEnd = Math.max(this.tokenEnd, spoken.end);
   }
 
-  /** Is it a word of its own, behind `last`? */
+  /** Whether it is a new word after `last`. */
   private isNext(last: Word, text: string, kind: PartKind, begins: boolean): boolean {
     if (begins || kind === 'character' || last.tokens >= LIMITS.maxWordTokens) return true;
     if (kind === 'unspaced') return this.lastKind !== kind || !COMBINING.test(text);
     return kind === 'letters' && this.lastKind !== 'letters';
   }
 
-  /** Takes the voice activity of the frame that starts at `frameStart`, after its tokens; frames come one after the other. */
+  /** Takes the voice activity of the frame that starts at `frameStart`, after its tokens. Frames come in order. */
   hear(speech: boolean, frameStart: number): void {
     this.heard = (this.heard << 1) | (speech ? 1 : 0);
     this.heardUntil = frameStart + this.timing.frameSamples;
     this.followSpeech();
   }
 
-  /** Moves the last word's end to the end of the speech that goes on there, as far as it has been heard. */
+  /** Moves the last word's end to the end of the speech that continues from it, as far as heard. */
   private followSpeech(): void {
     const { frameSamples, speechEndShiftSamples: shift } = this.timing;
     const last = this.words.at(-1);
@@ -219,12 +218,12 @@ export class WordList {
     }
   }
 
-  /** The flush is over: the frames that come next do not follow the ones before. */
+  /** After a flush, the next frames do not follow the previous ones. */
   forgetSpeech(): void {
     this.heard = 0;
   }
 
-  /** A list of its own that goes on from here: a copy of the last word, if there is one, and what is added to it. */
+  /** A separate list that continues from here: a copy of the last word, if any, and what is added to it. */
   draft(): WordList {
     const draft = new WordList(this.pieces, this.timing);
     const last = this.words.at(-1);
@@ -232,7 +231,7 @@ export class WordList {
     return draft;
   }
 
-  /** What decides how the list goes on, the words aside. */
+  /** Everything that decides how the list continues, except the words. */
   private place() {
     const { opening, lastKind, takenUntil, tokenEnd, heard, heardUntil } = this;
     return { opening, lastKind, tail: this.tail, takenUntil, tokenEnd, heard, heardUntil };
@@ -243,7 +242,7 @@ export class WordList {
     return { ...this.place(), words: this.words.map((word) => ({ ...word })) };
   }
 
-  /** Goes on from there; only a new list. */
+  /** Continues from a saved state. Only on a new list. */
   restore({ words, ...place }: WordListState): void {
     Object.assign(this, place);
     this.words.push(...words);
@@ -263,7 +262,7 @@ export class WordList {
     });
   }
 
-  /** Takes the words before the one that may still grow; all of them if there is only one. */
+  /** Takes the words before the last, which may still grow; a single word is taken as it is. */
   takeComplete(audioEnd: number): Word[] {
     return this.take(Math.max(1, this.words.length - 1), audioEnd);
   }
@@ -274,7 +273,7 @@ export class WordList {
     return this.take(this.words.length, audioEnd);
   }
 
-  /** The first words, none of which may point past the audio: a token can come out during a flush. */
+  /** The first words, with times limited to the audio: a token can come out during a flush. */
   private take(count: number, audioEnd: number): Word[] {
     const taken = this.words.splice(0, count);
     for (const word of taken) {
