@@ -1,4 +1,4 @@
-/** A latency histogram of the last one to two minutes: two windows, the older one dropped in turn. */
+/** A latency histogram of the last one to two minutes: two windows; the older is dropped at each rotation. */
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 
 const WINDOW_MS = 60_000;
@@ -13,7 +13,7 @@ export interface Percentiles {
 export class RollingHistogram {
   private current: RecordableHistogram = createHistogram();
   private previous: RecordableHistogram = createHistogram();
-  /** Everything since the start, for counters that must not go back. */
+  /** Totals since the start, for counters that must never decrease. */
   count = 0;
   sumMs = 0;
   private known: Percentiles = { p50: 0, p95: 0, p99: 0 };
@@ -33,7 +33,7 @@ export class RollingHistogram {
     this.current = oldest;
   }
 
-  /** The percentiles as they were at most half a second ago: for who asks once for each of many streams. */
+  /** The percentiles, cached for half a second, for callers that ask once for each of many streams. */
   recent(nowMs: number): Percentiles {
     if (nowMs - this.knownAtMs >= RECENT_MS) {
       this.known = this.percentiles();

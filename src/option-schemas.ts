@@ -1,13 +1,13 @@
-/** What the values of options may be, as flags and environment variables write them. */
+/** Schemas for option values as flags and environment variables write them. */
 import { z } from 'zod';
 
-/** An option, as src/config.ts states it. */
+/** An option, as src/config.ts defines it. */
 export interface Option {
   readonly schema: z.ZodType;
   readonly initial: unknown;
   readonly doc: string;
   readonly unit?: string;
-  /** The environment variable, where it is not RNNT_SERVER_ plus the name in upper case. */
+  /** The environment variable; default: RNNT_SERVER_ plus the name in upper case. */
   readonly env?: string;
   readonly secret?: boolean;
 }
@@ -19,12 +19,12 @@ export const flag = z.preprocess((value) => {
   return value;
 }, z.boolean());
 
-/** Number('') is 0, which nobody means. */
+/** Number('') is 0, which is never what an empty value means. */
 const written = <T extends z.ZodType>(schema: T) =>
   z.preprocess((value) => (typeof value === 'string' && value.trim() === '' ? Number.NaN : value), schema);
 export const whole = (min: number, max: number) => written(z.coerce.number().int().min(min).max(max));
 export const real = (min: number, max: number) => written(z.coerce.number().min(min).max(max));
-/** One of a few words, in upper or lower case: `LOG_LEVEL=INFO` is as common as `info`. */
+/** One of a few words, in any case: `LOG_LEVEL=INFO` is as common as `info`. */
 export const oneOf = <const T extends readonly [string, ...string[]]>(...words: T) =>
   z.preprocess((value) => (typeof value === 'string' ? value.trim().toLowerCase() : value), z.enum(words));
 export const list = z.preprocess(
@@ -32,7 +32,7 @@ export const list = z.preprocess(
   z.array(z.string().min(1)),
 );
 
-/** Names of a list, `none` for no one. */
+/** A comma-separated list of names; `none` for an empty list. */
 export const someOf = <const T extends readonly [string, ...string[]]>(names: T) =>
   z.preprocess(
     (value) => {
@@ -46,7 +46,7 @@ export const someOf = <const T extends readonly [string, ...string[]]>(names: T)
     z.array(z.enum(names)),
   );
 
-/** Where a Redis (or Valkey) is, and what it wants to be told. */
+/** Address of a Redis or Valkey server, with its credentials. */
 export interface RedisAddress {
   readonly tls: boolean;
   readonly host: string;
@@ -59,7 +59,7 @@ export interface RedisAddress {
 const REDIS_PORT = 6379;
 const REDIS_SCHEMES = ['redis:', 'rediss:'];
 
-/** `redis[s]://[user[:password]@]host[:port][/database]`; undefined: it is none. */
+/** Parses `redis[s]://[user[:password]@]host[:port][/database]`; undefined if it is not valid. */
 export function redisAddressOf(text: string): RedisAddress | undefined {
   const url = URL.canParse(text) ? new URL(text) : null;
   const database = /^\/?(\d{0,3})$/.exec(url?.pathname ?? '')?.[1];
@@ -80,14 +80,14 @@ export function redisAddressOf(text: string): RedisAddress | undefined {
   }
 }
 
-/** The address of a Redis, or '' for none. What is wrong with it is not repeated: it may hold a password. */
+/** A Redis address, or '' for none. The error does not repeat the value, since it may hold a password. */
 export const redisUrl = z
   .string()
   .refine(
     (text) => text === '' || redisAddressOf(text) !== undefined,
-    'redis://[user:password@]host[:port][/database], or rediss:// for TLS (%XX for what is special in a password)',
+    'redis://[user:password@]host[:port][/database], or rediss:// for TLS (%XX for special characters in a password)',
   );
 
 export const fleetName = z
   .string()
-  .regex(/^[\w.-]{1,64}$/, 'up to 64 letters, digits, points, dashes and underscores');
+  .regex(/^[\w.-]{1,64}$/, 'up to 64 letters, digits, dots, dashes and underscores');
