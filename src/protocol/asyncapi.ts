@@ -1,6 +1,6 @@
 /**
- * `/asyncapi.json`: the socket's messages in AsyncAPI 3.0, made of their schemas. Written into docs/ by `npm run docs`.
- * JSON is YAML too, so there is no second file.
+ * `/asyncapi.json`: the WebSocket messages in AsyncAPI 3.0, generated from their schemas. `npm run docs` writes it into
+ * docs/. JSON is also YAML, so one file serves both.
  */
 import { z } from 'zod';
 import { ENCODINGS } from '../audio/format.js';
@@ -8,7 +8,7 @@ import { CLIENT_MESSAGES, type MessageEntry } from './client-messages.js';
 import { SERVER_MESSAGES } from './server-messages.js';
 import { PROTOCOL_VERSION } from './types.js';
 
-/** A JSON schema as it is written here. */
+/** A JSON schema as used here. */
 export interface FieldSchema {
   readonly type?: string;
   readonly const?: unknown;
@@ -25,7 +25,7 @@ export interface FieldSchema {
   readonly 'x-unit'?: string;
 }
 
-/** A message of the description; `payload` is a schema of its own or a reference. */
+/** A message of the description; `payload` is an inline schema or a reference. */
 export interface DescribedMessage {
   readonly name: string;
   readonly summary: string;
@@ -33,7 +33,7 @@ export interface DescribedMessage {
   readonly 'x-answer'?: string;
 }
 
-/** New fields may come with later versions, so that no object is closed. */
+/** Removes `additionalProperties: false`, since later versions may add fields. */
 function opened(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(opened);
   if (typeof schema !== 'object' || schema === null) return schema;
@@ -62,21 +62,27 @@ const componentOf = ([name, entry]: [string, MessageEntry]) => ({
   ...(entry.answer === undefined ? {} : { 'x-answer': entry.answer }),
 });
 
-/** Of the address. */
+/** Query parameters. */
 const query = {
   type: 'object',
   properties: {
-    client_id: { type: 'string', description: 'A name of your own; two connections cannot use one at once.' },
+    client_id: {
+      type: 'string',
+      description: 'A name you choose; only one connection can use it at a time.',
+    },
     token: { type: 'string', description: 'The access key or a client token, if the server asks for one.' },
-    resumable: { type: 'string', enum: ['1'], description: 'The client takes part in resuming.' },
-    resume: { type: 'string', description: 'The `resume_token` of the session to go on with.' },
-    last_seq: { type: 'string', description: 'The `seq` of the last message that came.' },
+    resumable: { type: 'string', enum: ['1'], description: 'The client supports resuming.' },
+    resume: { type: 'string', description: 'The `resume_token` of the session to resume.' },
+    last_seq: { type: 'string', description: 'The `seq` of the last message received.' },
     events: {
       type: 'string',
       description:
-        'In a fleet: recordings begun and ended, and messages since then, by channel, like `1.17`.',
+        'In a fleet: number of recordings begun and ended, and of messages since then, per channel, such as `1.17`.',
     },
-    from: { type: 'string', description: 'In a fleet: the first sample, at 16 kHz, that can be sent again.' },
+    from: {
+      type: 'string',
+      description: 'In a fleet: the first sample, at 16 kHz, that the client can send again.',
+    },
   },
 };
 
@@ -90,7 +96,7 @@ function describe() {
     title: AUDIO,
     summary:
       `Audio of the running recording, in a binary frame of any length: ${ENCODINGS.join(', ')}, 8,000 to 48,000 Hz, ` +
-      'as `start_recording` says. 100 ms per frame is a good choice.',
+      'as given in `start_recording`. 100 ms per frame is a good choice.',
     contentType: 'application/octet-stream',
     payload: { type: 'string', format: 'binary' },
   };
@@ -108,14 +114,14 @@ function describe() {
       here: {
         host: '{host}',
         protocol: 'ws',
-        description: 'wss where the server, or a proxy before it, has a certificate',
+        description: 'wss if the server, or a proxy in front of it, has a certificate',
         variables: { host: { default: 'localhost:8000' } },
       },
     },
     channels: {
       [CHANNEL]: {
         address: '/ws/transcribe',
-        description: 'One session. It may record any number of times, one recording after the other.',
+        description: 'One session. It may make any number of recordings, one after the other.',
         messages: Object.fromEntries(
           [...Object.keys(all), AUDIO].map((name) => [name, { $ref: `#/components/messages/${name}` }]),
         ),

@@ -1,15 +1,18 @@
-/** What clients of `/ws/transcribe` may send, as schemas with their meaning: for descriptions. parse.ts is what reads them. */
+/**
+ * Schemas of the messages that clients of `/ws/transcribe` may send, with their meaning. They are used for
+ * descriptions; parse.ts does the parsing.
+ */
 import { z } from 'zod';
 import { CONFIG_MEANINGS, CONFIG_UNITS } from './meanings.js';
 import { configSchema } from './parse.js';
 import type { ClientMessageType, RecordingConfig } from './types.js';
 
-/** A message as it is described. */
+/** A message of the description. */
 export interface MessageEntry {
   readonly schema: z.ZodObject;
   /** One sentence. */
   readonly summary: string;
-  /** What answers it; of messages of the client. */
+  /** The server's answer, for messages of the client. */
   readonly answer?: string;
   readonly examples: readonly Readonly<Record<string, unknown>>[];
 }
@@ -28,7 +31,7 @@ const settings = Object.fromEntries(
   }),
 ) as Described;
 
-/** All settings in force, as the server tells them. */
+/** All settings in force, as the server reports them. */
 export const recordingConfig = z.object(settings).required();
 
 const type = <T extends ClientMessageType>(name: T) => z.literal(name);
@@ -40,7 +43,7 @@ export const CLIENT_MESSAGES = {
       config: z
         .object(settings)
         .optional()
-        .describe('Settings of this recording; they may stand beside `type` as well.'),
+        .describe('Settings of this recording. They may also be given at the top level, next to `type`.'),
     }),
     summary: 'Begins a recording. Audio may follow at once.',
     answer: 'recording_started',
@@ -54,7 +57,7 @@ export const CLIENT_MESSAGES = {
   },
   configure: {
     schema: z.object({ type: type('configure'), ...settings }),
-    summary: 'Changes settings, from the next chunk on and for the recordings that follow.',
+    summary: 'Changes settings from the next chunk on, also for later recordings.',
     answer: 'configured',
     examples: [{ type: 'configure', silence_duration: 0.3, vad_events: true }],
   },
@@ -72,13 +75,13 @@ export const CLIENT_MESSAGES = {
   },
   ping: {
     schema: z.object({ type: type('ping') }),
-    summary: 'Asks for a sign of life.',
+    summary: 'Checks that the connection is alive.',
     answer: 'pong',
     examples: [{ type: 'ping' }],
   },
   keepalive: {
     schema: z.object({ type: type('keepalive') }),
-    summary: 'A sign of life. It is not answered.',
+    summary: 'Keeps the connection open. The server does not answer.',
     examples: [{ type: 'keepalive' }],
   },
 } as const satisfies Record<ClientMessageType, MessageEntry>;

@@ -1,4 +1,4 @@
-/** What Deepgram's `/v1/listen` says, live and for files: names, ids and shapes. */
+/** Names, ids and shapes of Deepgram's `/v1/listen` responses, live and for files. */
 import { createHash, randomUUID } from 'node:crypto';
 import { ERRORS, type ErrorCode } from '../errors.js';
 import type { Manifest } from '../models/manifest.js';
@@ -9,12 +9,12 @@ import { meanConfidence, renderError, wordResult } from './render.js';
 import type { WordResult } from './types.js';
 
 export interface DeepgramModel {
-  /** Of this model and version, always the same. */
+  /** The same for every response of this model and version. */
   readonly uuid: string;
   readonly info: { readonly name: string; readonly version: string; readonly arch: string };
 }
 
-/** The id that a name has: hex of its hash in the form of a UUID. */
+/** An id derived from a name: hex of its hash in the form of a UUID. */
 function uuidOf(name: string): string {
   const hex = createHash('sha256').update(name).digest('hex');
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12}).*$/, '$1-$2-$3-$4-$5');
@@ -24,7 +24,7 @@ export function deepgramModel({ name, version }: Manifest): DeepgramModel {
   return { uuid: uuidOf(`${name}@${version}`), info: { name, version, arch: 'transducer' } };
 }
 
-/** Seconds; `punctuated_word` is what clients show with `smart_format`. */
+/** Times in seconds. Clients show `punctuated_word` with `smart_format`. */
 const deepgramWord = (result: WordResult) => ({ ...result, punctuated_word: result.word });
 
 export function deepgramAlternative(words: readonly Word[], calibration: Manifest['confidence']) {
@@ -38,7 +38,7 @@ export function deepgramAlternative(words: readonly Word[], calibration: Manifes
 
 export interface DeepgramAudio {
   readonly requestId: string;
-  /** 64 hexadecimal digits, of the bytes received. */
+  /** SHA-256 of the bytes received, 64 hexadecimal digits. */
   readonly sha256: string;
   readonly created: Date;
   /** Seconds. */
@@ -60,7 +60,7 @@ export function deepgramMetadata(audio: DeepgramAudio, { uuid, info }: DeepgramM
   };
 }
 
-/** The answer to a file: one entry per channel that was kept apart. */
+/** The response to a file: one entry per separate channel. */
 export function deepgramFile(
   file: FileTranscript,
   audio: Pick<DeepgramAudio, 'sha256' | 'created'>,
@@ -86,7 +86,7 @@ const ERR_CODES: Partial<Record<ErrorCode, string>> = {
   BAD_REQUEST: 'Bad Request',
 };
 
-/** A request that is refused: why stands in headers, too, since WebSocket clients show no body. */
+/** Refuses a request. The reason is also in headers, since WebSocket clients do not show the body. */
 export function deepgramRefusal(code: ErrorCode, detail: string | undefined): Refusal {
   const { error, detail: why } = renderError(code, detail);
   const text = why === undefined ? error : `${error} ${why}`;

@@ -1,4 +1,4 @@
-/** A file's transcript as text, subtitles, or in the shape that OpenAI's clients read. */
+/** A file's transcript as text, as subtitles, or in OpenAI's format. */
 import { toSrt, toVtt } from '#static/transcript-formats.js';
 import type { FileSegment, FileTranscript, FileWarning } from './file-result.js';
 import { round } from './render.js';
@@ -9,7 +9,7 @@ export type FileFormat = (typeof FILE_FORMATS)[number];
 export const isFileFormat = (value: string): value is FileFormat =>
   (FILE_FORMATS as readonly string[]).includes(value);
 
-/** The ending of a file in each format, and how HTTP names it. */
+/** The file extension and HTTP content type of each format. */
 export const FORMAT_FILES: Record<FileFormat, { readonly ending: string; readonly contentType: string }> = {
   json: { ending: 'json', contentType: 'application/json; charset=utf-8' },
   text: { ending: 'txt', contentType: 'text/plain; charset=utf-8' },
@@ -18,7 +18,7 @@ export const FORMAT_FILES: Record<FileFormat, { readonly ending: string; readonl
   verbose_json: { ending: 'json', contentType: 'application/json; charset=utf-8' },
 };
 
-/** One line per segment where channels were kept apart, else the whole text in one; with a line end. */
+/** One line per segment for separate channels, otherwise the whole text in one line; ends with a line break. */
 export function renderText(file: FileTranscript): string {
   if (file.channels === undefined) return `${file.text}\n`;
   return file.segments.map((segment) => `${labelled(segment)}\n`).join('');
@@ -36,7 +36,7 @@ const labelled = ({ channel, text }: FileSegment): string =>
 
 type CaptionSegment = Parameters<typeof toSrt>[0][number];
 
-/** Each segment with its words; the first word of a channel's turn says whose it is. */
+/** Each segment with its words; the first word of a channel's turn names the channel. */
 function captionSegments(file: FileTranscript): CaptionSegment[] {
   const sources = file.channels ?? [{ ...file, channel: undefined }];
   const captions = sources.flatMap(({ words, segments, channel }) =>
@@ -58,14 +58,14 @@ function captionSegments(file: FileTranscript): CaptionSegment[] {
 
 export interface VerboseOptions {
   readonly language: string;
-  /** Which lists are wanted; both unless said otherwise. */
+  /** Which lists to include; default: both. */
   readonly words?: boolean;
   readonly segments?: boolean;
 }
 
 /**
- * OpenAI's `verbose_json`. Its clients require every field of a segment; those that this recogniser has no figure for
- * hold what a sure, sampled-once result has. `avg_logprob` is the logarithm of the confidence.
+ * OpenAI's `verbose_json`. Its clients require every field of a segment. Fields without a figure here hold the values
+ * of a certain result sampled once. `avg_logprob` is the logarithm of the confidence.
  */
 export function verboseJson(file: FileTranscript, options: VerboseOptions) {
   const { language, words = true, segments = true } = options;
@@ -99,7 +99,7 @@ function verboseSegment(segment: FileSegment, id: number) {
   };
 }
 
-/** A transcript in any format; `json` is the transcript itself with whatever `about` adds to it. */
+/** A transcript in any format; for `json`, the fields of `about` are added. */
 export function renderAs(
   format: FileFormat,
   file: FileTranscript,
@@ -120,7 +120,7 @@ export function renderAs(
   }
 }
 
-/** Warnings as the value of a header, for formats that have no place for them: one line of ASCII. */
+/** Warnings as the value of a header, for formats that cannot hold them: one line of ASCII. */
 export const warningsHeader = (warnings: readonly FileWarning[]): string =>
   JSON.stringify(warnings).replace(
     /[^\x20-\x7e]/g,

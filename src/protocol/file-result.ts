@@ -1,10 +1,10 @@
-/** A whole file's transcript: what an upload answers, what the command prints, what dialects render from. */
+/** A whole file's transcript: the response to an upload, the output of the command, the input of every other format. */
 import type { Manifest } from '../models/manifest.js';
 import type { Segment } from '../transcript/transcript.js';
 import { renderTranscription, round, toSeconds } from './render.js';
 import type { WordResult } from './types.js';
 
-/** A word of a file; with `channel` where channels were kept apart. */
+/** A word of a file; with `channel` if channels are separate. */
 export interface FileWord extends WordResult {
   readonly channel?: number;
 }
@@ -37,13 +37,13 @@ export interface FileTranscript {
   readonly confidence: number;
   readonly words: readonly FileWord[];
   readonly segments: readonly FileSegment[];
-  /** One transcript per channel, where that was asked for; the fields above then hold all of them by time. */
+  /** One transcript per channel, if requested; the fields above then hold all channels merged by time. */
   readonly channels?: readonly FileChannelTranscript[];
   readonly audio_duration_s: number;
   readonly warnings: readonly FileWarning[];
 }
 
-/** What a file's recognition gave. */
+/** The result of recognising a file. */
 export interface RecognisedFile {
   readonly channels: readonly { readonly segments: readonly Segment[]; readonly text: string }[];
   /** At 16 kHz. */
@@ -55,8 +55,8 @@ const meanConfidence = (words: readonly WordResult[]): number =>
   words.length === 0 ? 0 : round(words.reduce((sum, word) => sum + word.confidence, 0) / words.length, 3);
 
 /**
- * @param separate each channel by itself as well, and every word and segment with its channel
- * @param warnings about the request, before those of the recognition
+ * @param separate include each channel's own transcript, and name the channel of every word and segment
+ * @param warnings about the request; they precede those of the recognition
  */
 export function renderFile(
   result: RecognisedFile,
@@ -86,7 +86,7 @@ export function renderFile(
   };
 }
 
-/** In order of their start; the lower channel first where two begin together. */
+/** Sorted by start; the lower channel first when two start together. */
 const byTime = <T extends { readonly start: number }>(items: readonly T[]): T[] =>
   items.toSorted((a, b) => a.start - b.start);
 

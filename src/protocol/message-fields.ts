@@ -1,4 +1,4 @@
-/** What the fields of the server's messages have in common: types, units, meanings. */
+/** Fields that the server's messages have in common: types, units, meanings. */
 import { z } from 'zod';
 import { ERRORS, type ErrorCode } from '../errors.js';
 
@@ -22,16 +22,16 @@ export const seq = z
   .number()
   .int()
   .min(0)
-  .describe('1, 2, 3 … per session, over all of its connections; a gap is a lost message.');
+  .describe('1, 2, 3 … per session, across all of its connections; a gap means a lost message.');
 const code = z
   .enum(Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]])
-  .describe('Stable. Programs look at this, never at the text.');
+  .describe('Stable. Programs should check this, never the text.');
 
 const word = z.object({
   word: z.string(),
   start: seconds('From the start of the recording.'),
   end: seconds('From the start of the recording.'),
-  confidence: share('Probability that the word is right, calibrated.'),
+  confidence: share('Calibrated probability that the word is right.'),
 });
 export const words = z.array(word).exactOptional().describe('Left out with `"words":false`.');
 

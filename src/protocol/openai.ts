@@ -1,6 +1,7 @@
 /**
- * OpenAI's HTTP interface: what its clients ask of a transcription, and how they are answered. A model's name is any: it
- * means the model there is. What cannot be done (`prompt`, `temperature`, `include[]`) is accepted and left out.
+ * OpenAI's HTTP interface: reads its clients' transcription requests and formats the responses. Any model name is
+ * accepted and means the model in use. Unsupported fields (`prompt`, `temperature`, `include[]`) are accepted and
+ * ignored.
  */
 import { ERRORS, type ErrorCode, ServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
@@ -18,10 +19,10 @@ import { formatOf, isYes, languageOf, languageWarnings } from './upload-query.js
 export interface TranscriptionRequest {
   readonly wanted: UploadConfig;
   readonly format: FileFormat;
-  /** The lists of `verbose_json`. */
+  /** Lists included in `verbose_json`. */
   readonly words: boolean;
   readonly segments: boolean;
-  /** The text as server-sent events, while it is recognised. */
+  /** Send the text as server-sent events while it is recognised. */
   readonly stream: boolean;
   readonly warnings: readonly FileWarning[];
 }
@@ -30,8 +31,8 @@ const GRANULARITIES = ['word', 'segment'];
 const MAX_BOOST = 20;
 
 /**
- * Reads the form's fields; those of lists may be written with or without `[]`.
- * @param spoken what the model speaks
+ * Reads the form's fields; list fields may be written with or without `[]`.
+ * @param spoken the model's languages
  * @throws ServerError BAD_REQUEST naming the field
  */
 export function parseTranscription(
@@ -73,13 +74,13 @@ function wantedOf(keywords: readonly string[], silenceMs: number | undefined): U
   return parseConfig(fields, 'BAD_REQUEST');
 }
 
-/** `10:30` is a time of day, and no phrase with a boost. */
+/** `10:30` is a time of day, not a phrase with a boost. */
 function keywordOf(text: string): { phrase: string; boost?: number } {
   const hotword = parseHotword(text);
   return Math.abs(hotword.boost ?? 0) > MAX_BOOST ? { phrase: text } : hotword;
 }
 
-/** Milliseconds as this server's setting, which has bounds: what lies beyond them is the nearest. */
+/** Milliseconds as this server's setting, clamped to its range. */
 export const silenceSeconds = (ms: number): number => Math.min(10, Math.max(0.1, ms / 1000));
 
 /** `chunking_strategy` is `auto`, an object as JSON, or an object's fields in brackets. */
@@ -99,7 +100,7 @@ function finite(value: unknown): number | undefined {
   return Number.isFinite(number) ? number : undefined;
 }
 
-/** The body of the answer to a transcription that is not streamed. */
+/** The response body of a transcription that is not streamed. */
 export function renderTranscriptionFile(
   { format, words, segments }: TranscriptionRequest,
   file: FileTranscript,
@@ -110,22 +111,22 @@ export function renderTranscriptionFile(
   return JSON.stringify({ text: file.text, usage: durationUsage(file.audio_duration_s) });
 }
 
-/** What is counted, as the clients' types want it: whole seconds of audio. */
+/** Usage in the form of the clients' types: whole seconds of audio. */
 export const durationUsage = (seconds: number) => ({
   type: 'duration' as const,
   seconds: Math.ceil(seconds),
 });
 
-/** OpenAI counts a token per 100 ms of audio. */
+/** OpenAI counts one token per 100 ms of audio. */
 const AUDIO_TOKENS_PER_SECOND = 10;
 
-/** The events of a streamed transcription. Their deltas add up to the text at the end, to the letter. */
+/** The events of a streamed transcription. Their deltas add up exactly to the final text. */
 export class TranscriptionEvents {
   private text = '';
   private last = '';
   private tokens = 0;
 
-  /** The event that a segment makes, '' if it has no words. */
+  /** The event for a segment; '' if it has no words. */
   segment({ words }: Segment): string {
     if (words.length === 0) return '';
     for (const word of words) this.tokens += word.tokens;
@@ -154,7 +155,10 @@ export class TranscriptionEvents {
 
 const eventOf = (message: object): string => `data: ${JSON.stringify(message)}\n\n`;
 
-/** The answer to `GET /v1/models`. @param createdS when it was loaded, seconds since 1970 */
+/**
+ * The response to `GET /v1/models`.
+ * @param createdS when the model was loaded, seconds since 1970
+ */
 export const modelOf = ({ name }: Manifest, createdS: number) => ({
   id: name,
   object: 'model' as const,
@@ -162,7 +166,7 @@ export const modelOf = ({ name }: Manifest, createdS: number) => ({
   owned_by: 'rnnt-server',
 });
 
-/** What these clients know by another status: bad audio is a bad request. */
+/** Errors for which these clients expect another status: bad audio is a bad request. */
 const STATUS: Partial<Record<ErrorCode, number>> = {
   UNSUPPORTED_MEDIA: 400,
   CORRUPT_AUDIO: 400,
@@ -176,7 +180,7 @@ const OF_THE_FILE: readonly ErrorCode[] = [
   'UPLOAD_MISSING',
 ];
 
-/** An error as all of OpenAI's clients read it. */
+/** An error in the format of all OpenAI clients. */
 export function openAiError(code: ErrorCode, detail: string | undefined) {
   const { text, httpStatus } = ERRORS[code];
   const shown = detail === undefined || code === 'INTERNAL' ? text : `${text} ${detail}`;
@@ -190,7 +194,7 @@ export function openAiError(code: ErrorCode, detail: string | undefined) {
   };
 }
 
-/** How a request below `/v1/` is refused. */
+/** The response to a refused request below `/v1/`. */
 export function openAiRefusal(code: ErrorCode, detail: string | undefined): Refusal {
   const status = STATUS[code];
   return {

@@ -1,4 +1,4 @@
-/** Server messages as objects: the only place where samples become seconds and errors become words. */
+/** Server messages as objects. Only here do samples become seconds and errors become texts. */
 import { ERRORS, type ErrorCode } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import type { Manifest } from '../models/manifest.js';
@@ -31,7 +31,7 @@ interface Rendered {
   readonly json: string;
 }
 
-/** A word is told in every partial of its segment, and only the last one changes: the others are rendered once. */
+/** A word is in every partial of its segment, but only the last word changes. The others are rendered once. */
 const rendered = new WeakMap<Word, Rendered>();
 
 function renderWord(word: Word, calibration: Manifest['confidence']): Rendered {
@@ -49,7 +49,7 @@ function renderWord(word: Word, calibration: Manifest['confidence']): Rendered {
   return made;
 }
 
-/** Seconds and 0–1, as every protocol here rounds them. */
+/** Times in seconds and confidence 0–1, rounded as in every protocol here. */
 export const wordResult = (word: Word, calibration: Manifest['confidence']): WordResult =>
   renderWord(word, calibration).result;
 
@@ -60,8 +60,8 @@ export const meanConfidence = (words: readonly WordResult[]): number =>
 export type PartialInput = Omit<PartialEvent, 'type' | 'channel'>;
 
 /**
- * A `PartialMessage` as JSON. Put together by hand: partials are most of what is sent, and most of a partial is words
- * that were in the one before it.
+ * A `PartialMessage` as JSON. It is assembled by hand for speed: most messages are partials, and most words of a
+ * partial were in the one before it.
  */
 export function writePartial(input: PartialInput, calibration: Manifest['confidence']): string {
   const { words, stableWords } = input;
@@ -78,7 +78,7 @@ export function writePartial(input: PartialInput, calibration: Manifest['confide
   );
 }
 
-/** Characters of the first words, with the spaces between them: the length of what `joinWords` makes of them. */
+/** Characters of the first words with the spaces between them: the length of their `joinWords`. */
 function charsOf(words: readonly Word[], count: number): number {
   let chars = 0;
   for (let i = 0; i < count; i++) {
@@ -135,7 +135,7 @@ export function renderMetrics(event: MetricsEvent): MetricsMessage {
   };
 }
 
-/** What went wrong inside is for the log: its words may hold paths. */
+/** Internal errors are described only in the log, since their text may contain paths. */
 export function renderError(code: ErrorCode, detail?: string): ErrorMessage {
   const { text, retryable } = ERRORS[code];
   const extra = detail === undefined || code === 'INTERNAL' ? {} : { detail };

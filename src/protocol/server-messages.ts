@@ -1,6 +1,6 @@
 /**
- * What the server says at `/ws/transcribe`, as schemas with meanings, units and examples: for descriptions and tests.
- * types.ts has the same as types, which the compiler holds against these.
+ * Schemas of the messages that the server sends at `/ws/transcribe`, with meanings, units and examples, for
+ * descriptions and tests. types.ts has the same as types; the compiler checks that they agree.
  */
 import { z } from 'zod';
 import { ERRORS } from '../errors.js';
@@ -54,16 +54,16 @@ export const SERVER_MESSAGES = {
       client_id: text('As given, or a new one.'),
       session_id: text('Names the session in logs and in the inspector.'),
       resume_token: text('With `?resumable=1` only. Good for one resumption.').exactOptional(),
-      message: text('A sentence for people.'),
+      message: text('A sentence for display.'),
       protocol_version: z.string(),
-      model: text('Name of the model that listens.'),
+      model: text('Name of the model in use.'),
       supported_audio_formats: z
         .object({
           sample_rates: z.array(z.number().int()).meta({ 'x-unit': 'Hz' }),
           encodings: z.array(z.string()),
           channels: z.array(z.number().int()),
         })
-        .describe('Common rates; any whole rate from 8,000 to 48,000 Hz is taken.'),
+        .describe('Common rates; any integer rate from 8,000 to 48,000 Hz is accepted.'),
       seq,
     }),
     summary: 'The greeting, once per session.',
@@ -108,11 +108,11 @@ export const SERVER_MESSAGES = {
       is_final: z.literal(false),
       words,
       stable_chars: z.number().int().min(0).meta({
-        description: 'How many characters at the start of `text` will not change any more.',
+        description: 'Number of characters at the start of `text` that will not change any more.',
         'x-unit': 'UTF-16 units',
       }),
-      audio_end: seconds('Audio that it covers.'),
-      processing_time_ms: milliseconds('From the chunk being complete on the server to its result.'),
+      audio_end: seconds('End of the audio that it covers.'),
+      processing_time_ms: milliseconds('From the arrival of a complete chunk at the server to its result.'),
       timestamp,
       seq,
     }),
@@ -133,16 +133,16 @@ export const SERVER_MESSAGES = {
       is_final: z.literal(true),
       words,
       start: seconds('Start of the first word.'),
-      duration: seconds('From there to the end of the last word.'),
-      confidence: share('Mean of its words; 0 if there are none.'),
+      duration: seconds('From `start` to the end of the last word.'),
+      confidence: share('Mean over its words; 0 if there are none.'),
       reason: z
         .enum(['silence', 'max_duration', 'finalize', 'stop', 'timeout'])
         .describe('Why the segment ended.'),
-      processing_time_ms: milliseconds('From the chunk being complete on the server to its result.'),
+      processing_time_ms: milliseconds('From the arrival of a complete chunk at the server to its result.'),
       timestamp,
       seq,
     }),
-    summary: 'A finished segment. It is never changed or left out.',
+    summary: 'A finished segment. It never changes and is always sent.',
     examples: [
       {
         ...{ type: 'transcription', segment_id: 1, text: 'hello world', is_final: true, words: WORDS },
@@ -158,13 +158,13 @@ export const SERVER_MESSAGES = {
       final_transcript_truncated: z
         .literal(true)
         .exactOptional()
-        .describe('Only if it is: `final_transcript` is the end of a longer one.'),
+        .describe('Present if `final_transcript` is only the end of a longer transcript.'),
       total_duration: seconds('Audio received.'),
-      total_segments: count('Of this recording.'),
+      total_segments: count('In this recording.'),
       timestamp,
       seq,
     }),
-    summary: 'The recording is over, and all of its segments were told.',
+    summary: 'The recording is over and all of its segments have been sent.',
     examples: [
       {
         ...{ type: 'recording_stopped', final_transcript: 'hello world', total_duration: 2.4 },
@@ -180,7 +180,7 @@ export const SERVER_MESSAGES = {
       seq,
     }),
     summary:
-      'With `?resumable=1`, once a second: audio up to here survives the loss of the connection, in a fleet of the server.',
+      'With `?resumable=1`, once per second: audio up to here survives a lost connection and, in a fleet, a lost server.',
     examples: [{ type: 'ack', received_samples: 16_000, seq: 4 }],
   },
   moving: {
@@ -192,14 +192,14 @@ export const SERVER_MESSAGES = {
   resumed: {
     schema: z.object({
       type: z.literal('resumed'),
-      received_samples: samples('The client sends its audio from here on.'),
-      received_bytes: bytesReceived('the client goes on behind this byte of the recording instead.'),
-      received_controls: count('Text frames since the start of the recording that are not sent again.'),
+      received_samples: samples('The client must send its audio from here on.'),
+      received_bytes: bytesReceived('the client must send from this byte of the recording instead.'),
+      received_controls: count('Text frames of this recording that the client must not send again.'),
       state: z.enum(['idle', 'recording', 'stopping']),
-      resume_token: text('For the next time.'),
-      seq: z.number().int().min(0).describe('Of the last message that is not told again.'),
+      resume_token: text('Token for the next resumption.'),
+      seq: z.number().int().min(0).describe('`seq` of the last message that is not sent again.'),
     }),
-    summary: 'The session goes on over this connection; in place of `connection`.',
+    summary: 'The session continues over this connection. Sent instead of `connection`.',
     examples: [
       {
         ...{ type: 'resumed', received_samples: 48_000, received_controls: 0, state: 'recording' },
@@ -209,17 +209,17 @@ export const SERVER_MESSAGES = {
   },
   speech_started: {
     ...speech('speech_started', 'Where speech began.'),
-    summary: 'The speaker has begun; asked for with `"vad_events":true`.',
+    summary: 'Speech began. Sent with `"vad_events":true`.',
   },
   speech_ended: {
     ...speech('speech_ended', 'Where speech ended.'),
-    summary: 'The speaker fell silent; asked for with `"vad_events":true`.',
+    summary: 'Speech ended. Sent with `"vad_events":true`.',
   },
   metrics: {
     schema: z.object({
       type: z.literal('metrics'),
-      level_dbfs: z.number().meta({ description: 'RMS level since the last one.', 'x-unit': 'dBFS' }),
-      lag: seconds('Audio received and not yet recognised.'),
+      level_dbfs: z.number().meta({ description: 'RMS level since the last `metrics`.', 'x-unit': 'dBFS' }),
+      lag: seconds('Audio received but not yet recognised.'),
       step_ms_p50: milliseconds('Model steps of all streams, over the last one to two minutes.'),
       step_ms_p95: milliseconds('The same.'),
       dropped_partials: count('Of this session.'),
@@ -227,7 +227,7 @@ export const SERVER_MESSAGES = {
       timestamp,
       seq,
     }),
-    summary: 'Figures, once a second while recording; asked for with `"metrics":true`.',
+    summary: 'Figures, once per second while recording. Sent with `"metrics":true`.',
     examples: [
       {
         ...{ type: 'metrics', level_dbfs: -23.4, lag: 0.06, step_ms_p50: 5.2, step_ms_p95: 7.9 },
@@ -243,11 +243,11 @@ export const SERVER_MESSAGES = {
   warning: {
     schema: z.object({
       type: z.literal('warning'),
-      warning: text('The text of the table of errors.'),
+      warning: text('The text from the error table.'),
       ...complaint,
       seq,
     }),
-    summary: 'Something was left out or ignored; nothing is wrong with the connection.',
+    summary: 'Something was ignored. The connection continues.',
     examples: [
       {
         ...{ type: 'warning', warning: ERRORS.UNKNOWN_SETTING.text, code: 'UNKNOWN_SETTING' },
@@ -258,11 +258,11 @@ export const SERVER_MESSAGES = {
   error: {
     schema: z.object({
       type: z.literal('error'),
-      error: text('The text of the table of errors.'),
+      error: text('The text from the error table.'),
       ...complaint,
       seq,
     }),
-    summary: 'A message was refused, or the connection ends.',
+    summary: 'A message was refused, or the connection is about to end.',
     examples: [
       {
         ...{ type: 'error', error: ERRORS.AT_CAPACITY.text, code: 'AT_CAPACITY' },
@@ -272,7 +272,7 @@ export const SERVER_MESSAGES = {
   },
 } as const satisfies Record<ServerMessage['type'], MessageEntry>;
 
-// ---- held against types.ts by the compiler --------------------------------------------------------------
+// ---- checked against types.ts by the compiler -----------------------------------------------------------
 
 type Told<T extends ServerMessage['type']> = z.output<(typeof SERVER_MESSAGES)[T]['schema']>;
 type Typed<T extends ServerMessage['type']> = Sequenced<ServerMessage & { type: T }>;
@@ -284,5 +284,5 @@ type Mismatch<T extends ServerMessage['type']> = T extends unknown
   : never;
 type None<T extends never> = T;
 
-/** Does not compile where a schema and its type differ, in a field or in what it may be; the error names the message. */
+/** Does not compile if a schema and its type differ; the error names the message. */
 export type SchemasDiffer = None<Mismatch<ServerMessage['type']>>;

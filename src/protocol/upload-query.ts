@@ -1,6 +1,6 @@
 /**
- * What an upload asks for, in its query or in the fields of its form. What is not known or cannot be done is named in a
- * warning and left out; only a wrong value is refused.
+ * The settings of an upload, from its query or form fields. Anything unknown or unsupported is ignored with a warning;
+ * only a wrong value is refused.
  */
 import type { AudioFormat, Encoding } from '../audio/format.js';
 import { ServerError } from '../errors.js';
@@ -12,18 +12,18 @@ import { parseConfig, parseHotword, UPLOAD_FIELDS, type UploadConfig } from './p
 export interface UploadRequest {
   readonly wanted: UploadConfig;
   readonly format: FileFormat;
-  /** A transcript per channel. */
+  /** Return one transcript per channel. */
   readonly separate: boolean;
-  /** The body is raw samples of this format. */
+  /** The body is raw samples in this format. */
   readonly raw: AudioFormat | undefined;
   readonly warnings: readonly FileWarning[];
 }
 
 const MIN_RATE_HZ = 8_000;
-/** Of raw samples: as much as files may have. */
+/** For raw samples: the highest rate that files may have. */
 const MAX_RATE_HZ = 192_000;
 
-/** Names of encodings, other vendors' as well. */
+/** Names of encodings, including other vendors' names. */
 const ENCODINGS: Record<string, Encoding> = {
   pcm16: 'pcm16',
   pcm_s16le: 'pcm16',
@@ -39,9 +39,9 @@ const ENCODINGS: Record<string, Encoding> = {
   pcma: 'alaw',
 };
 
-/** Read elsewhere (the key), or fitting whatever model there is. */
+/** Accepted without a warning: read elsewhere (the key), or true of whatever model is in use. */
 const HARMLESS = ['token', 'model', 'file', 'filename'];
-/** Known from other vendors, and not done here. */
+/** Other vendors' parameters that are not supported here. */
 const UNSUPPORTED = [
   'callback',
   'detect_language',
@@ -75,19 +75,19 @@ const KNOWN = [
   'channels',
   'language',
 ];
-/** A request may not be made to be answered with a book. */
+/** Limits the number of warnings that one request can cause. */
 const MAX_WARNINGS = 20;
 const MAX_NAME_CHARS = 60;
 
 const bad = (detail: string): ServerError => new ServerError('BAD_REQUEST', detail);
-/** `true`, `True`, `1`, `yes` and a name without a value; SDKs differ. */
+/** True for `true`, `True`, `1`, `yes` and a name without a value, since SDKs differ. */
 export const isYes = (value: string): boolean =>
   ['', 'true', '1', 'yes', 'on'].includes(value.trim().toLowerCase());
 const isNo = (value: string): boolean =>
   ['false', '0', 'no', 'off', 'none', 'null'].includes(value.trim().toLowerCase());
 
 /**
- * @param spoken what the model speaks
+ * @param spoken the model's languages
  * @throws ServerError BAD_REQUEST, UNSUPPORTED_ENCODING, UNSUPPORTED_SAMPLE_RATE, UNSUPPORTED_CHANNELS
  */
 export function parseUpload(pairs: Iterable<readonly [string, string]>, spoken: Spoken): UploadRequest {
@@ -118,7 +118,7 @@ function wantedOf(values: ReadonlyMap<string, readonly string[]>): UploadConfig 
   return parseConfig(fields, 'BAD_REQUEST');
 }
 
-/** The language of the file, for a model that is told it. */
+/** The language setting of the file, if the model can be told one. */
 export function languageOf(asked: string | undefined, spoken: Spoken): UploadConfig {
   const known = asked !== undefined && typeof promptOf(spoken, asked) === 'number';
   return known ? { language: asked } : {};
@@ -168,23 +168,25 @@ function warningsOf(
     if ([...HARMLESS, ...KNOWN, ...UPLOAD_FIELDS].includes(name)) continue;
     const shown = JSON.stringify(name.slice(0, MAX_NAME_CHARS)).slice(1, -1);
     if (!UNSUPPORTED.includes(name)) {
-      warnings.push({ code: 'UNKNOWN_PARAMETER', detail: `${shown}: the parameter is not known` });
+      warnings.push({ code: 'UNKNOWN_PARAMETER', detail: `${shown}: unknown parameter` });
     } else if (!given.every(isNo)) {
-      warnings.push({ code: 'NOT_SUPPORTED', detail: `${shown}: this server does not do that` });
+      warnings.push({ code: 'NOT_SUPPORTED', detail: `${shown}: not supported by this server` });
     }
   }
   return [...warnings, ...languageWarnings(asked, spoken)].slice(0, MAX_WARNINGS);
 }
 
-/** A warning where another language is asked for than the model's. */
+/** A warning if the request names a language that the model does not know. */
 export function languageWarnings(asked: string | undefined, spoken: Spoken): FileWarning[] {
   if (asked === undefined || takes(spoken, asked)) return [];
   const shown = JSON.stringify(asked.slice(0, MAX_NAME_CHARS));
-  const detail = `language: the model speaks ${languagesOf(spoken)}, not ${shown}`;
+  const detail = `language: the model knows ${languagesOf(spoken)}, not ${shown}`;
   return [{ code: 'NOT_SUPPORTED', detail }];
 }
 
-/** Is the language that is asked for one of the model's? `en`, `en-GB` and `english` are; so is `auto`. */
+/**
+ * Whether the requested language is one of the model's; `en`, `en-GB`, `english` and `auto` all match an English model.
+ */
 function takes(spoken: Spoken, asked: string): boolean {
   if (['', 'auto', 'multi'].includes(asked.toLowerCase()) || speaks(spoken, asked)) return true;
   const names = new Intl.DisplayNames('en', { type: 'language' });

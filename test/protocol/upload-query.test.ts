@@ -69,7 +69,7 @@ test("a language that is not the model's is a warning, its names and regions are
   }
   for (const other of ['de', 'de-DE', 'german', 'x'.repeat(200)]) {
     const [warning] = parse(`language=${other}`).warnings;
-    assert.match(warning?.detail ?? '', /^language: the model speaks en, not "/);
+    assert.match(warning?.detail ?? '', /^language: the model knows en, not "/);
     assert.ok((warning?.detail.length ?? 0) < 120);
   }
 });
@@ -81,7 +81,7 @@ test('the language of a file is passed on to a multilingual model, and no other'
   assert.deepEqual(request('language=auto').wanted, { language: 'auto' });
   const { wanted, warnings } = request('language=fi');
   assert.deepEqual(wanted, {});
-  assert.match(warnings[0]?.detail ?? '', /speaks en-US, de-DE, not "fi"/);
+  assert.match(warnings[0]?.detail ?? '', /knows en-US, de-DE, not "fi"/);
   assert.deepEqual(parse('language=en').wanted, {});
 });
 

@@ -150,9 +150,9 @@ test('what is not known and what is not done is named, and the rest goes on', as
   const { json } = await post(query, { body: wav });
   assert.equal(json.text, 'one two');
   assert.deepEqual(json.warnings, [
-    { code: 'NOT_SUPPORTED', detail: 'smart_format: this server does not do that' },
-    { code: 'UNKNOWN_PARAMETER', detail: 'colour: the parameter is not known' },
-    { code: 'NOT_SUPPORTED', detail: 'language: the model speaks en, not "de-DE"' },
+    { code: 'NOT_SUPPORTED', detail: 'smart_format: not supported by this server' },
+    { code: 'UNKNOWN_PARAMETER', detail: 'colour: unknown parameter' },
+    { code: 'NOT_SUPPORTED', detail: 'language: the model knows en, not "de-DE"' },
   ]);
   const text = await post(`${query}&format=text`, { body: wav });
   assert.equal(text.text, 'one two\n');

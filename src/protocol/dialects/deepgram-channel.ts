@@ -1,4 +1,4 @@
-/** One channel of a live Deepgram stream: where it stands, and what is said of it. */
+/** State of one channel of a live Deepgram stream, and the messages about it. */
 import { LIMITS } from '../../limits.js';
 import type { Manifest } from '../../models/manifest.js';
 import type { SegmentReason } from '../../transcript/tuning.js';
@@ -9,7 +9,7 @@ import { round, toSeconds } from '../render.js';
 import type { DeepgramSettings } from './deepgram-settings.js';
 
 export interface DeepgramAbout {
-  /** Stands in every result. */
+  /** Included in every result. */
   readonly metadata: object;
   readonly calibration: Manifest['confidence'];
   readonly settings: DeepgramSettings;
@@ -18,13 +18,13 @@ export interface DeepgramAbout {
 interface Result {
   readonly endSamples: number;
   readonly words: readonly Word[];
-  /** Null: it is not final. */
+  /** Null: not final. */
   readonly reason: SegmentReason | null;
 }
 
 type ChannelEvent = PartialEvent | SegmentEvent | SpeechEvent | ProgressEvent;
 
-/** Words come later than the sound that they were: so long after it none will. */
+/** Words are emitted later than they are spoken; after this long, none will come. */
 const WORDS_WITHIN_SAMPLES = LIMITS.sampleRateHz / 2;
 
 export class DeepgramChannel {
@@ -33,19 +33,19 @@ export class DeepgramChannel {
   private readonly about: DeepgramAbout;
   /** Where this recording began in the stream, samples. */
   private offset = 0;
-  /** Where the last final ended, in the recording. */
+  /** Where the last final ended, samples of the recording. */
   private startSamples = 0;
   private speaking = false;
-  /** `SpeechStarted` was told for the words that come. */
+  /** `SpeechStarted` was sent for the words to come. */
   private announced = false;
-  /** And no final came since. */
+  /** No final has been sent since then. */
   private owesFinal = false;
   /** Where the last speech ended. */
   private speechEnd = 0;
-  /** Words were told that no final has yet. */
+  /** Words were sent that are not in a final yet. */
   private open = false;
   private lastWordEnd = 0;
-  /** Words were told since the last `UtteranceEnd`. */
+  /** Words were sent since the last `UtteranceEnd`. */
   private owesEnd = false;
 
   constructor(index: number, count: number, about: DeepgramAbout) {
@@ -54,7 +54,7 @@ export class DeepgramChannel {
     this.about = about;
   }
 
-  /** Another recording follows in the same stream. */
+  /** Another recording begins in the same stream. */
   restart(offset: number): void {
     this.offset = offset;
     this.startSamples = 0;
@@ -105,14 +105,14 @@ export class DeepgramChannel {
     this.open = false;
     this.owesFinal = false;
     this.announced = this.speaking;
-    // A segment that is cut ends with its last word; the next one has the words behind it.
+    // A cut segment ends with its last word; the next segment has the words after it.
     const endSamples = reason === 'max_duration' ? this.lastWordEnd : audioEndSamples;
     const result = this.result({ endSamples, words, reason });
     this.startSamples = Math.max(this.startSamples, endSamples);
     return [...announcement, result];
   }
 
-  /** Words may be known before the voice activity is sure: clients see the start of speech first all the same. */
+  /** Words may be known before the voice activity is certain. Clients still receive the start of speech first. */
   private hear(words: readonly Word[]): object[] {
     const [first] = words;
     const last = words.at(-1);
@@ -128,9 +128,9 @@ export class DeepgramChannel {
     return [...this.noiseEnd(audioEndSamples), ...this.utteranceEnd(audioEndSamples)];
   }
 
-  /** Speech was announced that had no words. Agents wait for its end, which only a final tells. */
+  /** Speech was announced but had no words. Agents wait for its end, which only a final announces. */
   private noiseEnd(audioEndSamples: number): object[] {
-    // Without interim results nobody knows whether it had words before its final comes.
+    // Without interim results it is unknown until the final whether there were words.
     if (!this.owesFinal || this.open || this.speaking || !this.about.settings.config.partials) return [];
     if (audioEndSamples - this.speechEnd < WORDS_WITHIN_SAMPLES) return [];
     this.owesFinal = false;
@@ -181,7 +181,7 @@ export class DeepgramChannel {
     };
   }
 
-  /** From the start of the stream. */
+  /** Seconds from the start of the stream. */
   private seconds(samples: number): number {
     return toSeconds(this.offset + samples);
   }

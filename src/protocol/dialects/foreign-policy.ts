@@ -1,8 +1,8 @@
-/** By what rules the clients of other vendors live, where a protocol has none of its own. */
+/** Policies for other vendors' protocols, where a protocol does not define its own. */
 import { LIMITS } from '../../limits.js';
 import type { DialectPolicy } from '../dialect.js';
 
-/** Settings in the address or a message, audio in binary frames; clients may be mute for hours, and none comes back. */
+/** Settings in the URL or a message, audio in binary frames. Clients may be silent for hours, and none resumes. */
 export const FOREIGN_POLICY: Omit<DialectPolicy, 'defaults'> = {
   startsByItself: true,
   maxTextChars: LIMITS.maxControlBytes,
@@ -13,7 +13,7 @@ export const FOREIGN_POLICY: Omit<DialectPolicy, 'defaults'> = {
   resumable: false,
 };
 
-/** The same where audio comes in text frames. */
+/** The same, with audio in text frames. */
 export const AUDIO_TEXT_POLICY: Omit<DialectPolicy, 'defaults'> = {
   ...FOREIGN_POLICY,
   maxTextChars: LIMITS.maxAudioTextChars,

@@ -1,4 +1,4 @@
-/** Every dialect that is served over WebSockets, and where. A new one is a file beside this and a line here. */
+/** All dialects served over WebSockets, and their paths. To add one, add a file here and a line below. */
 import type { ErrorCode } from '../../errors.js';
 import type { DialectDefinition, Refusal } from '../dialect.js';
 import { openAiRefusal } from '../openai.js';
@@ -11,17 +11,17 @@ import { vosk } from './vosk.js';
 
 export const DIALECTS: readonly DialectDefinition[] = [native, assemblyAi, deepgram, realtime, vosk];
 
-/** Those that are spoken: the native protocol always, the others if `--dialects` names them. */
+/** Dialects in use: the native protocol always, the others if `--dialects` names them. */
 export const dialectsOf = (named: readonly string[]): readonly DialectDefinition[] =>
   DIALECTS.filter(({ name }) => name === 'native' || named.includes(name));
 
-/** The dialect that is spoken at a path, if it is turned on. */
+/** The dialect served at a path, if it is enabled. */
 export const dialectAt = (path: string, named: readonly string[]): DialectDefinition | undefined =>
   dialectsOf(named).find(({ paths }) => paths.includes(path));
 
 /**
- * What the answer to a request says that is refused, in the words of the dialect whose path it is. All that lies below
- * `/v1/` and belongs to nobody else is OpenAI's, whether or not there is anything.
+ * The response to a refused request, in the format of the dialect that owns its path. Every path below `/v1/` that
+ * belongs to no other dialect is answered in OpenAI's format, whether or not it exists.
  */
 export function refusalAt(
   path: string,

@@ -1,6 +1,6 @@
 /**
- * The items of an OpenAI Realtime session and the events that tell of them. One is open at most. Its deltas only ever
- * append, so they are taken from what is stable and from what was sent. Positions are samples at 16 kHz of the stream.
+ * The items of an OpenAI Realtime session and their events. At most one item is open. Deltas can only append, so they
+ * are made from stable text. Positions are samples at 16 kHz of the stream.
  */
 import { LIMITS } from '../../limits.js';
 import { spaceBetween } from '../../transcript/pieces.js';
@@ -10,14 +10,14 @@ type Event = Readonly<Record<string, unknown>> & { readonly type: string };
 
 interface Item {
   readonly id: string;
-  /** Text of the segments that are complete. */
+  /** Text of the completed segments. */
   text: string;
-  /** What the deltas add up to. */
+  /** The text sent as deltas so far. */
   sent: string;
   /** Something was said in it, stable or not. */
   hasWords: boolean;
   speech: 'unknown' | 'started' | 'stopped';
-  /** Where nobody spoke any more, if a pause has not been told. */
+  /** Where speech ended, if the pause has not been announced. */
   pausedAt: number | null;
 }
 
@@ -44,8 +44,8 @@ export class Items {
   }
 
   /**
-   * Clients take the beginning of a turn from this alone. An item whose speech stopped and in which nothing was said ends
-   * here, empty.
+   * Announces the start of a turn, for which clients have no other sign. An open item whose speech stopped without any
+   * words ends here, empty.
    */
   announce(at: number): Event[] {
     const { open } = this;
@@ -60,14 +60,14 @@ export class Items {
     ];
   }
 
-  /** Nobody speaks. With words in the item this is a pause, which ends the turn or does not: its segment will say. */
+  /** Speech stopped. If the item has words, this pause may or may not end the turn; its segment decides. */
   paused(at: number): Event[] {
     if (!this.open?.hasWords) return this.speechStopped(at);
     this.open.pausedAt = at;
     return [];
   }
 
-  /** What was taken for words is none, so no segment will come of it. What was told of them stays. */
+  /** The supposed words turned out to be none, so no segment will come. Deltas already sent remain. */
   silent(): Event[] {
     const { open } = this;
     if (open === null || open.sent !== '' || open.text !== '') return [];
@@ -75,7 +75,10 @@ export class Items {
     return open.pausedAt === null ? [] : this.speechStopped(open.pausedAt);
   }
 
-  /** The turn is over: clients take its end from this. @param at where it ended, if no pause says so */
+  /**
+   * Announces the end of a turn, for which clients have no other sign.
+   * @param at where it ended, if no pause gives the position
+   */
   speechStopped(at: number): Event[] {
     const { open } = this;
     if (open?.speech !== 'started') return [];
@@ -85,8 +88,8 @@ export class Items {
   }
 
   /**
-   * The segment has words, of which `text` will not change any more.
-   * @param at where the first of them began, if its speech is to be announced
+   * The segment has words; `text` is the part that will not change any more.
+   * @param at where the first of them began, if speech is to be announced
    */
   words(text: string, at: number | null): Event[] {
     if (text === '') {
@@ -99,7 +102,7 @@ export class Items {
     return [...before, ...this.delta(joined(item.text, text))];
   }
 
-  /** A segment is complete, and the item goes on. */
+  /** A segment is complete, and the item continues. */
   append(text: string): Event[] {
     const item = this.item();
     item.text = joined(item.text, text);
@@ -111,7 +114,10 @@ export class Items {
     return this.open?.text.length ?? 0;
   }
 
-  /** The item ends with a segment. @param to where its audio ends */
+  /**
+   * A segment ends the item.
+   * @param to end of its audio
+   */
   complete(text: string, to: number): Event[] {
     const item = this.item();
     const transcript = joined(item.text, text);
@@ -134,7 +140,7 @@ export class Items {
     ];
   }
 
-  /** Nothing more comes of the open item. */
+  /** Drops the open item; nothing more is sent for it. */
   forget(to: number): void {
     this.open = null;
     this.since = Math.max(this.since, to);
@@ -154,7 +160,7 @@ export class Items {
 
   private delta(text: string): Event[] {
     const item = this.item();
-    // What was sent cannot be taken back; and it need not be, since only stable text is.
+    // Sent text cannot be retracted. It need not be, since only stable text is sent.
     if (text.length <= item.sent.length || !text.startsWith(item.sent)) return [];
     const delta = text.slice(item.sent.length);
     item.sent = text;

@@ -1,4 +1,4 @@
-/** The settings of an OpenAI Realtime session: what an update says of them, and how they are told. */
+/** The settings of an OpenAI Realtime session: reads updates and reports the settings in force. */
 import type { Encoding } from '../../audio/format.js';
 import { ServerError } from '../../errors.js';
 import { LIMITS } from '../../limits.js';
@@ -18,7 +18,7 @@ export interface SessionSettings {
   /** How the end of a turn is found; null: the client commits. */
   readonly turns: Turns | null;
   readonly keywords: readonly string[];
-  /** Repeated to the client, and nothing else. */
+  /** Only echoed to the client. */
   readonly model: string;
   readonly language: string;
   readonly prompt: string;
@@ -31,7 +31,7 @@ export const FIRST_SETTINGS: Omit<SessionSettings, 'turns' | 'model' | 'language
   prompt: '',
 };
 
-/** A client that commits by hand ends segments; the recogniser only where it must. */
+/** When the client commits by hand, segments end at its commits; the recogniser ends one only when it must. */
 const BY_HAND = { silence_duration: 10, max_segment_duration: 300 };
 const G711_HZ = 8_000;
 const EAGERNESS: ReadonlyMap<unknown, number> = new Map([
@@ -45,9 +45,9 @@ const recordOf = (value: unknown): Record<string, unknown> => (isRecord(value) ?
 const textOf = (value: unknown, before: string): string => (typeof value === 'string' ? value : before);
 
 /**
- * Settings after an update of either form: `session.audio.input.{format,…}`, or the beta's flat fields. What is not said stays;
- * what this server does not do is left out.
- * @throws ServerError UNSUPPORTED_ENCODING, UNSUPPORTED_SAMPLE_RATE: what follows would be noise
+ * Settings after an update in either form: `session.audio.input.{format,…}`, or the beta's flat fields. Fields not
+ * given keep their value; fields that this server does not support are ignored.
+ * @throws ServerError UNSUPPORTED_ENCODING, UNSUPPORTED_SAMPLE_RATE: the audio that follows would be decoded as noise
  */
 export function updated(before: SessionSettings, session: unknown, defaultSilence: number): SessionSettings {
   const flat = recordOf(session);
@@ -92,7 +92,7 @@ function rateOf(rate: unknown): number {
   throw new ServerError('UNSUPPORTED_SAMPLE_RATE', 'format.rate');
 }
 
-/** Absent: as before. `null`: by hand. */
+/** Absent: unchanged. `null`: the client commits by hand. */
 function turnsOf(value: unknown, before: Turns | null, defaultSilence: number): Turns | null {
   if (value === undefined) return before;
   if (value === null) return null;
@@ -104,7 +104,7 @@ function turnsOf(value: unknown, before: Turns | null, defaultSilence: number): 
   return { type: 'server_vad', silence_duration: silence };
 }
 
-/** What a recording goes by. */
+/** The settings of a recording. */
 export function configOf(
   { encoding, rateHz, turns, keywords }: SessionSettings,
   defaults: RecordingConfig,
@@ -126,7 +126,7 @@ export function configOf(
 const FORMATS = { pcm16: 'audio/pcm', mulaw: 'audio/pcmu', alaw: 'audio/pcma' };
 const BETA_FORMATS = { pcm16: 'pcm16', mulaw: 'g711_ulaw', alaw: 'g711_alaw' };
 
-/** What stands in the places of settings that there are none for: those that OpenAI has where nobody sets them. */
+/** Values reported for settings that this server does not have: OpenAI's defaults. */
 const turnsTold = (turns: Turns | null) => {
   if (turns === null) return null;
   if (turns.type === 'semantic_vad') return { type: turns.type, eagerness: 'auto' };
@@ -134,7 +134,7 @@ const turnsTold = (turns: Turns | null) => {
   return { type: turns.type, threshold: 0.5, prefix_padding_ms: 300, silence_duration_ms };
 };
 
-/** The whole session in force. */
+/** The complete session in force. */
 export function sessionTold(id: string, settings: SessionSettings, expiresAtS: number) {
   const { encoding, rateHz, turns, keywords, model, language, prompt } = settings;
   const format = { type: FORMATS[encoding], ...(encoding === 'pcm16' ? { rate: rateHz } : {}) };
@@ -149,7 +149,7 @@ export function sessionTold(id: string, settings: SessionSettings, expiresAtS: n
   };
 }
 
-/** The same in the beta's form. */
+/** The same in the beta's format. */
 export function betaSessionTold(id: string, settings: SessionSettings, expiresAtS: number) {
   const { encoding, turns, model, language, prompt } = settings;
   return {

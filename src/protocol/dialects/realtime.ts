@@ -1,6 +1,6 @@
 /**
- * OpenAI's Realtime interface for transcription: `/v1/realtime`. Audio comes as base64 in text frames. The frameworks that
- * speak it end their stream at an `error`, so a setting that this server has no use for is never answered with one.
+ * OpenAI's Realtime interface for transcription: `/v1/realtime`. Audio comes as base64 in text frames. Frameworks that
+ * use it end their stream at an `error`, so an unsupported setting is never answered with one.
  */
 import { ServerError } from '../../errors.js';
 import { LIMITS } from '../../limits.js';
@@ -32,11 +32,11 @@ import {
   updated,
 } from './realtime-session.js';
 
-/** OpenAI ends sessions then; here it is a figure that clients want to read. */
+/** OpenAI ends sessions after this time. Here it is only reported, since clients want to read it. */
 const SESSION_SECONDS = 3_600;
-/** A commit of less audio is refused. */
+/** A commit with less audio is refused. */
 const MIN_COMMIT_SECONDS = 0.1;
-/** Parts of the interface that speak of answers, which nobody gives here. */
+/** Events about spoken or written answers, which this server does not give. */
 const OF_CONVERSATIONS = /^(response|conversation|output_audio_buffer)\./;
 
 class RealtimeDialect implements Dialect {
@@ -47,12 +47,12 @@ class RealtimeDialect implements Dialect {
   private sessionId = '';
   private events = 0;
   private recording = false;
-  /** Samples at 16 kHz of the recordings before this one, and where the audio is recognised up to. */
+  /** Samples at 16 kHz of the earlier recordings, and the position up to which audio is recognised. */
   private offset = 0;
   private end = 0;
-  /** Bytes that were appended since the last commit or clear. */
+  /** Bytes appended since the last commit or clear. */
   private buffered = 0;
-  /** What each finalize under way is for, in order. */
+  /** The purpose of each pending finalize, in order. */
   private readonly cuts: ('commit' | 'clear')[] = [];
 
   constructor({ url }: DialectRequest, host: DialectHost) {
@@ -130,7 +130,7 @@ class RealtimeDialect implements Dialect {
       const error = {
         type: 'invalid_request_error',
         code: 'input_audio_buffer_commit_empty',
-        message: `A commit needs 100 ms of audio at least; the buffer has ${ms} ms.`,
+        message: `A commit needs at least 100 ms of audio; the buffer has ${ms} ms.`,
         param: null,
         event_id: null,
       };
@@ -164,9 +164,9 @@ class RealtimeDialect implements Dialect {
     const isSameList = String(this.settings.keywords) === String(before.keywords);
     const type = isBeta ? 'transcription_session.updated' : 'session.updated';
     return [
-      // The format of a recording is fixed: the next one has the other.
+      // The format of a recording cannot change, so another recording begins with the new one.
       ...(isOther && this.recording ? [{ type: 'stop' } as const] : []),
-      // A list of phrases takes its time to be spelled, so it is set only when it changes.
+      // Compiling a list of phrases takes time, so it is set only when it changes.
       { type: 'configure', config: isSameList ? config : { ...config, hotwords } },
       this.say({ type, session: this.session(isBeta) }),
     ];
@@ -210,7 +210,7 @@ class RealtimeDialect implements Dialect {
     return change === 'started' ? this.items.speechStarted(at) : this.items.paused(at);
   }
 
-  /** Where words that nobody announced begin; null where nothing is announced. */
+  /** Where words begin whose start was not announced; null if nothing is announced. */
   private beginning(words: PartialEvent['words']): number | null {
     const [first] = words;
     return this.settings.turns === null || first === undefined ? null : this.offset + first.startSamples;
@@ -247,7 +247,7 @@ function bytesIn(audio: unknown): Uint8Array {
 
 /** @throws ServerError INVALID_MESSAGE, UNKNOWN_MESSAGE */
 function ignored(type: unknown): Input[] {
-  if (typeof type !== 'string') throw new ServerError('INVALID_MESSAGE', 'type: a string is needed');
+  if (typeof type !== 'string') throw new ServerError('INVALID_MESSAGE', 'type: must be a string');
   if (OF_CONVERSATIONS.test(type)) return [];
   throw new ServerError('UNKNOWN_MESSAGE', `type: ${JSON.stringify(type.slice(0, 60))}`);
 }

@@ -1,7 +1,7 @@
 /**
- * The protocol of vosk-server, for clients that were written for it: Jigasi, Asterisk, its own samples. They send a frame
- * and wait for one answer, in lock step. So an answer tells what is known when its frame arrives, a final waits for the
- * next frame, and what is left at `eof` comes in one message.
+ * The protocol of vosk-server, for clients written for it: Jigasi, Asterisk, its own samples. They send a frame and
+ * wait for one answer, in lock step. An answer therefore gives what is known when its frame arrives, a final waits for
+ * the next frame, and everything left at `eof` comes in one message.
  */
 import { toServerError } from '../../errors.js';
 import { LIMITS } from '../../limits.js';
@@ -30,7 +30,10 @@ const POLICY: DialectPolicy = {
   coalescesPartials: false,
 };
 
-/** 16000, 16000.0 and "16000" alike; NaN is what it is not. An object with a `toString` of its own cannot be asked. */
+/**
+ * Accepts 16000, 16000.0 and "16000"; NaN for anything else. An object is not converted, since its `toString` may be
+ * anything.
+ */
 function numberIn(value: unknown): number {
   if (typeof value === 'string') return Number.parseFloat(value);
   return typeof value === 'object' && value !== null ? Number.NaN : Number(value);
@@ -44,7 +47,7 @@ class VoskDialect implements Dialect {
   /** Finals that no frame has been answered with yet. */
   private finals: Word[][] = [];
   private partial = '';
-  /** `eof` came, and its answer is owed. */
+  /** `eof` came and has not been answered. */
   private owesLast = false;
 
   constructor(host: DialectHost) {
@@ -75,7 +78,7 @@ class VoskDialect implements Dialect {
       case 'segment':
         this.take(event.segment);
         return NOTHING;
-      // The rest, after eof; with nothing recorded there is no `stopped` before the end.
+      // What is left after eof. If nothing was recorded, no `stopped` comes before the end.
       case 'stopped':
         return this.owesLast ? [this.last()] : NOTHING;
       case 'closing':
@@ -97,7 +100,7 @@ class VoskDialect implements Dialect {
     try {
       return [{ type: 'configure', config: parseConfig(changes) }];
     } catch (error) {
-      // There is no message for it in this protocol, and what would follow is noise.
+      // This protocol has no message for it, and the audio that follows would be decoded as noise.
       const { code, detail } = toServerError(error);
       return [{ type: 'fail', code, detail }];
     }
@@ -108,7 +111,7 @@ class VoskDialect implements Dialect {
     if (words.length > 0) this.finals.push([...words]);
   }
 
-  /** To one frame of audio: a final that waits, else what is being said. */
+  /** The answer to one frame of audio: a waiting final, or else the current partial. */
   private answer(): string {
     const { length } = this.finals;
     if (length === 0) return JSON.stringify({ partial: this.partial });
@@ -141,7 +144,7 @@ const timesOf = ({ startSamples, endSamples }: Word) => ({
   start: toSeconds(startSamples),
 });
 
-/** A grammar's phrases as phrases to listen for; `[unk]` and the like are the recogniser's own. */
+/** A grammar's phrases as hotwords, without `[unk]` and other symbols of the recogniser. */
 function hotwordsOf(phrases: readonly unknown[]): { phrase: string }[] {
   return phrases
     .filter((phrase) => typeof phrase === 'string')

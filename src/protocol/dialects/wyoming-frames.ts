@@ -1,6 +1,6 @@
 /**
- * The framing of Wyoming: a line of JSON, then as many bytes of JSON as it says, then as many bytes of payload. TCP cuts all of
- * it anywhere. A payload is handed on as it comes, so nothing of its size is kept.
+ * Wyoming's framing: a line of JSON, then the number of bytes of JSON that it gives, then the number of bytes of
+ * payload. TCP may split all of these anywhere. A payload is passed on as it arrives, so it is never buffered whole.
  */
 import { ServerError } from '../../errors.js';
 import { LIMITS } from '../../limits.js';
@@ -9,7 +9,7 @@ import { isRecord } from '../parse.js';
 export interface WyomingHandler {
   /** A message, before its payload. */
   onMessage(type: string, data: Readonly<Record<string, unknown>>): void;
-  /** A piece of the payload of the message before. Valid until this returns. */
+  /** Part of the payload of the last message. Valid only during the call. */
   onPayload(bytes: Uint8Array): void;
 }
 
@@ -17,7 +17,7 @@ const NEWLINE = 0x0a;
 
 export class WyomingReader {
   private readonly handler: WyomingHandler;
-  /** What there is of the line, or of the data behind it. */
+  /** What has arrived of the line, or of the data after it. */
   private parts: Uint8Array[] = [];
   private kept = 0;
   /** The line's fields, while its data is read. */
@@ -29,7 +29,9 @@ export class WyomingReader {
     this.handler = handler;
   }
 
-  /** @throws ServerError INVALID_JSON, INVALID_MESSAGE, MESSAGE_TOO_LARGE: where the next message begins is not known then */
+  /**
+   * @throws ServerError INVALID_JSON, INVALID_MESSAGE, MESSAGE_TOO_LARGE; the start of the next message is then unknown
+   */
   push(bytes: Uint8Array): void {
     let at = 0;
     while (at < bytes.length) {
@@ -66,12 +68,12 @@ export class WyomingReader {
     return taken;
   }
 
-  /** The line and its data are here. */
+  /** The line and its data are complete. */
   private message(): void {
     const { type, data, ...fields } = this.header ?? {};
     const more = this.json() ?? {};
     this.header = null;
-    if (typeof type !== 'string') throw new ServerError('INVALID_MESSAGE', 'type: a string is needed');
+    if (typeof type !== 'string') throw new ServerError('INVALID_MESSAGE', 'type: must be a string');
     this.payloadLeft = lengthOf(fields, 'payload_length', LIMITS.maxFrameBytes);
     this.handler.onMessage(type, { ...(isRecord(data) ? data : {}), ...more });
   }
@@ -79,12 +81,12 @@ export class WyomingReader {
   private keep(bytes: Uint8Array): void {
     this.kept += bytes.length;
     if (this.kept > LIMITS.maxControlBytes) {
-      throw new ServerError('MESSAGE_TOO_LARGE', `A line may have ${LIMITS.maxControlBytes} bytes.`);
+      throw new ServerError('MESSAGE_TOO_LARGE', `A line may have at most ${LIMITS.maxControlBytes} bytes.`);
     }
     if (bytes.length > 0) this.parts.push(new Uint8Array(bytes));
   }
 
-  /** The bytes that were kept, which are kept no longer; null: there were none. */
+  /** Parses the buffered bytes and drops them; null if there were none. */
   private json(): Record<string, unknown> | null {
     const text = Buffer.concat(this.parts).toString('utf8');
     this.parts = [];
@@ -94,22 +96,22 @@ export class WyomingReader {
       const json: unknown = JSON.parse(text);
       if (isRecord(json)) return json;
     } catch (cause) {
-      throw new ServerError('INVALID_JSON', 'A message of Wyoming begins with a line of JSON.', { cause });
+      throw new ServerError('INVALID_JSON', 'A Wyoming message must begin with a line of JSON.', { cause });
     }
-    throw new ServerError('INVALID_JSON', 'A message of Wyoming is a JSON object.');
+    throw new ServerError('INVALID_JSON', 'A Wyoming message must be a JSON object.');
   }
 }
 
 function lengthOf(fields: Record<string, unknown>, name: string, most: number): number {
   const length = fields[name] ?? 0;
   if (typeof length !== 'number' || !Number.isInteger(length) || length < 0) {
-    throw new ServerError('INVALID_MESSAGE', `${name}: a number of bytes is needed`);
+    throw new ServerError('INVALID_MESSAGE', `${name}: must be a number of bytes`);
   }
-  if (length > most) throw new ServerError('MESSAGE_TOO_LARGE', `${name}: ${most} bytes at most`);
+  if (length > most) throw new ServerError('MESSAGE_TOO_LARGE', `${name}: at most ${most} bytes`);
   return length;
 }
 
-/** A message as it goes out. Lengths are bytes, and left out when they are 0. */
+/** Encodes a message. Lengths are in bytes and left out when 0. */
 export function wyomingMessage(type: string, data: object, version: string): Uint8Array {
   const body = Object.keys(data).length === 0 ? '' : JSON.stringify(data);
   const length = Buffer.byteLength(body);

@@ -1,6 +1,6 @@
 /**
- * Wyoming, the protocol of Home Assistant's voice assistants, over TCP: an utterance is a recording, and has one `transcript`.
- * A frame is whatever TCP brings at once; an empty one is the end of what the client sends.
+ * Wyoming, the protocol of Home Assistant's voice assistants, over TCP. An utterance is a recording and has one
+ * `transcript`. A frame is one read from TCP; an empty frame is the end of the client's input.
  */
 import { ERRORS, ServerError, toServerError } from '../../errors.js';
 import { LIMITS } from '../../limits.js';
@@ -24,7 +24,7 @@ const POLICY: DialectPolicy = {
   defaults: { sample_rate: 16_000, encoding: 'pcm16', channels: 1 },
   startsByItself: true,
   maxTextChars: LIMITS.maxControlBytes,
-  // A piece of TCP counts that begins with a message without audio.
+  // A read from TCP counts as a text frame if it begins with a message without audio.
   textFramesPerSecond: LIMITS.audioTextFramesPerSecond,
   textFrameBurst: LIMITS.audioTextFrameBurst,
   idle: 'frames',
@@ -34,22 +34,22 @@ const POLICY: DialectPolicy = {
 
 type Data = Readonly<Record<string, unknown>>;
 
-/** Wyoming has 16-bit samples, and others that nobody sends. */
+/** Wyoming also allows other sample sizes, which no known client sends. */
 const SAMPLE_BYTES = 2;
 
 class WyomingDialect implements Dialect {
   readonly policy = POLICY;
   private readonly host: DialectHost;
   private readonly reader: WyomingReader;
-  /** What the frame at hand means so far. */
+  /** Inputs read from the current frame so far. */
   private inputs: Input[] = [];
-  /** The payload that comes is sound. */
+  /** The payload that follows is audio. */
   private isAudio = false;
   /** The client is in the middle of an utterance. */
   private inUtterance = false;
-  /** Of the next utterance. */
+  /** Hotwords of the next utterance. */
   private phrases: readonly unknown[] = [];
-  /** The last segment that is complete, and what was sent of the one behind it. */
+  /** The last completed segment, and what was sent of the one after it. */
   private before = '';
   private sent = '';
 
@@ -92,7 +92,7 @@ class WyomingDialect implements Dialect {
       case 'stopped':
         return this.transcript(event);
       case 'error':
-        // Of an utterance that ended by itself, since no audio came.
+        // The utterance had already ended by itself, because no audio came.
         if (event.code === 'NOT_RECORDING') return NOTHING;
         return [wyomingError(new ServerError(event.code, event.detail))];
       default:
@@ -104,7 +104,7 @@ class WyomingDialect implements Dialect {
 
   // ---- from the client ------------------------------------------------------------------------------------
 
-  /** What is not known is passed over, always. */
+  /** Unknown messages are always ignored. */
   private onMessage(type: string, data: Data): void {
     this.isAudio = false;
     switch (type) {
@@ -136,7 +136,7 @@ class WyomingDialect implements Dialect {
     if (this.inUtterance) this.end();
     const { rate = 16_000, width = SAMPLE_BYTES, channels = 1 } = data;
     if (width !== SAMPLE_BYTES) {
-      throw new ServerError('UNSUPPORTED_ENCODING', `width: ${SAMPLE_BYTES} bytes per sample are taken.`);
+      throw new ServerError('UNSUPPORTED_ENCODING', `width: ${SAMPLE_BYTES} bytes per sample are required.`);
     }
     const config = parseConfig({ sample_rate: rate, channels, hotwords: hotwordsOf(this.phrases) });
     this.phrases = [];
@@ -144,7 +144,7 @@ class WyomingDialect implements Dialect {
     this.inputs.push({ type: 'configure', config }, { type: 'start', config: {} });
   }
 
-  /** Without an utterance there is an answer all the same: its client waits for one. */
+  /** Answers even without an utterance, since the client waits for it. */
   private end(): void {
     if (this.inUtterance) this.inputs.push({ type: 'stop' });
     else this.say(...this.final(''));
@@ -157,7 +157,7 @@ class WyomingDialect implements Dialect {
 
   // ---- to the client --------------------------------------------------------------------------------------
 
-  /** What is new of the words of the open segment. */
+  /** The new words of the open segment. */
   private chunk(words: readonly Word[]): Frame[] {
     const text = joinWords(words);
     if (text.length <= this.sent.length || !text.startsWith(this.sent)) return [];
@@ -191,7 +191,7 @@ function hotwordsOf(phrases: readonly unknown[]): { phrase: string }[] {
     .map((phrase) => ({ phrase }));
 }
 
-/** Fields that look empty are required: Home Assistant raises without them. */
+/** Fields that look empty are required: Home Assistant raises an error without them. */
 function infoOf({ manifest }: DialectHost): object {
   const { name, version, description, language } = manifest;
   const attribution = { name: 'rnnt-server', url: '' };
@@ -210,7 +210,7 @@ function infoOf({ manifest }: DialectHost): object {
   return { asr: [program], tts: [], handle: [], intent: [], wake: [], mic: [], snd: [] };
 }
 
-/** What is told to a client before it is left. */
+/** The message sent to a client before its connection is closed. */
 export const wyomingError = ({ message, code }: ServerError): Uint8Array =>
   wyomingMessage('error', { text: code === 'INTERNAL' ? ERRORS[code].text : message, code }, packageVersion);
 
