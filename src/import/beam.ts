@@ -1,20 +1,20 @@
-/** Hypotheses of a beam search in the graph: what is known of them, where it lies in the state, and what is computed with them. */
+/** Hypotheses of a beam search inside the graph: their data, their layout in the state, and operations on them. */
 import type { GraphBuilder, Value } from './builder.js';
 import { attr, TYPE } from './onnx.js';
 import { rowPart, type StatePart } from './state.js';
 
-/** Four, as in sherpa-onnx by default; 4 × 4 numbers of a row fill whole vectors, so that none is rounded otherwise. */
+/** Four, as in sherpa-onnx by default. The 4 × 4 numbers of a row fill whole vectors, so all are rounded alike. */
 export const HYPOTHESES = 4;
 const K = HYPOTHESES;
-/** Score of a hypothesis that is none, and below which it is one no more. */
+/** Score of an empty hypothesis; a lower score marks a hypothesis as dropped. */
 export const DEAD = -1e30;
 export const ALIVE_ABOVE = -1e29;
 
-/** What is known of each hypothesis, (B, K, …). */
+/** Data of each hypothesis, (B, K, …). */
 export interface Beam {
   /** Log-probability, relative to the best at the chunk's start. */
   readonly score: Value;
-  /** (B, K, queue): tokens not said yet, oldest first. */
+  /** (B, K, queue): tokens not emitted yet, oldest first. */
   readonly tokens: Value;
   /** (B, K, queue): frame of each, from the chunk's first. */
   readonly when: Value;
@@ -22,14 +22,14 @@ export interface Beam {
   readonly logp: Value;
   /** (B, K, context): the last tokens. */
   readonly context: Value;
-  /** Node of the hotwords' trie, and nats/1000 to be paid back for leaving it. */
+  /** Node of the hotword trie, and the nats/1000 to be deducted on leaving it. */
   readonly node: Value;
   readonly owed: Value;
 }
 export type BeamKey = keyof Beam;
 export const BEAM_KEYS: readonly BeamKey[] = ['score', 'tokens', 'when', 'logp', 'context', 'node', 'owed'];
 
-/** (K, …) of each. */
+/** Shapes (K, …) of each. */
 export function beamDims(queue: number, context: number): Record<BeamKey, number[]> {
   const list = [K, queue];
   return { score: [K], tokens: list, when: list, logp: list, context: [K, context], node: [K], owed: [K] };
@@ -42,7 +42,7 @@ export function beamParts(queue: number, context: number): StatePart[] {
   return BEAM_KEYS.map((key) => rowPart(partOf(key), ...dims[key]));
 }
 
-/** The hypotheses that the last step left; at a stream's start one that has said nothing. */
+/** The hypotheses left by the last step; at a stream's start, a single one without tokens. */
 export function beamBefore(
   g: GraphBuilder,
   first: Value,
@@ -66,7 +66,7 @@ export function beamAfter(beam: Beam, after: (part: string, x: Value) => void): 
   for (const key of BEAM_KEYS) after(partOf(key), beam[key]);
 }
 
-/** Continuations of hypotheses, (B, n) each: of which, by what symbol, at what score. */
+/** Continuations of hypotheses, (B, n) each: the hypothesis, the symbol and the score. */
 export interface Candidates {
   readonly score: Value;
   /** int64 */
@@ -85,8 +85,9 @@ export function pickRows(b: GraphBuilder, x: Value, index: Value, n: number): Va
 }
 
 /**
- * log Σ exp over the last axis of (B, K, K), as (B, K). Added one by one, because the order of a reduction depends on where a row
- * begins in memory; logarithms of whole vectors, because those of a vector's rest are computed otherwise.
+ * log Σ exp over the last axis of (B, K, K), as (B, K). The terms are added one by one, since the order of a reduction
+ * depends on where a row begins in memory. Logarithms are taken of whole vectors, since the rest of a vector is
+ * computed differently.
  */
 export function logSumOfRows(b: GraphBuilder, x: Value): Value {
   const highest = b.reduce('ReduceMax', x, 2, { keep: true });

@@ -1,6 +1,6 @@
 /**
- * Builds ONNX graphs node by node, for one version of the standard operators: the helpers write what that version wants.
- * A node's output is known by its name, so a value is a string here.
+ * Builds ONNX graphs node by node, for one version of the standard operators. The helpers write each operator in the
+ * form of that version. A node's output is identified by its name, so a value is a string here.
  */
 import {
   type AttributeProto,
@@ -19,7 +19,7 @@ import {
 /** Name of a value in a graph. */
 export type Value = string;
 
-/** From which version of the operators the axes (or parts) of one are an input; before, an attribute. */
+/** Operator version from which an operator takes its axes (or parts) as an input; earlier they are an attribute. */
 export const AXES_ARE_INPUT = {
   Split: 13,
   Squeeze: 13,
@@ -31,20 +31,20 @@ export const AXES_ARE_INPUT = {
 };
 export type Reduction = 'ReduceSum' | 'ReduceMax' | 'ReduceMin' | 'ReduceLogSumExp';
 
-/** Versions of the standard operators for which graphs can be built: GatherElements and its like came with 11. */
+/** Versions of the standard operators for which graphs can be built. GatherElements and related operators need 11. */
 export const OPSETS = { least: 11, most: 23 } as const;
 
-/** What a graph and the bodies inside it share. */
+/** State shared by a graph and the bodies inside it. */
 interface Shared {
   readonly initializers: TensorProto[];
-  /** Names of initialisers by their content, so that one is there once. */
+  /** Names of initialisers by content, so that each exists once. */
   readonly constants: Map<string, Value>;
-  /** Initialisers of inlined models that are there already. */
+  /** Initialisers of inlined models that have already been added. */
   readonly inlined: Set<string>;
   names: number;
 }
 
-/** Constants of more values are not compared with those that are there. */
+/** Constants with more values are not deduplicated. */
 const COMPARED = 64;
 
 export class GraphBuilder {
@@ -57,12 +57,12 @@ export class GraphBuilder {
     this.shared = parent?.shared ?? { initializers: [], constants: new Map(), inlined: new Set(), names: 0 };
   }
 
-  /** Initialisers of the graph and of all bodies in it: they stand in the outermost graph. */
+  /** Initialisers of the graph and of all its bodies. They belong to the outermost graph. */
   get initializers(): TensorProto[] {
     return this.shared.initializers;
   }
 
-  /** A name that nothing else has. */
+  /** A unique name. */
   fresh(hint: string): Value {
     return `f/${hint}_${this.shared.names++}`;
   }
@@ -146,7 +146,7 @@ export class GraphBuilder {
     return xs.length === 1 ? (xs[0] as Value) : this.op('Concat', xs, [attr.int('axis', axis)]);
   }
 
-  /** −1: whatever is left; 0: as it is. */
+  /** −1: inferred; 0: unchanged. */
   reshape(x: Value, ...dims: number[]): Value {
     return this.op('Reshape', [x, this.int64(...dims)]);
   }
@@ -199,36 +199,36 @@ export class GraphBuilder {
     return this.op('Mul', [a, b]);
   }
 
-  /** How many rows a value has, int64 (1). */
+  /** Number of rows of a value, int64 (1). */
   rowsOf(like: Value): Value {
     return this.slice(this.op('Shape', [like]), 0, 1, 0);
   }
 
-  /** `x` (1, …dims) repeated for `rows` rows, int64 (1). */
+  /** Repeats `x` (1, …dims) for `rows` rows, int64 (1). */
   repeat(x: Value, rows: Value, dims: readonly number[]): Value {
     return this.op('Expand', [x, this.concat([rows, this.int64(...dims)], 0)]);
   }
 
-  /** Gives a value the name that an output of the graph has. */
+  /** Gives a value the name of an output of the graph. */
   output(x: Value, name: string): void {
     this.nodes.push({ op: 'Identity', name, inputs: [x], outputs: [name], attributes: [] });
   }
 
-  /** A builder for the body of a Scan, Loop or If, whose nodes see the values of this graph. */
+  /** A builder for the body of a Scan, Loop or If; its nodes can use the values of this graph. */
   body(): GraphBuilder {
     return new GraphBuilder(this.opset, this);
   }
 
-  /** The graph of this builder's nodes. Initialisers belong to the outermost graph, so a body has none. */
+  /** The graph of this builder's nodes. A body has no initialisers, since they belong to the outermost graph. */
   finish(name: string, inputs: ValueProto[], outputs: ValueProto[], { outermost = false } = {}): GraphProto {
     const initializers = outermost ? this.initializers : [];
     return { name, nodes: this.nodes, initializers, inputs, outputs, values: [] };
   }
 
   /**
-   * Puts a copy of a graph's nodes here, its inputs bound to values of this graph; returns its outputs.
+   * Inserts a copy of a graph's nodes, with its inputs bound to values of this graph; returns its outputs.
    * @param prefix of the copy's names
-   * @param weights prefix of its initialisers, which are taken over once however often the graph is copied
+   * @param weights prefix of its initialisers, which are added once however often the graph is copied
    */
   inline(graph: GraphProto, prefix: string, bound: readonly Value[], weights = prefix): Value[] {
     const names = new Map<string, Value>([['', '']]);
@@ -253,7 +253,7 @@ export class GraphBuilder {
   }
 }
 
-/** Node of another graph under new names; notes of its exporter (stack traces, mostly) are left out. */
+/** A node of another graph under new names, without its exporter's notes (mostly stack traces). */
 function renameNode(node: NodeProto, prefix: string, renamed: (name: string) => Value): NodeProto {
   const attributes = node.attributes.map((it) =>
     it.g ? { ...it, g: renameGraph(it.g, prefix, renamed) } : it,
@@ -267,7 +267,7 @@ function renameNode(node: NodeProto, prefix: string, renamed: (name: string) => 
 function renameGraph(graph: GraphProto, prefix: string, renamed: (name: string) => Value): GraphProto {
   const values = (list: readonly ValueProto[]) => list.map((it) => ({ ...it, name: renamed(nameOf(it)) }));
   return {
-    // The checker wants every graph to have one.
+    // The ONNX checker requires a name for every graph.
     name: graph.name || 'body',
     inputs: values(graph.inputs),
     outputs: values(graph.outputs),

@@ -1,13 +1,13 @@
 /**
- * Checks a composed graph before it is served: that ONNX Runtime runs it, that a stream's result does not depend on its
- * neighbours, and that it takes speech.
+ * Checks a composed graph before it is served: that ONNX Runtime can run it, that a stream's result does not depend on
+ * its neighbours, and that it accepts speech.
  */
 import { EDGE_INTS } from '../inference/hotwords.js';
 import type { GraphRunner, GraphTensor } from '../inference/runner.js';
 import { unsupported } from './meta.js';
 import { type Composition, NAMES } from './step.js';
 
-/** What a step gives for a batch. */
+/** Output of a step for a batch. */
 export interface StepAnswer {
   /** (B, frames × symbols) */
   readonly tokens: Int32Array;
@@ -28,7 +28,7 @@ export class StepRunner {
   /**
    * @param audio a window for each stream, −1…1
    * @param state of the whole batch; null: all streams begin
-   * @throws ServerError MODEL_UNSUPPORTED with the runtime's own words
+   * @throws ServerError MODEL_UNSUPPORTED with the runtime's own message
    */
   async run(audio: readonly Float32Array[], state: Float32Array | null): Promise<StepAnswer> {
     const { windowSamples, stateFloats, hotwordEdges, prompts } = this.step;
@@ -67,10 +67,10 @@ export class StepRunner {
 
 const NOISE_STEPS = 2;
 const NOISE_LEVEL = 0.1;
-/** Batches of three streams: each alone, two, all in another order. */
+/** Batches of three streams: each stream alone, two together, and all three in reverse order. */
 const BATCHES: readonly (readonly number[])[] = [[0], [1], [2], [0, 1], [2, 1, 0]];
 
-/** Noise from a seed (a linear congruential generator, Numerical Recipes). */
+/** Seeded noise (a linear congruential generator, Numerical Recipes). */
 export function noise(samples: number, seed: number): Float32Array {
   let state = seed >>> 0;
   return Float32Array.from({ length: samples }, () => {
@@ -80,13 +80,13 @@ export function noise(samples: number, seed: number): Float32Array {
 }
 
 export interface BatchCheck {
-  /** Fastest milliseconds of a step by batch size. */
+  /** Fastest time of a step in milliseconds, by batch size. */
   readonly stepMs: ReadonlyMap<number, number>;
-  /** Where a stream's result depends on its neighbours; null: nowhere. */
+  /** The first difference between a stream alone and in a batch; null: none. */
   readonly dependence: string | null;
 }
 
-/** Streams of noise alone and in batches of two and three: every row should be the same to the bit. */
+/** Runs streams of noise alone and in batches of two and three. Every row should be bit-identical. */
 export async function checkBatches(runner: StepRunner): Promise<BatchCheck> {
   const { windowSamples, chunkSamples } = runner.step;
   const streams = [1, 2, 3].map((seed) => noise(windowSamples + NOISE_STEPS * chunkSamples, seed));
@@ -109,7 +109,7 @@ export async function checkBatches(runner: StepRunner): Promise<BatchCheck> {
   return { stepMs: fastest, dependence: null };
 }
 
-/** What of which row of a batch is not what it is alone. */
+/** Names the output and row of a batch that differ from the same stream alone. */
 function differenceIn(batch: StepAnswer, alone: readonly StepAnswer[]): string | null {
   for (const [row, one] of alone.entries()) {
     for (const part of ['tokens', 'logp', 'state'] as const) {
@@ -124,13 +124,13 @@ function differenceIn(batch: StepAnswer, alone: readonly StepAnswer[]): string |
 const sameBits = (a: Float32Array | Int32Array, b: Float32Array | Int32Array): boolean =>
   Buffer.from(a.buffer, a.byteOffset, a.byteLength).equals(Buffer.from(b.buffer, b.byteOffset, b.byteLength));
 
-/** 0.8 s of silence, in which the last tokens come out; what sherpa-onnx is given, too. */
+/** 0.8 s of silence, in which the last tokens come out. sherpa-onnx gets the same. */
 export const CLIP_PAD_SAMPLES = 12_800;
 
 /**
- * Runs a clip of speech through the graph, with silence behind it.
- * @returns ids of the tokens said
- * @throws ServerError MODEL_UNSUPPORTED if the graph gives what is no probability, or a token that the model does not have
+ * Runs a clip of speech followed by silence through the graph.
+ * @returns ids of the emitted tokens
+ * @throws ServerError MODEL_UNSUPPORTED if a log-probability or a token of the output is not valid
  */
 export async function runClip(runner: StepRunner, clip: Float32Array, vocabulary: number): Promise<number[]> {
   const { windowSamples, chunkSamples } = runner.step;
@@ -146,7 +146,7 @@ export async function runClip(runner: StepRunner, clip: Float32Array, vocabulary
       if (!(logp <= 1e-3) || token >= vocabulary) {
         throw unsupported(
           `On a spoken clip it gives token ${token} with the log-probability ${logp}.`,
-          'Its weights are damaged or of another model: fetch or export it again.',
+          'Its weights are damaged or belong to another model: download or export it again.',
         );
       }
       if (token >= 0) said.push(token);
@@ -154,7 +154,7 @@ export async function runClip(runner: StepRunner, clip: Float32Array, vocabulary
     if (!state.every(Number.isFinite)) {
       throw unsupported(
         'On a spoken clip its state overflows.',
-        'Take another --precision, or export it again.',
+        'Use another --precision, or export it again.',
       );
     }
   }

@@ -1,4 +1,4 @@
-/** Tells what kind of model a source is, and composes its step, or says why that cannot be. */
+/** Detects a source's kind of model and composes its step, or explains why that is not possible. */
 import { LIMITS } from '../limits.js';
 import { OPSETS } from './builder.js';
 import { composeIcefall, ICEFALL_KINDS } from './kinds/icefall.js';
@@ -10,11 +10,11 @@ import type { Composition, Source } from './step.js';
 
 export interface ComposeOptions {
   readonly search: Search;
-  /** Of NeMo's own export; its graph shows them mostly. */
+  /** For NeMo's own export; its graph usually shows these values. */
   readonly streaming?: Streaming;
 }
 
-/** @throws ServerError MODEL_UNSUPPORTED, with the reason and what to do */
+/** @throws ServerError MODEL_UNSUPPORTED, with the reason and the remedy */
 export function compose(source: Source, options: ComposeOptions): Composition {
   checkOpsets(source);
   if (isNemo(source)) return composeNemo(source, options.search, options.streaming ?? AS_EXPORTED);
@@ -26,17 +26,17 @@ export function compose(source: Source, options: ComposeOptions): Composition {
   } = metaOf(source.encoder);
   if (/whisper/i.test(feature)) {
     throw unsupported(
-      'The encoder takes features of Whisper.',
-      'Take one that was trained with Kaldi’s 80-band features (fbank).',
+      'The encoder takes Whisper features.',
+      'Use a model trained with Kaldi’s 80-band features (fbank).',
     );
   }
   if (/ctc/i.test(`${kind} ${comment}`)) {
-    throw unsupported(`This is a CTC model (${kind}).`, 'Take a transducer of the same family.');
+    throw unsupported(`This is a CTC model (${kind}).`, 'Use a transducer of the same family.');
   }
   if (!ICEFALL_KINDS.includes(kind)) {
     throw unsupported(
       kind === ''
-        ? 'The encoder’s metadata does not say what kind it is (model_type).'
+        ? 'The encoder’s metadata does not name its kind (model_type).'
         : `The encoder is of the kind ${kind}.`,
       `Kinds that can be imported: ${[...ICEFALL_KINDS, NEMO_KIND].join(', ')}.`,
     );
@@ -44,23 +44,23 @@ export function compose(source: Source, options: ComposeOptions): Composition {
   if (chunk === undefined) {
     throw unsupported(
       `This ${kind} is not a streaming model${comment ? ` (“${comment}”)` : ''}: its encoder takes whole recordings.`,
-      'Take the streaming model of the same name, or export it with export-onnx-streaming.py if it was trained causally.',
+      'Use the streaming model of the same name, or export it with export-onnx-streaming.py if it was trained causally.',
     );
   }
   return bounded(composeIcefall(source, kind, options));
 }
 
-/** What the server keeps of a stream has a bound, twice over. */
+/** Enforces the limit on the state of a stream, which the server keeps twice. */
 function bounded(step: Composition): Composition {
   const bytes = 4 * step.stateFloats;
   if (bytes <= LIMITS.maxStateBytes) return step;
   throw unsupported(
-    `The state of a stream would have ${bytes} bytes; the server takes ${LIMITS.maxStateBytes} at most.`,
-    'Take a model with less left context.',
+    `The state of a stream would have ${bytes} bytes; the server accepts at most ${LIMITS.maxStateBytes}.`,
+    'Use a model with less left context.',
   );
 }
 
-/** One graph has one version of the operators. */
+/** A graph can use only one version of the operators. */
 function checkOpsets({ encoder, decoder, joiner }: Source): void {
   const versions = [encoder, decoder, joiner].map(opsetOf);
   const [version = 0] = versions;

@@ -1,6 +1,6 @@
 /**
- * Weights that lie in files beside an ONNX file ("external data"): checked, and given names of their own in the imported model.
- * A file names them by a path, which may be anything at all.
+ * Weights stored in files next to an ONNX file ("external data"). The files are checked and get new names in the
+ * imported model. An ONNX file names them by a path, which is not to be trusted.
  */
 import { realpathSync, type Stats, statSync } from 'node:fs';
 import { isAbsolute, join, relative, sep } from 'node:path';
@@ -9,7 +9,7 @@ import { LIMITS } from '../limits.js';
 import { unsupported } from './meta.js';
 import { type AttributeProto, type GraphProto, isExternal, nameOf, type TensorProto, TYPE } from './onnx.js';
 
-/** Bytes of an element; types that are not here are kept, their length unchecked. */
+/** Bytes of an element; tensors of other types are kept without a check of their length. */
 const BYTES: Record<number, number> = {
   [TYPE.float]: 4,
   [TYPE.uint8]: 1,
@@ -21,7 +21,7 @@ const BYTES: Record<number, number> = {
   [TYPE.double]: 8,
 };
 
-/** Files of weights: where each is, by the name that it gets in the imported model. */
+/** The weight files: the path of each, by its name in the imported model. */
 export class ExternalFiles {
   /** Name in the imported model → path. */
   readonly files = new Map<string, string>();
@@ -29,8 +29,8 @@ export class ExternalFiles {
   private readonly sizes = new Map<string, number>();
 
   /**
-   * The graph, its external tensors pointing to files under their new names.
-   * @param folder of the ONNX file, whose data may not lie outside
+   * The graph, with its external tensors pointing to files under their new names.
+   * @param folder of the ONNX file; its data must lie inside
    * @throws ServerError MODEL_UNSUPPORTED for a path that leaves the folder, MODEL_MISSING, MODEL_CORRUPT
    */
   claim(graph: GraphProto, folder: string): GraphProto {
@@ -58,7 +58,7 @@ export class ExternalFiles {
     if ((wanted > 0 && length !== wanted) || offset + length > this.sizeOf(path)) {
       throw new ServerError(
         'MODEL_CORRUPT',
-        `The weights ${nameOf(it)} are not whole in ${location}: fetch that file again.`,
+        `The weights ${nameOf(it)} are incomplete in ${location}: download that file again.`,
       );
     }
     const external = it.external.map((one) =>
@@ -71,7 +71,7 @@ export class ExternalFiles {
     const known = this.names.get(path);
     if (known !== undefined) return known;
     if (this.files.size >= LIMITS.maxExternalFiles) {
-      throw unsupported('Its weights lie in too many files.', 'Save it with all external data in one file.');
+      throw unsupported('Its weights are in too many files.', 'Save it with all external data in one file.');
     }
     const name = `weights-${this.files.size}.data`;
     this.names.set(path, name);
@@ -91,11 +91,11 @@ function wholeNumber(text: string, it: TensorProto): number {
   if (text.trim() !== '' && Number.isSafeInteger(value) && value >= 0) return value;
   throw new ServerError(
     'MODEL_CORRUPT',
-    `The place of the weights ${nameOf(it)} is not a number: ${text.slice(0, 40)}.`,
+    `The offset or length of the weights ${nameOf(it)} is not a number: ${text.slice(0, 40)}.`,
   );
 }
 
-/** The real path of a data file, which must lie in the folder of its ONNX file: links are followed first. */
+/** The real path of a data file, after following links. It must lie in the folder of its ONNX file. */
 function insidePath(folder: string, location: string, tensor: string): string {
   const leaves =
     isAbsolute(location) || location.split(/[/\\]/).includes('..') || /^[a-zA-Z]:|\0/.test(location);
@@ -116,6 +116,6 @@ function insidePath(folder: string, location: string, tensor: string): string {
 
 const outside = (location: string, tensor: string): ServerError =>
   unsupported(
-    `The weights ${tensor} are said to lie in ${JSON.stringify(location.slice(0, 100))}, which is no file in the model's folder.`,
-    'Do not use this file unless you know who made it; else put the data beside it and save it again.',
+    `The weights ${tensor} refer to ${JSON.stringify(location.slice(0, 100))}, which is not a file in the model's folder.`,
+    'Do not use this file unless you trust its source. If you do, move the data next to it and save it again.',
   );

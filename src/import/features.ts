@@ -1,21 +1,21 @@
 /**
- * Log-mel features inside the graph, as kaldi-native-fbank computes them. Everything from the samples to the Fourier transform
- * is linear, so it is one matrix product; the mel filters are a second one.
+ * Log-mel features inside the graph, as kaldi-native-fbank computes them. Everything from the samples to the Fourier
+ * transform is linear and thus one matrix product; the mel filters are a second one.
  * https://github.com/csukuangfj/kaldi-native-fbank (feature-window.cc, mel-computations.cc)
  */
 import type { GraphBuilder, Value } from './builder.js';
 import { TYPE } from './onnx.js';
 
 const RATE = 16_000;
-/** Samples of a frame, and from one to the next. */
+/** Samples of a frame, and samples from one frame to the next. */
 const FRAME = 400;
 export const FRAME_SHIFT = 160;
 const FFT = 512;
 const BINS = FFT / 2 + 1;
 const PREEMPHASIS = 0.97;
-/** Kaldi's least energy: float32 epsilon. */
+/** Kaldi's energy floor: float32 epsilon. */
 const LEAST_ENERGY = 2 ** -23;
-/** Samples before a chunk that its first frame covers: frames are centred on the middle of their shift. */
+/** Samples before a chunk that its first frame covers; a frame is centred on the middle of its shift. */
 export const LOOKBACK = (FRAME - FRAME_SHIFT) / 2;
 
 const fround = Math.fround;
@@ -25,16 +25,16 @@ export interface FeatureOptions {
   readonly bands: number;
   /** `povey`: hann^0.85 over 399 samples; `hann`: periodic, over 400. */
   readonly window: 'povey' | 'hann';
-  /** Whether a frame's mean is taken off before anything else. */
+  /** Whether the mean of a frame is subtracted first. */
   readonly removeMean: boolean;
   /** Edges of the outermost bands in Hz. */
   readonly low: number;
   readonly high: number;
-  /** `kaldi`: 1127 · ln(1 + f / 700), the Nyquist bin left out; `slaney`: librosa's scale and norm. */
+  /** `kaldi`: 1127 · ln(1 + f / 700), without the Nyquist bin; `slaney`: librosa's scale and norm. */
   readonly mel: 'kaldi' | 'slaney';
 }
 
-/** What icefall trains with. */
+/** The features that icefall uses in training. */
 export const icefallFeatures = (bands: number): FeatureOptions => ({
   bands,
   window: 'povey',
@@ -44,7 +44,10 @@ export const icefallFeatures = (bands: number): FeatureOptions => ({
   mel: 'kaldi',
 });
 
-/** What NeMo trains with, as sherpa-onnx computes it: centred 5 ms later than NeMo, and with Kaldi's least energy. */
+/**
+ * The features that NeMo uses in training, as sherpa-onnx computes them: centred 5 ms later than in NeMo, and with
+ * Kaldi's energy floor.
+ */
 export const nemoFeatures = (bands: number): FeatureOptions => ({
   bands,
   window: 'hann',
@@ -59,7 +62,9 @@ const WINDOWS: Record<FeatureOptions['window'], (i: number) => number> = {
   hann: (i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / FRAME),
 };
 
-/** (400 × 514): a frame's samples → real parts, then imaginary parts. Mean, pre-emphasis and window are in it. */
+/**
+ * (400 × 514): a frame's samples → real parts, then imaginary parts. Includes mean removal, pre-emphasis and window.
+ */
 export function spectrumMatrix({ window, removeMean }: FeatureOptions): Float32Array {
   const weights = Array.from({ length: FRAME }, (_, i) => fround(WINDOWS[window](i)));
   const matrix = new Float32Array(FRAME * 2 * BINS);
@@ -70,7 +75,7 @@ export function spectrumMatrix({ window, removeMean }: FeatureOptions): Float32A
       const angle = (2 * Math.PI * ((bin * i) % FFT)) / FFT;
       row[i] = (weights[i] as number) * (column < BINS ? Math.cos(angle) : -Math.sin(angle));
     }
-    // Sample i takes part in output i, and in the next one by the pre-emphasis; the first one is its own predecessor.
+    // Sample i contributes to output i and, through pre-emphasis, to the next. The first sample is its own predecessor.
     let mean = 0;
     for (let i = 0; i < FRAME; i++) {
       const own = (i === 0 ? 1 - PREEMPHASIS : 1) * (row[i] as number);
@@ -84,7 +89,7 @@ export function spectrumMatrix({ window, removeMean }: FeatureOptions): Float32A
   return matrix;
 }
 
-// In float32, as kaldi-native-fbank does: where a band begins decides on single bins.
+// In float32, as in kaldi-native-fbank: rounding at the edge of a band decides to which band a bin belongs.
 const kaldiMel = (hz: number): number => fround(1127 * fround(Math.log(fround(1 + fround(hz / 700)))));
 const slaneyMel = (hz: number): number =>
   hz <= 1000
@@ -108,7 +113,8 @@ export function melMatrix({ bands, low, high, mel }: FeatureOptions): Float32Arr
       return slaney ? slaneyHz(at) : at;
     };
     const [left, centre, right] = [edge(0), edge(1), edge(2)];
-    // Librosa's triangles stand on hertz and have an area of one; Kaldi's on mels, without the Nyquist bin.
+    // Librosa's triangles are linear in hertz and have an area of one. Kaldi's are linear in mels and exclude the
+    // Nyquist bin.
     for (let bin = 0; bin < (slaney ? BINS : BINS - 1); bin++) {
       const hz = fround((RATE / FFT) * bin);
       const at = slaney ? hz : kaldiMel(hz);
@@ -120,7 +126,7 @@ export function melMatrix({ bands, low, high, mel }: FeatureOptions): Float32Arr
   return matrix;
 }
 
-/** Samples that a step of `frames` frames sees from its chunk's first sample on. */
+/** Samples that a step of `frames` frames reads, from its chunk's first sample on. */
 export const windowOf = (frames: number): number => FRAME_SHIFT * (frames - 1) + FRAME - LOOKBACK;
 
 /**
@@ -142,8 +148,8 @@ export function features(g: GraphBuilder, pcm: Value, frames: number, options: F
 }
 
 /**
- * The samples before a window: those that the state kept, or, at a stream's start, the first ones mirrored, as Kaldi does
- * without `snip_edges`.
+ * Prepends the samples before a window: those kept in the state or, at a stream's start, the first samples mirrored, as
+ * Kaldi does without `snip_edges`.
  * @param first (B, 1) bool: the stream begins
  * @param tail (B, LOOKBACK) float32
  * @returns (B, LOOKBACK + window) float32

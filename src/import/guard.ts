@@ -1,12 +1,12 @@
 /**
- * A step that sees one stream more than there are: some processors take another kernel for products of one row than for those of many,
- * and round otherwise. With a copy of the first stream beside it no stream is ever alone.
+ * Runs a step with one extra row. Some processors use another kernel, with other rounding, for products of one row than
+ * of many. With a copy of the first stream added, no stream ever runs alone.
  */
 import { GraphBuilder } from './builder.js';
 import { graphInputs, nameOf, opsetOf } from './onnx.js';
 import type { Composition } from './step.js';
 
-/** The step with one row more inside; its inputs and outputs stay as they are. */
+/** The step with an extra row inside; its inputs and outputs do not change. */
 export function withGuardRow(step: Composition): Composition {
   const { model } = step;
   const inputs = graphInputs(model.graph);

@@ -1,6 +1,7 @@
 /**
- * Hotwords in the beam search: continuations along the edges of a stream's trie (src/inference/hotwords.ts). A hypothesis gains on
- * its way through a phrase, and pays back where it leaves the trie before a phrase's end. Every phrase may start anywhere.
+ * Hotwords in the beam search: continuations along the edges of a stream's trie (src/inference/hotwords.ts). A
+ * hypothesis gains score along a phrase and repays it if it leaves the trie before the end of the phrase. A phrase may
+ * start anywhere.
  */
 
 import { ALIVE_ABOVE, type Beam, type Candidates, DEAD, HYPOTHESES } from './beam.js';
@@ -11,7 +12,7 @@ const K = HYPOTHESES;
 /** Gains and debts are thousandths of a nat. */
 const NATS = 1e-3;
 
-/** A stream's edges, (B, edges) float32 each, but for what is said. */
+/** A stream's edges, (B, edges) float32 each unless noted. */
 export interface HotwordTable {
   readonly edges: number;
   readonly from: Value;
@@ -34,10 +35,10 @@ export function hotwordTable(g: GraphBuilder, input: Value, edges: number): Hotw
 }
 
 /**
- * Continuations along edges, and of the plain ones those that are no such.
+ * Continuations along edges, and the plain continuations that are not along an edge.
  * @param all (B, K, vocabulary): log-probabilities
- * @param plain the best ones as if there were no edges. As many as there are hypotheses are enough: where one is along an edge,
- *   the edge's own scores no less.
+ * @param plain the best ones, as if there were no edges. As many as there are hypotheses suffice: if one is along an
+ * edge, the edge itself scores at least as high.
  */
 export function edgeCandidates(
   b: GraphBuilder,
@@ -55,7 +56,7 @@ export function edgeCandidates(
   const away = b.greater(node, b.scalar(TYPE.float, 0.5));
   const afresh = b.and(b.and(used, b.equal(row(table.from), b.scalar(TYPE.float, 0))), away);
   const gainAfresh = b.op('Sub', [row(table.gain), owed]);
-  // Of an edge onward and one from the root with the same symbol the better one counts, the one onward where they are equal.
+  // When an edge onward and an edge from the root have the same symbol, the better counts; at a tie, the one onward.
   const there = (mask: Value, gain: Value) => better(b, mask, gain, table.sameSymbol);
   const stays = b.and(onward, b.not(b.greater(there(afresh, gainAfresh), row(table.gain))));
   const leaves = b.and(
@@ -87,7 +88,10 @@ export function edgeCandidates(
   };
 }
 
-/** (B, K, edges): the gain of the edge with the same symbol that is in `mask`, or what nothing is below. At most one is. */
+/**
+ * (B, K, edges): the gain of the edge in `mask` with the same symbol, of which there is at most one; otherwise a value
+ * below every gain.
+ */
 function better(b: GraphBuilder, mask: Value, gain: Value, sameSymbol: Value): Value {
   const marked = b.cast(mask, TYPE.float);
   const count = b.op('MatMul', [marked, sameSymbol]);
@@ -95,7 +99,7 @@ function better(b: GraphBuilder, mask: Value, gain: Value, sameSymbol: Value): V
   return b.where(b.greater(count, b.scalar(TYPE.float, 0.5)), sum, b.scalar(TYPE.float, DEAD));
 }
 
-/** (B, K): a plain continuation that has an edge. */
+/** (B, K): whether a plain continuation is along an edge. */
 function alongEdges(b: GraphBuilder, plain: Candidates, open: Value, table: HotwordTable): Value {
   const ofItsHypothesis = b.op(
     'GatherElements',

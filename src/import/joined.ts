@@ -1,6 +1,7 @@
 /**
- * NeMo exports decoder and joiner in one file (`decoder_joint-model.onnx`). The search runs them apart, the decoder for what was
- * said and the joiner for every frame, so the file is split: what does not depend on the encoder's output is the decoder.
+ * NeMo exports decoder and joiner in one file (`decoder_joint-model.onnx`). The search runs them separately: the
+ * decoder after each emitted token, the joiner for every frame. The file is therefore split: the part that does not
+ * depend on the encoder's output is the decoder.
  */
 import { unsupported } from './meta.js';
 import {
@@ -18,23 +19,23 @@ import type { Model } from './step.js';
 
 /** encoder_outputs, targets, target_length, two states */
 const INPUTS = 5;
-/** What only changes the shape of its input: the joiner does it anew. */
+/** Nodes that only reshape their input; the joiner repeats them. */
 const SHAPING = ['Unsqueeze', 'Identity', 'Dropout'];
 
 const cannot = (why: string) =>
   unsupported(
-    `The file of decoder and joiner cannot be split: ${why}.`,
-    'Export it with NeMo’s model.export(), or take the three files that sherpa-onnx takes.',
+    `The combined decoder and joiner file cannot be split: ${why}.`,
+    'Export it with NeMo’s model.export(), or use the three files for sherpa-onnx.',
   );
 
-/** @throws ServerError MODEL_UNSUPPORTED if it is built otherwise than NeMo's */
+/** @throws ServerError MODEL_UNSUPPORTED if its structure differs from NeMo's */
 export function splitJoined(model: Model): { decoder: Model; joiner: Model } {
   const { graph } = model;
   const [encoded, ...others] = graphInputs(graph);
   const [logits, ...told] = graph.outputs;
   if (encoded === undefined || logits === undefined || others.length + 1 !== INPUTS || told.length !== 3) {
     throw cannot(
-      `it has ${others.length + 1} inputs and ${told.length + 1} outputs, and NeMo’s has ${INPUTS} and 4`,
+      `it has ${others.length + 1} inputs and ${told.length + 1} outputs; NeMo’s has ${INPUTS} and 4`,
     );
   }
   const maker = new Map(graph.nodes.flatMap((node) => node.outputs.map((it) => [it, node] as const)));
@@ -45,7 +46,7 @@ export function splitJoined(model: Model): { decoder: Model; joiner: Model } {
       .filter((node) => node.outputs.some((it) => ofEncoder.has(it)))
       .flatMap((node) => node.inputs.filter((it) => ofDecoder.has(it) && !ofEncoder.has(it))),
   );
-  if (crossing.size !== 1) throw cannot(`${crossing.size} values go from the one to the other`);
+  if (crossing.size !== 1) throw cannot(`${crossing.size} values pass from the decoder to the joiner`);
   const [cut, width] = projection(maker, graph.initializers, [...crossing][0] ?? '');
   const between = value(cut, TYPE.float, ['B', 1, width]);
   const part = (inputs: ValueProto[], outputs: ValueProto[]): GraphProto => {
@@ -58,12 +59,12 @@ export function splitJoined(model: Model): { decoder: Model; joiner: Model } {
     throw cannot('the decoder’s states depend on the encoder');
   }
   if (joiner.nodes.some((node) => node.inputs.some((it) => others.some((one) => nameOf(one) === it)))) {
-    throw cannot('the joiner takes what the decoder is given');
+    throw cannot('the joiner uses an input of the decoder');
   }
   return { decoder: { ...model, graph: decoder }, joiner: { ...model, graph: joiner } };
 }
 
-/** Names that some of the given ones go into. Nodes stand in the order in which they are run. */
+/** Names that depend on any of the given ones. Nodes are in execution order. */
 function dependents(nodes: readonly NodeProto[], given: readonly string[]): Set<string> {
   const found = new Set(given);
   for (const { inputs, outputs } of nodes) {
@@ -72,7 +73,7 @@ function dependents(nodes: readonly NodeProto[], given: readonly string[]): Set<
   return found;
 }
 
-/** The nodes that make the wanted values of the given ones. */
+/** The nodes that compute the wanted values from the given ones. */
 function needed(
   maker: ReadonlyMap<string, NodeProto>,
   wanted: readonly string[],
@@ -89,7 +90,7 @@ function needed(
   return nodes;
 }
 
-/** The decoder's projection (B, 1, width) behind a value that the joiner takes, and its width. */
+/** The decoder's projection (B, 1, width) that leads to a value the joiner takes, and its width. */
 function projection(
   maker: ReadonlyMap<string, NodeProto>,
   initializers: readonly TensorProto[],
@@ -105,5 +106,5 @@ function projection(
   const last = node?.inputs.flatMap((it) => weights.get(it)?.dims.at(-1) ?? []) ?? [];
   const [width] = last;
   if (width !== undefined && (node?.op === 'Add' || node?.op === 'MatMul')) return [name, width];
-  throw cannot(`what goes from the one to the other is made by ${node?.op ?? 'nothing'}`);
+  throw cannot(`the value passed from the decoder to the joiner is made by ${node?.op ?? 'nothing'}`);
 }

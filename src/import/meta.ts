@@ -1,13 +1,13 @@
-/** Metadata of a foreign file: words that say what it is, of which any may be missing or wrong. */
+/** Metadata of a foreign file: entries that describe it. Any of them may be missing or wrong. */
 import { ServerError } from '../errors.js';
 import { type ModelProto, metaOf } from './onnx.js';
 
-/** Why a source is refused, and what to do about it. */
+/** An error with the reason for a refusal and the remedy. */
 export const unsupported = (reason: string, advice: string): ServerError =>
   new ServerError('MODEL_UNSUPPORTED', `${reason} ${advice}`);
 
 const MOST = 1e6;
-/** Entries of a list, and layers in a stack of an encoder: the deepest published ones have 6 and 24. */
+/** Longest list, and most layers in an encoder stack. The deepest published encoders have 6 and 24. */
 const MOST_ENTRIES = 64;
 export const MOST_LAYERS = 256;
 
@@ -15,8 +15,8 @@ export class Metadata {
   private readonly entries: Record<string, string>;
 
   /**
-   * @param file whose metadata it is, for messages: "encoder"
-   * @param exporter what writes it
+   * @param file that the metadata describes, for messages: "encoder"
+   * @param exporter the program that writes it
    */
   constructor(
     model: ModelProto,
@@ -30,14 +30,15 @@ export class Metadata {
     return this.entries[key];
   }
 
-  /** @throws ServerError MODEL_UNSUPPORTED if it is missing or no positive whole number */
+  /** @throws ServerError MODEL_UNSUPPORTED if it is missing or not a positive integer */
   int(key: string, most = MOST): number {
     return this.ints(key, 1, most)[0] as number;
   }
 
   /**
-   * A list, "2,2,3".
-   * @throws ServerError MODEL_UNSUPPORTED if it is missing, has another length or holds anything but whole numbers from 1 to `most`
+   * A list such as "2,2,3".
+   * @throws ServerError MODEL_UNSUPPORTED if it is missing, has another length or holds anything but integers from 1 to
+   * `most`
    */
   ints(key: string, length?: number, most = MOST): number[] {
     const text = this.entries[key];
@@ -51,8 +52,8 @@ export class Metadata {
     const right = values.every((it) => Number.isInteger(it) && it > 0 && it <= most);
     if (!right || (length !== undefined && values.length !== length)) {
       throw unsupported(
-        `The metadata of the ${this.file} says ${key}=${text.slice(0, 40)}, which cannot be.`,
-        'Export it again, or fetch the file again.',
+        `The metadata of the ${this.file} says ${key}=${text.slice(0, 40)}, which is not valid.`,
+        'Export it again, or download the file again.',
       );
     }
     return values;

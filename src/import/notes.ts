@@ -1,4 +1,4 @@
-/** What people should know of an imported model: its licence, its languages, where it comes from. Taken from what lies beside it. */
+/** What users should know about an imported model: licence, languages, origin. Read from the files next to it. */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { packageVersion } from '../paths.js';
@@ -6,17 +6,17 @@ import { metaOf } from './onnx.js';
 import type { LoadedSource } from './sources.js';
 import type { Composition } from './step.js';
 
-/** A licence or a page about a model is no longer than this. */
+/** No licence or model page is larger than this. */
 const MOST_BYTES = 1 << 20;
 const LICENCE_FILE = /^(licen[cs]e|notice|copying)([._-].*)?$/i;
 const PAGE_FILE = /^(readme|model_?card)\.(md|txt)$/i;
 
 export interface Notes {
-  /** SPDX expression as far as it can be told; else that it is not known. */
+  /** SPDX expression if recognised; otherwise a note that it is unknown. */
   readonly licence: string;
-  /** Languages as in the folder's name, "zh,en"; `und` if it says none. */
+  /** Languages in the folder's name, "zh,en"; `und` if it names none. */
   readonly language: string;
-  /** Files to take over: name in the model's folder → path. */
+  /** Files to copy: name in the model's folder → path. */
   readonly files: ReadonlyMap<string, string>;
 }
 
@@ -43,7 +43,7 @@ export function notesOf(source: LoadedSource): Notes {
   };
 }
 
-/** The licence that a text names: the front matter of a model's page, or the text of a licence that everybody knows. */
+/** The licence that a text names: in the front matter of a model card, or by the text of a well-known licence. */
 function licenceIn(text: string): string | null {
   const named = /^---\n(?:.*\n)*?licen[cs]e:\s*["']?([\w.+-]+)/i.exec(text.slice(0, 4_096))?.[1];
   if (named !== undefined) return named;
@@ -52,7 +52,7 @@ function licenceIn(text: string): string | null {
   return /Attribution 4\.0 International/.test(text) ? 'CC-BY-4.0' : null;
 }
 
-/** ISO 639-1 codes, and English names, that stand in the names of published models. */
+/** ISO 639-1 codes and English names that occur in the names of published models. */
 const LANGUAGES: Readonly<Record<string, string>> = {
   english: 'en',
   chinese: 'zh',
@@ -84,7 +84,7 @@ function languagesIn(name: string): string {
 
 const MOST_META_CHARS = 200;
 
-/** A page about the model, to be filled in by whoever knows more of it. */
+/** A model card with placeholders, to be filled in by someone who knows the model. */
 export function modelCard(
   name: string,
   source: LoadedSource,

@@ -1,6 +1,6 @@
 /**
- * ONNX files: of onnx.proto what importing a model touches; everything else is kept as it was. Weights are views of the file's
- * bytes. https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
+ * ONNX files. Covers the parts of onnx.proto that an import changes; everything else is kept as it is. Weights are
+ * views of the file's bytes. https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
  */
 import { ServerError } from '../errors.js';
 import { decode, type Message, packedInts, type Schema } from './wire.js';
@@ -61,7 +61,7 @@ export interface TensorProto extends Message {
   int32s?: Uint8Array;
   /** Packed varints. */
   int64s?: Uint8Array;
-  /** Where the values lie, if not here: location, offset, length. */
+  /** Location, offset and length of the values if they are in another file. */
   external: EntryProto[];
   /** 1: external. */
   location?: number;
@@ -162,22 +162,22 @@ export const ATTRIBUTE = { float: 1, int: 2, string: 3, tensor: 4, graph: 5, int
 const EXTERNAL = 1;
 
 /**
- * Reads a model. Its weights are views of `bytes`, which must not change while it is used.
- * @throws ServerError MODEL_CORRUPT if these are not the bytes of a whole ONNX file
+ * Reads a model. Its weights are views of `bytes`, which must not change while the model is in use.
+ * @throws ServerError MODEL_CORRUPT if the bytes are not a complete ONNX file
  */
 export function readModel(bytes: Uint8Array): ModelProto & { graph: GraphProto } {
   const model = decode(SCHEMA, 'Model', bytes) as unknown as ModelProto;
   const { graph } = model;
   if (graph === undefined || graph.nodes.length === 0 || model.opsets.length === 0) {
-    throw new ServerError('MODEL_CORRUPT', 'Not an ONNX file: there is no graph in it.');
+    throw new ServerError('MODEL_CORRUPT', 'Not an ONNX file: it contains no graph.');
   }
   return { ...model, graph };
 }
 
-/** The pieces of a model's file. Weights stay where they are until they are written. */
+/** The pieces of a model's file. Weights are not copied until they are written. */
 export const encodeModel = (model: ModelProto): Encoded => encode(SCHEMA, 'Model', model);
 
-/** A model's file in one piece; for large ones write the pieces of `encodeModel`. */
+/** A model's file as one buffer; for large models write the pieces of `encodeModel`. */
 export const writeModel = (model: ModelProto): Uint8Array => Buffer.concat(encodeModel(model).parts);
 
 const VIEWS: Record<ElementType, (values: ArrayLike<number>) => ArrayBufferView> = {
@@ -191,7 +191,7 @@ const VIEWS: Record<ElementType, (values: ArrayLike<number>) => ArrayBufferView>
   [TYPE.double]: (values) => Float64Array.from(values),
 };
 
-/** A tensor of the given values; float16 by their bits. */
+/** A tensor of the given values; float16 values are given by their bits. */
 export function tensor(
   name: string,
   type: ElementType,
@@ -202,7 +202,7 @@ export function tensor(
   return { name, type, dims: [...dims], raw: new Uint8Array(buffer, byteOffset, byteLength), external: [] };
 }
 
-/** An input or output of a graph; a dimension that is a word may have any size. */
+/** An input or output of a graph; a dimension given as a name may have any size. */
 export function value(name: string, element: number, dims: readonly (number | string)[]): ValueProto {
   const shape = dims.map((dim): DimProto => (typeof dim === 'string' ? { param: dim } : { value: dim }));
   return { name, type: { tensor: { element, shape: { dims: shape } } } };
@@ -229,16 +229,16 @@ export const attr = {
 
 export const nameOf = (it: { name?: string }): string => it.name ?? '';
 
-/** Dimensions of an input or output: a number, or the name of one that may vary ('?' if it has none). */
+/** Dimensions of an input or output: a number, or the name of a variable one ('?' if unnamed). */
 export function dimsOf(it: ValueProto): (number | string)[] {
   const dims = it.type?.tensor?.shape?.dims ?? [];
   return dims.map(({ value: size, param }) => size ?? (param || '?'));
 }
 
-/** Element type of an input or output; 0 if it is no tensor. */
+/** Element type of an input or output; 0 if it is not a tensor. */
 export const elementOf = (it: ValueProto): number => it.type?.tensor?.element ?? 0;
 
-/** Inputs that a caller gives: files before IR version 4 list their weights among them. */
+/** Inputs that a caller must give. Files before IR version 4 also list their weights among them. */
 export function graphInputs(graph: GraphProto): ValueProto[] {
   const weights = new Set(graph.initializers.map(nameOf));
   return graph.inputs.filter((it) => !weights.has(nameOf(it)));
@@ -256,8 +256,8 @@ export const isExternal = (it: TensorProto): boolean => it.location === EXTERNAL
 const count = (it: TensorProto): number => it.dims.reduce((n, d) => n * d, 1);
 
 /**
- * The values of a float32 tensor that lies in the file. Copied: raw data need not be aligned.
- * @throws ServerError MODEL_CORRUPT if they are not as many as its dimensions say, or not float32
+ * The values of a float32 tensor stored in the file. Copied, since raw data need not be aligned.
+ * @throws ServerError MODEL_CORRUPT if their number does not match its dimensions, or they are not float32
  */
 export function floatsOf(it: TensorProto): Float32Array {
   const bytes = it.raw ?? it.floats;
@@ -266,8 +266,8 @@ export function floatsOf(it: TensorProto): Float32Array {
 }
 
 /**
- * The values of an int8, uint8, int32 or int64 tensor that lies in the file.
- * @throws ServerError MODEL_CORRUPT if they are not as many as its dimensions say, or of another type
+ * The values of an int8, uint8, int32 or int64 tensor stored in the file.
+ * @throws ServerError MODEL_CORRUPT if their number does not match its dimensions, or they are of another type
  */
 export function integersOf(it: TensorProto): number[] {
   const values =
@@ -294,4 +294,7 @@ function rawIntegers(it: TensorProto, raw: Uint8Array): ArrayLike<number> | BigI
 }
 
 const wrongTensor = (it: TensorProto): ServerError =>
-  new ServerError('MODEL_CORRUPT', `The tensor ${nameOf(it)} is not what its type and dimensions say.`);
+  new ServerError(
+    'MODEL_CORRUPT',
+    `The data of the tensor ${nameOf(it)} do not match its type and dimensions.`,
+  );

@@ -1,10 +1,11 @@
 /**
- * Beam search of a stateless transducer inside the graph, as icefall's modified_beam_search: HYPOTHESES of them for each stream,
- * one symbol a frame, those with the same tokens merged. What they share is said (search-say.ts).
+ * Beam search of a stateless transducer inside the graph, like icefall's modified_beam_search. Each stream has
+ * HYPOTHESES hypotheses, with at most one symbol per frame; those with the same tokens are merged. Tokens that all
+ * share are emitted (search-say.ts).
  *
- *   a frame: every hypothesis × every symbol ─▶ the best HYPOTHESES ─▶ those with the same tokens become one
+ *   per frame: every hypothesis × every symbol ─▶ the best HYPOTHESES ─▶ merge those with the same tokens
  *
- * Tokens are float32 in the state; 0, the blank, marks a place without one.
+ * Tokens are float32 in the state; 0, the blank, marks an empty place.
  */
 import {
   BEAM_KEYS,
@@ -26,7 +27,7 @@ import { call, float } from './step.js';
 const K = HYPOTHESES;
 
 /**
- * All frames of a chunk.
+ * Processes all frames of a chunk.
  * @param encoded (B, frames, joiner width)
  */
 export function beamSearch(
@@ -117,7 +118,10 @@ function joinedWithEdges(
 const pick = (b: GraphBuilder, x: Value, index: Value): Value =>
   b.op('GatherElements', [x, index], [attr.int('axis', 1)]);
 
-/** The best continuations as if there were no hotwords: a hypothesis that is in a phrase pays back what it owes and leaves it. */
+/**
+ * The best continuations as if there were no hotwords: a hypothesis inside a phrase repays its debt and leaves the
+ * phrase.
+ */
 function plainCandidates(
   b: GraphBuilder,
   { vocabulary, unk }: Stateless,
@@ -181,7 +185,7 @@ function continued(
   };
 }
 
-/** Of hypotheses with the same tokens the first one has the probability of all; the others are none any more. */
+/** Merges hypotheses with the same tokens: the first gets the probability of all, the others are dropped. */
 function merged(b: GraphBuilder, beam: Beam): Beam {
   const difference = b.op('Abs', [b.op('Sub', [b.unsqueeze(beam.tokens, 2), b.unsqueeze(beam.tokens, 1)])]);
   const same = b.less(b.reduce('ReduceMax', difference, 3), b.scalar(TYPE.float, 0.5));

@@ -1,22 +1,22 @@
-/** Greedy search of a stateless transducer inside the graph: the likeliest symbol of each frame, one a frame. */
+/** Greedy search of a stateless transducer inside the graph: the most likely symbol of each frame, one per frame. */
 import type { GraphBuilder, Value } from './builder.js';
 import { attr, TYPE, value } from './onnx.js';
 import { call, float, type Model } from './step.js';
 
-/** A decoder that sees the last few tokens alone, and its joiner. */
+/** A decoder that depends only on the last few tokens, and its joiner. */
 export interface Stateless {
   readonly decoder: Model;
   readonly joiner: Model;
-  /** Tokens that the decoder sees. */
+  /** Number of tokens that the decoder takes. */
   readonly context: number;
   readonly vocabulary: number;
   readonly joinerWidth: number;
-  /** Id that counts as blank beside 0, as in icefall; −1: none. */
+  /** Id that is treated as a blank besides 0, as in icefall; −1: none. */
   readonly unk: number;
 }
 
 export interface Searched {
-  /** (B, frames) int64; −1: nothing. */
+  /** (B, frames) int64; −1: no token. */
   readonly tokens: Value;
   /** (B, frames) float32: log-probability of each frame's symbol. */
   readonly logp: Value;
@@ -24,10 +24,13 @@ export interface Searched {
   readonly context: Value;
 }
 
-/** A name of their own for the rows: ONNX Runtime takes dimensions of one name to be equal, and a search may have one row more. */
+/**
+ * A separate dimension name for the rows. ONNX Runtime assumes that dimensions of one name are equal, and a search may
+ * have an extra row.
+ */
 export const ROWS = 'rows';
 
-/** (…) bool: the symbol says nothing. */
+/** (…) bool: the symbol emits nothing. */
 export function isQuiet(g: GraphBuilder, symbol: Value, unk: number): Value {
   const blank = g.equal(symbol, g.int64(0));
   return unk < 0 ? blank : g.or(blank, g.equal(symbol, g.int64(unk)));
@@ -35,7 +38,7 @@ export function isQuiet(g: GraphBuilder, symbol: Value, unk: number): Value {
 
 /**
  * @param encoded (B, frames, joiner width) float32
- * @param context (B, context) float32: the last tokens said, oldest first
+ * @param context (B, context) float32: the last emitted tokens, oldest first
  */
 export function greedySearch(g: GraphBuilder, search: Stateless, encoded: Value, context: Value): Searched {
   const { decoder, joiner, unk, joinerWidth } = search;
@@ -66,7 +69,7 @@ export function greedySearch(g: GraphBuilder, search: Stateless, encoded: Value,
   return { tokens: g.reshape(symbols, 0, -1), logp: g.reshape(logps, 0, -1), context: after };
 }
 
-/** (B, n) with one more at the end and the first gone. */
+/** (B, n) with the first removed and one appended. */
 function pushed(g: GraphBuilder, list: Value, last: Value, n: number): Value {
   return n === 1 ? last : g.concat([g.slice(list, 1, n, 1), last], 1);
 }

@@ -1,7 +1,8 @@
 /**
- * Greedy search of a transducer whose decoder is recurrent: every stream says symbols in a frame until it says the blank, or has
- * said as many as it may, and goes on to its next frame. Streams need different numbers of turns, so each has a pointer to its
- * frame, and the loop ends with the last of them. In a turn the decoder runs for those streams alone that said something.
+ * Greedy search of a transducer with a recurrent decoder. Each stream emits symbols in a frame until it emits the blank
+ * or reaches the limit, then moves to its next frame. Streams need different numbers of turns, so each has its own
+ * frame pointer, and the loop ends when the last stream is done. In each turn the decoder runs only for the streams
+ * that emitted a symbol.
  */
 import type { GraphBuilder, Value } from './builder.js';
 import { attr, TYPE, value } from './onnx.js';
@@ -9,25 +10,25 @@ import { ROWS } from './search-greedy.js';
 import { rowPart, type StatePart } from './state.js';
 import { call, float, type Model, NAMES, type StepGraph } from './step.js';
 
-/** As in sherpa-onnx (and NeMo's default). */
+/** As in sherpa-onnx (also NeMo's default). */
 export const SYMBOLS_PER_FRAME = 10;
 
 /** A decoder with LSTM states, and its joiner. */
 export interface Recurrent {
   /** (B, 1) int32 symbols, (B) int32 lengths, (layers, B, hidden) twice → what the joiner takes, lengths, both states. */
   readonly decoder: Model;
-  /** (B, width, 1) of the encoder, what the decoder gave → (B, 1, 1, vocabulary) */
+  /** (B, width, 1) of the encoder, the decoder's output → (B, 1, 1, vocabulary) */
   readonly joiner: Model;
   readonly layers: number;
   readonly hidden: number;
-  /** Dimensions of what the decoder gives the joiner, without the batch, which comes first. */
+  /** Dimensions of the decoder's output for the joiner, without the leading batch axis. */
   readonly decoded: readonly number[];
-  /** Of a frame of the encoder. */
+  /** Width of an encoder frame. */
   readonly width: number;
   readonly blank: number;
 }
 
-/** What the decoder remembers: (B, layers, hidden) twice, and what it gave last. */
+/** State of the decoder: (B, layers, hidden) twice, and its last output. */
 type Memory = readonly [h: Value, c: Value, decoded: Value];
 
 const PARTS = ['decoder/h', 'decoder/c', 'decoder/out'] as const;
@@ -42,7 +43,7 @@ export const loopParts = (search: Recurrent): StatePart[] =>
   dimsOfMemory(search).map((dims, i) => rowPart(PARTS[i] ?? '', ...dims));
 
 /**
- * Puts the search into a step.
+ * Adds the search to a step.
  * @param encoded (B, frames, width) float32
  */
 export function addLoopSearch(step: StepGraph, search: Recurrent, encoded: Value, frames: number): void {
@@ -62,11 +63,13 @@ export function addLoopSearch(step: StepGraph, search: Recurrent, encoded: Value
   step.output(said(found.logp), NAMES.logp, TYPE.float, slots);
 }
 
-// A product of one row may take another kernel than one of many, and is rounded otherwise.
+// A product of one row may use another kernel than one of many, with other rounding.
 const withGuardRow = (g: GraphBuilder, x: Value): Value => g.concat([x, g.slice(x, 0, 1, 0)], 0);
 const withoutGuardRow = (g: GraphBuilder, x: Value): Value => g.slice(x, 0, -1, 0);
 
-/** Before a stream has said anything the decoder has heard the blank, from zeros. Two rows as above, of which one is taken. */
+/**
+ * Initial memory: the decoder's output for the blank from zero states. Computed with two rows, as above; one is used.
+ */
 function beginning(g: GraphBuilder, search: Recurrent): Memory {
   const { layers, hidden, blank } = search;
   const zeros = g.floats([2, layers, hidden], new Float32Array(2 * layers * hidden));
@@ -87,7 +90,7 @@ function decode(
   const none = g.mul(symbols, g.scalar(TYPE.int32, 0));
   const lengths = g.reshape(g.add(none, g.scalar(TYPE.int32, 1)), -1);
   const int32 = (x: Value) => ({ value: x, element: TYPE.int32 });
-  // The decoder has its layers in front of the batch.
+  // The decoder's states have the layers before the batch.
   const turned = (x: Value) => g.transpose(x, 1, 0, 2);
   const inputs = [int32(symbols), int32(lengths), float(turned(h)), float(turned(c))];
   const [decoded = '', , nextH = '', nextC = ''] = call(g, decoder, prefix, inputs, 'decoder');
@@ -96,7 +99,7 @@ function decode(
 
 interface Found {
   readonly memory: Memory;
-  /** (B, frames × symbols + 1) int64; −1: nothing. What is not said goes to the last place. */
+  /** (B, frames × symbols + 1) int64; −1: no token. Values that are not emitted go to the last place. */
   readonly tokens: Value;
   /** The same, float32. */
   readonly logp: Value;
@@ -140,7 +143,7 @@ function loop(g: GraphBuilder, search: Recurrent, encoded: Value, before: Memory
   return { memory: memory as unknown as Memory, tokens: saidTokens, logp: saidLogp };
 }
 
-/** One turn of all streams: (B, 1) int64 of where each stands, and how much it has said there. */
+/** One turn of all streams. (B, 1) int64: each stream's frame, and its symbols emitted in that frame. */
 interface Turn extends Found {
   readonly frame: Value;
   readonly count: Value;
@@ -173,7 +176,7 @@ function sayOne(
   };
 }
 
-/** (B, 1) int64 and float32: the likeliest symbol of the frame at which each stream stands. */
+/** (B, 1) int64 and float32: the most likely symbol at each stream's current frame. */
 function likeliest(
   b: GraphBuilder,
   { joiner, width }: Recurrent,
@@ -183,7 +186,7 @@ function likeliest(
   frames: number,
 ): { symbol: Value; logp: Value } {
   const last = b.int64(frames - 1);
-  // Streams that are through stand behind the last frame.
+  // The pointer of a finished stream is past the last frame.
   const at = b.where(b.less(frame, last), frame, last);
   const heard = b.op('GatherND', [encoded, at], [attr.int('batch_dims', 1)]);
   const inputs = [float(b.reshape(heard, 0, width, 1)), float(decoded)];
@@ -194,12 +197,12 @@ function likeliest(
   return { symbol, logp: b.op('GatherElements', [all, symbol], [attr.int('axis', 1)]) };
 }
 
-/** The decoder hears what was said, for the streams that spoke; nobody's is run where all were silent. */
+/** Runs the decoder for the streams that emitted a symbol; skipped if there are none. */
 function remember(b: GraphBuilder, search: Recurrent, symbol: Value, speaks: Value, old: Memory): Memory {
   const spoke = b.reduce('ReduceMax', b.reshape(b.cast(speaks, TYPE.float), -1), 0);
   const y = b.body();
   const rows = y.reshape(y.op('NonZero', [y.reshape(speaks, -1)]), -1);
-  // One more than needed, for the same reason as the guard row: one stream alone may have spoken.
+  // One extra row, like the guard row: a single stream may have emitted a symbol.
   const chosen = withGuardRow(y, rows);
   const of = (x: Value) => y.gather(x, chosen, 0);
   const symbols = y.cast(of(symbol), TYPE.int32);

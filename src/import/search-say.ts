@@ -1,7 +1,7 @@
 /**
- * What a beam search says after a chunk: the tokens that all its hypotheses share. Where they go on to disagree the best one's are
- * said when they are DELAY_FRAMES old, and the hypotheses that disagree are dropped: what is said is final. The rest is shown as a
- * preview.
+ * What a beam search emits after a chunk: the tokens that all its hypotheses share. Where hypotheses disagree, the best
+ * one's tokens are emitted once they are DELAY_FRAMES old, and the hypotheses that disagree are dropped, since emitted
+ * tokens are final. The rest is shown as a preview.
  */
 
 import { ALIVE_ABOVE, type Beam, DEAD, HYPOTHESES, pickRows } from './beam.js';
@@ -9,21 +9,21 @@ import type { GraphBuilder, Value } from './builder.js';
 import { attr, TYPE } from './onnx.js';
 
 /**
- * Frames of 40 ms: 1 s. With 0.8 s one of eight recordings of the tests had another first word than sherpa-onnx, which decides at
- * the recording's end.
+ * 1 s in frames of 40 ms. With 0.8 s, one of eight test recordings got another first word than with sherpa-onnx, which
+ * decides at the end of the recording.
  */
 export const DELAY_FRAMES = 25;
-/** Places for tokens said: what waited comes beside what is new. */
+/** Places for emitted tokens per frame: waiting tokens come in addition to new ones. */
 export const SYMBOLS_PER_FRAME = 2;
 
 const K = HYPOTHESES;
 
-/** Tokens that a hypothesis may hold: what is older than the delay was said before a chunk's new ones come. */
+/** Most tokens that a hypothesis holds: those older than the delay are emitted before a chunk's new ones arrive. */
 export const queueLength = (frames: number): number => DELAY_FRAMES + frames;
 
 export interface Said {
   readonly beam: Beam;
-  /** (B, 1) float32: log-probability of the best hypothesis since the stream's start, and tokens said. */
+  /** (B, 1) float32: log-probability of the best hypothesis since the stream's start, and number of tokens emitted. */
   readonly total: Value;
   readonly said: Value;
   /** (B, frames × symbols) int64, float32, and (…, 2) int64: age and span. */
@@ -41,7 +41,7 @@ interface Shape {
   readonly context: number;
 }
 
-/** @param total, said (B, 1): as this function gave them for the last chunk */
+/** @param total, said (B, 1): as returned for the last chunk */
 export function say(g: GraphBuilder, beam: Beam, total: Value, said: Value, shape: Shape): Said {
   const { frames, queue } = shape;
   const zero = g.scalar(TYPE.float, 0);
@@ -71,7 +71,7 @@ export function say(g: GraphBuilder, beam: Beam, total: Value, said: Value, shap
     ...beam,
     score,
     tokens: moved(beam.tokens),
-    // From the next chunk's first frame on.
+    // Relative to the next chunk's first frame.
     when: moved(g.op('Sub', [beam.when, g.scalar(TYPE.float, frames)])),
     logp: moved(beam.logp),
   };
@@ -84,7 +84,7 @@ export function say(g: GraphBuilder, beam: Beam, total: Value, said: Value, shap
   };
 }
 
-/** (B, 1) int64: the likeliest hypothesis for its length, as sherpa-onnx has it. */
+/** (B, 1) int64: the best hypothesis by length-normalised probability, as in sherpa-onnx. */
 function bestOf(g: GraphBuilder, beam: Beam, alive: Value, total: Value, said: Value, shape: Shape): Value {
   const held = g.cast(g.greater(beam.tokens, g.scalar(TYPE.float, 0)), TYPE.float);
   const length = g.add(g.add(g.reduce('ReduceSum', held, 2), said), g.scalar(TYPE.float, shape.context));
@@ -93,7 +93,7 @@ function bestOf(g: GraphBuilder, beam: Beam, alive: Value, total: Value, said: V
   return g.op('ArgMax', [among], [attr.int('axis', 1), attr.int('keepdims', 1)]);
 }
 
-/** (B, 1) float32: how many of the best hypothesis's tokens are said now. */
+/** (B, 1) float32: number of the best hypothesis's tokens to emit now. */
 function dueCount(g: GraphBuilder, marks: Value, held: Value, when: Value, { frames, queue }: Shape): Value {
   const anyDiffers = g.reduce('ReduceMax', marks, 1);
   const differing = g.op('CumSum', [anyDiffers, g.scalar(TYPE.int64, 1)]);
@@ -105,7 +105,7 @@ function dueCount(g: GraphBuilder, marks: Value, held: Value, when: Value, { fra
   return g.op('Min', [count, g.scalar(TYPE.float, Math.min(queue, frames * SYMBOLS_PER_FRAME))]);
 }
 
-/** (B, K, queue) without the first `count`, empty behind. */
+/** (B, K, queue) with the first `count` removed and empty places appended. */
 function shifted(g: GraphBuilder, x: Value, count: Value, queue: number): Value {
   const empty = g.mul(x, g.scalar(TYPE.float, 0));
   const places = g.floats(
@@ -123,7 +123,7 @@ interface Best {
   readonly logp: Value;
 }
 
-/** The tokens said, in the last places of the chunk, so that none is said before its frame. */
+/** The emitted tokens, in the last places of the chunk, so that none is emitted before its frame. */
 function toldTokens(
   g: GraphBuilder,
   best: Best,

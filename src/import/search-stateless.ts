@@ -1,4 +1,4 @@
-/** Puts the search of a stateless transducer into a step: greedy, or with a beam. */
+/** Adds the search of a stateless transducer to a step: greedy or beam. */
 import { EDGE_INTS } from '../inference/hotwords.js';
 import { beamAfter, beamBefore, beamParts } from './beam.js';
 import type { GraphBuilder, Value } from './builder.js';
@@ -11,15 +11,15 @@ import { DELAY_FRAMES, queueLength, SYMBOLS_PER_FRAME, say } from './search-say.
 import { rowPart, type StatePart } from './state.js';
 import { type Composition, NAMES, type StepGraph } from './step.js';
 
-/** Edges of a stream's hotwords, as many as the embedded model takes. */
+/** Number of hotword edges per stream, the same as in the embedded model. */
 const HOTWORD_EDGES = 128;
-/** The manifest's bound on what a preview shows. */
+/** The manifest's limit on preview tokens. */
 const MOST_PREVIEW = 64;
 const CONTEXT = 'context';
 const TOTAL = 'beam/total';
 const SAID = 'beam/said';
 
-/** What the search keeps of a stream. */
+/** State of the search per stream. */
 export function searchParts(search: Stateless, kind: Search, frames: number): StatePart[] {
   if (kind === 'greedy') return [rowPart(CONTEXT, search.context)];
   return [...beamParts(queueLength(frames), search.context), rowPart(TOTAL, 1), rowPart(SAID, 1)];
@@ -44,7 +44,7 @@ function addGreedy(step: StepGraph, search: Stateless, encoded: Value, frames: n
   const { g } = step;
   const begin = Array.from({ length: search.context }, (_, i) => (i === search.context - 1 ? 0 : -1));
   const context = g.where(step.first, g.floats([1, search.context], begin), step.before(CONTEXT));
-  // A product of one row may take another kernel than one of many, and is rounded otherwise.
+  // A product of one row may use another kernel than one of many, with other rounding.
   const found = greedySearch(g, search, withGuardRow(g, encoded), withGuardRow(g, context));
   step.after(CONTEXT, withoutGuardRow(g, found.context));
   step.output(g.cast(withoutGuardRow(g, found.tokens), TYPE.int32), NAMES.tokens, TYPE.int32, frames);

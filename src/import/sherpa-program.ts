@@ -1,7 +1,7 @@
 /**
- * What sherpa-onnx hears, as a program of its own, because sherpa-onnx brings another ONNX Runtime:
- * `node sherpa-program.js '{"module", "encoder", "decoder", "joiner", "tokens", "method", "frameMs", "files", "samples"}'` prints a line of
- * JSON for each file.
+ * Transcribes files with sherpa-onnx. A separate program, because sherpa-onnx includes another ONNX Runtime: `node
+ * sherpa-program.js '{"module", "encoder", "decoder", "joiner", "tokens", "method", "frameMs", "files", "samples"}'`
+ * prints a line of JSON for each file.
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -11,7 +11,7 @@ import type { SherpaAnswer, SherpaTask } from './sherpa.js';
 
 const FRAME_MS = 40;
 
-/** As much of sherpa-onnx-node as is used; it has no types of its own. */
+/** The parts of sherpa-onnx-node in use; it has no types of its own. */
 interface Sherpa {
   readWave(path: string): { samples: Float32Array; sampleRate: number };
   OnlineRecognizer: new (

@@ -1,4 +1,4 @@
-/** Asks sherpa-onnx, where it is at hand, what it hears with the same files. */
+/** Transcribes the same clip with sherpa-onnx, if it is installed, for comparison. */
 import { execFile } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -6,22 +6,22 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 export interface SherpaTask {
-  /** Where sherpa-onnx-node is. */
+  /** Path of sherpa-onnx-node. */
   readonly module: string;
   readonly encoder: string;
   readonly decoder: string;
   readonly joiner: string;
   readonly tokens: string;
   readonly method: 'greedy_search' | 'modified_beam_search';
-  /** Length of the encoder's frames; 40 without it (NeMo: 80). */
+  /** Length of the encoder's frames; default 40 (NeMo: 80). */
   readonly frameMs?: number;
   /** WAV files, 16 kHz. */
   readonly files: readonly string[];
-  /** As much of each; without it the whole. */
+  /** Number of samples to use of each; default: all. */
   readonly samples?: number;
 }
 
-/** Of one file: token ids, frames, log-probabilities (of icefall's kinds at a temperature of two). */
+/** Result for one file: token ids, frames, log-probabilities (for icefall models at a temperature of two). */
 export interface SherpaAnswer {
   readonly f: string;
   readonly tokens: readonly number[];
@@ -30,10 +30,10 @@ export interface SherpaAnswer {
 }
 
 const PROGRAM = fileURLToPath(new URL('sherpa-program.js', import.meta.url));
-/** A large model is loaded and runs a few seconds of speech. */
+/** Time to load a large model and run a few seconds of speech. */
 const TIMEOUT_MS = 120_000;
 
-/** Where sherpa-onnx-node is for a program in `folder`; null if it is not installed there. */
+/** The path of sherpa-onnx-node as seen from `folder`; null if it is not installed there. */
 export function findSherpa(folder: string): string | null {
   try {
     return createRequire(join(folder, 'package.json')).resolve('sherpa-onnx-node');
@@ -42,7 +42,7 @@ export function findSherpa(folder: string): string | null {
   }
 }
 
-/** @throws Error with its words if it cannot take the model */
+/** @throws Error with its message if it cannot use the model */
 export async function askSherpa(task: SherpaTask): Promise<SherpaAnswer[]> {
   const { stdout } = await promisify(execFile)(process.execPath, [PROGRAM, JSON.stringify(task)], {
     timeout: TIMEOUT_MS,

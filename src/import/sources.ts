@@ -1,4 +1,4 @@
-/** Finds the files of a transducer in a folder, whatever they are called, and reads them. */
+/** Finds the files of a transducer in a folder, under any known names, and reads them. */
 import { readdirSync, readFileSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { ServerError } from '../errors.js';
@@ -13,7 +13,7 @@ import { readTokens } from './tokens.js';
 
 type Exact = Exclude<Precision, 'auto'>;
 
-/** What `auto` takes, the first that is there: int8 costs a little accuracy, so it is asked for. */
+/** Order for `auto`. int8 costs a little accuracy, so it must be requested if others exist. */
 const PREFERRED: readonly Exact[] = ['fp32', 'fp16', 'int8'];
 const PARTS = ['encoder', 'decoder', 'joiner'] as const;
 type Part = (typeof PARTS)[number];
@@ -30,21 +30,22 @@ export interface SourceFiles {
 
 export interface LoadedSource extends Source {
   readonly files: SourceFiles;
-  /** Files of weights by the names that the composed graph has for them. */
+  /** Weight files by their names in the composed graph. */
   readonly external: ReadonlyMap<string, string>;
 }
 
 /**
- * Finds encoder, decoder, joiner and tokens.txt, under any of sherpa-onnx's names: `encoder.onnx`,
- * `encoder-epoch-99-avg-1-chunk-16-left-128.int8.onnx`, …; or NeMo's `encoder-model.onnx` and `decoder_joint-model.onnx`.
- * @throws ServerError MODEL_MISSING for what is not there, MODEL_UNSUPPORTED for something that is no transducer
+ * Finds encoder, decoder, joiner and tokens.txt, under any of sherpa-onnx's names (`encoder.onnx`,
+ * `encoder-epoch-99-avg-1-chunk-16-left-128.int8.onnx`, …) or NeMo's `encoder-model.onnx` and
+ * `decoder_joint-model.onnx`.
+ * @throws ServerError MODEL_MISSING for a missing file, MODEL_UNSUPPORTED if it is not a transducer
  */
 export function findSource(folder: string, wanted: Precision): SourceFiles {
   const names = listFolder(folder);
   if (names.includes(GENAI)) {
     throw unsupported(
-      `${GENAI} says that these files are made for onnxruntime-genai, whose inputs are others.`,
-      'Take the files for sherpa-onnx, or NeMo’s own export.',
+      `${GENAI} shows that these files are for onnxruntime-genai, whose inputs differ.`,
+      'Use the files for sherpa-onnx, or NeMo’s own export.',
     );
   }
   const candidates = (part: Part, precision: Exact): string[] =>
@@ -71,11 +72,11 @@ function listFolder(folder: string): string[] {
   if (stats.isDirectory()) return readdirSync(folder).sort();
   throw unsupported(
     `${folder} is not a folder.`,
-    'Name the folder with the model’s files; unpack an archive first.',
+    'Give the folder with the model’s files; unpack an archive first.',
   );
 }
 
-/** Which part a file is, by its name: the word stands alone in it. */
+/** The part that a file is, by its name; the word must stand alone in the name. */
 function partOf(name: string): Part | null {
   if (!name.endsWith('.onnx')) return null;
   const words = name.toLowerCase().split(/[^a-z]+/);
@@ -90,7 +91,10 @@ function precisionOf(name: string): Exact {
 /** NeMo's own export has decoder and joiner in one file: `decoder_joint-model.onnx`. */
 const isJoined = (name: string): boolean => /decoder[._-]?joint/i.test(name);
 
-/** What a set of files has in common: `encoder-epoch-99.int8.onnx` and `joiner-epoch-99.int8.onnx` belong together. */
+/**
+ * The common part of the names of a set of files: `encoder-epoch-99.int8.onnx` belongs with
+ * `joiner-epoch-99.int8.onnx`.
+ */
 const setOf = (name: string): string =>
   name.replace(/encoder|decoder|joiner/i, '*').replace(/[._-](int8|fp16)\b/, '');
 
@@ -103,7 +107,7 @@ function chooseSet(
   if (others.length > 0) {
     throw unsupported(
       `There are several encoders: ${[encoder, ...others].join(', ')}.`,
-      'Put the files of the one that you want into a folder of their own.',
+      'Put the files of the one you want into a folder of their own.',
     );
   }
   const joined = [precision, ...PREFERRED].flatMap((it) => candidates('decoder', it)).find(isJoined);
@@ -111,7 +115,7 @@ function chooseSet(
     const path = join(folder, joined);
     return { encoder: join(folder, encoder), decoder: path, joiner: path };
   }
-  // Quantised exports may have the small decoder and joiner in float alone.
+  // A quantised export may include the small decoder and joiner only in float.
   const find = (part: Part): string => {
     const choices = [precision, ...PREFERRED].flatMap((it) => candidates(part, it));
     const found = choices.find((it) => setOf(it) === setOf(encoder)) ?? choices[0];
@@ -122,24 +126,24 @@ function chooseSet(
 }
 
 const missing = (path: string, what: string): ServerError =>
-  new ServerError('MODEL_MISSING', `${path}: ${what}. Fetch the whole model again.`);
+  new ServerError('MODEL_MISSING', `${path}: ${what}. Download the whole model again.`);
 
 function withoutPart(folder: string, part: Part, encoder: string): ServerError {
   if (part === 'joiner') {
     return unsupported(
-      `There is an encoder (${encoder}) and no joiner: this is no transducer, but a model like Whisper, Moonshine or Paraformer, or a part is missing.`,
-      'Take a streaming transducer: encoder, decoder, joiner and tokens.txt.',
+      `There is an encoder (${encoder}) but no joiner. Either a file is missing, or this is not a transducer (Whisper, Moonshine, Paraformer).`,
+      'Use a streaming transducer: encoder, decoder, joiner and tokens.txt.',
     );
   }
-  return missing(join(folder, `${part}*.onnx`), `there is no ${part} beside ${encoder}`);
+  return missing(join(folder, `${part}*.onnx`), `there is no ${part} next to ${encoder}`);
 }
 
-/** Nothing to begin with: says what the folder holds instead. */
+/** An error that says what the folder contains instead of an encoder. */
 function noEncoder(folder: string, names: readonly string[], wanted: Precision): ServerError {
   if (names.some((name) => partOf(name) === 'encoder')) {
     return missing(
       join(folder, 'encoder*.onnx'),
-      `there is no ${wanted} encoder, but one of another --precision`,
+      `there is no ${wanted} encoder, only one of another --precision`,
     );
   }
   const other = names.find((name) => name.endsWith('.onnx'));
@@ -147,21 +151,21 @@ function noEncoder(folder: string, names: readonly string[], wanted: Precision):
   const kind = kindOfSingle(join(folder, other));
   return unsupported(
     `${other} is ${kind}, not the encoder of a transducer.`,
-    'Take a streaming transducer: encoder, decoder, joiner and tokens.txt.',
+    'Use a streaming transducer: encoder, decoder, joiner and tokens.txt.',
   );
 }
 
 function kindOfSingle(path: string): string {
   const { model_type: type = '', comment = '' } = metaOf(readOnnx(path));
   if (/ctc/i.test(`${type} ${comment} ${basename(path)}`)) return `a CTC model${type ? ` (${type})` : ''}`;
-  return type === '' ? 'a model in one file' : `a model of the kind ${type}`;
+  return type === '' ? 'a single-file model' : `a model of the kind ${type}`;
 }
 
 function readOnnx(path: string): Model {
   const { size } = statSync(path);
   if (size > LIMITS.maxOnnxBytes) {
     throw unsupported(
-      `${path} has ${size} bytes; protobuf, and so an ONNX file, ends at 2 GB.`,
+      `${path} has ${size} bytes; an ONNX file is limited to 2 GB (protobuf).`,
       'Save it with external data (onnx.save_model with save_as_external_data=True).',
     );
   }
@@ -169,15 +173,15 @@ function readOnnx(path: string): Model {
     return readModel(readFileSync(path));
   } catch (error) {
     if (!(error instanceof ServerError)) throw error;
-    throw new ServerError(error.code, `${path}: ${error.detail ?? ''} Fetch the file again.`, {
+    throw new ServerError(error.code, `${path}: ${error.detail ?? ''} Download the file again.`, {
       cause: error,
     });
   }
 }
 
 /**
- * Reads a source whole: weights stay views of their files' bytes.
- * @throws ServerError MODEL_MISSING, MODEL_CORRUPT, MODEL_UNSUPPORTED, each naming the file and what to do
+ * Reads all files of a source; weights are views of the files' bytes.
+ * @throws ServerError MODEL_MISSING, MODEL_CORRUPT, MODEL_UNSUPPORTED, each naming the file and the remedy
  */
 export function loadSource(files: SourceFiles): LoadedSource {
   const external = new ExternalFiles();
@@ -199,7 +203,7 @@ export function loadSource(files: SourceFiles): LoadedSource {
 const MODEL_FUNCTIONS = 25;
 const GRAPH_SPARSE = 15;
 
-/** What a composed graph could not take over. */
+/** Refuses parts of a model that a composed graph cannot include. */
 function checkWhole(model: Model, path: string): void {
   const has = (of: Model | Model['graph'], field: number) =>
     of.unknown?.some((it) => it.field === field) === true;

@@ -1,6 +1,6 @@
 /**
- * A stream's state in one row of float32: a step copies one tensor in and one out, however many caches the encoder has. Counters
- * and token ids are whole numbers far below 2^24 and come through exactly.
+ * A stream's state as one row of float32: a step reads one tensor and writes one, however many caches the encoder has.
+ * Counters and token ids are integers far below 2^24, so float32 holds them exactly.
  */
 import type { GraphBuilder, Value } from './builder.js';
 import { TYPE } from './onnx.js';
@@ -9,7 +9,7 @@ export interface StatePart {
   readonly name: string;
   /** Without the batch axis. */
   readonly dims: readonly number[];
-  /** Where the batch axis stands among them. */
+  /** Position of the batch axis among them. */
   readonly axis: number;
   /** Element type in the graph. */
   readonly element: number;
@@ -46,7 +46,7 @@ export class PackedState {
     return g.concat(
       this.parts.map((part) => {
         const value = values.get(part.name);
-        if (value === undefined) throw new Error(`the step gives no ${part.name}`);
+        if (value === undefined) throw new Error(`the step does not output ${part.name}`);
         return packOne(g, part, value);
       }),
       1,
@@ -54,7 +54,7 @@ export class PackedState {
   }
 }
 
-/** Moving the batch past axes of length one moves nothing. */
+/** Moving the batch axis past axes of length one does not change the data. */
 const isMoved = ({ axis, dims }: StatePart): boolean => dims.slice(0, axis).some((dim) => dim !== 1);
 
 function unpackOne(g: GraphBuilder, part: StatePart, piece: Value): Value {

@@ -1,6 +1,6 @@
 /**
- * What the step graphs of all kinds have in common: audio in, features, a packed state with the samples before the chunk and a
- * mark that the stream has begun, tokens and the next state out.
+ * Parts common to the step graphs of all kinds: audio input; features; packed state, which includes the samples before
+ * the chunk and a flag that the stream has begun; output of tokens and the next state.
  */
 import type { Manifest } from '../models/manifest.js';
 import { GraphBuilder, type Value } from './builder.js';
@@ -28,32 +28,32 @@ export interface Source {
   readonly tokens: readonly string[];
 }
 
-/** A step graph, and what its manifest must say of it. */
+/** A step graph and the facts for its manifest. */
 export interface Composition {
   readonly model: Model;
   readonly kind: string;
-  /** Samples a step advances by. */
+  /** Samples by which a step advances. */
   readonly chunkSamples: number;
-  /** Samples a step sees, from its chunk's first on. */
+  /** Samples that a step reads, from its chunk's first on. */
   readonly windowSamples: number;
   readonly framesPerChunk: number;
   readonly symbolsPerFrame: number;
   readonly blank: number;
-  /** Token ids, the blank among them. */
+  /** Number of token ids, including the blank. */
   readonly vocabulary: number;
   /** Floats of a stream's state. */
   readonly stateFloats: number;
   /** The parts of that state, in order: caches of the encoder first. */
   readonly state: readonly StatePart[];
-  /** Languages that the model can be told, each with its number. */
+  /** Languages that the model can be told to use, each with its number. */
   readonly prompts?: Prompts;
   readonly hotwordEdges?: number;
   readonly previewTokens?: number;
-  /** Frames for which the search may hold a token before it says it. */
+  /** Frames for which the search may hold a token before emitting it. */
   readonly holdsFrames?: number;
 }
 
-/** Numbers by which a multilingual model is told the language of a stream. */
+/** Numbers by which a multilingual model is told a stream's language. */
 export type Prompts = NonNullable<Manifest['prompts']>;
 
 /** Names of the graph's inputs and outputs. */
@@ -71,7 +71,7 @@ export const NAMES = {
 } as const;
 
 export interface Window {
-  /** Feature frames of 10 ms that the encoder takes, and those that it advances by. */
+  /** Feature frames of 10 ms that the encoder takes, and frames by which it advances. */
   readonly frames: number;
   readonly shift: number;
   readonly features: FeatureOptions;
@@ -80,7 +80,7 @@ export interface Window {
 const TAIL = 'tail';
 const STARTED = 'started';
 
-/** A step graph in the making. */
+/** A step graph under construction. */
 export class StepGraph {
   readonly g: GraphBuilder;
   /** (B, frames, bands) float32 */
@@ -97,7 +97,7 @@ export class StepGraph {
   private readonly inputs: ValueProto[];
   private readonly outputs: ValueProto[] = [];
 
-  /** @param parts of the state, beside those that every kind has */
+  /** @param parts of the state, in addition to those of every kind */
   constructor(opset: number, window: Window, parts: readonly StatePart[]) {
     const g = new GraphBuilder(opset);
     this.g = g;
@@ -129,7 +129,7 @@ export class StepGraph {
     this.next.set(part, x);
   }
 
-  /** One more input of the graph, the batch in front. */
+  /** Adds an input to the graph; the batch axis comes first. */
   input(name: string, element: number, ...dims: number[]): Value {
     this.inputs.push(value(name, element, ['B', ...dims]));
     return name;
@@ -154,7 +154,7 @@ export class StepGraph {
   }
 }
 
-/** The first version of the format with operators of version 13. */
+/** The first IR version that supports operator version 13. */
 const LEAST_IR = 7;
 
 function unionOfOpsets(models: readonly Model[]): OpsetProto[] {
@@ -174,9 +174,9 @@ export interface Typed {
 export const float = (x: Value): Typed => ({ value: x, element: TYPE.float });
 
 /**
- * Puts a model's nodes into a graph. Inputs are cast to the types that it declares, and its float16 outputs back to float32:
- * exports of half precision have either at their edges.
- * @param weights prefix of its initialisers, which are taken over once however often the model is called
+ * Inserts a model's nodes into a graph. Inputs are cast to the types that it declares, and float16 outputs back to
+ * float32, since half-precision exports may have either type at their edges.
+ * @param weights prefix of its initialisers, which are added once however often the model is called
  */
 export function call(
   g: GraphBuilder,
@@ -187,7 +187,7 @@ export function call(
 ): Value[] {
   const bound = graphInputs(graph).map((it, i) => {
     const given = inputs[i];
-    if (given === undefined) throw new Error(`nothing is given for input ${i} of ${prefix}`);
+    if (given === undefined) throw new Error(`input ${i} of ${prefix} is missing`);
     return given.element === elementOf(it) ? given.value : g.cast(given.value, elementOf(it));
   });
   const outputs = g.inline(graph, prefix, bound, weights);

@@ -1,6 +1,7 @@
 /**
- * Puts int8 convolutions and LSTMs back to float: their activations are quantised with one scale for the whole batch, so that a
- * stream would depend on its neighbours, and unlike products (int8.ts) they cannot be rescaled by rows. They gain little.
+ * Converts int8 convolutions and LSTMs back to float. They quantise activations with one scale for the whole batch, so
+ * a stream would depend on its neighbours. Unlike matrix products (int8.ts), they cannot be rescaled by row. They gain
+ * little from int8.
  */
 import { unsupported } from './meta.js';
 import {
@@ -19,7 +20,10 @@ import type { Model } from './step.js';
 const CONVOLUTION = 'ConvInteger';
 const LSTM = 'DynamicQuantizeLSTM';
 
-/** The model with the weights of its int8 convolutions and LSTMs in float; itself if it has none. @throws ServerError MODEL_UNSUPPORTED, MODEL_CORRUPT */
+/**
+ * The model with float weights for its int8 convolutions and LSTMs; the same model if it has none.
+ * @throws ServerError MODEL_UNSUPPORTED, MODEL_CORRUPT
+ */
 export function weightsToFloat(model: Model): Model {
   const { graph } = model;
   if (!graph.nodes.some(({ op }) => op === CONVOLUTION || op === LSTM)) return model;
@@ -57,7 +61,7 @@ class FloatGraph {
     });
   }
 
-  /** DynamicQuantizeLinear → ConvInteger → Cast → Mul by both scales: one Conv of the unquantised input. */
+  /** DynamicQuantizeLinear → ConvInteger → Cast → Mul by both scales becomes one Conv of the unquantised input. */
   private convolution(node: NodeProto, gone: Set<NodeProto>): NodeProto {
     const [quantised = '', weight = '', , zero] = node.inputs;
     const [source] = this.maker.get(quantised)?.inputs ?? [];
@@ -67,7 +71,7 @@ class FloatGraph {
     const scale = scales?.inputs.find((it) => this.weights.has(it));
     if (source === undefined || !cast || !mul || scale === undefined) {
       throw unsupported(
-        `Its int8 convolution ${nameOf(node)} is none that can be put back to float.`,
+        `Its int8 convolution ${nameOf(node)} cannot be converted back to float.`,
         'Take --precision fp32.',
       );
     }
@@ -79,7 +83,10 @@ class FloatGraph {
     return { ...node, op: 'Conv', name, inputs: [source, float], outputs: mul.outputs };
   }
 
-  /** Weights (directions, inputs, 4 × hidden) with a scale a column, or one for all → LSTM's (directions, 4 × hidden, inputs). */
+  /**
+   * Weights (directions, inputs, 4 × hidden), with one scale per column or one for all → LSTM's (directions, 4 ×
+   * hidden, inputs).
+   */
   private lstm(node: NodeProto): NodeProto {
     const [x = '', w = '', r = '', ...rest] = node.inputs;
     const turned = (weight: string, scale = '', zero?: string): string => {
@@ -114,9 +121,9 @@ class FloatGraph {
   }
 
   /**
-   * @param place which scale a value has, where there are several
-   * @param directions as many scales are one for each direction of an LSTM
-   * @returns name of the weight in float
+   * @param place index of the scale for a value, if there are several
+   * @param directions number of scales if there is one for each direction of an LSTM
+   * @returns name of the float weight
    */
   private float(
     weight: string,
@@ -140,7 +147,7 @@ class FloatGraph {
   }
 }
 
-/** Nodes that something needs: quantising an activation that nobody takes any more goes, and what led there alone. */
+/** The nodes still needed. Drops a quantisation without readers, and nodes that only led to it. */
 function withoutUnread(nodes: readonly NodeProto[], outputs: readonly string[]): NodeProto[] {
   const read = new Set(outputs);
   const kept = [...nodes].reverse().filter((node) => {

@@ -3,13 +3,13 @@ import { FIXED32, type Field, type Fields, type FieldType, LENGTH, type Schema, 
 
 const toUtf8 = new TextEncoder();
 
-/** A written message: its pieces in order, which are views of where they came from, and how many bytes they are together. */
+/** A written message: its pieces in order, as views of the original bytes, and their total length. */
 export interface Encoded {
   readonly parts: Uint8Array[];
   size: number;
 }
 
-/** Writes a message, fields in the order of their numbers, as protobuf's own writers do. */
+/** Writes a message, with fields in the order of their numbers, as protobuf's own writers do. */
 export function encode(schema: Schema, kind: string, message: object): Encoded {
   const fields = message as Fields;
   const out: Encoded = { parts: [], size: 0 };
@@ -82,7 +82,7 @@ function writeValue(out: Encoded, schema: Schema, no: number, type: FieldType, v
   }
 }
 
-/** A tag, and the number behind it. */
+/** A tag and the number after it. */
 function head(out: Encoded, field: number, wire: number, number?: number | bigint): void {
   const bytes: number[] = [];
   pushVarint(bytes, field * 8 + wire);

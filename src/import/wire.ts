@@ -1,26 +1,26 @@
 /**
- * The protobuf wire format, as far as ONNX files need it: messages are read by a table of their fields, and fields that the
- * table does not name are kept as the bytes they were. Bytes are views of the file, never copies.
+ * The protobuf wire format, as far as ONNX files need it. Messages are read by a table of their fields; fields that are
+ * not in the table are kept as raw bytes. Bytes are views of the file, never copies.
  * https://protobuf.dev/programming-guides/encoding
  */
 import { ServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 
-/** A field that the table does not name: its number and its bytes, tag included. */
+/** A field that is not in the table: its number and its bytes, tag included. */
 export interface UnknownField {
   readonly field: number;
   readonly bytes: Uint8Array;
 }
 
-/** What every message may carry beside its fields. Messages that are made here have neither. */
+/** Data that every message may carry besides its fields. Messages created here have neither. */
 export interface Message {
   unknown?: readonly UnknownField[];
-  /** Numbers of the repeated integers that the file has in packed form. */
+  /** Numbers of the repeated integer fields that are packed in the file. */
   packed?: readonly number[];
 }
 
 /**
- * `int`: a whole number up to 2^53; `long`: the same, as bigint beyond; `float`: 32 bits; `bytes`: one view, packed numbers
+ * `int`: an integer up to 2^53; `long`: the same, as bigint beyond; `float`: 32 bits; `bytes`: one view, packed numbers
  * included; anything else names the table of a message.
  */
 export type FieldType = 'int' | 'long' | 'float' | 'string' | 'bytes' | (string & {});
@@ -42,7 +42,10 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 const damaged = (why: string): ServerError => new ServerError('MODEL_CORRUPT', `Not an ONNX file: ${why}.`);
 
-/** Reads one buffer from front to back. @throws ServerError MODEL_CORRUPT beyond its end */
+/**
+ * Reads one buffer from front to back.
+ * @throws ServerError MODEL_CORRUPT beyond its end
+ */
 class Reader {
   at = 0;
 
@@ -71,7 +74,7 @@ class Reader {
         return Number.isSafeInteger(number) ? number : signed;
       }
     }
-    throw damaged('a number has more than ten bytes');
+    throw damaged('a varint has more than ten bytes');
   }
 
   int(): number {
@@ -82,26 +85,26 @@ class Reader {
 
   take(length: number): Uint8Array {
     const end = this.at + length;
-    if (length < 0 || end > this.bytes.length) throw damaged('it ends in the middle');
+    if (length < 0 || end > this.bytes.length) throw damaged('it is cut short');
     const view = this.bytes.subarray(this.at, end);
     this.at = end;
     return view;
   }
 
-  /** The bytes from `start` up to here. */
+  /** The bytes from `start` to the current position. */
   since(start: number): Uint8Array {
     return this.bytes.subarray(start, this.at);
   }
 
   private byte(): number {
     const byte = this.bytes[this.at++];
-    if (byte === undefined) throw damaged('it ends in the middle');
+    if (byte === undefined) throw damaged('it is cut short');
     return byte;
   }
 }
 
 /**
- * Reads a message of the kind `kind`. Repeated fields are always arrays; others are missing where the file has none.
+ * Reads a message of the given kind. Repeated fields are always arrays; other fields are missing if the file has none.
  * @throws ServerError MODEL_CORRUPT for bytes that are not such a message
  */
 export function decode(schema: Schema, kind: string, bytes: Uint8Array): Fields {
@@ -109,7 +112,7 @@ export function decode(schema: Schema, kind: string, bytes: Uint8Array): Fields 
 }
 
 class Decoder {
-  /** A small file could name a billion of empty messages. */
+  /** Limits memory: a small file could contain a billion empty messages. */
   private messages = 0;
 
   constructor(private readonly schema: Schema) {}
@@ -138,19 +141,19 @@ class Decoder {
     return message;
   }
 
-  /** False: the table does not name the field in this form. */
+  /** False: the table has no field of this number and wire type. */
   private put(to: Fields, field: Field, value: number | bigint | Uint8Array, depth: number): boolean {
     const list = field.repeated ? (to[field.name] as unknown[]) : null;
     const read = isInteger(field) ? integers(field, value) : this.content(field, value, depth);
     if (read.length === 0 && list === null) return false;
     if (list !== null) for (const one of read) list.push(one);
-    // Of two values of a field that is there once the last one counts, but bytes may be the halves of a packed list.
+    // If a non-repeated field occurs twice, the last counts; `bytes` may also be the halves of a packed list.
     else if (field.type === 'bytes' && to[field.name] !== undefined) return false;
     else to[field.name] = read.at(-1);
     return isInteger(field) || read.length > 0;
   }
 
-  /** What a field of bytes says; nothing if it cannot say that. */
+  /** The value of a field; nothing if it is not valid. */
   private content({ type }: Field, value: number | bigint | Uint8Array, depth: number): unknown[] {
     if (!(value instanceof Uint8Array)) return [];
     switch (type) {
@@ -168,7 +171,7 @@ class Decoder {
   }
 }
 
-/** One integer, or those of a packed list. */
+/** One integer, or the integers of a packed list. */
 function integers({ name, type, repeated }: Field, value: number | bigint | Uint8Array): (number | bigint)[] {
   if (value instanceof Uint8Array && !repeated) return [];
   const read = value instanceof Uint8Array ? packedInts(value) : [value];

@@ -51,7 +51,7 @@ const CASES: [string, () => Files, ErrorCode, RegExp][] = [
         model.meta.push({ key: 'streaming_model_type', value: 'nemo_parakeet_unified_streaming' });
       }),
     'MODEL_UNSUPPORTED',
-    /no caches.*nemo_parakeet_unified_streaming.*Take a cache-aware/,
+    /no caches.*nemo_parakeet_unified_streaming.*Use a cache-aware/,
   ],
   [
     'a batch fixed at one, as parakeet-rs has it,',
@@ -79,7 +79,7 @@ const CASES: [string, () => Files, ErrorCode, RegExp][] = [
         shape.splice(3, 1, { value: 21 });
       }),
     'MODEL_UNSUPPORTED',
-    /among 21, and there are 16.*TDT/,
+    /has 21 outputs, but there are 16.*TDT/,
   ],
   [
     'the joiner of another model',
@@ -89,7 +89,7 @@ const CASES: [string, () => Files, ErrorCode, RegExp][] = [
         shape.splice(1, 1, { value: 640 });
       }),
     'MODEL_UNSUPPORTED',
-    /frames of 64 and the joiner takes 640.*one export/,
+    /frames of 64, but the joiner takes 640.*same export/,
   ],
   [
     'metadata without the shift of a chunk',
@@ -101,9 +101,9 @@ const CASES: [string, () => Files, ErrorCode, RegExp][] = [
     'a chunk that is no whole number of frames',
     () => encoderMeta('chunk_shift', '12'),
     'MODEL_UNSUPPORTED',
-    /sees 17 frames and advances by 12/,
+    /17 frames per window and a shift of 12/,
   ],
-  ['an absurd chunk', () => encoderMeta('chunk_shift', '800000'), 'MODEL_UNSUPPORTED', /advances by 800000/],
+  ['an absurd chunk', () => encoderMeta('chunk_shift', '800000'), 'MODEL_UNSUPPORTED', /shift of 800000/],
   [
     'metadata of another encoder',
     () => encoderMeta('cache_last_channel_dim3', '512'),
@@ -114,7 +114,7 @@ const CASES: [string, () => Files, ErrorCode, RegExp][] = [
     'metadata with more tokens than the joiner has',
     () => encoderMeta('vocab_size', '1024'),
     'MODEL_UNSUPPORTED',
-    /among 16, and there are 1025/,
+    /has 16 outputs, but there are 1025/,
   ],
   [
     'an encoder that takes a language and does not say which',
@@ -132,7 +132,7 @@ const CASES: [string, () => Files, ErrorCode, RegExp][] = [
     'a table without most tokens',
     () => ({ ...GOOD, 'tokens.txt': '<unk> 0\n▁ZE 1\n' }),
     'MODEL_UNSUPPORTED',
-    /2 tokens, and the model has 16/,
+    /2 tokens, but the model has 16/,
   ],
   [
     'a pair of which the second is cut short',
@@ -141,7 +141,7 @@ const CASES: [string, () => Files, ErrorCode, RegExp][] = [
       'decoder_joint-model.onnx': PAIR['decoder_joint-model.onnx']?.subarray(0, 5_000) ?? '',
     }),
     'MODEL_CORRUPT',
-    /decoder_joint-model\.onnx.*Fetch/,
+    /decoder_joint-model\.onnx.*Download/,
   ],
   ['a pair without tokens', () => ({ ...PAIR, 'tokens.txt': '' }), 'MODEL_CORRUPT', /tokens\.txt.*empty/],
   [

@@ -128,7 +128,7 @@ test('values lie in raw bytes or in lists of their own', () => {
 
 test('a tensor with fewer values than its dimensions say is refused', () => {
   const short = { ...tensor('w', TYPE.float, [2], [0.5, -2]), dims: [3] };
-  assert.throws(() => floatsOf(short), corrupt(/tensor w is not what/));
+  assert.throws(() => floatsOf(short), corrupt(/tensor w do not match/));
   const whole = { ...tensor('z', TYPE.int8, [2], [1, 2]), dims: [1] };
-  assert.throws(() => integersOf(whole), corrupt(/tensor z is not what/));
+  assert.throws(() => integersOf(whole), corrupt(/tensor z do not match/));
 });

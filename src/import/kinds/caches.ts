@@ -1,7 +1,7 @@
 /**
- * The caches of icefall's streaming encoders, as their exporters lay them out: what the metadata says, which tensors that makes.
- * https://github.com/k2-fsa/icefall (export-onnx-streaming.py of each recipe), and how sherpa-onnx reads them
- * (online-zipformer2-transducer-model.cc and its neighbours).
+ * The caches of icefall's streaming encoders, as their exporters lay them out: the tensors that follow from the
+ * metadata. https://github.com/k2-fsa/icefall (export-onnx-streaming.py of each recipe); sherpa-onnx reads them in
+ * online-zipformer2-transducer-model.cc and similar files.
  */
 import { type Metadata, MOST_LAYERS } from '../meta.js';
 
@@ -10,7 +10,10 @@ export type Shape = readonly (number | 'N')[];
 
 export interface Caches {
   readonly floats: readonly Shape[];
-  /** An int64 (N) input without an output behind the caches: the frames of 10 ms before this chunk. */
+  /**
+   * After the caches there is an int64 (N) input without a matching output: the number of 10 ms frames before this
+   * chunk.
+   */
   readonly countsFrames: boolean;
 }
 

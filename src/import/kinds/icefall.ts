@@ -22,7 +22,7 @@ const UNKNOWN = '<unk>';
 
 interface Encoder {
   readonly kind: string;
-  /** Feature frames it takes, and those that it advances by. */
+  /** Feature frames the encoder takes, and frames by which it advances. */
   readonly frames: number;
   readonly shift: number;
   readonly bands: number;
@@ -30,7 +30,7 @@ interface Encoder {
   readonly countsFrames: boolean;
 }
 
-/** @throws ServerError MODEL_UNSUPPORTED where the files do not fit together, or their metadata does not fit them */
+/** @throws ServerError MODEL_UNSUPPORTED if the files do not match each other or their metadata */
 export function composeIcefall(
   files: Source,
   kind: string,
@@ -94,7 +94,7 @@ function readEncoder(model: Model, kind: string): Encoder {
     windowOf(frames) > LIMITS.maxWindowSamples
   ) {
     throw unsupported(
-      `The encoder says that it sees ${frames} frames and advances by ${shift}, which cannot be.`,
+      `The encoder’s metadata says ${frames} frames per window and a shift of ${shift}, which is impossible.`,
       'Export it again.',
     );
   }
@@ -104,14 +104,14 @@ function readEncoder(model: Model, kind: string): Encoder {
   const wanted = floats.length + (countsFrames ? 1 : 0);
   if (x === undefined || others.length !== wanted || model.graph.outputs.length !== floats.length + 1) {
     throw unsupported(
-      `By its metadata the encoder has ${wanted} state tensors, by its inputs ${others.length}.`,
-      'Its metadata belongs to another model: fetch or export the encoder again.',
+      `The encoder has ${others.length} state tensors, but its metadata says ${wanted}.`,
+      'Its metadata belongs to another model: download or export the encoder again.',
     );
   }
   const [, seen, bands] = dimsOf(x);
   if (seen !== frames || typeof bands !== 'number') {
     throw unsupported(
-      `The encoder takes features (${dimsOf(x)}), and its metadata says T=${frames}.`,
+      `The encoder takes features (${dimsOf(x)}), but its metadata says T=${frames}.`,
       'Export it again with a fixed number of frames.',
     );
   }
@@ -126,7 +126,7 @@ function readEncoder(model: Model, kind: string): Encoder {
   };
 }
 
-/** A state tensor as a part of the packed row, if it is what the metadata says. */
+/** A state tensor as a part of the packed row, if it matches the metadata. */
 function cacheOf(input: ValueProto, shape: Shape): StatePart {
   const axis = shape.indexOf('N');
   const dims = dimsOf(input);
@@ -135,14 +135,14 @@ function cacheOf(input: ValueProto, shape: Shape): StatePart {
     dims.every((dim, i) => i === axis || typeof dim === 'string' || dim === shape[i]);
   if (!fits) {
     throw unsupported(
-      `The encoder's input ${nameOf(input)} is (${dims}), and its metadata says (${shape}).`,
-      'Its metadata belongs to another model: fetch or export the encoder again.',
+      `The encoder's input ${nameOf(input)} is (${dims}), but its metadata says (${shape}).`,
+      'Its metadata belongs to another model: download or export the encoder again.',
     );
   }
   checkBatchAxis(input, axis);
   const rest = shape.filter((_, i) => i !== axis) as number[];
   const declared = elementOf(input);
-  // Where the encoder wants half precision, `call` makes it at its edges.
+  // If the encoder uses half precision, `call` converts at its inputs and outputs.
   const element = declared === TYPE.float16 ? TYPE.float : declared;
   return { name: `cache/${nameOf(input)}`, dims: rest, axis, element };
 }
@@ -151,7 +151,7 @@ function checkBatchAxis(input: ValueProto, axis: number): void {
   const size = dimsOf(input)[axis];
   if (typeof size === 'string') return;
   throw unsupported(
-    `The encoder was exported for batches of ${size} alone: its input ${nameOf(input)} is (${dimsOf(input)}).`,
+    `The encoder was exported for batches of exactly ${size}: its input ${nameOf(input)} is (${dimsOf(input)}).`,
     'Export it with a dynamic batch axis (icefall: --dynamic-batch 1).',
   );
 }
@@ -165,8 +165,8 @@ function readStateless({ decoder, joiner, tokens, encoder }: Source, { shift }: 
   const differs = (said: unknown, wanted: number) => typeof said === 'number' && said !== wanted;
   if (differs(width, joinerWidth) || differs(frames, shift / SUBSAMPLING)) {
     throw unsupported(
-      `The encoder gives (N, ${frames}, ${width}) and the joiner takes ${shift / SUBSAMPLING} frames of ${joinerWidth}.`,
-      'They belong to different models: take all three files from one export.',
+      `The encoder gives (N, ${frames}, ${width}), but the joiner takes ${shift / SUBSAMPLING} frames of ${joinerWidth}.`,
+      'They belong to different models: use three files from the same export.',
     );
   }
   return { decoder, joiner, context, vocabulary, joinerWidth, unk: tokens.indexOf(UNKNOWN) };

@@ -1,6 +1,6 @@
 /**
- * What a cache-aware encoder of NeMo is like: from the metadata that its export for sherpa-onnx has, or, of NeMo's own
- * `model.export()`, from the graph, which shows the chunk, the left context and the widths of the caches.
+ * The properties of a cache-aware NeMo encoder. They come from the metadata of an export for sherpa-onnx. NeMo's own
+ * `model.export()` writes none; there the graph shows the chunk, the left context and the cache widths.
  * https://github.com/k2-fsa/sherpa-onnx (scripts/nemo, online-transducer-nemo-model.cc)
  */
 import { LIMITS } from '../../limits.js';
@@ -22,44 +22,44 @@ import type { Model, Prompts } from '../step.js';
 
 export interface NemoEncoder {
   readonly bands: number;
-  /** Feature frames of 10 ms that it takes, those that it advances by, and frames that come out. */
+  /** Feature frames of 10 ms: the window, the frames by which it advances, and the frames of output. */
   readonly window: number;
   readonly shift: number;
   readonly frames: number;
-  /** Caches over channels and over time, and how much of the first is filled. */
+  /** The caches over channels and over time, and the filled length of the first. */
   readonly caches: readonly [StatePart, StatePart, StatePart];
-  /** Of a multilingual encoder. */
+  /** For a multilingual encoder. */
   readonly prompts: Prompts | null;
 }
 
 const EXPORTER = 'sherpa-onnx’s script for streaming NeMo models';
 const MS_PER_FRAME = 10;
-/** Features behind each other that NeMo's strided convolutions fold into a frame. */
+/** Consecutive feature frames that NeMo's strided convolutions combine into one frame. */
 const SUBSAMPLING = 8;
-/** Features that they see before a chunk. */
+/** Feature frames before a chunk that these convolutions use. */
 const PRE_ENCODE = SUBSAMPLING + 1;
 
-const refuse = (why: string, advice = 'Fetch the model again, or export it anew.') =>
+const refuse = (why: string, advice = 'Download the model again, or export it again.') =>
   unsupported(why, advice);
 
-/** @throws ServerError MODEL_UNSUPPORTED where it does not stream, or is not what it says */
+/** @throws ServerError MODEL_UNSUPPORTED if it cannot stream or does not match its description */
 export function readNemoEncoder(model: Model, given: Streaming): NemoEncoder {
   const [audio, length, channel, time, filled, prompt, ...others] = graphInputs(model.graph);
   if (audio === undefined || length === undefined || channel === undefined || time === undefined) {
     throw refuse(
-      'This NeMo encoder keeps no caches: it takes whole recordings (Parakeet, Canary, or exported without cache_support).',
-      'Take a cache-aware streaming model, exported with set_export_config({"cache_support": True}).',
+      'This NeMo encoder has no caches: it takes whole recordings (Parakeet, Canary, or exported without cache_support).',
+      'Use a cache-aware streaming model, exported with set_export_config({"cache_support": True}).',
     );
   }
   const outputs = model.graph.outputs.length;
   if (filled === undefined || others.length > 0 || outputs !== 5) {
     throw refuse(
-      `The encoder has ${graphInputs(model.graph).length} inputs and ${outputs} outputs, and a cache-aware one of NeMo has 5 (with a prompt 6) and 5.`,
+      `The encoder has ${graphInputs(model.graph).length} inputs and ${outputs} outputs; a cache-aware NeMo encoder has 5 (6 with a prompt) and 5.`,
     );
   }
   for (const it of [audio, channel, time]) checkBatch(it);
   const [, bands, seen] = dimsOf(audio);
-  if (typeof bands !== 'number') throw refuse('The encoder does not say how many mel bands it takes.');
+  if (typeof bands !== 'number') throw refuse('The encoder does not declare its number of mel bands.');
   const meta = new Metadata(model, 'encoder', EXPORTER);
   const isDescribed = meta.text('window_size') !== undefined;
   const sizes = isDescribed ? sizesOfMetadata(meta) : sizesOfGraph(model.graph, channel, time, given);
@@ -69,7 +69,7 @@ export function readNemoEncoder(model: Model, given: Streaming): NemoEncoder {
   const fits = shift % subsampling === 0 && window >= shift && isBounded;
   if (!fits || (typeof seen === 'number' && seen !== window)) {
     throw refuse(
-      `The encoder says that it sees ${window} frames and advances by ${shift}, and takes (${dimsOf(audio)}).`,
+      `The encoder’s metadata says ${window} frames per window and a shift of ${shift}, but it takes (${dimsOf(audio)}).`,
     );
   }
   checkDims(channel, sizes.channel);
@@ -93,7 +93,7 @@ function checkBatch(input: ValueProto): void {
   if (typeof batch === 'string') return;
   throw refuse(
     `The encoder was exported for a fixed batch: its input ${nameOf(input)} is (${[batch, ...dims]}).`,
-    'Files of parakeet-rs and of onnxruntime-genai are like that: take those for sherpa-onnx, or NeMo’s own export.',
+    'Files for parakeet-rs and onnxruntime-genai are like that: use those for sherpa-onnx, or NeMo’s own export.',
   );
 }
 
@@ -118,21 +118,21 @@ function sizesOfMetadata(meta: Metadata): Sizes {
   };
 }
 
-/** NeMo's own export: sizes that vary there, but may not vary in use, are constants somewhere in the graph. */
+/** For NeMo's own export: sizes that the graph declares as variable but that are constants somewhere in it. */
 function sizesOfGraph(graph: GraphProto, channel: ValueProto, time: ValueProto, given: Streaming): Sizes {
   const frames = chunkOf(graph, given.chunkMs);
   const left = given.leftFrames ?? leftOf(graph, frames);
   if (left === null) {
     throw refuse(
       'The encoder has no metadata, and its graph does not show its left context.',
-      'Give it --left-frames: the first number of att_context_size in the model’s configuration.',
+      'Pass --left-frames: the first number of att_context_size in the model’s configuration.',
     );
   }
   const [, layers, , width] = dimsOf(channel);
   const kernel = depthwiseKernel(graph, width);
   if (typeof layers !== 'number' || typeof width !== 'number' || kernel === null) {
     throw refuse(
-      `The encoder's caches are (${dimsOf(channel)}) and (${dimsOf(time)}): their sizes cannot be told.`,
+      `The encoder's caches are (${dimsOf(channel)}) and (${dimsOf(time)}): their sizes are unknown.`,
     );
   }
   return {
@@ -144,7 +144,7 @@ function sizesOfGraph(graph: GraphProto, channel: ValueProto, time: ValueProto, 
   };
 }
 
-/** Frames of a chunk: those to which the output is cut. */
+/** Frames of a chunk: the length to which the output is cut. */
 function chunkOf(graph: GraphProto, chunkMs: number | null): number {
   const [out] = graph.outputs;
   const last = graph.nodes.find((it) => out !== undefined && it.outputs.includes(nameOf(out)));
@@ -153,18 +153,18 @@ function chunkOf(graph: GraphProto, chunkMs: number | null): number {
   if (told !== null && shown !== null && told !== shown) {
     throw refuse(
       `The encoder was exported for chunks of ${shown * MS_PER_FRAME * SUBSAMPLING} ms, not ${chunkMs}.`,
-      'Leave --chunk-ms out, or export it anew after encoder.set_default_att_context_size.',
+      'Omit --chunk-ms, or export it again after encoder.set_default_att_context_size.',
     );
   }
   const frames = told ?? shown;
   if (frames !== null && Number.isInteger(frames) && frames > 0) return frames;
   throw refuse(
     'The encoder has no metadata, and its graph does not show the length of a chunk.',
-    'Give it --chunk-ms, a multiple of 80: 80 × (1 + the second number of att_context_size in the model’s configuration).',
+    'Pass --chunk-ms, a multiple of 80: 80 × (1 + the second number of att_context_size in the model’s configuration).',
   );
 }
 
-/** Frames before a chunk: as many whole chunks as its mask allows. */
+/** Frames before a chunk: as many whole chunks as the mask allows. */
 function leftOf(graph: GraphProto, frames: number): number | null {
   const bounds = graph.nodes
     .filter((it) => it.op === 'LessOrEqual')
@@ -173,7 +173,7 @@ function leftOf(graph: GraphProto, frames: number): number | null {
   return bounds.length === 1 && chunks > 0 ? chunks * frames : null;
 }
 
-/** Width of the convolutions over time, all of one width, that the encoder's layers have. */
+/** Kernel width of the convolutions over time; all of the encoder's layers have the same. */
 function depthwiseKernel(graph: GraphProto, width: number | string | undefined): number | null {
   const kernels = graph.initializers
     .filter(({ dims }) => dims.length === 3 && dims[0] === width && dims[1] === 1)
@@ -181,7 +181,7 @@ function depthwiseKernel(graph: GraphProto, width: number | string | undefined):
   return new Set(kernels).size === 1 ? (kernels[0] ?? null) : null;
 }
 
-/** A constant of the graph, if it is one whole number. */
+/** A constant of the graph, if it is a single integer. */
 function wholeNumber(graph: GraphProto, name: string | undefined): number | null {
   const node = graph.nodes.find((it) => name !== undefined && it.outputs.includes(name));
   const held =
@@ -199,17 +199,17 @@ function checkDims(input: ValueProto, wanted: readonly number[]): void {
   const fits =
     dims.length === wanted.length && dims.every((it, i) => typeof it === 'string' || it === wanted[i]);
   if (fits) return;
-  throw refuse(`The encoder's input ${nameOf(input)} is (N,${dims}), and should be (N,${wanted}).`);
+  throw refuse(`The encoder's input ${nameOf(input)} is (N,${dims}), but should be (N,${wanted}).`);
 }
 
-/** Languages that it can be told. */
+/** Languages that the model can be told to use. */
 function promptsOf(model: Model): Prompts {
   const meta = new Metadata(model, 'encoder', EXPORTER);
   const languages = readJson(meta.text('prompt_dictionary') ?? '');
   const auto = Number(meta.text('auto_prompt_id') ?? languages?.auto ?? Number.NaN);
   if (languages !== null && Number.isInteger(auto) && auto >= 0) return { auto, languages };
   throw refuse(
-    'The encoder takes a language, and its metadata (prompt_dictionary, auto_prompt_id) does not say which.',
+    'The encoder takes a language, but its metadata (prompt_dictionary, auto_prompt_id) does not list them.',
     `Export it with ${EXPORTER}, which writes it.`,
   );
 }

@@ -1,6 +1,6 @@
 /**
- * Composes the step of NeMo's cache-aware streaming transducers (FastConformer): in the three files that sherpa-onnx takes, or in
- * the two of NeMo's own `model.export()`.
+ * Composes the step of NeMo's cache-aware streaming transducers (FastConformer), from the three files for sherpa-onnx
+ * or the two files of NeMo's own `model.export()`.
  */
 import type { Value } from '../builder.js';
 import { rewriteConvolutions } from '../conv2d.js';
@@ -25,21 +25,21 @@ import { type NemoEncoder, readNemoEncoder } from './nemo-encoder.js';
 
 export const NEMO_KIND = 'nemo-fastconformer';
 
-/** GatherND by rows came with 12. */
+/** GatherND with batch dimensions needs version 12. */
 const LEAST_OPSET = 12;
 
-/** Is it one of NeMo's? Its decoder has states; icefall's gives what the joiner takes and nothing else. */
+/** Whether it is a NeMo model. NeMo's decoder also outputs states; icefall's outputs only the joiner's input. */
 export const isNemo = ({ decoder }: Source): boolean => decoder.graph.outputs.length > 1;
 
-/** @throws ServerError MODEL_UNSUPPORTED where the files do not stream, or do not fit together */
+/** @throws ServerError MODEL_UNSUPPORTED if the files cannot stream or do not match each other */
 export function composeNemo(files: Source, search: Search, streaming: Streaming): Composition {
   if (search !== 'greedy') {
-    throw unsupported('NeMo’s transducers are searched greedily alone.', 'Take --search greedy.');
+    throw unsupported('NeMo transducers support greedy search only.', 'Take --search greedy.');
   }
   if (opsetOf(files.encoder) < LEAST_OPSET) {
     throw unsupported(
-      'It uses operators of a version before 12.',
-      `Export it with an opset_version from ${LEAST_OPSET}.`,
+      'It uses an operator version below 12.',
+      `Export it with opset_version ${LEAST_OPSET} or higher.`,
     );
   }
   checkBuffered(files.decoder);
@@ -70,13 +70,13 @@ export function composeNemo(files: Source, search: Search, streaming: Streaming)
   };
 }
 
-/** Parakeet in buffers: what sherpa-onnx runs over the same seconds again and again. */
+/** Detects buffered Parakeet, which sherpa-onnx runs repeatedly over the same seconds. */
 function checkBuffered(decoder: Model): void {
   const { streaming_model_type: type } = metaOf(decoder);
   if (type === undefined) return;
   throw unsupported(
-    `This model has no caches; it streams by hearing the last seconds again (${type}).`,
-    'Take a cache-aware streaming model.',
+    `This model has no caches; it streams by processing the last seconds repeatedly (${type}).`,
+    'Use a cache-aware streaming model.',
   );
 }
 
@@ -108,8 +108,8 @@ function readRecurrent({ encoder, decoder, joiner, tokens }: Source): Recurrent 
   const [, width] = heard ?? [];
   if (!sound || typeof layers !== 'number' || typeof hidden !== 'number' || typeof width !== 'number') {
     throw unsupported(
-      `The decoder takes ${inputs.length} inputs, its states (${h}) and (${c}), and the joiner (${heard}): that is no transducer of NeMo.`,
-      'Take encoder, decoder and joiner of one export.',
+      `The decoder takes ${inputs.length} inputs, its states (${h}) and (${c}), and the joiner (${heard}): this is not a NeMo transducer.`,
+      'Use encoder, decoder and joiner from the same export.',
     );
   }
   const decoded = (told ?? []).slice(1).map((it) => (typeof it === 'number' ? it : 1));
@@ -119,15 +119,15 @@ function readRecurrent({ encoder, decoder, joiner, tokens }: Source): Recurrent 
   const vocabulary = said === undefined ? Number(size) : Number(said) + 1;
   if (typeof given === 'number' && given !== width) {
     throw unsupported(
-      `The encoder gives frames of ${given} and the joiner takes ${width}.`,
-      'They belong to different models: take all files from one export.',
+      `The encoder gives frames of ${given}, but the joiner takes ${width}.`,
+      'They belong to different models: use files from the same export.',
     );
   }
   const ids = said === undefined && !Number.isInteger(vocabulary) ? tokens.length : vocabulary;
   if (!(ids > 1) || (typeof size === 'number' && size !== ids)) {
     throw unsupported(
-      `The joiner chooses among ${size}, and there are ${ids} tokens with the blank.`,
-      'A model that predicts durations, too (TDT), cannot be imported; else take all files from one export.',
+      `The joiner has ${size} outputs, but there are ${ids} tokens including the blank.`,
+      'A model that also predicts durations (TDT) cannot be imported. Otherwise use files from the same export.',
     );
   }
   return { decoder, joiner, layers, hidden, decoded, width, blank: ids - 1 };
