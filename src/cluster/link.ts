@@ -1,13 +1,14 @@
 /**
- * The connection to the fleet's Redis. There is one, which is made again for ever when it is lost; meanwhile every call is
- * refused at once, and nothing is queued for later. Calls are bounded in time, number and bytes. Whoever calls is told after
- * `clusterCallMs`; the call itself may still be under way then, so it counts until it is answered or its connection ends.
+ * The connection to the fleet's Redis. There is one connection; when it is lost, it is reopened, without a limit on
+ * attempts. Until it is back, every call is refused at once and nothing is queued. Calls are limited in time, number
+ * and bytes. The caller gets an answer or an error within `clusterCallMs`. A call that timed out still counts until it
+ * is answered or its connection ends.
  */
 import { createHash } from 'node:crypto';
 import { LIMITS } from '../limits.js';
 import type { RedisAddress } from '../option-schemas.js';
 
-/** What is used of the library's client. Its own types tell of every command that there is. */
+/** The part of the library's client in use. Its own types list every Redis command. */
 interface Client {
   connect(): Promise<unknown>;
   sendCommand(args: readonly (string | Buffer)[], options: object): Promise<unknown>;
@@ -15,10 +16,10 @@ interface Client {
   on(event: 'error', listener: (error: Error) => void): unknown;
 }
 
-/** Text of strings and lists in an answer comes as bytes, integers as numbers, what is not there as null. */
+/** In replies, strings are bytes, integers are numbers, and missing values are null. */
 export type Reply = Buffer | number | null | readonly Reply[];
 
-/** A Lua program: it runs as a whole, with nothing in between. */
+/** A Lua program. Redis runs it atomically. */
 export class Script {
   readonly text: string;
   readonly sha: string;
@@ -29,7 +30,7 @@ export class Script {
   }
 }
 
-/** Begins programs that need Redis's own clock, in milliseconds: those of the servers need not agree. */
+/** Start of programs that need Redis's own clock, in milliseconds, since the servers' clocks may differ. */
 export const NOW = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -49,13 +50,13 @@ const TIMING: LinkTiming = {
   retryMs: LIMITS.clusterRetryMs,
 };
 
-/** The first wait after a connection was lost. */
+/** Wait before the first attempt to reconnect. */
 const FIRST_RETRY_MS = 100;
 
 export interface LinkEvents {
-  /** A connection is there: from now on calls are sent. */
+  /** The connection is open: calls are sent from now on. */
   up(): void;
-  /** It was lost, or an attempt failed. */
+  /** The connection was lost, or an attempt failed. */
   down(reason: Error): void;
 }
 
@@ -74,7 +75,7 @@ export class RedisLink {
   private closed = false;
   private failures = 0;
   private retry: NodeJS.Timeout | undefined;
-  /** Under way, the oldest first: Redis answers in order. */
+  /** Calls under way, oldest first: Redis answers in order. */
   private readonly calls = new Set<Call>();
   private callBytes = 0;
   private answerAsBytes: object = {};
@@ -103,7 +104,8 @@ export class RedisLink {
 
   /**
    * Runs a program.
-   * @throws Error when there is no connection, too much is under way, no answer came in time, or Redis refuses
+   * @throws Error without a connection, with too many calls under way, without an answer in time, or if Redis refuses
+   * it
    */
   async run(script: Script, keys: readonly string[], args: readonly (string | Buffer)[]): Promise<Reply> {
     const rest = [String(keys.length), ...keys, ...args];
@@ -111,7 +113,7 @@ export class RedisLink {
       return await this.send(['EVALSHA', script.sha, ...rest]);
     } catch (error) {
       if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
-      return this.send(['EVAL', script.text, ...rest]); // somebody flushed them
+      return this.send(['EVAL', script.text, ...rest]); // the script cache was flushed
     }
   }
 
@@ -123,7 +125,7 @@ export class RedisLink {
     let bytes = 0;
     for (const part of command) bytes += part.length;
     if (this.calls.size >= LIMITS.clusterCalls || this.callBytes + bytes > LIMITS.clusterCallBytes) {
-      throw new Error('too much is under way');
+      throw new Error('too many calls are under way');
     }
     const call = { startedMs: performance.now(), bytes };
     this.calls.add(call);
@@ -135,7 +137,7 @@ export class RedisLink {
     return within(this.timing.callMs, answer as Promise<Reply>);
   }
 
-  /** Gives the connection up, since what answers is not what is wanted: the name may lead elsewhere now. */
+  /** Drops the connection and opens a new one, since the wrong server answered: its name may now resolve elsewhere. */
   renew(reason: Error): void {
     this.lost(this.client, reason);
   }
@@ -196,13 +198,13 @@ export class RedisLink {
     };
   }
 
-  /** Told of each loss once, though the library may report it several times. */
+  /** Reports each loss once, though the library may report it several times. */
   private lost(client: Client | null, reason: Error): void {
     if (this.closed || this.client !== client) return;
     this.discard();
     const waitMs = Math.min(this.timing.retryMs, FIRST_RETRY_MS * 2 ** Math.min(this.failures, 16));
     this.failures++;
-    // Half of it by chance: not all servers of a fleet come back in the same moment.
+    // Half of the wait is random, so that the servers of a fleet do not reconnect all at once.
     const delayMs = waitMs * (0.5 + Math.random() / 2);
     this.retry = setTimeout(() => void this.connect(), delayMs);
     this.retry.unref();
@@ -213,7 +215,7 @@ export class RedisLink {
     const { client } = this;
     this.client = null;
     this.ready = false;
-    client?.on('error', () => {}); // whatever it has still to say
+    client?.on('error', () => {}); // ignores later errors
     client?.destroy();
   }
 }
@@ -227,6 +229,6 @@ async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
     return await Promise.race([promise, late]);
   } finally {
     clearTimeout(timer);
-    promise.catch(() => {}); // it may fail later, when nobody listens any more
+    promise.catch(() => {}); // it may still fail later, unobserved
   }
 }

@@ -1,18 +1,23 @@
-/** The servers of a fleet: what each says of itself, for how long that is good, and which client_ids it holds. */
+/**
+ * The servers of a fleet: what each reports, for how long a report is valid, and which client_ids each server holds.
+ */
 import { z } from 'zod';
 import { LIMITS } from '../limits.js';
 import { NOW, Script } from './link.js';
 
-/** Fields may come and go between versions, and a fleet has two of them while it is renewed. */
+/** Unknown and missing fields are accepted, since a fleet runs two versions while it is upgraded. */
 const nodeSchema = z.object({
   id: z.string(),
   address: z.string(),
   version: z.string(),
-  /** Null until it is loaded, as the two that follow. */
+  /** Null until the model is loaded, as are the next two fields. */
   model: z.string().nullable(),
-  /** The first 16 hex digits of what decides the results to the last bit; servers with the same go on with each other's sessions. */
+  /**
+   * The first 16 hex digits of the engine's fingerprint. Servers with the same fingerprint can continue each other's
+   * sessions.
+   */
   fingerprint: z.string().nullable(),
-  /** Streams that it is rated for; 0 until that was measured. */
+  /** Rated capacity in streams; 0 until measured. */
   capacity: z.number(),
   streams: z.number(),
   status: z.string(),
@@ -20,10 +25,10 @@ const nodeSchema = z.object({
 });
 export type FleetNode = z.output<typeof nodeSchema>;
 
-/** What a server says of itself that changes. */
+/** The part of a server's report that changes. */
 export type NodeFacts = Omit<FleetNode, 'id' | 'address' | 'started_at'>;
 
-/** Undefined: it cannot be read, and is left out. */
+/** Undefined if it cannot be read; the node is then left out. */
 export function readNode(json: string): FleetNode | undefined {
   try {
     return nodeSchema.parse(JSON.parse(json));
@@ -32,7 +37,10 @@ export function readNode(json: string): FleetNode | undefined {
   }
 }
 
-/** KEYS: nodes. ARGV: prefix, id, lease, what it says. Returns what all live ones say, the clients asked for elsewhere, and Redis's time. */
+/**
+ * KEYS: nodes. ARGV: prefix, id, lease, report. Returns the reports of all live nodes, the clients requested elsewhere,
+ * and Redis's time.
+ */
 export const BEAT = new Script(`${NOW}
 local lease = tonumber(ARGV[3])
 redis.call('SET', ARGV[1] .. 'node:' .. ARGV[2], ARGV[4], 'PX', lease)
@@ -56,8 +64,8 @@ return 1
 `);
 
 /**
- * KEYS: nodes. ARGV: prefix, id, lease, client_id, deadline. 1: it is this server's, 0: another that lives has it, and is asked
- * whether its client does; nothing: it is too late.
+ * KEYS: nodes. ARGV: prefix, id, lease, client_id, deadline. Returns 1 if this server now holds it, 0 if another live
+ * server has it (which is asked whether its client is alive), or nothing if it is too late.
  */
 export const CLAIM = new Script(`${NOW}
 if now > tonumber(ARGV[5]) then return false end
@@ -73,7 +81,7 @@ redis.call('PEXPIRE', ARGV[1] .. 'clients:' .. ARGV[2], ARGV[3])
 return 1
 `);
 
-/** KEYS: clients of this server. ARGV: lease, client_ids: written again after an outage. */
+/** KEYS: clients of this server. ARGV: lease, client_ids. Writes them again after an outage. */
 export const HOLD = new Script(`
 for i = 2, #ARGV do redis.call('HSET', KEYS[1], ARGV[i], 1) end
 redis.call('PEXPIRE', KEYS[1], ARGV[1])

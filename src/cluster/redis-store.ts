@@ -1,6 +1,6 @@
 /**
- * Sessions in Redis. Each call is one Lua program, so nobody sees a record half written, and of two servers only the one
- * with the higher epoch can write. A token stands there as its SHA-256 only, and leads to its session.
+ * Sessions in Redis. Each call is one Lua program, so a half-written record is never visible, and of two servers only
+ * the one with the higher epoch can write. Tokens are stored only as their SHA-256, which leads to the session.
  */
 
 import type { FleetKeys } from './keys.js';
@@ -10,22 +10,22 @@ import type { SessionRecord, SessionStore, TakenSession } from './store.js';
 /** What the store needs of the connection. */
 export interface StoreLink {
   readonly available: boolean;
-  /** Until when, by Redis's clock, somebody waits for a call that is made now. Milliseconds since 1970 */
+  /** Deadline after which nobody waits for a call made now: milliseconds since 1970 by Redis's clock. */
   deadline(): string;
   run(script: Script, keys: readonly string[], args: readonly (string | Buffer)[]): Promise<Reply>;
 }
 
 /**
- * How long it is remembered that a session is over or was taken, once nothing else of it is kept: a server that was
- * stopped for longer than this (a frozen virtual machine) may write it again.
+ * How long Redis remembers that a session ended or was taken over, once the rest is deleted. A server that was frozen
+ * for longer (a suspended virtual machine) may write the session again.
  */
 const FENCE_MS = 600_000;
-/** A record that was taken in its last moment is kept until the server that took it has written it. */
+/** Minimum time that a record is kept after a take-over, so that the new server can write it first. */
 const TAKEN_MS = 10_000;
 
 /**
- * KEYS: session. ARGV: prefix, id, epoch, ttl, key, client, bytes, node, count, token hashes. 1: written, 0: taken.
- * A write may lie in a connection that was given up, and be read after a later one: hence the count.
+ * KEYS: session. ARGV: prefix, id, epoch, ttl, key, client, bytes, node, count, token hashes. Returns 1: written, 0:
+ * taken over. The count orders writes: one sent over a dropped connection may arrive after a later one.
  */
 const WRITE = new Script(`
 local held = redis.call('HMGET', KEYS[1], 'epoch', 'tokens', 'count')
@@ -47,7 +47,7 @@ redis.call('PEXPIRE', KEYS[1], ARGV[4])
 return 1
 `);
 
-/** KEYS: session. ARGV: prefix, epoch, ttl. 1: written, 0: taken, -1: nothing is there. */
+/** KEYS: session. ARGV: prefix, epoch, ttl. Returns 1: written, 0: taken over, -1: no record. */
 const TOUCH = new Script(`
 local held = redis.call('HMGET', KEYS[1], 'epoch', 'tokens')
 if held[1] and tonumber(held[1]) > tonumber(ARGV[2]) then return 0 end
@@ -60,10 +60,9 @@ return 1
 `);
 
 /**
- * ARGV: prefix, token hash, key, node, least time to live, lease, deadline. Nobody waits for it beyond that: a session that was
- * taken then would be nobody's. The client_id goes over with the session, so that the
- * server that is left does not keep it from its own client.
- * Returns nothing, or id, epoch, client, tokens, bytes.
+ * ARGV: prefix, token hash, key, node, minimum time to live, lease, deadline. Nothing is done after the deadline:
+ * nobody would own a session taken then. The client_id moves with the session, so that the old server does not block
+ * its own client. Returns nothing, or id, epoch, client, tokens, bytes.
  */
 const TAKE = new Script(`${NOW}
 if now > tonumber(ARGV[7]) then return false end
@@ -103,10 +102,10 @@ return 1
 export const STORE_SCRIPTS: readonly Script[] = [WRITE, TOUCH, TAKE, REMOVE];
 
 export interface StoreHolder {
-  /** Id of this server: it is said to hold what it writes. */
+  /** Id of this server, stored with what it writes. */
   readonly node: string;
   readonly leaseMs: number;
-  /** The client_id of a session that was taken is this server's now. */
+  /** This server now holds the client_id of a session that it took over. */
   took(clientId: string): void;
 }
 
@@ -163,5 +162,5 @@ export class RedisSessionStore implements SessionStore {
   }
 }
 
-/** Redis takes whole milliseconds above 0. */
+/** Redis accepts only positive integers of milliseconds. */
 const lasting = (ttlMs: number): string => String(Math.max(1, Math.ceil(ttlMs)));

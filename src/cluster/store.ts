@@ -1,39 +1,44 @@
 /**
- * Where the sessions of a fleet outlive their server: what a session has written here, any other server of the fleet goes
- * on with. One server at a time holds a session; each taking over counts its epoch up, and writes of an earlier epoch are
- * refused, so that a server which was thought dead and wakes cannot overwrite what its successor wrote.
+ * Storage in which the sessions of a fleet outlive their server. Any other server of the fleet can continue a session
+ * from what was written here. One server at a time owns a session. Each take-over increments its epoch, and writes of
+ * an earlier epoch are refused. A server that was presumed dead therefore cannot overwrite its successor's data when it
+ * wakes.
  */
 
-/** What is kept of one session. */
+/** Stored data of one session. */
 export interface SessionRecord {
-  /** Identity of the access key that opened it: no other key takes it over. */
+  /** Identity of the access key that opened it; another key cannot take it over. */
   readonly key: string;
   readonly clientId: string;
-  /** Hashes of the resume tokens that are good now: the newest, and the used one while its answer may have been lost. */
+  /**
+   * Hashes of the valid resume tokens: the newest, and the previous one while the answer that replaced it may have been
+   * lost.
+   */
   readonly tokens: readonly string[];
-  /** The session's settings, position, messages that the client may lack, and the recording's checkpoint, encoded. */
+  /** The session's settings, position, unacknowledged messages and the recording's checkpoint, encoded. */
   readonly bytes: Uint8Array;
 }
 
 /** A session that this server took over. */
 export interface TakenSession extends SessionRecord {
   readonly id: string;
-  /** This server's: from now on only its writes count. */
+  /** This server's epoch: from now on only its writes are accepted. */
   readonly epoch: number;
 }
 
-/** Every call is bounded in time and rejects with an Error when the store is away; nothing is queued for later. */
+/** Every call has a time limit and rejects with an Error when the store is unavailable; nothing is queued. */
 export interface SessionStore {
-  /** False while it cannot be reached: sessions then resume on their own server only. */
+  /** False while the store cannot be reached. Sessions can then resume only on their own server. */
   readonly available: boolean;
   /**
-   * Writes the newest record of a session, to last for `ttlMs`.
-   * @returns 'taken' if another server has taken the session over: it must end here, silently
+   * Writes the newest record of a session, valid for `ttlMs`.
+   * @returns 'taken' if another server has taken over the session: it must end here without a message
    */
   write(id: string, epoch: number, record: SessionRecord, ttlMs: number): Promise<'written' | 'taken'>;
   /**
-   * Lets a record that has not changed last for another `ttlMs`.
-   * @returns 'lost' if it is there no more (the store was restarted, say): it must be written whole again
+   * Extends an unchanged record by `ttlMs`.
+   * @returns 'lost' if the record no longer exists (for example after a restart of the store): it must be written again
+   * in full
    */
   touch(id: string, epoch: number, ttlMs: number): Promise<'written' | 'taken' | 'lost'>;
   /**
@@ -42,6 +47,6 @@ export interface SessionStore {
    * @returns null if there is none, or another key opened it
    */
   take(tokenHash: string, key: string): Promise<TakenSession | null>;
-  /** Forgets a session that is over. */
+  /** Deletes a session that has ended. */
   remove(id: string, epoch: number): Promise<void>;
 }
