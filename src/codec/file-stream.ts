@@ -1,6 +1,6 @@
 /**
- * A file that a codec worker decodes, on the main thread's side. Pieces come through a message port, and only as many
- * as were asked for: however long the audio, a few seconds of it are in memory.
+ * The main thread's side of a file that a codec worker decodes. Pieces come through a message port, only as many as
+ * requested: however long the audio, only a few seconds of it are in memory.
  *
  *   main ── how many more ──▶ worker        main ◀── piece | end | failure ── worker
  */
@@ -9,34 +9,34 @@ import type { FileFailure, FilePiece, FileRequest } from '../audio/file.js';
 import { ServerError, toServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 
-/** What the worker says. */
+/** Messages from the worker. */
 export type FileMessage = 'started' | 'ended' | FilePiece | FileFailure;
 
-/** The task of a codec worker: `port` takes how many pieces it may send, as numbers. */
+/** Task of a codec worker. Through `port` it receives the number of pieces that it may send. */
 export interface FileTask {
   readonly request: FileRequest;
   readonly port: MessagePort;
 }
 
-/** Runs a task in some thread; resolves when the thread is free again. Aborting ends the thread. */
+/** Runs a task in a thread; resolves when the thread is free again. Aborting ends the thread. */
 export type RunFileTask = (
   task: FileTask,
   transfer: readonly (ArrayBuffer | MessagePort)[],
   signal: AbortSignal,
 ) => Promise<void>;
 
-/** A file as it is decoded. */
+/** A file being decoded. */
 export interface FilePieces {
   /**
    * The next piece, or null after the last. One call at a time.
    * @throws ServerError UNSUPPORTED_MEDIA, CORRUPT_AUDIO, UPLOAD_TOO_LONG
    */
   next(): Promise<FilePiece | null>;
-  /** Nobody wants the rest. */
+  /** Stops decoding; the rest is not needed. */
   close(): void;
 }
 
-/** Pieces that are decoded ahead of the one that is being used. */
+/** Pieces decoded ahead of the one in use. */
 const AHEAD = 2;
 
 export class FileStream implements FilePieces {
@@ -49,7 +49,7 @@ export class FileStream implements FilePieces {
   private settled = false;
   private stall: NodeJS.Timeout | undefined;
 
-  /** The request's bytes are taken over: they must fill an ArrayBuffer of their own. */
+  /** Takes ownership of the request's bytes, which must fill their ArrayBuffer. */
   constructor(request: FileRequest, run: RunFileTask) {
     const { port1, port2 } = new MessageChannel();
     this.port = port1;
@@ -57,7 +57,7 @@ export class FileStream implements FilePieces {
     port1.postMessage(AHEAD);
     const transfer = [request.bytes.buffer as ArrayBuffer, port2];
     run({ request, port: port2 }, transfer, this.aborter.signal).then(
-      () => this.onSettled(new ServerError('INTERNAL', 'A decoder ended without a word.')),
+      () => this.onSettled(new ServerError('INTERNAL', 'A decoder ended without a result.')),
       (error: unknown) => this.onSettled(this.causeOf(error)),
     );
   }
@@ -76,12 +76,12 @@ export class FileStream implements FilePieces {
     });
   }
 
-  /** A thread that does not take the hint in time is ended. */
+  /** Ends a thread that does not stop in time. */
   close(): void {
     this.abandon('ended');
   }
 
-  /** As `close`; whoever asks for the next piece is told why. */
+  /** As `close`; a pending `next` gets the reason. */
   abandon(outcome: 'ended' | ServerError): void {
     this.end(outcome);
     this.pieces.length = 0;
@@ -116,14 +116,17 @@ export class FileStream implements FilePieces {
     else waiting?.reject(outcome);
   }
 
-  /** The thread is free again, or dead. What it said before lies in the port still: a turn lets it arrive. */
+  /**
+   * The thread is free again or dead. Its last messages may still be in the port; one turn of the event loop delivers
+   * them.
+   */
   private onSettled(otherwise: ServerError): void {
     this.settled = true;
     clearTimeout(this.stall);
     setImmediate(() => setImmediate(() => this.end(otherwise)));
   }
 
-  /** While a thread decodes for us, it must give a sign of life. One that waits in the queue need not. */
+  /** Ends a thread that makes no progress while decoding. A task that waits in the queue is not timed. */
   private watch(): void {
     clearTimeout(this.stall);
     if (!this.started || this.settled) return;

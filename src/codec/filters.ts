@@ -1,20 +1,23 @@
-/** The filters of a thread that resamples streams: common ones are its own, those of odd rates copies of what lies in the slab. */
+/**
+ * The filters of a thread that resamples streams. Those of common rates are its own; those of odd rates are copies from
+ * the slab.
+ */
 import { type Filter, filterFor, filterOf } from '../audio/filter.js';
 import { tableAt } from './odd-rates.js';
 
-/** Stands for "none" where a place is expected: a common rate. */
+/** Instead of a place, for a common rate. */
 export const NO_PLACE = -1;
 
 export class StreamFilters {
   private readonly slab: SharedArrayBuffer | undefined;
-  /** By place; as many as there are places. */
+  /** Indexed by place. */
   private readonly copies: ({ readonly version: number; readonly filter: Filter } | undefined)[] = [];
 
   constructor(slab?: SharedArrayBuffer) {
     this.slab = slab;
   }
 
-  /** The filter of a job: of its rate if that is a common one, else what lies in its place since `version`. */
+  /** The filter of a job: that of a common rate, or else the table in its place, copied if its version is new. */
   get(rateHz: number, place: number, version: number): Filter {
     if (place === NO_PLACE) return filterFor(rateHz);
     const known = this.copies[place];

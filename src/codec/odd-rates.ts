@@ -1,11 +1,13 @@
 /**
- * The filters of odd sample rates: those that are not among the common ones. One takes tens of milliseconds to design,
- * so it is designed by a thread that does nothing else, into shared memory from which the threads of the streams copy
- * it. Clients choose their rates, so there are bounds: so many odd rates at once, and a designer that rests four times
- * as long as it works, whoever asks for rate after rate.
+ * Filters of odd sample rates, that is, all but the common ones. Designing one takes tens of milliseconds, so a
+ * separate thread does it, in shared memory from which the streams' threads copy it. Clients choose their rates, so
+ * there are limits: on the number of odd rates at once, and on the designer's share of a core, since it rests four
+ * times as long as it works.
  *
- *   filter slab:  | table of place 0 | place 1 | …       a place is a rate's as long as a stream has that rate, and
- *                                                        afterwards until another needs it: least recently used first
+ *   filter slab:  | table of place 0 | place 1 | …
+ *
+ * A place belongs to a rate while a stream uses that rate. After that it stays until another rate needs it; the least
+ * recently used is replaced first.
  */
 import { MAX_TABLE_LENGTH, tableLength } from '../audio/filter.js';
 import { ServerError, toServerError } from '../errors.js';
@@ -25,15 +27,15 @@ export interface DesignTask {
 /** A stream's hold on the filter of its rate. */
 export interface FilterLease {
   readonly place: number;
-  /** Grows with each design, so that a thread knows whether what it copied from a place is still what lies there. */
+  /** Increases with each design, so that a thread can tell whether its copy of a place is still current. */
   readonly version: number;
   /** The table is in its place. */
   readonly ready: boolean;
-  /** Once, when no job uses it any more. */
+  /** To be called once, when no job uses it any more. */
   release(): void;
 }
 
-/** Told once when a filter that was not ready is, or cannot be had. */
+/** Called once, when a filter becomes ready or has failed. */
 type Tell = (error: ServerError | null) => void;
 
 interface Entry {
@@ -45,14 +47,14 @@ interface Entry {
   readonly waiting: Set<Tell>;
 }
 
-/** The designer rests this many times as long as it worked: a fifth of one core, whatever clients ask for. */
+/** The designer rests this many times as long as it worked, so it uses at most a fifth of one core. */
 const REST = 4;
 
 export class OddRates {
   private readonly design: (task: DesignTask) => Promise<unknown>;
   private readonly now: () => number;
   private readonly vacant: number[];
-  /** By rate, the least recently used first. */
+  /** By rate, least recently used first. */
   private readonly entries = new Map<number, Entry>();
   private queue: Entry[] = [];
   private busy = false;
@@ -98,7 +100,7 @@ export class OddRates {
   private admit(rateHz: number): Entry {
     const place = this.vacant.pop() ?? this.evict();
     if (place === undefined) {
-      throw new ServerError('TOO_MANY_RATES', `${this.entries.size} are, beside the common ones.`);
+      throw new ServerError('TOO_MANY_RATES', `${this.entries.size} are in use, besides the common ones.`);
     }
     const version = ++this.versions;
     const entry: Entry = { rateHz, place, version, state: 'waiting', users: 0, waiting: new Set() };
@@ -108,7 +110,7 @@ export class OddRates {
     return entry;
   }
 
-  /** The place of the rate that nobody has used for the longest time. */
+  /** The place of the least recently used unused rate. */
   private evict(): number | undefined {
     for (const { rateHz, place, users, state } of this.entries.values()) {
       if (users > 0 || state === 'designing') continue;
@@ -141,7 +143,7 @@ export class OddRates {
       entry.state = 'ready';
     } catch (thrown) {
       error = toServerError(thrown);
-      this.forget(entry); // whoever asks for the rate next has it tried again
+      this.forget(entry); // the next request for the rate tries again
     }
     const waiting = [...entry.waiting];
     entry.waiting.clear();

@@ -23,7 +23,7 @@ const HEADER_BYTES = HEADER_LENGTH * 8;
 const HISTORY_BYTES = HISTORY_LENGTH * 4;
 export const SLOT_BYTES = HEADER_BYTES + HISTORY_BYTES + FIFO_BYTES;
 
-/** What the mixer of two channels remembers. */
+/** State of the mixer of two channels. */
 export const MIX_FIELDS = ['left', 'right', 'cross', 'gain', 'target', 'opposite'] as const;
 
 /** Fields of the header. */
@@ -34,7 +34,7 @@ export const FIELD = {
   channels: 2,
   ringByteOffset: 3,
   ringSamples: 4,
-  /** Of the filter of an odd rate; −1: a common one. */
+  /** Place of the filter of an odd rate; −1: a common rate. */
   filterPlace: 20,
   filterVersion: 21,
   // The job, written before each task.
@@ -44,12 +44,12 @@ export const FIELD = {
   ringAt: 8,
   ringRoom: 9,
   flush: 10,
-  // The resampler's state, written by the worker at the end of a job, all at once.
+  // The resampler's state, written by the worker at the end of a job.
   held: 11,
   offset: 12,
   phase: 13,
   silenceLeft: 14,
-  // The mixer's, likewise.
+  // The mixer's state, written likewise.
   mix_left: 22,
   mix_right: 23,
   mix_cross: 24,
@@ -101,18 +101,18 @@ export function openCodecSlot({ header, history }: CodecSlot, rateHz: number): v
   for (const name of MIX_FIELDS) header[FIELD[`mix_${name}`]] = mix[name];
 }
 
-/** A job that threw, as a worker tells it: its stream is given up, and the reason is for the log. */
+/** The error of a job, as a worker reports it: its stream ends, and the reason is for the log. */
 export interface JobFailure {
   readonly slot: number;
   readonly reason: string;
 }
 
-/** What a codec worker gets when it starts. */
+/** Data for a codec worker at its start. */
 export interface CodecWorkerData {
   readonly codecSlab: SharedArrayBuffer;
   /** The stream table's slab, with the rings; absent in workers that decode files only. */
   readonly streamSlab: SharedArrayBuffer | undefined;
-  /** It works on streams: the filters of common rates are designed before its first task. */
+  /** Whether it works on streams: it then designs the filters of common rates before its first task. */
   readonly forStreams: boolean;
   /** The tables of odd rates. */
   readonly filterSlab: SharedArrayBuffer;

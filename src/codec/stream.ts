@@ -1,4 +1,4 @@
-/** The main thread's side of one stream that is resampled: its FIFO, and the job that is under way. */
+/** The main thread's side of one resampled stream: its FIFO and its current job. */
 
 import type { AudioFormat } from '../audio/format.js';
 import { ServerError, toServerError } from '../errors.js';
@@ -23,7 +23,7 @@ interface Owner {
 
 /** Ring room below which no job is worth its overhead. */
 const MIN_ROOM_SAMPLES = 64;
-/** A job whose thread died is run again this often; it is unlikely to be the audio's fault. */
+/** A job whose thread died is retried this often, since the audio is unlikely to be the cause. */
 const MAX_RETRIES = 2;
 
 export class CodecStream {
@@ -72,12 +72,12 @@ export class CodecStream {
     header[FIELD.failed] = 0;
   }
 
-  /** Bytes that `write` takes now. */
+  /** Bytes that `write` accepts now. */
   get room(): number {
     return FIFO_BYTES - (this.bytesIn - this.bytesOut);
   }
 
-  /** Some of what was written is not in the ring yet. */
+  /** Some of the written audio is not in the ring yet. */
   get behind(): boolean {
     return this.bytesIn > this.bytesOut;
   }
@@ -92,7 +92,7 @@ export class CodecStream {
     this.wake();
   }
 
-  /** No more is written; `flushed` is called when all of it and the resampler's tail are in the ring. */
+  /** Ends the input. `flushed` is called when all of it and the resampler's tail are in the ring. */
   flush(): void {
     if (this.flushing === 'no') this.flushing = 'wanted';
     this.wake();
@@ -101,21 +101,21 @@ export class CodecStream {
   /** To be called when the ring has room again; queues the stream if there is something to do. */
   wake(): void {
     if (this.state !== 'idle' || this.dead || this.onClosed !== undefined) return;
-    if (this.filter?.ready === false) return; // `filterDesigned` comes back to it
+    if (this.filter?.ready === false) return; // `filterDesigned` continues
     const work = this.bytesIn > this.bytesOut || this.flushing === 'wanted';
     if (!work || this.sink.free() < MIN_ROOM_SAMPLES) return;
     this.state = 'queued';
     this.owner.ready(this);
   }
 
-  /** For the pool: the filter is in its place, or cannot be had. */
+  /** For the pool: the filter is ready, or has failed. */
   filterDesigned(error: ServerError | null): void {
     if (this.onClosed !== undefined) return;
     if (error === null) this.wake();
     else this.fail(error);
   }
 
-  /** Gives the slot back. Resolves when no worker writes to the sink's ring any more. */
+  /** Returns the slot. Resolves when no worker writes to the sink's ring any more. */
   close(): Promise<void> {
     if (this.onClosed !== undefined) return Promise.resolve();
     return new Promise((resolve) => {
@@ -138,7 +138,7 @@ export class CodecStream {
     return this.slotIndex;
   }
 
-  /** For the pool: takes over the result, or decides what to do about a thread that died. */
+  /** For the pool: takes the result, or handles the death of a thread. */
   endJob(failure: unknown): void {
     const { header } = this.slot;
     this.state = 'idle';
