@@ -10,7 +10,7 @@ let open: { graph: RunnerTask['graph']; session: InferenceSession } | null = nul
 const SILENT = 4;
 
 async function sessionOf(graph: RunnerTask['graph']): Promise<InferenceSession> {
-  // Bytes arrive as a copy each time: only a path can be known again.
+  // Only a path identifies a graph; bytes are a new copy each time.
   if (typeof graph === 'string' && open?.graph === graph) return open.session;
   await open?.session.release();
   open = null;
@@ -20,7 +20,7 @@ async function sessionOf(graph: RunnerTask['graph']): Promise<InferenceSession> 
     interOpNumThreads: 1,
     executionMode: 'sequential',
     graphOptimizationLevel: 'all',
-    // Its errors are thrown, and told by whoever asked.
+    // Errors are thrown and reported by the caller.
     logSeverityLevel: SILENT,
   };
   const session =

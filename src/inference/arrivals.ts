@@ -1,13 +1,13 @@
 /**
- * When a stream's audio arrived: how long a chunk has waited since its last sample came in, and whether the sender
- * is ahead of real time (a file, not a voice).
+ * Records when a stream's audio arrived. From it follow how long a chunk has waited since its last sample arrived, and
+ * whether the sender is ahead of real time (sends a file rather than live speech).
  */
 import { LIMITS } from '../limits.js';
 
 const SAMPLES_PER_MS = LIMITS.sampleRateHz / 1000;
 
 export class Arrivals {
-  /** By chunk of the ring: when a sample of it last arrived. A cut between chunks is so off by a chunk at most. */
+  /** For each chunk of the ring: when one of its samples last arrived. Times are exact to one chunk. */
   private readonly times: Float64Array;
   private readonly chunkSamples: number;
   private readonly now: () => number;
@@ -15,18 +15,18 @@ export class Arrivals {
 
   /** @param chunks that the ring holds */
   constructor(chunks: number, chunkSamples: number, now: () => number) {
-    // One more than the ring holds: a frame may end in the chunk whose beginning is still waiting.
+    // One more than the ring holds: a frame may end in the chunk whose start is still waiting.
     this.times = new Float64Array(chunks + 1);
     this.chunkSamples = chunkSamples;
     this.now = now;
   }
 
-  /** The recording goes on from an absolute position: what came before it came at the pace of a voice. */
+  /** The recording continues from an absolute position; audio before it counts as sent in real time. */
   goOn(from: number): void {
     this.beganMs = this.now() - from / SAMPLES_PER_MS;
   }
 
-  /** Samples `from` … `from + count` are in the ring now; `from` is absolute, 0 begins the recording. */
+  /** Samples `from` … `from + count` are now in the ring. `from` is absolute; 0 is the start of the recording. */
   note(from: number, count: number): void {
     if (count === 0) return;
     const nowMs = this.now();
@@ -37,12 +37,12 @@ export class Arrivals {
     }
   }
 
-  /** When the sample before the absolute position `end` arrived, milliseconds of the clock. */
+  /** When the sample before the absolute position `end` arrived, in milliseconds of the clock. */
   at(end: number): number {
     return this.times[Math.floor(Math.max(0, end - 1) / this.chunkSamples) % this.times.length]!;
   }
 
-  /** Samples written beyond what a voice could have spoken since the recording began. */
+  /** Samples written beyond real time since the recording began. */
   aheadSamples(written: number): number {
     return written - (this.now() - this.beganMs) * SAMPLES_PER_MS;
   }

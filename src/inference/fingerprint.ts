@@ -1,7 +1,7 @@
 /**
- * What decides a stream's results to the last bit: the model's files, the runtime, the provider, and the instructions of
- * the CPU, since the runtime has other int8 and float kernels for each set of them. Engines with the same fingerprint go on
- * with each other's streams.
+ * A hash of everything that determines a stream's results to the last bit: the model's files, the runtime, the
+ * execution provider, and the CPU's instruction sets, by which the runtime chooses its kernels. Engines with the same
+ * fingerprint can continue each other's streams.
  */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -27,7 +27,7 @@ const KERNEL_FLAGS = [
   ...['asimddp', 'i8mm', 'bf16', 'sve', 'asimdhp'],
 ];
 
-/** The CPU's name where its instructions cannot be read. */
+/** The CPU's name if its instruction sets cannot be read. */
 function kernelsOf(cpuinfo: string | null): string {
   const flags = /^(?:flags|Features)\s*:\s*(.*)$/m.exec(cpuinfo ?? '')?.[1]?.split(' ');
   if (flags === undefined) return cpus()[0]?.model ?? process.arch;
@@ -38,21 +38,24 @@ function readCpuinfo(): string | null {
   try {
     return readFileSync('/proc/cpuinfo', 'utf8');
   } catch {
-    return null; // no Linux
+    return null; // not on Linux
   }
 }
 
 const runtimeVersion = (): string =>
   (createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string }).version;
 
-/** SHA-256. @param cpuinfo /proc/cpuinfo; null where there is none */
+/**
+ * SHA-256.
+ * @param cpuinfo /proc/cpuinfo; null if there is none
+ */
 export function engineFingerprint(
   { manifest }: Pick<Model, 'manifest'>,
   provider: string,
   cpuinfo: string | null = readCpuinfo(),
   runtime = runtimeVersion(),
 ): Uint8Array {
-  // The manifest has the hashes of the model's files.
+  // The manifest contains the hashes of the model's files.
   const facts = [manifest, process.arch, provider, runtime, kernelsOf(cpuinfo)];
   return createHash('sha256').update(JSON.stringify(facts)).digest();
 }

@@ -1,18 +1,20 @@
 /**
- * Hotwords: phrases that a recording wants heard. The search in the graph takes them as edges of a trie over the
- * model's pieces, one small table for each stream, so that a batch may mix streams with different phrases.
+ * Hotwords: phrases of a recording's custom vocabulary. The search in the graph takes them as edges of a trie over the
+ * model's tokens. Each stream has its own small table, so a batch may mix streams with different phrases.
  *
  *   "mira", "mirador"       ▁mi ──▶ 1 ──ra──▶ 2 ──dor──▶ root
- *                                            a phrase ends here: nothing is owed
+ *                                            a phrase ends here: the debt is 0
  *
- * An edge is five int32: from node, piece, to node, gain of taking it, debt at its end (both in thousandths of a nat).
- * A hypothesis that leaves the trie in the middle of a phrase pays back what it gained since the last phrase's end.
+ * An edge is five int32: from node, token, to node, gain for taking it, debt at its end (both in thousandths of a nat).
+ * A hypothesis that leaves the trie inside a phrase repays what it gained since the end of the last phrase.
  */
 import { PieceSpeller, type VocabularyFacts } from './speller.js';
 
 export const EDGE_INTS = 5;
-/** Node numbers are never used twice in this many tables, so that a hypothesis from before a change leads nowhere. With the
- * 4,096 edges that a manifest may ask for, all of them fit an int32. */
+/**
+ * Number of tables before node numbers repeat, so that a hypothesis from before a change matches no edge. With the
+ * 4,096 edges that a manifest may have, all of them fit into an int32.
+ */
 const NODE_GENERATIONS = 500_000;
 
 interface Node {
@@ -25,15 +27,18 @@ const newNode = (): Node => ({ next: new Map(), boost: 0, phraseEnds: false });
 
 export interface Phrase {
   readonly phrase: string;
-  /** Nats a piece. */
+  /** Nats per token. */
   readonly boost: number;
 }
 
-/** What became of a list of hotwords. */
+/** A compiled list of hotwords. */
 export interface CompiledHotwords {
   /** (edges × 5) int32, zero where unused. */
   readonly edges: Int32Array;
-  /** Places in the list of what cannot be spelled with the model's pieces, or for which there was no room, and why. */
+  /**
+   * Index of each phrase that was left out, because the model's tokens cannot spell it or there was no room, and the
+   * reason.
+   */
   readonly left: readonly { readonly index: number; readonly reason: string }[];
 }
 
@@ -42,13 +47,13 @@ export class HotwordCompiler {
   private readonly maxEdges: number;
   private generation = 0;
 
-  /** @param maxEdges how many edges the graph takes for a stream */
+  /** @param maxEdges number of edges that the graph takes per stream */
   constructor(tokens: readonly string[], maxEdges: number, facts: VocabularyFacts = {}) {
     this.speller = new PieceSpeller(tokens, facts);
     this.maxEdges = maxEdges;
   }
 
-  /** Boosts are in nats a piece. A boost of 0 or less does nothing: the search has no way to make words rarer. */
+  /** Boosts are in nats per token. Only positive boosts have an effect: the search cannot make words less likely. */
   compile(hotwords: readonly Phrase[]): CompiledHotwords {
     const root = newNode();
     const left: { index: number; reason: string }[] = [];
@@ -56,12 +61,12 @@ export class HotwordCompiler {
     for (const [index, { phrase, boost }] of hotwords.entries()) {
       const spellings = this.speller.spellings(phrase);
       const [first] = spellings;
-      if (first === undefined) left.push({ index, reason: "it cannot be spelled with the model's pieces" });
+      if (first === undefined) left.push({ index, reason: "it cannot be spelled with the model's tokens" });
       else if (boost <= 0) left.push({ index, reason: 'its boost is not above 0' });
       else if (edges + missing(root, first) > this.maxEdges) {
         left.push({ index, reason: 'there are too many' });
       } else {
-        // The same phrase in other capitals, as far as there is room.
+        // Adds the phrase in other cases too, as far as there is room.
         for (const ids of spellings) {
           if (edges + missing(root, ids) <= this.maxEdges) edges += insert(root, ids, boost);
         }
@@ -90,23 +95,25 @@ export class HotwordCompiler {
   }
 }
 
-/** The table of a recording's hotwords, null if the model takes none, and what its client should know of those left out. */
+/**
+ * The table of a recording's hotwords, null if the model takes none, and a warning about phrases that were left out.
+ */
 export function compileHotwords(
   compiler: HotwordCompiler | null,
   hotwords: readonly Phrase[],
 ): { edges: Int32Array | null; warning: string | null } {
   if (compiler === null) {
-    return { edges: null, warning: hotwords.length > 0 ? 'hotwords: the model takes none' : null };
+    return { edges: null, warning: hotwords.length > 0 ? 'hotwords: the model does not support them' : null };
   }
   const { edges, left } = compiler.compile(hotwords);
   const first = left[0];
   if (first === undefined) return { edges, warning: null };
   const others = left.length > 1 ? `, and ${left.length - 1} more` : '';
-  // By its place, not its words: warnings are shown to whoever inspects the server.
+  // Names the phrase by index, not by its text, since warnings are visible in the inspector.
   return { edges, warning: `hotwords.${first.index} is left out, ${first.reason}${others}` };
 }
 
-/** Edges that `ids` would add. */
+/** Number of edges that `ids` would add. */
 function missing(root: Node, ids: readonly number[]): number {
   let node: Node | undefined = root;
   let known = 0;
@@ -118,7 +125,7 @@ function missing(root: Node, ids: readonly number[]): number {
   return ids.length - known;
 }
 
-/** Adds a phrase; the larger boost wins where phrases share a beginning. Returns how many edges are new. */
+/** Adds a phrase. Where phrases share a beginning, the larger boost counts. Returns the number of new edges. */
 function insert(root: Node, ids: readonly number[], boost: number): number {
   let node = root;
   let made = 0;

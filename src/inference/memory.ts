@@ -1,51 +1,52 @@
-/** How much memory the streams get: their audio and twice their state, all of it in the slab. */
+/** Memory for streams: their audio and twice their state, all in the slab. */
 import { totalmem } from 'node:os';
 import { ServerError } from '../errors.js';
 
-/** The share that streams get when nobody says: the model's weights, once a lane, and the runtime need the most of the rest. */
+/** Default share of memory for streams. Most of the rest is for the model's weights, once per lane, and the runtime. */
 const SHARE = 1 / 4;
-/** More streams than any machine of today recognises at once. */
+/** More streams than any current machine can recognise at once. */
 const MOST_STREAMS = 2048;
 const MIB = 1 << 20;
 
-/** Bytes of memory that this process may have: the machine's, or its container's if that is less. */
+/** Bytes of memory available to this process: the machine's, or its container's limit if that is lower. */
 export function memoryBytes(machine = totalmem(), constrained = process.constrainedMemory()): number {
-  // 0 or undefined: nothing is known of a limit. Without one it is some number beyond any machine.
+  // 0 or undefined: no known limit. Without a limit it may also be a number larger than any machine.
   return constrained ? Math.min(machine, constrained) : machine;
 }
 
 export interface StreamPlan {
   /** `--max-streams`; 0: as many as fit. */
   readonly maxStreams: number;
-  /** `--memory-mb`; 0: a quarter of what there is. */
+  /** `--memory-mb`; 0: a quarter of what is available. */
   readonly memoryMb: number;
   /** Bytes of the slab for each slot. */
   readonly slotBytes: number;
-  /** Slots beside those of live streams. */
+  /** Slots in addition to those of live streams. */
   readonly spareSlots: number;
-  /** What the process may have altogether, bytes. */
+  /** Bytes available to the whole process. */
   readonly available?: number;
 }
 
 /**
- * The streams for which memory is reserved: what is asked for, else as many as fit.
- * @throws ServerError CONFIG_INVALID when what is asked for does not fit into what is allowed
+ * The number of streams for which memory is reserved: as requested, or else as many as fit.
+ * @throws ServerError CONFIG_INVALID when the requested number does not fit into the allowed memory
  */
 export function planStreams(plan: StreamPlan): number {
   const { maxStreams, memoryMb, slotBytes, spareSlots, available = memoryBytes() } = plan;
   const budget = memoryMb > 0 ? memoryMb * MIB : available * SHARE;
   const fitting = Math.floor(budget / slotBytes) - spareSlots;
   if (maxStreams === 0) return Math.max(1, Math.min(MOST_STREAMS, fitting));
-  // An explicit number of streams is only held against an explicit bound: what the machine can give the system says.
+  // A requested number of streams is checked only against an explicit limit; otherwise allocation shows whether it
+  // fits.
   if (memoryMb === 0 || fitting >= maxStreams) return maxStreams;
   const needed = Math.ceil(((maxStreams + spareSlots) * slotBytes) / MIB);
   throw new ServerError(
     'CONFIG_INVALID',
-    `--max-streams ${maxStreams} needs ${needed} MB with this model, --memory-mb allows ${memoryMb}`,
+    `--max-streams ${maxStreams} needs ${needed} MB with this model, but --memory-mb allows ${memoryMb}`,
   );
 }
 
-/** @throws ServerError CONFIG_INVALID when the system does not give so much */
+/** @throws ServerError CONFIG_INVALID when the system cannot provide that much */
 export function reserve(bytes: number): SharedArrayBuffer {
   try {
     return new SharedArrayBuffer(bytes);
@@ -53,7 +54,7 @@ export function reserve(bytes: number): SharedArrayBuffer {
     const needed = Math.ceil(bytes / MIB);
     throw new ServerError(
       'CONFIG_INVALID',
-      `the system does not give ${needed} MB for the streams; lower --max-streams, --memory-mb or --ring-seconds`,
+      `the system cannot provide ${needed} MB for the streams; lower --max-streams, --memory-mb or --ring-seconds`,
       { cause },
     );
   }

@@ -1,9 +1,9 @@
-/** What passes between the main thread and a lane. Audio and state never do: they lie in the slab. */
+/** Messages between the main thread and a lane. Audio and state are never in them; they are in the slab. */
 import type { SlabLayout } from './layout.js';
 
 export type Provider = 'cpu' | 'cuda';
 
-/** Handed to a lane's thread when it starts. */
+/** Passed to a lane's thread when it starts. */
 export interface LaneSetup {
   readonly slab: SharedArrayBuffer;
   readonly layout: SlabLayout;
@@ -12,9 +12,9 @@ export interface LaneSetup {
   readonly graphPath: string;
   readonly provider: Provider;
   readonly maxBatch: number;
-  /** Threads that work on one step (intra-op). */
+  /** Threads per step (intra-op). */
   readonly threads: number;
-  /** No larger batch is tried beforehand than the first whose step takes longer. */
+  /** Warm-up stops at the first batch size whose step takes longer than this. */
   readonly longestStepMs: number;
   readonly names: {
     audio: string;
@@ -30,10 +30,12 @@ export interface LaneSetup {
 }
 
 export type LaneTask =
-  /** Makes the session and runs it once at every batch size of `probeSizes`, up to the longest step. */
+  /** Creates the session and runs it once at every batch size of `probeSizes`, up to the longest step. */
   | { readonly kind: 'init' }
-  /** Runs the graph on silence `repeats` times at this batch size; the answer is the fastest step,
-   * because whatever else ran on the machine meanwhile is not the model's cost. */
+  /**
+   * Runs the graph on silence `repeats` times at this batch size. The answer is the fastest step, since slower ones
+   * include other load on the machine.
+   */
   | { readonly kind: 'probe'; readonly batch: number; readonly repeats: number }
   /** Runs one step for the first `count` slots named in the batch buffer. */
   | { readonly kind: 'step'; readonly count: number };
@@ -41,11 +43,11 @@ export type LaneTask =
 export interface LaneAnswer {
   /** Milliseconds in session.run() alone. */
   readonly runMs: number;
-  /** Milliseconds in the lane altogether: gather, run, scatter. */
+  /** Total milliseconds in the lane: gather, run, scatter. */
   readonly stepMs: number;
 }
 
-/** Batch sizes that are run once before a lane is ready, and that the capacity measurement uses. */
+/** Batch sizes that are run once before a lane is ready, and that are used to measure capacity. */
 export function probeSizes(maxBatch: number): number[] {
   const sizes: number[] = [];
   for (let size = 1; size < maxBatch; size *= 2) sizes.push(size);

@@ -1,6 +1,6 @@
 /**
- * Runs any graph a few times, in a thread of its own: for checking a graph before it is served. Native inference blocks its
- * thread, and ONNX Runtime belongs to workers alone.
+ * Runs any graph a few times, in a separate thread, to check it before it is served. Native inference blocks its
+ * thread, and ONNX Runtime is loaded only in workers.
  */
 import { workerUrl } from '../paths.js';
 import { Threads } from '../threads.js';
@@ -24,7 +24,7 @@ export interface RunnerAnswer {
 }
 
 export class GraphRunner {
-  // A thread that dies between two runs is replaced, and the next run makes its session anew.
+  // A thread that dies between runs is replaced; the next run creates its session again.
   private readonly thread = new Threads<RunnerTask, RunnerAnswer>(
     {
       filename: workerUrl('runner'),
@@ -36,14 +36,14 @@ export class GraphRunner {
   );
 
   /**
-   * Runs a graph on the CPU, one thread. The session of the last graph is kept.
-   * @throws Error with the runtime's own words
+   * Runs a graph on one CPU thread. The session of the last graph is kept.
+   * @throws Error with the runtime's own message
    */
   run(graph: RunnerTask['graph'], feeds: RunnerTask['feeds']): Promise<RunnerAnswer> {
     return this.thread.run({ graph, feeds });
   }
 
-  /** Lets a running graph end, then ends the thread. */
+  /** Ends the thread after the current run. */
   close(): Promise<void> {
     return this.thread.close();
   }

@@ -1,6 +1,6 @@
 /**
- * First-in-first-out queues of slots, linked through arrays that are made once: nothing is allocated, a slot
- * stands in at most one queue, and it can leave from the middle (a flush overtakes live audio).
+ * First-in-first-out queues of slots, linked through preallocated arrays. A slot is in at most one queue and can be
+ * removed from the middle (a flush overtakes live audio).
  */
 export class SlotQueues {
   private readonly next: Int32Array;
@@ -23,12 +23,12 @@ export class SlotQueues {
     return this.counts[queue]!;
   }
 
-  /** The queue a slot stands in, or −1. */
+  /** The queue that a slot is in, or −1. */
   queueOf(slot: number): number {
     return this.member[slot]!;
   }
 
-  /** Puts a slot at the end of a queue, out of the one it stood in; no change if it stands there already. */
+  /** Appends a slot to a queue and removes it from any other queue. No effect if it is already in this queue. */
   push(queue: number, slot: number): void {
     if (this.member[slot] === queue) return;
     this.remove(slot);
@@ -46,7 +46,7 @@ export class SlotQueues {
     return this.heads[queue]!;
   }
 
-  /** Takes the first slot of a queue, or −1. */
+  /** Removes and returns the first slot of a queue, or −1. */
   shift(queue: number): number {
     const slot = this.heads[queue]!;
     if (slot >= 0) this.remove(slot);

@@ -1,4 +1,4 @@
-/** Spells phrases with the pieces of a vocabulary, as its tokenizer would have. */
+/** Spells phrases with the tokens of a vocabulary, as its tokenizer would. */
 import type { Manifest } from '../models/manifest.js';
 import {
   alphabetOf,
@@ -15,30 +15,32 @@ import {
 } from '../models/vocabulary.js';
 
 const WORD_START = '\u2581';
-/** Rows of characters that no space parts, and what stands between those. */
+/** Runs of characters written without spaces, and the text between them. */
 const RUNS = new RegExp(`[${CHARACTER_SCRIPTS}]+|[^${CHARACTER_SCRIPTS}]+`, 'gu');
 const CHARACTERS = new RegExp(`^[${CHARACTER_SCRIPTS}]`, 'u');
 
-/** What the manifest says of the vocabulary; what it does not say the tokens show. */
+/** Facts from the manifest about the vocabulary; missing ones are detected from the tokens. */
 export type VocabularyFacts = Partial<Pick<Manifest, 'tokenStyle' | 'language'>>;
 
 type Ids = readonly number[];
 
-/** Bytes are the last resort: dearer than any piece. */
+/** Cost of a byte: higher than any token, so bytes are the last resort. */
 const BYTE_COST = 20;
-/** Pieces of BPE are made of two others, save a few that somebody added. */
+/** BPE tokens consist of two others, except for a few added ones; this is the largest share of those. */
 const MOST_ADDED = 0.05;
 
-/** Splits words into the pieces of a vocabulary: whole words, those of BPE, whose ids are in the order of the merges that
- * made them, or those of a unigram model, whose ids are in the order of their frequency. */
+/**
+ * Splits words into the tokens of a vocabulary: whole words; BPE, whose ids are in merge order; or a unigram model,
+ * whose ids are in order of frequency.
+ */
 export class PieceSpeller {
   private readonly ids = new Map<string, number>();
   private readonly style: TokenStyle;
   private readonly letters: Letters;
   private readonly locale: string | undefined;
-  /** The token between words, where there is one. */
+  /** The token between words, if there is one. */
   private readonly space: number | null;
-  /** The pieces are those of BPE. */
+  /** The tokens are from BPE. */
   private readonly merges: boolean;
   /** Characters. */
   private readonly longestPiece: number = 0;
@@ -74,8 +76,8 @@ export class PieceSpeller {
   }
 
   /**
-   * The spellings of a phrase in the vocabulary's case: one, or several where capitals and small letters differ. None when the
-   * vocabulary has neither a word nor its letters.
+   * The spellings of a phrase in the vocabulary's case; several if case matters. None if the vocabulary has neither a
+   * word nor its letters.
    */
   spellings(phrase: string): Ids[] {
     const found = new Map<string, Ids>();
@@ -109,14 +111,14 @@ export class PieceSpeller {
     return ids.length === 0 ? null : ids;
   }
 
-  /** A word, or a row of characters that no space parts. */
+  /** Spells a word, or a run of characters written without spaces. */
   private spellRun(run: string): Ids | null {
     const isCharacters = CHARACTERS.test(run);
     const alphabet = alphabetOf(this.style);
     if (alphabet !== null) {
       const named = (text: string) =>
         alphabet.space + [...Buffer.from(text)].map((byte) => alphabet.chars[byte]).join('');
-      // icefall parts characters by spaces before it trains a tokenizer; GPT-2's has no such rule.
+      // icefall separates such characters by spaces before it trains a tokenizer; GPT-2 does not.
       if (isCharacters && this.style === 'icefall-bytes') {
         const each = [...run].map((char) => this.spellPieces(named(char)));
         return each.includes(null) ? null : each.flatMap((ids) => ids ?? []);
@@ -139,7 +141,7 @@ export class PieceSpeller {
     return ids === null || ids.includes(null) ? null : (ids as number[]);
   }
 
-  /** BPE: the two neighbours are merged whose merge was learnt first. */
+  /** BPE: merges the neighbours whose merge was learnt first, repeatedly. */
   private merge(parts: string[]): (number | null)[] {
     for (;;) {
       let best = -1;
@@ -154,12 +156,12 @@ export class PieceSpeller {
     return parts.flatMap((part) => this.ids.get(part) ?? this.spellBytes(part));
   }
 
-  /** A unigram vocabulary, whose ids are in the order of frequency: the likeliest way, if frequencies fall as Zipf has it. */
+  /** Unigram vocabulary: the most likely split, with frequencies estimated from the ids by Zipf's law. */
   private likeliest(chars: readonly string[]): (number | null)[] | null {
     const text = chars.join('');
     const ends = [0];
     for (const char of chars) ends.push(ends.at(-1)! + char.length);
-    /** By place: what the best way there costs, from where its last step came, and what that says. */
+    /** For each position: the lowest cost to reach it, the position before, and the tokens of that step. */
     const ways: ({ cost: number; from: number; ids: (number | null)[] } | undefined)[] = [
       { cost: 0, from: 0, ids: [] },
     ];
@@ -188,7 +190,7 @@ export class PieceSpeller {
     return ids.flat();
   }
 
-  /** A character that is no piece, in bytes, where the vocabulary has those. */
+  /** Spells a character that is not a token as bytes, if the vocabulary has them. */
   private spellBytes(char: string): (number | null)[] {
     return [...Buffer.from(char)].map((byte) => this.ids.get(byteToken(byte)) ?? null);
   }

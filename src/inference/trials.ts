@@ -1,14 +1,15 @@
 /**
- * The search for the stream that makes a step fail. A batch that failed comes back as its two halves, each to be run
- * as a batch of its own, and so on down to the stream that fails alone: log2(64) = 6 halvings find it, and nobody who
- * was merely beside it is blamed.
+ * Finds the stream that makes a step fail. A failed batch is split into halves, each of which runs as its own batch,
+ * and so on until a stream fails alone. With 64 streams that takes log2(64) = 6 splits, and the other streams of the
+ * batch do not fail.
  *
  *     0 1 2 3 4 5 6 7 ✗  →  0 1 2 3 ✓   4 5 6 7 ✗  →  4 5 ✗   6 7 ✓  →  4 ✓   5 ✗  →  5 ✗  →  5 ✗ given up
  *
- * First in, first out: between two failures on the way down the other half has its turn, so a lane sees few in a row.
+ * Groups are tried first in, first out. The other half thus runs between two failures, and a lane has few failures in a
+ * row.
  */
 export class Trials {
-  /** Slots that are to be run together, oldest group first. Each slot stands in at most one group. */
+  /** Slots to be run together, oldest group first. Each slot is in at most one group. */
   private readonly groups: number[][] = [];
   private readonly suspects = new Set<number>();
 
@@ -21,7 +22,7 @@ export class Trials {
     return this.suspects.has(slot);
   }
 
-  /** What failed together is tried in halves; what failed alone, alone. */
+  /** Adds the halves of a batch that failed, or a single stream that failed alone. */
   add(failed: readonly number[]): void {
     const half = Math.ceil(failed.length / 2);
     for (const group of [failed.slice(0, half), failed.slice(half)]) {
@@ -31,7 +32,7 @@ export class Trials {
     }
   }
 
-  /** The group that waits longest, which is then under trial; null if none waits. */
+  /** The group that has waited longest, which is then under trial; null if none waits. */
   take(): readonly number[] | null {
     for (let group = this.groups.shift(); group !== undefined; group = this.groups.shift()) {
       const left = group.filter((slot) => this.suspects.delete(slot));
@@ -40,7 +41,7 @@ export class Trials {
     return null;
   }
 
-  /** A tenant leaves: its slot is nobody's suspect any more. */
+  /** Removes a slot whose stream has ended. */
   drop(slot: number): void {
     if (!this.suspects.delete(slot)) return;
     const group = this.groups.find((it) => it.includes(slot));

@@ -1,36 +1,36 @@
 /**
- * Whether ready streams wait a little for others to share their batch.
+ * Decides whether ready streams wait briefly for others to share their batch.
  *
- * A large model's step costs much for one stream and little for each further one: 66 M parameters take 21 ms alone, 7.5 ms
- * each in a batch of 16. Free lanes that take what is there burn the difference. So when lone steps would keep the lanes
- * busy for a good part of the time, a batch is held back until it is large enough or its oldest stream has waited its
- * time. With few streams nobody else would come, and nothing waits.
+ * A step of a large model is expensive for one stream and cheap for each further one: with 66 M parameters it takes 21
+ * ms for one stream, but 7.5 ms per stream in a batch of 16. Free lanes that run every stream at once waste that
+ * difference. So if single-stream steps would keep the lanes busy much of the time, a batch waits until it is large
+ * enough or its oldest stream has waited long enough. With few streams nothing waits, since no others would come.
  */
 import type { StepTime } from './capacity.js';
 
 export interface WaitPolicy {
-  /** The longest that a stream is held back, milliseconds; 0: never. */
+  /** Longest time that a stream waits, milliseconds; 0: never. */
   readonly maxMs: number;
-  /** Streams of a batch that is large enough. */
+  /** Batch size at which a batch no longer waits. */
   readonly enough: number;
-  /** Streams from which on waiting pays. */
+  /** Number of streams from which waiting pays. */
   readonly fromStreams: number;
 }
 
 export const NO_WAIT: WaitPolicy = { maxMs: 0, enough: 1, fromStreams: Number.POSITIVE_INFINITY };
 
-/** The part of their time from which lone steps may not keep the lanes busy. */
+/** Share of lane time in single-stream steps from which waiting begins. */
 const BUSY_SHARE = 0.5;
 /**
- * The share of a chunk that waiting may take: the chunk itself took that long to fill. With 66 M parameters half as much saves a fifth less
- * CPU while the lanes are half busy, and half as much again hardly any more (docs/PERFORMANCE_TUNING.md).
+ * Longest wait as a share of a chunk's length; the chunk itself took that length to fill. With 66 M parameters and the
+ * lanes half busy, half this share saves a fifth less CPU, and a larger one hardly more (docs/PERFORMANCE_TUNING.md).
  */
 const CHUNK_SHARE = 1 / 8;
-/** A lone step that is shorter is not worth a wait: a timer and a turn of the event loop cost as much. */
+/** Shorter single-stream steps are not worth a wait: a timer and a turn of the event loop cost as much. */
 const LEAST_STEP_MS = 5;
-/** Cost of a stream in a lone step over that in a good batch from which on it is worth a wait. */
+/** Waiting pays if a stream costs at least this many times as much alone as in a good batch. */
 const LEAST_GAIN = 1.5;
-/** A batch is large enough when a stream costs at most so much more in it than in the best one. */
+/** A batch is large enough if a stream costs at most this many times as much as in the best batch. */
 const NEARLY_BEST = 1.25;
 
 /** @param asked `--batch-wait-ms` */
@@ -51,13 +51,13 @@ export function waitPolicy(
   return { maxMs, enough, fromStreams: Math.ceil(BUSY_SHARE / perStream) };
 }
 
-/** Calls back after so many milliseconds. */
+/** Calls back after the given number of milliseconds. */
 export type Delay = (look: () => void, ms: number) => void;
 
-/** No timer is more exact. */
+/** Resolution of timers. */
 const LEAST_TIMER_MS = 1;
 
-/** Holds batches back, and looks again when their time is over. */
+/** Holds batches back, and checks again when their wait is over. */
 export class BatchWait {
   private readonly policy: WaitPolicy;
   private readonly delay: Delay;
@@ -71,9 +71,9 @@ export class BatchWait {
   }
 
   /**
-   * Should the batch wait for others?
-   * @param ready streams that could run now, whose first has waited `waitedMs`
-   * @param streams that are there altogether
+   * Whether the batch should wait for others.
+   * @param ready streams that could run now, the first of which has waited `waitedMs`
+   * @param streams total number of streams
    */
   holds(ready: number, streams: number, waitedMs: number): boolean {
     const { maxMs, enough, fromStreams } = this.policy;

@@ -1,4 +1,4 @@
-/** What a recording is like when its start says nothing. */
+/** Default settings of a recording. */
 import type { Config } from '../config.js';
 import type { RecordingConfig } from '../protocol/types.js';
 

@@ -1,4 +1,4 @@
-/** One channel of a file on its slot: a recording that is fed as fast as there is room. */
+/** One channel of a file: a recording in its slot, fed as fast as there is room. */
 import type { CodecPool } from '../codec/pool.js';
 import { ServerError } from '../errors.js';
 import type { Engine } from '../inference/engine.js';
@@ -10,28 +10,28 @@ import type { Piece } from '../transcript/pieces.js';
 import type { Segment } from '../transcript/transcript.js';
 import { Recording, type RecordingListener } from './recording.js';
 
-/** 100 ms a push: what a live client would send. */
+/** 100 ms per push, as a live client would send. */
 const PUSH_SAMPLES = 1_600;
 
-/** What a file's recognition needs of the server or of the command line. */
+/** Parts of the server or the command line that file recognition needs. */
 export interface FileJobParts {
   readonly engine: Engine;
   readonly codecPool: CodecPool;
   readonly pieces: readonly Piece[];
   readonly defaults: RecordingConfig;
-  /** UPLOAD_TOO_LONG beyond it. */
+  /** Longer files fail with UPLOAD_TOO_LONG. */
   readonly maxSeconds: number;
 }
 
 export interface ChannelEvents {
-  /** False: no more may be pushed until `resume`. */
+  /** False: nothing more may be pushed until `resume`. */
   accepts(): boolean;
-  /** All that was given is in the recording: more may come. */
+  /** All samples given so far are in the recording: more may come. */
   hungry(): void;
   segment(segment: Segment): void;
   /** A step was done. */
   progressed(): void;
-  /** Everything up to the end is recognised. */
+  /** All audio is recognised. */
   stopped(): void;
   failed(error: unknown): void;
 }
@@ -73,7 +73,7 @@ export class FileChannel implements SlotOwner, RecordingListener {
     this.warning = warning;
   }
 
-  /** Samples that are recognised. */
+  /** Samples recognised so far. */
   get recognisedSamples(): number {
     return this.recording.transcript.audioSamples;
   }
@@ -82,24 +82,24 @@ export class FileChannel implements SlotOwner, RecordingListener {
     return this.recording.transcript.text;
   }
 
-  /** Waits for more. */
+  /** Whether it waits for more samples. */
   get isHungry(): boolean {
     return this.pushed === this.pending.length && !this.ending && !this.over;
   }
 
-  /** The next samples; only while it is hungry. */
+  /** Takes the next samples; only while it is hungry. */
   give(samples: Int16Array): void {
     this.pending = samples;
     this.pushed = 0;
     this.feed();
   }
 
-  /** Goes on after `accepts` was false. */
+  /** Continues after `accepts` was false. */
   resume(): void {
     this.feed();
   }
 
-  /** No more will come; `stopped` follows. */
+  /** Ends the input; `stopped` follows. */
   end(): void {
     this.ending = true;
     this.recording.end('stop');

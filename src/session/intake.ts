@@ -1,11 +1,11 @@
 /**
- * The way of a recording's audio from the socket into its slot's ring. Two paths behind one interface:
+ * The audio path of a recording, from the socket to its slot's ring. Two paths behind one interface:
  *
  *   direct (16 kHz):  push ─▶ decode on the spot ─▶ ring         (a copy for pcm16 mono)
  *   codec  (others):  push ─▶ FIFO in shared memory ─▶ codec worker: decode, resample ─▶ ring
  *
- * What has no room waits in a bounded list; meanwhile `accepts()` is false and the caller pauses its socket.
- * Nothing that was pushed is ever lost.
+ * Audio for which there is no room waits in a bounded list. Meanwhile `accepts()` is false and the caller pauses its
+ * socket. Pushed audio is never lost.
  */
 
 import type { AudioFormat } from '../audio/format.js';
@@ -18,37 +18,40 @@ import type { SampleSink } from '../inference/sink.js';
 import { LIMITS } from '../limits.js';
 
 export interface IntakeEvents {
-  /** `accepts()` was false and is true again: resume reading the socket. */
+  /** `accepts()` is true again: resume reading the socket. */
   drained?(): void;
   /** The stream cannot go on: a defect or a dead worker, never the client's bytes. */
   failed?(error: ServerError): void;
 }
 
 export interface Intake {
-  /** Sample-frames received from the client, at the client's rate; a begun one does not count. */
+  /** Complete sample-frames received from the client, at the client's rate. */
   readonly receivedFrames: number;
-  /** Samples at 16 kHz that are in the ring, since the start of the recording. */
+  /** Samples at 16 kHz in the ring since the start of the recording. */
   readonly receivedSamples: number;
   /**
-   * Takes a frame of any length; it is copied, so the caller may reuse the memory. Ignored after `end`.
-   * @throws ServerError MESSAGE_TOO_LARGE if the caller goes on though `accepts()` is false.
+   * Takes a frame of any length. It is copied, so the caller may reuse the memory. Ignored after `end`.
+   * @throws ServerError MESSAGE_TOO_LARGE if the caller keeps pushing while `accepts()` is false
    */
   push(frame: Uint8Array): void;
   /** False: the caller should pause its socket until `drained`. */
   accepts(): boolean;
   /** The batcher took samples: the ring has room again. */
   resume(): void;
-  /** After a dropped connection: the client repeats from `receivedFrames` on, so half a frame is forgotten. */
+  /** After a lost connection the client sends again from `receivedFrames`, so an incomplete sample-frame is dropped. */
   discardPartial(): void;
-  /** Resolves when everything that was pushed is in the ring, the resampler's tail included. */
+  /** Resolves when everything pushed is in the ring, including the resampler's tail. */
   end(): Promise<void>;
-  /** Calls back, at once if it can, when everything pushed so far is in the ring; dropped by `close`. */
+  /** Calls back when everything pushed so far is in the ring, at once if it already is. `close` cancels it. */
   whenSettled(done: () => void): void;
-  /** Drops what is left. The slot may go to another tenant only once this has resolved. */
+  /** Drops what is left. The slot may be reused only once this has resolved. */
   close(): Promise<void>;
 }
 
-/** One intake per recording. @throws ServerError AT_CAPACITY, UNSUPPORTED_SAMPLE_RATE, TOO_MANY_RATES */
+/**
+ * Creates the intake of a recording.
+ * @throws ServerError AT_CAPACITY, UNSUPPORTED_SAMPLE_RATE, TOO_MANY_RATES
+ */
 export function createIntake(
   format: AudioFormat,
   sink: SampleSink,
@@ -60,11 +63,11 @@ export function createIntake(
     : new CodecIntake(format, sink, codecPool, events);
 }
 
-/** How full the ring or the FIFO is when the socket is paused, and when it is read again. */
+/** Fullness of the ring or FIFO at which the socket is paused, and at which it is read again. */
 const PAUSE_ABOVE = 0.75;
 const RESUME_BELOW = 0.5;
 
-/** What both paths share: cutting at sample-frames, the waiting list, flow control and the end. */
+/** Common parts of both paths: splitting at sample-frames, the waiting list, flow control and the end. */
 abstract class BaseIntake implements Intake {
   protected readonly sink: SampleSink;
   protected readonly events: IntakeEvents;
@@ -83,15 +86,15 @@ abstract class BaseIntake implements Intake {
     this.events = events;
   }
 
-  /** Takes as much of these whole sample-frames as there is room for; returns the bytes taken. */
+  /** Takes as many of these whole sample-frames as there is room for; returns the bytes taken. */
   protected abstract take(bytes: Uint8Array): number;
-  /** 0…1: of the ring or of the FIFO. */
+  /** Fullness of the ring or the FIFO, 0…1. */
   protected abstract fullness(): number;
-  /** What was taken is not in the ring yet. */
+  /** Whether audio that was taken is not in the ring yet. */
   protected abstract behind(): boolean;
   /** All frames were taken: flush, then call `finished`. */
   protected abstract finish(): void;
-  /** Resolves when nobody writes to the ring any more. */
+  /** Resolves when nothing writes to the ring any more. */
   abstract close(): Promise<void>;
 
   get receivedFrames(): number {
@@ -109,7 +112,7 @@ abstract class BaseIntake implements Intake {
   push(frame: Uint8Array): void {
     if (this.state !== 'open') return;
     if (this.waitingBytes + frame.length > LIMITS.maxWaitingAudioBytes) {
-      throw new ServerError('MESSAGE_TOO_LARGE', 'Audio came faster than it could be taken.');
+      throw new ServerError('MESSAGE_TOO_LARGE', 'Audio arrived faster than it could be accepted.');
     }
     const split = this.cutter.completeSplit(frame);
     if (split !== undefined) this.takeOrKeep(split);
@@ -139,7 +142,7 @@ abstract class BaseIntake implements Intake {
     });
   }
 
-  /** Room was made: moves what waits, in order. */
+  /** There is room again: moves waiting audio on, in order. */
   protected advance(): void {
     while (this.waiting.length > 0) {
       const first = this.waiting[0]!; // length > 0
@@ -174,7 +177,7 @@ abstract class BaseIntake implements Intake {
     this.events.failed?.(error);
   }
 
-  /** Forgets what waits; an `end` that still waits is over. */
+  /** Drops waiting audio and cancels a pending `end`. */
   protected dispose(): void {
     this.state = 'closed';
     this.waiting.length = 0;
@@ -192,7 +195,7 @@ abstract class BaseIntake implements Intake {
   private takeOrKeep(bytes: Uint8Array): void {
     const taken = this.waiting.length === 0 ? this.take(bytes) : 0;
     if (taken === bytes.length) return;
-    // A copy, since ws uses its buffers again; `slice` would be none: on a Buffer it is a view.
+    // A copy, since ws reuses its buffers. Not `slice`, which on a Buffer gives a view.
     this.waiting.push(new Uint8Array(bytes.subarray(taken)));
     this.waitingBytes += bytes.length - taken;
   }
@@ -207,7 +210,7 @@ abstract class BaseIntake implements Intake {
   }
 }
 
-/** 16 kHz: the main thread copies or converts straight into the ring. */
+/** 16 kHz: the main thread copies or converts directly into the ring. */
 class DirectIntake extends BaseIntake {
   private readonly decoder: PcmDecoder;
 
@@ -245,7 +248,7 @@ class DirectIntake extends BaseIntake {
   }
 }
 
-/** Any other rate: the main thread copies the bytes to shared memory, a worker does the rest. */
+/** Other rates: the main thread copies the bytes to shared memory, and a worker does the rest. */
 class CodecIntake extends BaseIntake {
   private readonly stream: CodecStream;
 

@@ -1,4 +1,4 @@
-/** What a session says: events to its client by way of the outbox, mistakes to the figures and the log as well. */
+/** Messages of a session: events to its client through the outbox; errors also to the metrics and the log. */
 import { ERRORS, type ErrorCode, toServerError } from '../errors.js';
 import { compileHotwords } from '../inference/hotwords.js';
 import type { Logger } from '../log.js';
@@ -15,7 +15,7 @@ export class Replies {
   private readonly end: (code: ErrorCode) => void;
   private lastDetail: string | undefined;
 
-  /** @param end closes the session with a code, and comes back to `goodbye` */
+  /** @param end closes the session with a code, and calls `goodbye` */
   constructor(context: SessionContext, outbox: Outbox, log: Logger, end: (code: ErrorCode) => void) {
     this.context = context;
     this.outbox = outbox;
@@ -27,7 +27,7 @@ export class Replies {
     this.outbox.tell(event);
   }
 
-  /** A mistake is answered and the connection goes on, unless its code ends it. */
+  /** Reports an error. The connection continues unless the error's code ends it. */
   reject(thrown: unknown, isFatal = ERRORS[toServerError(thrown).code].closeCode !== null): void {
     const { code, detail } = toServerError(thrown);
     if (code === 'INTERNAL') this.log.error({ err: thrown }, 'a message could not be handled');
@@ -35,32 +35,32 @@ export class Replies {
     else this.refuse(code, detail);
   }
 
-  /** Says that something was not done; the connection goes on, whatever the code. */
+  /** Reports that something was not done. The connection continues, whatever the code. */
   refuse(code: ErrorCode, detail?: string): void {
     this.context.metrics.countError(code);
     this.tell({ type: 'error', code, detail, fatal: false });
   }
 
-  /** The connection cannot go on. */
+  /** Reports an error that ends the connection. */
   fail(code: ErrorCode, detail?: string): void {
     this.lastDetail = detail;
     this.end(code);
   }
 
-  /** The last words of a session. A drain is nobody's error. */
+  /** The last message of a session. A drain does not count as an error. */
   goodbye(code: ErrorCode | null): void {
     if (code !== null && code !== 'DRAINING') this.context.metrics.countError(code);
     if (code !== null) this.tell({ type: 'error', code, detail: this.lastDetail, fatal: true });
     this.tell({ type: 'closing', code });
   }
 
-  /** What a client asks for and this model cannot do is said, and the recording goes on without it. */
+  /** Warns of requests that the model cannot fulfil; the recording continues without them. */
   warnOfUnsupported({ language }: Partial<RecordingConfig>): void {
     const detail = unsupportedLanguage(language, this.context.engine.model.manifest);
     if (detail !== null) this.tell({ type: 'warning', code: 'NOT_SUPPORTED', detail });
   }
 
-  /** Phrases as the graph takes them, null if none are left; what had to be left out is said. */
+  /** Phrases as the graph takes them, or null if none remain. Warns of phrases that were left out. */
   compile(hotwords: RecordingConfig['hotwords']): Int32Array | null {
     const { edges, warning } = compileHotwords(this.context.engine.hotwords, hotwords);
     if (warning !== null) this.tell({ type: 'warning', code: 'NOT_SUPPORTED', detail: warning });

@@ -166,5 +166,5 @@ test('what is left out is told with its place and the reason', () => {
     { phrase: 'one', boost: 1 },
     { phrase: 'two', boost: 1 },
   ]);
-  assert.equal(warning, "hotwords.1 is left out, it cannot be spelled with the model's pieces");
+  assert.equal(warning, "hotwords.1 is left out, it cannot be spelled with the model's tokens");
 });

@@ -96,7 +96,7 @@ test('what an upload asks for holds for it, and what the model cannot do is said
   const whole = transcribe({ silence_duration: 5 });
   await engine.settle();
   assert.equal((await cut).channels[0]?.segments.length, 2);
-  assert.deepEqual((await cut).warnings, ['hotwords: the model takes none']);
+  assert.deepEqual((await cut).warnings, ['hotwords: the model does not support them']);
   assert.equal((await whole).channels[0]?.segments.length, 1);
   assert.deepEqual((await whole).warnings, []);
 });
