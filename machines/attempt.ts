@@ -5,10 +5,10 @@ interface Effects {
 }
 
 /**
- * Runs one effect of a machine. XState would rethrow what an action throws from a timer (which ends the
- * process) and leave the snapshot in the state that was being left, tags and all. So a throw is caught here,
- * reported, and handed to `fail`, which sends the machine an event that XState handles right after the step
- * in progress. `fail` is null for the last effect of a machine: there is no state left to go to.
+ * Runs one effect of a machine and catches what it throws. XState would rethrow an error from a timer's action, which
+ * ends the process, and leave the snapshot in the old state with its tags. Here the error is reported and handed to
+ * `fail`, which sends the machine an event that XState handles right after the current step. `fail` is null for a
+ * machine's last effect, since there is no state left to go to.
  */
 export function attempt<E extends Effects, N extends Exclude<keyof E, 'effectFailed'> & string>(
   context: { effects: E },
@@ -22,15 +22,15 @@ export function attempt<E extends Effects, N extends Exclude<keyof E, 'effectFai
     try {
       context.effects.effectFailed(name, cause);
     } catch {
-      // The reporter itself is broken: there is nobody left to tell, and the machine must still go on.
+      // The reporter itself failed. The machine must still continue.
     }
     fail?.(codeOf(cause));
   }
 }
 
 /**
- * The code of a thrown ServerError, INTERNAL for anything else. Recognised by name: machines take types from
- * the error table and nothing that runs.
+ * The code of a thrown ServerError, INTERNAL for anything else. Recognised by name, since machines import only types
+ * from the error table.
  */
 function codeOf(cause: unknown): ErrorCode {
   if (cause instanceof Error && cause.name === 'ServerError' && 'code' in cause) {

@@ -1,23 +1,25 @@
 /**
- * The life of the server process: starting → ready → draining → stopped.
+ * The states of the server process: starting → ready → draining → stopped.
  *
- * The same rules as the session machine: it decides, `ServerEffects` act, and an effect that throws is
- * reported and ends in `stopped`, never in an unhandled exception.
+ * As in the session machine, the machine decides and `ServerEffects` act. An effect that throws is reported and leads
+ * to `stopped`, never to an unhandled exception.
  */
 import { assign, type SnapshotFrom, setup } from 'xstate';
 import type { ErrorCode } from '../src/errors.js';
 import { attempt } from './attempt.js';
 
-/** How the server came to stop. */
+/** Why the server stopped. */
 export type StopOutcome = 'drained' | 'drain-timeout' | 'failed';
 
 export interface ServerEffects {
-  /** starting → ready: the lanes are warm; readiness turns true and connections are admitted. */
+  /** starting → ready: the lanes are warm; the readiness probe turns true and connections are admitted. */
   openGates(): void;
-  /** ready → draining: readiness turns false, new work is refused, every session gets DRAIN. Send DRAINED
-   * when the last one is gone (at once if there is none). */
+  /**
+   * ready → draining: the readiness probe turns false, new work is refused, and every session gets DRAIN. Send DRAINED
+   * when the last session has ended (at once if there is none).
+   */
   announceDrain(): void;
-  /** Final: close what is still open and end the process. `code` is set when `outcome` is `failed`. */
+  /** Final: close what is still open and end the process. `code` is set if `outcome` is `failed`. */
   stop(outcome: StopOutcome, code: ErrorCode | null): void;
   /** One of the calls above threw. Log it; must not throw. The machine then stops with the error's code. */
   effectFailed(effect: ServerEffectName, cause: unknown): void;
@@ -31,12 +33,12 @@ export type ServerEvent =
   | { type: 'FAILED'; code: ErrorCode }
   /** SIGTERM, SIGINT or an operator's request. */
   | { type: 'DRAIN' }
-  /** The last session is gone. */
+  /** The last session has ended. */
   | { type: 'DRAINED' };
 
 export interface ServerInput {
   effects: ServerEffects;
-  /** How long sessions may take to finish, milliseconds. */
+  /** Time for sessions to finish, milliseconds. */
   drainTimeoutMs: number;
 }
 
@@ -45,7 +47,7 @@ export interface ServerContext extends ServerInput {
   code: ErrorCode | null;
 }
 
-/** `admitting`: new connections are welcome. `ready`: what the readiness probe says. */
+/** `admitting`: new connections are accepted. `ready`: the answer of the readiness probe. */
 export type ServerTag = 'admitting' | 'ready';
 
 const machine = setup({
@@ -73,7 +75,7 @@ const machine = setup({
   },
 });
 
-/** Where the failure of an effect goes. */
+/** Handles the failure of an effect. */
 function failing(self: { send(event: ServerEvent): void }) {
   return (code: ErrorCode) => self.send({ type: 'FAILED', code });
 }
@@ -82,29 +84,29 @@ const outcome = (value: StopOutcome) => ({ type: 'rememberOutcome', params: { ou
 
 export const serverMachine = machine.createMachine({
   id: 'server',
-  description: 'The server process, from the first line of the log to the last.',
+  description: 'The server process, from start to exit.',
   context: ({ input }) => ({ ...input, outcome: 'drained', code: null }),
   output: ({ context }) => ({ outcome: context.outcome, code: context.code }),
   initial: 'starting',
   states: {
     starting: {
-      description: 'The model is loaded and each lane warmed up; nobody is admitted.',
+      description: 'The model is loaded and each lane warmed up; no session is admitted.',
       on: {
         MODEL_READY: { target: 'ready' },
         FAILED: {
           target: 'stopped',
           actions: outcome('failed'),
-          description: 'The model or a lane cannot be had: say which, and end.',
+          description: 'The model or a lane cannot be loaded: report which, and exit.',
         },
         DRAIN: {
           target: 'stopped',
           actions: outcome('drained'),
-          description: 'Told to leave before anybody came.',
+          description: 'Told to stop before any session began.',
         },
       },
     },
     ready: {
-      description: 'Sessions are admitted up to the rated number.',
+      description: 'Sessions are admitted up to the rated capacity.',
       tags: ['admitting', 'ready'],
       entry: 'openGates',
       on: {
@@ -112,7 +114,7 @@ export const serverMachine = machine.createMachine({
         FAILED: {
           target: 'stopped',
           actions: outcome('failed'),
-          description: 'The recogniser is beyond repair: let the supervisor start afresh.',
+          description: 'The recogniser cannot recover: exit, so that the supervisor restarts the server.',
         },
       },
     },
@@ -123,15 +125,16 @@ export const serverMachine = machine.createMachine({
         DRAINED: { target: 'stopped', actions: outcome('drained') },
         FAILED: { target: 'stopped', actions: outcome('failed') },
         DRAIN: {
-          // npm passes the terminal's SIGINT on to a child that already got it: a second one is no hurry.
-          description: 'Already on the way.',
+          // npm passes the terminal's SIGINT on to a child that already received it, so a second one does not speed up
+          // the drain.
+          description: 'Already draining.',
         },
       },
       after: {
         drainTimeout: {
           target: 'stopped',
           actions: outcome('drain-timeout'),
-          description: 'Some session would not finish: leave without it.',
+          description: 'A session did not finish in time: exit without it.',
         },
       },
     },

@@ -1,23 +1,23 @@
 /**
- * The life of one session, from the first socket to the slot's return.
+ * The states of one session, from the first socket to the return of the slot.
  *
- * The machine decides; it never touches a sample, a socket or a clock of its own. Audio goes straight to the
- * ring while the snapshot carries the tag `accepting-audio`; only the events below come here. Everything that
- * happens in the world goes through `SessionEffects`, called in the order that a client may rely on:
+ * The machine decides; it never handles audio, sockets or clocks. Audio goes directly to the ring while the snapshot
+ * carries the tag `accepting-audio`; only the events below come here. All actions go through `SessionEffects`, called
+ * in an order that a client may rely on:
  *
  *     ( beginRecording finalizeSegment* beginFlush finishRecording )*  close
  *
- * with `close` exactly once and last, and `detach` / `attach` in turns anywhere before it.
+ * with `close` exactly once and last, and `detach` / `attach` alternating anywhere before it.
  *
  * Rules that are not obvious from the diagram:
- * - What a client sends behind a stop waits in the session's inbox until the flush is over: START, STOP and
- *   FINALIZE do not come here while it runs.
- * - A drain or an idle client in the middle of a recording ends it first: the flush is remembered to be the last
+ * - What a client sends after a stop waits in the session's inbox until the flush is over: START, STOP and FINALIZE do
+ *   not come here during a flush.
+ * - A drain or an idle timeout in the middle of a recording ends the recording first: the flush is marked as the last
  *   (`leaving`), and FLUSHED closes the session.
- * - Effects may send FLUSHED (or anything else) to the actor from inside the call: XState queues it behind the
- *   step in progress.
- * - An effect that throws does not kill the process and cannot leave the machine claiming a state it did not
- *   reach: see `SessionEffects.effectFailed`.
+ * - Effects may send FLUSHED (or any other event) to the actor during the call: XState queues it after the current
+ *   step.
+ * - An effect that throws neither ends the process nor leaves the machine in a state it did not reach: see
+ *   `SessionEffects.effectFailed`.
  */
 import { assign, type SnapshotFrom, setup, stateIn } from 'xstate';
 import type { ErrorCode } from '../src/errors.js';
@@ -69,7 +69,7 @@ const machine = setup({
   },
 });
 
-/** Where the failure of an effect goes. */
+/** Handles the failure of an effect. */
 function faulting(self: { send(event: SessionEvent): void }) {
   return (code: ErrorCode) => self.send({ type: 'FAULT', code });
 }
@@ -90,17 +90,17 @@ export const sessionMachine = machine.createMachine({
   states: {
     open: {
       type: 'parallel',
-      description: 'Somebody is there, or may come back.',
+      description: 'A client is connected or may come back.',
       on: {
         DRAIN: {
           target: 'closed',
           actions: { type: 'rememberCloseCode', params: { code: 'DRAINING' } },
-          description: 'Nothing is being recognised: leave at once.',
+          description: 'No recording is running: close at once.',
         },
         IDLE_TIMEOUT: {
           target: 'closed',
           actions: { type: 'rememberCloseCode', params: { code: 'IDLE_TIMEOUT' } },
-          description: 'The sweep found that nothing came for too long.',
+          description: 'Nothing was received for too long.',
         },
         FAULT: {
           target: 'closed',
@@ -145,25 +145,25 @@ export const sessionMachine = machine.createMachine({
                 NO_AUDIO: {
                   target: 'flushing',
                   actions: { type: 'beginFlush', params: { reason: 'timeout' } },
-                  description: 'The client is there and sends nothing: its slot is for others.',
+                  description: 'The client is connected but sends no audio: free its slot.',
                 },
                 IDLE_TIMEOUT: {
                   guard: 'isAttached',
                   target: 'flushing',
                   actions: [leave('IDLE_TIMEOUT'), { type: 'beginFlush', params: { reason: 'timeout' } }],
-                  description: 'Tell what was said, then leave.',
+                  description: 'Finish the recording, then close.',
                 },
                 DRAIN: {
                   target: 'flushing',
                   actions: [leave('DRAINING'), { type: 'beginFlush', params: { reason: 'drain' } }],
-                  description: 'Finish what was said, then leave.',
+                  description: 'Finish the recording, then close.',
                 },
               },
             },
             flushing: {
-              description: 'What is left in the ring runs through the model, ahead of the queue.',
+              description: 'The remaining audio runs through the model, ahead of the queue.',
               on: {
-                DRAIN: { actions: leave('DRAINING'), description: 'Finish the flush, then leave.' },
+                DRAIN: { actions: leave('DRAINING'), description: 'Finish the flush, then close.' },
                 FLUSHED: [
                   { guard: 'isLeaving', target: '#session.closed', actions: 'finishRecording' },
                   { target: 'idle', actions: 'finishRecording' },
@@ -174,7 +174,7 @@ export const sessionMachine = machine.createMachine({
         },
         transport: {
           initial: 'attached',
-          description: 'Whether a socket is there.',
+          description: 'Whether a socket is attached.',
           states: {
             attached: {
               description: 'A socket carries the session.',
@@ -184,17 +184,18 @@ export const sessionMachine = machine.createMachine({
                   {
                     target: '#session.closed',
                     actions: { type: 'rememberCloseCode', params: {} },
-                    description: 'Sessions are not resumable: the socket was all there was.',
+                    description: 'Sessions are not resumable: the session ends with its socket.',
                   },
                 ],
                 ATTACHED: {
                   actions: ['detach', 'attach'],
-                  description: 'A new socket took over before the old one was seen to be gone.',
+                  description: 'A new socket took over before the loss of the old one was noticed.',
                 },
               },
             },
             detached: {
-              description: 'No socket; recognition of what arrived goes on while the resume window is open.',
+              description:
+                'No socket; audio that has arrived is still recognised while the resume window is open.',
               entry: 'detach',
               on: {
                 ATTACHED: { target: 'attached', actions: 'attach' },
@@ -204,7 +205,7 @@ export const sessionMachine = machine.createMachine({
                 resumeWindow: {
                   target: '#session.closed',
                   actions: { type: 'rememberCloseCode', params: {} },
-                  description: 'Nobody came back.',
+                  description: 'The client did not come back in time.',
                 },
               },
             },
@@ -214,7 +215,7 @@ export const sessionMachine = machine.createMachine({
     },
     closed: {
       type: 'final',
-      description: 'Nothing happens any more.',
+      description: 'The session has ended.',
       entry: 'close',
     },
   },
