@@ -1,6 +1,6 @@
 /**
- * Routes for those who run the server. They may ask for a key of their own (`--admin-token`), or be served on a second port
- * (`--admin-port`), which then has the pages as well, since the inspector is one of them.
+ * Routes for operators. They may require their own key (`--admin-token`), or be served on a second port
+ * (`--admin-port`), which then also serves the pages, since the inspector is one of them.
  */
 import { timingSafeEqual } from 'node:crypto';
 import { once } from 'node:events';
@@ -19,7 +19,7 @@ export const ADMIN_ROUTES = ['/metrics', '/health/extended', '/ws/inspect'] as c
 type AdminConfig = Pick<Config, 'adminToken' | 'adminPort'>;
 
 /**
- * On another port the routes do not exist, whoever asks.
+ * On another port the routes do not exist for anyone.
  * @throws ServerError NOT_FOUND, UNAUTHORIZED
  */
 export function checkAdmin(config: AdminConfig, request: IncomingMessage, url: URL): void {
@@ -32,11 +32,11 @@ export function checkAdmin(config: AdminConfig, request: IncomingMessage, url: U
   if (!offered.some((key) => timingSafeEqual(sha256(key), right))) throw new ServerError('UNAUTHORIZED');
 }
 
-/** For routes of HTTP, before anything else is done. */
+/** For HTTP routes, before anything else. */
 export const adminOnly = (config: AdminConfig) => async (request: FastifyRequest) =>
   checkAdmin(config, request.raw, urlOf(request));
 
-/** Whether the routes for admins would be answered. */
+/** Whether this request may use the admin routes. */
 export function isAdmin(config: AdminConfig, request: FastifyRequest): boolean {
   try {
     checkAdmin(config, request.raw, urlOf(request));
@@ -46,7 +46,7 @@ export function isAdmin(config: AdminConfig, request: FastifyRequest): boolean {
   }
 }
 
-/** The server of the second port, if there is to be one: what it is asked, the same routes answer. Ends with them. */
+/** The server of the second port, if there is one. The same routes answer its requests, and it closes with them. */
 export function createAdminServer(app: FastifyInstance, config: Config): Server | null {
   if (config.adminPort === 0) return null;
   const server = createHttpServer(readTls(config), (request, response) => app.routing(request, response));
@@ -58,8 +58,8 @@ export function createAdminServer(app: FastifyInstance, config: Config): Server 
   return server;
 }
 
-/** @throws what the system says, such as EADDRINUSE */
+/** @throws the system's error, such as EADDRINUSE */
 export async function listenForAdmins(server: Server, { adminPort, adminHost }: Config): Promise<void> {
   server.listen(adminPort, adminHost);
-  await once(server, 'listening'); // rejects with an error that comes first
+  await once(server, 'listening'); // rejects if an error comes first
 }

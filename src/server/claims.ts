@@ -1,19 +1,19 @@
-/** A client_id is one session's at a time, on all servers of a fleet. */
+/** At most one session holds a client_id at a time, across all servers of a fleet. */
 import type { Session } from '../session/session.js';
 import type { Admitted } from './admission.js';
 import type { ServerContext } from './context.js';
 
-/** What the fleet said of a client_id. */
+/** The fleet's answer about a client_id. */
 export interface Claim {
-  /** False: a session on another server has it. */
+  /** False: a session on another server holds it. */
   readonly free: boolean;
-  /** No session was opened with it. */
+  /** To be called if no session was opened with it. */
   giveBack(): void;
 }
 
 const NOBODY_ASKED: Claim = { free: true, giveBack() {} };
 
-/** Sessions hold what was claimed for them until they close, and are probed when another server asks. */
+/** A session holds its client_id until it closes, and is probed when another server asks for the id. */
 export function watchClaims({ cluster, registry }: ServerContext): void {
   if (cluster === null) return;
   registry.onClosed((session: Session) => cluster.releaseClient(session.clientId));
@@ -21,8 +21,8 @@ export function watchClaims({ cluster, registry }: ServerContext): void {
 }
 
 /**
- * Asks the fleet where it has to be asked: not for names that the server made up, nor for sessions that have theirs.
- * @returns a promise only then, so that without a fleet nothing waits
+ * Asks the fleet, if necessary. It is not necessary for names that the server made up, nor for resumed sessions.
+ * @returns a promise only if it asks, so that nothing waits without a fleet
  */
 export function claim(
   { cluster, registry }: ServerContext,

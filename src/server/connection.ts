@@ -1,17 +1,17 @@
-/** One WebSocket and the session behind it: frames in, frames out, heartbeats to find sockets that died silently. */
+/** One WebSocket and its session: passes frames in and out, and sends heartbeats to detect dead sockets. */
 import type { RawData, WebSocket } from 'ws';
 import { LIMITS } from '../limits.js';
 import type { Transport } from '../session/outbox.js';
 import type { Session } from '../session/session.js';
 
-/** A closing handshake that the client does not answer is cut short. */
+/** Limits the wait for the client's part of the closing handshake. */
 export const CLOSE_TIMEOUT_MS = 5_000;
 
 export function transportOf(socket: WebSocket): Transport {
   let signs = 0; // of life
   let signsAtHeartbeat = -1;
   let probing = false;
-  // Audio counts too: the pong of a client that sends a whole file at once stands behind all of it.
+  // Audio counts as a sign of life too: when a client sends a whole file at once, its pong comes after all of it.
   const alive = () => {
     signs++;
   };
@@ -59,16 +59,16 @@ export function transportOf(socket: WebSocket): Transport {
   };
 }
 
-/** ws gives a Buffer, whose `slice` would share memory: as plain bytes a slice is a copy. */
+/** ws gives a Buffer, whose `slice` shares memory. On plain bytes, `slice` copies. */
 const asBytes = (data: RawData): Uint8Array => {
   if (Buffer.isBuffer(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   return new Uint8Array(Array.isArray(data) ? Buffer.concat(data) : data);
 };
 
-/** 1005: a close frame without a code. A client that means to come back closes with another, or not at all. */
+/** 1005 is a close frame without a code. A client that intends to return closes with another code, or not at all. */
 const GOODBYES = new Set([1000, 1001, 1005]);
 
-/** Hands what a socket brings to its session, as long as it is the one that carries it. */
+/** Passes what a socket receives to its session, as long as the session uses this socket. */
 export function bind(socket: WebSocket, transport: Transport, session: Session): void {
   const carried = () => session.carriedBy(transport);
   socket.on('message', (data, isBinary) => {
@@ -82,6 +82,6 @@ export function bind(socket: WebSocket, transport: Transport, session: Session):
   socket.on('close', (code) => {
     if (carried()) session.onSocketClosed(GOODBYES.has(code));
   });
-  // A protocol error (an oversized frame, bad UTF-8): ws closes with the right code by itself.
+  // A protocol error (an oversized frame, bad UTF-8): ws itself closes with the right code.
   socket.on('error', (err) => session.onSocketError(err));
 }

@@ -1,4 +1,4 @@
-/** Deepgram's `POST /v1/listen`: a file as the body. Its live protocol has the same path as an upgrade. */
+/** Deepgram's `POST /v1/listen`: the body is a file. Its live protocol is an upgrade of the same path. */
 import { createHash } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import { ServerError } from '../errors.js';
@@ -16,7 +16,7 @@ export async function deepgramRoutes(app: FastifyInstance, context: ServerContex
   uploadScope(app, context)('/v1/listen', transcribe);
 }
 
-/** Longer than any address; files that begin like JSON are not read as such. */
+/** Longer than any URL. Larger files that begin like JSON are not parsed. */
 const MOST_JSON_BYTES = 16 * 1024;
 const OPENING_BRACE = 0x7b;
 const PHRASES = ['keyterm', 'keywords'];
@@ -26,13 +26,16 @@ async function transcribe({ context, recogniser, request, reply, aborter }: Uplo
   const created = new Date();
   const { bytes, fields } = readUpload(request, maxBytesOf(context));
   if (namesUrl(bytes)) {
-    throw new ServerError('BAD_REQUEST', 'This server fetches nothing: send the file itself as the body.');
+    throw new ServerError(
+      'BAD_REQUEST',
+      'This server does not fetch URLs: send the file itself as the body.',
+    );
   }
   const pairs = [...urlOf(request).searchParams, ...fields];
   const hotwords = hotwordsIn(pairs.filter(([name]) => PHRASES.includes(name)).map(([, value]) => value));
   const others = pairs.filter(([name]) => !PHRASES.includes(name));
   const { wanted, separate, raw, warnings } = parseUpload(others, manifest);
-  const sha256 = createHash('sha256').update(bytes).digest('hex'); // before the bytes are handed over
+  const sha256 = createHash('sha256').update(bytes).digest('hex'); // before the bytes are transferred
   const result = await recogniseFile(
     recogniser.files,
     { bytes, wanted: hotwords.length > 0 ? { ...wanted, hotwords } : wanted, separate, format: raw },
@@ -43,7 +46,7 @@ async function transcribe({ context, recogniser, request, reply, aborter }: Uplo
   return reply.send(deepgramFile(file, { sha256, created }, deepgramModel(manifest)));
 }
 
-/** `{"url": …}` asks for a file that lies elsewhere. */
+/** `{"url": …}` asks the server to fetch a file. */
 function namesUrl(bytes: Uint8Array): boolean {
   if (bytes[0] !== OPENING_BRACE || bytes.length > MOST_JSON_BYTES) return false;
   try {

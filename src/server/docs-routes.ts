@@ -21,7 +21,7 @@ const SUMMARY = {
 
 const MAX_AGE_SECONDS = 300;
 
-/** Of the service card: where the descriptions are, by the relations of RFC 8631. */
+/** Links of the service card to the descriptions, with the relations of RFC 8631. */
 export const CARD_LINKS = [
   '<docs/openapi.json>; rel="service-desc"; type="application/json"',
   '<asyncapi.json>; rel="service-desc"; type="application/json"',
@@ -43,7 +43,7 @@ export async function docsRoutes(app: FastifyInstance, { config }: ServerContext
       .type('text/html; charset=utf-8')
       .send(library.html(name));
 
-  // Addresses are relative everywhere: a proxy may have the server below a sub-path.
+  // All addresses are relative, since a proxy may serve this below a sub-path.
   app.get('/docs', async (_request, reply) => reply.redirect('docs/'));
   app.get('/docs/', async (_request, reply) => asPage(reply, 'index'));
   app.get<{ Params: { name: string } }>('/docs/:name', async ({ params, headers }, reply) => {
@@ -52,7 +52,7 @@ export async function docsRoutes(app: FastifyInstance, { config }: ServerContext
     const name = library.find(asked);
     if (name === undefined) throw new ServerError('NOT_FOUND', `/docs/${params.name}`.slice(0, 200));
     if (name !== asked) return reply.redirect(isMarkdown ? `${name}.md` : name);
-    // Language models ask so; a browser never does.
+    // Language-model tools ask for Markdown; browsers never do.
     const isWanted = headers.accept?.includes('text/markdown') ?? false;
     reply.header('vary', [reply.getHeader('vary') ?? [], 'accept'].flat().join(', '));
     return isMarkdown || isWanted ? asMarkdown(reply, name) : asPage(reply, name);
@@ -62,11 +62,11 @@ export async function docsRoutes(app: FastifyInstance, { config }: ServerContext
   );
   app.get('/docs/openapi.json', async () => openApi());
   app.get('/asyncapi.json', async (_request, reply) => cached(reply).send(asyncApi()));
-  // Where tools look for it first.
+  // The first place where tools look.
   app.get('/openapi.json', async (_request, reply) => reply.redirect('docs/openapi.json'));
 
   const images = inPackage('docs', 'images');
-  if (!existsSync(images)) return; // an image of the server may go without documents
+  if (!existsSync(images)) return; // an image of the server may have no documents
   await app.register(fastifyStatic, {
     root: images,
     prefix: '/docs/images/',

@@ -1,4 +1,4 @@
-/** How late the event loop runs: the figure that says whether the main thread keeps up. */
+/** Measures how late the event loop runs, which shows whether the main thread keeps up. */
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 
 const RESOLUTION_MS = 10;
@@ -10,7 +10,7 @@ export interface Delays {
   readonly max: number;
 }
 
-/** Of the last one to two minutes: an hour-old stall must not hide, or raise, an alarm. */
+/** Over the last one to two minutes, so that an old stall neither hides nor raises an alarm. */
 export class EventLoopMeter {
   private readonly histogram: IntervalHistogram;
   private previous: Delays = { p50: 0, p99: 0, max: 0 };
@@ -27,13 +27,13 @@ export class EventLoopMeter {
     this.histogram.disable();
   }
 
-  /** Called by the sweep every `ROTATE_EVERY_MS`: the window so far becomes the previous one. */
+  /** Called by the sweep every `ROTATE_EVERY_MS`: the current window becomes the previous one. */
   rotate(): void {
     this.previous = this.current();
     this.histogram.reset();
   }
 
-  /** The worse of both windows, figure by figure. */
+  /** The worse of both windows, for each figure. */
   delays(): Delays {
     const current = this.current();
     return {
@@ -53,7 +53,7 @@ export class EventLoopMeter {
   }
 }
 
-/** An empty histogram has a huge minimum and NaN for a mean, so anything odd counts as on time. */
+/** An empty histogram has a huge minimum and a mean of NaN, so anything odd counts as on time. */
 function late(nanoseconds: number): number {
   if (!Number.isFinite(nanoseconds)) return 0;
   return Math.max(0, Math.round(nanoseconds / 1e4 - RESOLUTION_MS * 100) / 100);

@@ -1,14 +1,14 @@
 /**
- * Where a request has its key, in every form in which a client may bring it: SDKs differ, and browsers cannot set headers of a
- * WebSocket. A key that is offered as a subprotocol may not hold `/`, `=`, `:` or a space.
+ * Finds the key in a request, in every form that clients use: SDKs differ, and browsers cannot set headers of a
+ * WebSocket. A key sent as a subprotocol cannot contain `/`, `=`, `:` or a space.
  */
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Grant } from '../auth/grant.js';
 import type { Keyring } from '../auth/keyring.js';
 
-/** `Bearer K`, `Token K`, and `K` bare. */
+/** `Bearer K`, `Token K`, or just `K`. */
 const SCHEME = /^(?:bearer|token)\s+(.+)$/i;
-/** Subprotocols whose follower in the list is the key, and one that ends with it. */
+/** Subprotocols after which the list contains the key, and one whose end is the key. */
 const BEFORE_KEY = ['token', 'bearer'];
 const KEY_PREFIX = 'openai-insecure-api-key.';
 
@@ -21,7 +21,7 @@ function keysOffered(protocols: string): string[] {
   });
 }
 
-/** Everything in a request that may be meant as the key. */
+/** Everything in a request that may be the key. */
 export function keysIn(headers: IncomingHttpHeaders, url: URL): string[] {
   const authorization = headers.authorization?.trim() ?? '';
   const inHeader = authorization === '' ? [] : [SCHEME.exec(authorization)?.[1] ?? authorization];
@@ -32,6 +32,9 @@ export function keysIn(headers: IncomingHttpHeaders, url: URL): string[] {
   ];
 }
 
-/** Who asks. @throws ServerError UNAUTHORIZED */
+/**
+ * The grant of the request's key.
+ * @throws ServerError UNAUTHORIZED
+ */
 export const whoAsks = (keyring: Keyring, request: Pick<IncomingMessage, 'headers'>, url: URL): Grant =>
   keyring.who(keysIn(request.headers, url));

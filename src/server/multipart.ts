@@ -1,6 +1,6 @@
 /**
- * multipart/form-data (RFC 7578) of a body that has been received whole. Strict: what is malformed is refused, saying
- * where. Written here because the streaming parser that Fastify brings waits for ever on a part without a header.
+ * Parses a complete multipart/form-data body (RFC 7578). It is strict: a malformed body is refused, with the position.
+ * Fastify's streaming parser is not used, since it waits forever on a part without a header.
  */
 import { ServerError } from '../errors.js';
 
@@ -31,7 +31,7 @@ export const isForm = (contentType: string | undefined): boolean =>
 function boundaryOf(contentType: string): string {
   const [, quoted, bare] = /;\s*boundary=(?:"([^"]*)"|([^\s;,]+))/i.exec(contentType) ?? [];
   const boundary = quoted ?? bare ?? '';
-  if (boundary === '' || boundary.length > MAX_BOUNDARY_CHARS) throw malformed('its type names no boundary');
+  if (boundary === '' || boundary.length > MAX_BOUNDARY_CHARS) throw malformed('the type has no boundary');
   return boundary;
 }
 
@@ -40,7 +40,7 @@ export function parseForm(body: Buffer, contentType: string): Form {
   const delimiter = Buffer.from(`\r\n--${boundaryOf(contentType)}`, 'latin1');
   const files: FormFile[] = [];
   const fields: [string, string][] = [];
-  // The first delimiter may stand at the very beginning, without the line end before it.
+  // The first delimiter may be at the very beginning, without a preceding line break.
   const startsAtOnce = body.subarray(0, delimiter.length - 2).equals(delimiter.subarray(2));
   let at = startsAtOnce ? -2 : body.indexOf(delimiter);
   if (at < 0 && !startsAtOnce) throw malformed('its boundary does not occur in it');
@@ -58,7 +58,7 @@ export function parseForm(body: Buffer, contentType: string): Form {
   }
 }
 
-/** Past the line end that follows a boundary; spaces may stand before it. */
+/** Position after the line break that follows a boundary; spaces may precede it. */
 function lineEnd(body: Uint8Array, from: number): number {
   let at = from;
   while (body[at] === SPACE || body[at] === TAB) at += 1;

@@ -1,6 +1,6 @@
 /**
- * OpenAI's HTTP interface: `POST /v1/audio/transcriptions`, `GET /v1/models`. Its clients are pointed here by their base
- * URL. What is refused is told in OpenAI's words (`refusalAt`), also by the framework.
+ * OpenAI's HTTP interface: `POST /v1/audio/transcriptions`, `GET /v1/models`. Clients are directed here by their base
+ * URL. Refusals, including the framework's own, have OpenAI's format (`refusalAt`).
  */
 import type { OutgoingHttpHeaders } from 'node:http';
 import type { FastifyInstance, FastifyReply } from 'fastify';
@@ -31,7 +31,7 @@ export async function openAiRoutes(app: FastifyInstance, context: ServerContext)
     const { engine, readyAtMs } = requireReady(context);
     return modelOf(engine.model.manifest, Math.floor((performance.timeOrigin + readyAtMs) / 1000));
   };
-  // Many tools ask for the models to try a key.
+  // Many tools list the models to check a key.
   app.get('/v1/models', async (request) => {
     checkCaller(context, request);
     return { object: 'list', data: [model()] };
@@ -63,12 +63,12 @@ async function stream({ context, recogniser, reply, aborter }: UploadCall, sourc
     const { samples } = await recogniseFile(recogniser.files, source, events, aborter.signal);
     events.done(samples);
   } catch (thrown) {
-    if (!events.begun) throw thrown; // there is still an answer to be given
+    if (!events.begun) throw thrown; // the response has not begun
     const error = toServerError(thrown);
     if (error.code === 'INTERNAL') context.log.error({ err: thrown }, 'a transcription failed');
     context.metrics.countError(error.code);
     events.failed(error);
-    if (error.code === 'SLOW_READER') reply.raw.destroy(); // whoever reads nothing would never see an end
+    if (error.code === 'SLOW_READER') reply.raw.destroy(); // a client that does not read would never see the end
   } finally {
     events.close();
   }
@@ -76,7 +76,7 @@ async function stream({ context, recogniser, reply, aborter }: UploadCall, sourc
   return reply;
 }
 
-/** A transcription as it goes. The answer begins with the first audio that is recognised: what is no audio is a 400. */
+/** A streamed transcription. The response begins with the first recognised audio, so bad audio still gives a 400. */
 class DeltaStream extends PacedStream implements FileProgress {
   begun = false;
   private readonly reply: FastifyReply;

@@ -9,10 +9,10 @@ import * as answers from './answers.js';
 
 const EMBEDDED_MODEL =
   "The embedded model is a streaming phone transducer made from Vosk's small network (LF-MMI, no blanks, no learned " +
-  'predictor) with a lexicon and trigram search inside the step; RNN-T in the strict sense are the models that users ' +
+  'predictor) with a lexicon and trigram search inside the step; RNN-T models in the strict sense are those that users ' +
   'import.';
 
-/** The schemas by the names that they have in the description. */
+/** Schemas by their names in the description. */
 const COMPONENTS = {
   Error: answers.errorAnswer,
   ServiceCard: answers.serviceCardAnswer,
@@ -49,7 +49,7 @@ const get = (summary: string, responses: object) => ({
 });
 const binary = { schema: { type: 'string', format: 'binary' } };
 
-/** An upload's query; a list of hotwords is the parameter repeated, each a phrase or `phrase:boost`. */
+/** An upload's query parameters. A list of hotwords is a repeated parameter, each a phrase or `phrase:boost`. */
 const uploadParameters = UPLOAD_FIELDS.map((name) => {
   const { $schema: _, ...schema } = z.toJSONSchema(configSchema.shape[name]);
   return {
@@ -69,14 +69,14 @@ const query = (name: string, schema: object, description: string) => ({
   description,
   schema,
 });
-/** Of the answer, and of what the body is. */
+/** Parameters about the response and the body. */
 const fileParameters = [
-  query('format', { type: 'string', enum: FILE_FORMATS }, 'What the answer is'),
+  query('format', { type: 'string', enum: FILE_FORMATS }, 'Format of the response'),
   query('multichannel', { type: 'boolean' }, 'One transcript per channel'),
   query(
     'language',
     { type: 'string' },
-    "What a multilingual model is told; a warning is given if it is not the model's",
+    'Language for a multilingual model; gives a warning if the model does not know it',
   ),
   query(
     'encoding',
@@ -93,7 +93,7 @@ const upload = {
   requestBody: {
     required: true,
     description:
-      'The file itself, or a form with one file, whatever its field is called; its other fields are parameters.',
+      'The file itself, or a form with one file in a field of any name; other fields are parameters.',
     content: {
       'multipart/form-data': { schema: { type: 'object', properties: { file: binary.schema } } },
       'audio/*': binary,
@@ -102,7 +102,7 @@ const upload = {
   },
   responses: {
     200: {
-      description: 'The transcript; as a stream of events when asked for with Accept',
+      description: 'The transcript; a stream of events if requested with Accept',
       content: {
         'application/json': { schema: ref('UploadResult') },
         'text/plain': { schema: { type: 'string' } },
@@ -129,7 +129,7 @@ const clientToken = {
     200: json('The token', 'ClientToken'),
     400: failed,
     401: failed,
-    404: json('This server asks for no key', 'Error'),
+    404: json('This server does not require a key', 'Error'),
     429: failed,
     default: failed,
   },
@@ -144,10 +144,10 @@ function describe() {
       description: `Real-time speech recognition. Live audio goes over the WebSocket /ws/transcribe. ${EMBEDDED_MODEL}`,
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
-    // Relative to this description's own address, so it holds below a proxy's sub-path too.
+    // Relative to this description's own URL, so it also works below a proxy's sub-path.
     servers: [{ url: '..' }],
     paths: {
-      '/': get('Service card', { 200: json('What this is and where its endpoints are', 'ServiceCard') }),
+      '/': get('Service card', { 200: json('Description of the service and its endpoints', 'ServiceCard') }),
       '/health': get('Liveness and readiness', {
         200: json('Ready', 'Health'),
         503: json('Starting or draining', 'Health'),
@@ -161,10 +161,13 @@ function describe() {
         200: json('Figures', 'ExtendedHealth'),
       }),
       '/ws/status': get('Live figures of the WebSocket service', { 200: json('Figures', 'LiveStatus') }),
-      '/ws/transcribe': get('The WebSocket; a request without an upgrade is told why it would be refused', {
-        426: json('It would be accepted', 'Error'),
-        503: json('It would be refused', 'Error'),
-      }),
+      '/ws/transcribe': get(
+        'The WebSocket; a request without an upgrade gets the reason why it would be refused',
+        {
+          426: json('The connection would be accepted', 'Error'),
+          503: json('The connection would be refused', 'Error'),
+        },
+      ),
       '/metrics': get('Prometheus exposition', { 200: text('Metrics', 'text/plain') }),
       '/auth/token': { post: clientToken },
       '/transcribe/file': { post: upload },

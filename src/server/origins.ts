@@ -1,14 +1,14 @@
 /**
- * Which browser pages may use the server: those of `--allowed-origins` (all where the list is empty), and always the
- * server's own. The same rule holds for sockets, uploads and cross-origin reads (CORS). Other clients send no Origin
- * and are not concerned: this protects browsers' users, the access token protects the server.
+ * Which browser pages may use the server: those of `--allowed-origins` (any if the list is empty), and always the
+ * server's own. The same rule applies to WebSockets, uploads and cross-origin reads (CORS). Other clients send no
+ * Origin and are not affected: this protects users of browsers; the access token protects the server.
  */
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import cors from '@fastify/cors';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ServerError } from '../errors.js';
 
-/** Routes that a page of another origin may read. Pages, metrics and the inspector stay with their own origin. */
+/** Routes that a page of another origin may read. Pages, metrics and the inspector are limited to the same origin. */
 const SHARED = [
   '/ws/transcribe',
   '/ws/status',
@@ -20,7 +20,7 @@ const SHARED = [
 ];
 const PREFLIGHT_SECONDS = 600;
 
-/** The page was loaded from the address that it asks now. Ports that the scheme implies may be left out. */
+/** Whether the page was loaded from the same host as this request. Default ports may be left out. */
 function isOwnPage(origin: string, host: string | undefined): boolean {
   if (host === undefined || !URL.canParse(origin)) return false;
   const page = new URL(origin);
@@ -39,16 +39,16 @@ export function checkOrigin(allowed: readonly string[], request: Pick<IncomingMe
   throw new ServerError('UNAUTHORIZED', `origin ${origin} is not allowed`);
 }
 
-/** Whom the answer to a request names in Access-Control-Allow-Origin. */
+/** The value of Access-Control-Allow-Origin for a request. */
 function readableBy(allowed: readonly string[], request: FastifyRequest): '*' | true | false {
   const path = request.url.split('?', 1)[0] ?? '';
-  // What a refused page is told is the reason why, which is no secret: it would see a failed socket otherwise.
+  // A refused page may read the reason, which is not secret; otherwise it would see only a failed socket.
   if (path === '/ws/transcribe') return '*';
   if (!SHARED.includes(path) || !originAllowed(allowed, request.headers)) return false;
   return allowed.length === 0 ? '*' : true;
 }
 
-/** Lets pages of allowed origins read what they ask for, refusals and Retry-After included. */
+/** Lets pages of allowed origins read responses, including refusals and Retry-After. */
 export async function allowOrigins(app: FastifyInstance, allowed: readonly string[]): Promise<void> {
   await app.register(cors, {
     delegator: (request, callback) =>
@@ -57,7 +57,7 @@ export async function allowOrigins(app: FastifyInstance, allowed: readonly strin
         methods: ['GET', 'HEAD', 'POST'],
         exposedHeaders: ['Retry-After'],
         maxAge: PREFLIGHT_SECONDS,
-        // The routes answer OPTIONS themselves, with Allow, whether a browser asks before a request or somebody else.
+        // The routes answer OPTIONS themselves, with Allow, for preflights and for other clients alike.
         preflightContinue: true,
         strictPreflight: false,
       }),

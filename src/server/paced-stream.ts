@@ -1,8 +1,8 @@
-/** A response that is told bit by bit, at the pace of a client that reads it. */
+/** A streamed response, written at the pace of the client. */
 import type { Writable } from 'node:stream';
 import { LIMITS } from '../limits.js';
 
-/** The rest of a response: written to, and told when it has room again. */
+/** The response stream: can be written to, and reports when there is room again. */
 export type PacedOutput = Pick<Writable, 'write' | 'writableNeedDrain' | 'once' | 'off'>;
 
 export class PacedStream {
@@ -23,7 +23,7 @@ export class PacedStream {
     this.onStalled = onStalled;
   }
 
-  /** Nothing of it is left out, so it may come on top of what is full. */
+  /** Never dropped, so it may exceed a full buffer. */
   send(text: string): void {
     this.output.write(text);
     if (!this.accepts()) this.waitForClient();
@@ -38,7 +38,7 @@ export class PacedStream {
     this.waitForClient();
   }
 
-  /** All is said: nobody waits for the client any more. */
+  /** Everything is written; the client is no longer waited for. */
   close(): void {
     this.stopWaiting();
     this.resume = null;

@@ -1,6 +1,6 @@
 /**
- * TLS without a proxy in front: for SDKs that refuse `ws://`, and for pages that may use the microphone only over https.
- * The files are read again on SIGHUP, for certificates that are renewed.
+ * TLS without a proxy, for SDKs that refuse `ws://` and for pages, which may use the microphone only over https. The
+ * files are reloaded on SIGHUP, for renewed certificates.
  */
 import { readFileSync } from 'node:fs';
 import { createServer, type Server as HttpServer, type RequestListener } from 'node:http';
@@ -25,11 +25,11 @@ export interface TlsFiles {
 export function readTls({ tlsCert, tlsKey }: TlsConfig): TlsFiles | null {
   if (tlsCert === '' && tlsKey === '') return null;
   if (tlsCert === '' || tlsKey === '') {
-    throw new ServerError('CONFIG_INVALID', '--tls-cert and --tls-key are needed together');
+    throw new ServerError('CONFIG_INVALID', '--tls-cert and --tls-key must be given together');
   }
   try {
     const files = { cert: readFileSync(tlsCert), key: readFileSync(tlsKey) };
-    createSecureContext(files); // says if they do not belong together
+    createSecureContext(files); // throws if they do not match
     return files;
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
@@ -37,7 +37,7 @@ export function readTls({ tlsCert, tlsKey }: TlsConfig): TlsFiles | null {
   }
 }
 
-/** An HTTP server, or one for https where there is a certificate. */
+/** An HTTP server, or an HTTPS server if there is a certificate. */
 export function createHttpServer(tls: TlsFiles | null, onRequest: RequestListener): HttpServer {
   const server = tls === null ? createServer(onRequest) : createTlsServer({ ...tls }, onRequest);
   server.requestTimeout = LIMITS.requestTimeoutMs;
@@ -45,7 +45,10 @@ export function createHttpServer(tls: TlsFiles | null, onRequest: RequestListene
   return server;
 }
 
-/** Reads the certificate anew; connections that are open keep the old one. @throws ServerError CONFIG_INVALID */
+/**
+ * Reloads the certificate; open connections keep the old one.
+ * @throws ServerError CONFIG_INVALID
+ */
 export function reloadTls(server: HttpServer, config: TlsConfig): void {
   const tls = readTls(config);
   if (tls !== null && server instanceof TlsServer) server.setSecureContext({ ...tls });

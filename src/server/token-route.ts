@@ -1,4 +1,7 @@
-/** `POST /auth/token`: a short-lived token for a client that must not hold a key. Asked for by the application's server. */
+/**
+ * `POST /auth/token`: issues a short-lived token for a client that must not hold a key. Called by the application's
+ * server.
+ */
 import type { FastifyInstance } from 'fastify';
 import { tokenRequest } from '../auth/client-token.js';
 import { ServerError } from '../errors.js';

@@ -1,6 +1,6 @@
 /**
- * The bodies of uploads: a file as the raw body under whatever content type, or as multipart/form-data with fields
- * before or after it. Routes with such bodies live in a scope that `acceptUploads` has prepared.
+ * Bodies of uploads: a file as the raw body under any content type, or multipart/form-data with fields before or after
+ * it. Routes with such bodies are in a scope prepared by `acceptUploads`.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ServerError } from '../errors.js';
@@ -12,16 +12,16 @@ export interface UploadBody {
   readonly fields: readonly (readonly [string, string])[];
 }
 
-/** What a form may need beside its file. */
+/** Allowance for the parts of a form other than its file. */
 const FORM_BYTES = 1 << 20;
 
-/** Bytes that a body may have, for a route's `bodyLimit`: the file's, and what a form puts around it. */
+/** Maximum size of a body, for a route's `bodyLimit`: the file, and what a form adds to it. */
 export const bodyLimitOf = (maxFileBytes: number): number => maxFileBytes + FORM_BYTES;
 
-/** Prepares a scope of its own for files of up to so many bytes. */
+/** Prepares a separate scope for files of up to `maxFileBytes`. */
 export function acceptUploads(scope: FastifyInstance, maxFileBytes: number): void {
-  // What stands in the header decides nothing, so nobody shall read a body as JSON or text, or stumble over a type
-  // that is none (`audio`): the bytes say what they are.
+  // The content type is ignored: the bytes show the format. So no body is parsed as JSON or text, and an invalid type
+  // (`audio`) is not an error.
   scope.removeContentTypeParser(['application/json', 'text/plain']);
   const options = { parseAs: 'buffer', bodyLimit: bodyLimitOf(maxFileBytes) } as const;
   scope.addContentTypeParser('*', options, (_request, body, done) => done(null, body));
@@ -38,7 +38,7 @@ export function readUpload(request: FastifyRequest, maxFileBytes: number): Uploa
   const type = request.headers['content-type'] ?? '';
   const form = isForm(type) ? parseForm(body, type) : undefined;
   if (form !== undefined && form.files.length > 1) {
-    throw new ServerError('BAD_REQUEST', `The form has ${form.files.length} files, one is expected.`);
+    throw new ServerError('BAD_REQUEST', `The form has ${form.files.length} files; exactly one is expected.`);
   }
   const bytes = form === undefined ? body : form.files[0]?.bytes;
   if (bytes === undefined || bytes.length === 0) throw new ServerError('UPLOAD_MISSING');

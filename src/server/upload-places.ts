@@ -1,4 +1,4 @@
-/** The places of uploads: a bounded number of them is received, decoded and recognised at once. */
+/** Limits the number of uploads that are received, decoded and recognised at once. */
 import { ServerError } from '../errors.js';
 
 export class UploadPlaces {
@@ -10,12 +10,15 @@ export class UploadPlaces {
     this.most = most;
   }
 
-  /** `waiting` is always 0: an upload that finds no place is refused. */
+  /** `waiting` is always 0: an upload without a place is refused. */
   counts(): { active: number; waiting: number } {
     return { active: this.active, waiting: 0 };
   }
 
-  /** Takes a place before the body is read; call the result exactly once. @throws ServerError TOO_MANY_UPLOADS */
+  /**
+   * Takes a place before the body is read; call the result exactly once.
+   * @throws ServerError TOO_MANY_UPLOADS
+   */
   enter(): () => void {
     if (this.active >= this.most) throw new ServerError('TOO_MANY_UPLOADS');
     this.active++;
@@ -27,7 +30,7 @@ export class UploadPlaces {
     };
   }
 
-  /** Calls back when the last upload has left, at once if there is none. */
+  /** Calls back when the last upload has ended, at once if there is none. */
   whenIdle(done: () => void): void {
     this.tellIdle = done;
     if (this.active === 0) done();

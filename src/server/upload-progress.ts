@@ -1,6 +1,6 @@
 /**
- * The progress of an upload as it goes, in server-sent events or lines of JSON. It is told at the client's pace: while
- * the response is full, progress is left out (the next says all that it said) and no more of the file is recognised.
+ * Progress of an upload, as server-sent events or lines of JSON, at the client's pace. While the response's buffer is
+ * full, progress messages are left out (the next one includes theirs), and recognition of the file pauses.
  */
 import type { Manifest } from '../models/manifest.js';
 import { renderTranscription, round, toSeconds } from '../protocol/render.js';
@@ -8,7 +8,7 @@ import type { FileProgress } from '../session/file-job.js';
 import type { Segment } from '../transcript/transcript.js';
 import { type PacedOutput, PacedStream } from './paced-stream.js';
 
-/** Progress is told at most this often. */
+/** Minimum time between two progress messages. */
 const PROGRESS_MS = 250;
 
 export interface ProgressStyle {
@@ -25,7 +25,7 @@ const LINES: ProgressStyle = {
   render: (type, data) => `${JSON.stringify({ ...data, type })}\n`,
 };
 
-/** What the Accept header asks for; null: one answer at the end. */
+/** The style that the Accept header requests; null: a single response at the end. */
 export function progressStyle(accept: string): ProgressStyle | null {
   if (accept.includes('text/event-stream')) return EVENTS;
   if (accept.includes('application/x-ndjson')) return LINES;
@@ -35,7 +35,7 @@ export function progressStyle(accept: string): ProgressStyle | null {
 /** How segments are rendered. */
 export interface ProgressAbout {
   readonly calibration: Manifest['confidence'];
-  /** Each segment is told with its channel. */
+  /** Include the channel in each segment. */
   readonly separate: boolean;
 }
 
@@ -52,7 +52,7 @@ export class ProgressStream extends PacedStream implements FileProgress {
     this.about = about;
   }
 
-  /** Nothing of it is left out, so it may come on top of what is full. */
+  /** Never dropped, so it may exceed a full buffer. */
   write(type: string, data: object): void {
     this.send(this.style.render(type, data));
   }

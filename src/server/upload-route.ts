@@ -1,4 +1,4 @@
-/** What every route has in common that takes a whole file: who may send one, places, and clients that go away. */
+/** Common parts of all routes that take a whole file: authorisation, places, and clients that disconnect. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Grant } from '../auth/grant.js';
 import { ServerError } from '../errors.js';
@@ -22,7 +22,7 @@ export interface UploadCall {
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
   readonly startedMs: number;
-  /** Aborted when the client goes away; to be aborted by whoever gives it up. */
+  /** Aborted when the client disconnects; the owner may abort it too. */
   readonly aborter: AbortController;
 }
 
@@ -34,7 +34,7 @@ export function checkCaller({ config, keyring }: ServerContext, request: Fastify
   return whoAsks(keyring, request.raw, urlOf(request));
 }
 
-/** A place of the key and one of the server; call the result when both are free again, once or more. */
+/** Takes a place of the key's and one of the server's. Call the result to free both; repeated calls have no effect. */
 function enterAsBoth(grant: Grant, uploads: UploadPlaces): () => void {
   const leave = uploads.enter();
   try {
@@ -51,7 +51,7 @@ function enterAsBoth(grant: Grant, uploads: UploadPlaces): () => void {
   }
 }
 
-/** Adds POST routes for files to a scope of their own. */
+/** Adds POST routes for files in a separate scope. */
 export function uploadScope(scope: FastifyInstance, context: ServerContext) {
   const maxBytes = maxBytesOf(context);
   acceptUploads(scope, maxBytes);
@@ -61,7 +61,7 @@ export function uploadScope(scope: FastifyInstance, context: ServerContext) {
       method: 'POST',
       url,
       bodyLimit: bodyLimitOf(maxBytes),
-      // Before the body is read: who may not stay need not send it.
+      // Checked before the body is read, so that a refused client need not send it.
       onRequest: async (request) => {
         const grant = checkCaller(context, request);
         const { uploads } = requireReady(context);
@@ -77,7 +77,7 @@ export function uploadScope(scope: FastifyInstance, context: ServerContext) {
         try {
           return await answer({ context, recogniser, request, reply, startedMs, aborter });
         } finally {
-          // A client that goes away after its last byte gets no response, and was not aborted while sending.
+          // A client that disconnects after its last byte gets no response, but did not abort the upload.
           request.leaveUploads?.();
         }
       },
@@ -85,11 +85,11 @@ export function uploadScope(scope: FastifyInstance, context: ServerContext) {
   };
 }
 
-/** By the response's close: the request's own comes as soon as its body is read. */
+/** Uses the response's close event: the request closes as soon as its body is read. */
 function abortedWith(reply: FastifyReply): AbortController {
   const aborter = new AbortController();
   reply.raw.once('close', () => {
-    if (!reply.raw.writableFinished) aborter.abort(new ServerError('BAD_REQUEST', 'the client went away'));
+    if (!reply.raw.writableFinished) aborter.abort(new ServerError('BAD_REQUEST', 'the client disconnected'));
   });
   return aborter;
 }

@@ -1,7 +1,7 @@
 /**
- * `POST /transcribe/file`: a whole file, as multipart/form-data (its file field) or as the raw body. Answers with JSON,
- * text or subtitles; with `Accept: text/event-stream` or `application/x-ndjson` it tells its progress as it goes.
- * The query and the form's fields may set what the recognition goes by (`upload-query.ts`).
+ * `POST /transcribe/file`: a whole file, as multipart/form-data (its file field) or as the raw body. Responds with
+ * JSON, text or subtitles, or with progress events for `Accept: text/event-stream` or `application/x-ndjson`. The query
+ * and the form's fields set the recognition settings (`upload-query.ts`).
  */
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
@@ -22,12 +22,12 @@ export async function uploadRoutes(app: FastifyInstance, context: ServerContext)
   uploadScope(app, context)('/transcribe/file', transcribeFile);
 }
 
-/** What a request sends and asks for. */
+/** The content and settings of a request. */
 interface Job extends UploadRequest {
   readonly bytes: Uint8Array;
 }
 
-/** The query and the form's fields; where both set the same, the form counts. */
+/** The query and the form's fields; the form takes precedence. */
 function readJob(context: ServerContext, request: FastifyRequest, spoken: Spoken): Job {
   const { bytes, fields } = readUpload(request, maxBytesOf(context));
   return { bytes, ...parseUpload([...urlOf(request).searchParams, ...fields], spoken) };
@@ -54,7 +54,7 @@ async function transcribeFile({ context, recogniser, request, reply, startedMs, 
   return reply;
 }
 
-/** Answers with events: segments and progress as they come, at the end the result or what went wrong. */
+/** Responds with events: segments and progress as they come, then the result or the error. */
 async function tell(
   context: ServerContext,
   recogniser: Recogniser,
@@ -71,7 +71,7 @@ async function tell(
     const { file, about } = await transcribe(recogniser, job, startedMs, progress, aborter.signal);
     const result = job.format === 'verbose_json' ? verboseJson(file, { language }) : { ...file, ...about };
     const isObject = job.format === 'json' || job.format === 'verbose_json';
-    // Text and subtitles come as a field beside the result.
+    // Text and subtitles come as a field next to the result.
     const extra = isObject ? {} : { [job.format]: renderAs(job.format, file, language) };
     progress.write('result', { ...result, ...extra });
   } catch (thrown) {
@@ -79,14 +79,14 @@ async function tell(
     if (error.code === 'INTERNAL') context.log.error({ err: thrown }, 'an upload failed');
     context.metrics.countError(error.code);
     progress.write('error', renderError(error.code, error.detail));
-    if (error.code === 'SLOW_READER') raw.destroy(); // whoever reads nothing would never see an end
+    if (error.code === 'SLOW_READER') raw.destroy(); // a client that does not read would never see the end
   } finally {
     progress.close();
   }
   raw.end();
 }
 
-/** Recognises the bytes; the transcript, and what the server says about it. */
+/** Recognises the bytes. Returns the transcript and facts about it for the response. */
 async function transcribe(
   recogniser: Recogniser,
   job: Job,

@@ -1,4 +1,4 @@
-/** The listener for Wyoming: a TCP connection is a session of that dialect. No keys exist in it. */
+/** The listener for Wyoming: each TCP connection is a session of that dialect. The protocol has no keys. */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
@@ -10,9 +10,9 @@ import { requireReady } from './admission.js';
 import { CLOSE_TIMEOUT_MS } from './connection.js';
 import type { ServerContext } from './context.js';
 
-/** How long the system waits before it asks a silent peer for a sign of life. */
+/** Idle time before the system probes a silent peer (TCP keep-alive). */
 const KEEP_ALIVE_MS = 60_000;
-/** The client sends no more: the dialect's goodbye. */
+/** The client's end of input, as the dialect sees it. */
 const NO_MORE = new Uint8Array(0);
 
 /** A server that is not listening yet; its connections end with their sessions. */
@@ -56,14 +56,14 @@ function refuse(context: ServerContext, socket: Socket, error: ServerError): voi
   closeGently(socket, wyomingError(error));
 }
 
-/** Says the rest; a client that does not close its side is cut off. */
+/** Sends the rest and closes; a client that does not close its side is cut off. */
 function closeGently(socket: Socket, ...rest: Uint8Array[]): void {
   for (const frame of rest) socket.write(frame);
   socket.end();
   setTimeout(() => socket.destroy(), CLOSE_TIMEOUT_MS).unref();
 }
 
-/** The protocol has no ping from this side: the system finds peers that are gone. */
+/** The protocol has no ping from the server; TCP keep-alive finds dead peers. */
 const transportOf = (socket: Socket): Transport => ({
   get bufferedAmount() {
     return socket.writableLength;

@@ -99,7 +99,7 @@ test('an address is not fetched: 400', async () => {
   });
   assert.equal(status, 400);
   assert.equal(body.err_code, 'Bad Request');
-  assert.match(body.err_msg, /fetches nothing/);
+  assert.match(body.err_msg, /does not fetch/);
 });
 
 test('failures over HTTP are told in the same form', async () => {

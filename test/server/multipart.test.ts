@@ -48,7 +48,7 @@ test('what clients write in their own way is understood', () => {
 
 test('what is malformed is refused and says where', () => {
   const wrong: Record<string, [Buffer, RegExp, string?]> = {
-    'no boundary': [form(END), /names no boundary/, 'multipart/form-data'],
+    'no boundary': [form(END), /has no boundary/, 'multipart/form-data'],
     'a boundary that does not occur': [form('--OTHER--'), /does not occur/],
     'no end': [form(field('a', 'b')), /part at byte 9 has no end/],
     'no line end': [form('--BOUNDx', END), /no line ends at byte 7/],
