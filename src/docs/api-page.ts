@@ -1,4 +1,4 @@
-/** `/docs/api`: the reference of the HTTP routes, made from their OpenAPI description. */
+/** `/docs/api`: the reference of the HTTP routes, generated from their OpenAPI description. */
 import type { GeneratedPage } from './pages.js';
 import { type Field, fenced, fieldsOf, fieldsTable, type Schema, table, typeWords } from './schema-words.js';
 
@@ -23,14 +23,14 @@ interface Operation {
   readonly responses: Readonly<Record<string, Content>>;
 }
 
-/** What of an OpenAPI description is shown. */
+/** The parts of an OpenAPI description that are shown. */
 export interface HttpApi {
   readonly info: { readonly description: string; readonly version: string };
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
   readonly components: { readonly schemas: Readonly<Record<string, Schema>> };
 }
 
-/** A request to try, with what most people send. */
+/** An example request with typical values. */
 function curl(method: string, path: string, { requestBody }: Operation): string {
   const types = Object.keys(requestBody?.content ?? {});
   const body = types.includes('audio/*')
@@ -53,12 +53,12 @@ const contentRows = (what: string, { content, description = '' }: Content): stri
   ]);
 };
 
-/** What most queries are: all of it may be left out. */
+/** Most query parameters are optional; the heading says so. */
 function queryText(fields: readonly Field[]): string {
   if (fields.length === 0) return '';
   const areOptional = fields.every(({ required }) => !required);
   const shown = areOptional ? fields.map((field) => ({ ...field, required: true })) : fields;
-  return `Query${areOptional ? ', all of it optional' : ''}:\n\n${fieldsTable(shown, CODES)}`;
+  return `Query${areOptional ? ', all optional' : ''}:\n\n${fieldsTable(shown, CODES)}`;
 }
 
 function operationText(method: string, path: string, operation: Operation): string {
@@ -103,9 +103,9 @@ export function apiMarkdown({ info, paths, components }: HttpApi): string {
   );
   return `${[
     '# HTTP reference',
-    `${info.description} This page is made from [openapi.json](openapi.json), version ${info.version}; the prose is in ` +
+    `${info.description} This page is generated from [openapi.json](openapi.json), version ${info.version}; the guide is ` +
       "[WEBSOCKET_API](WEBSOCKET_API.md#http), other vendors' routes in [SDKS](SDKS.md).",
-    'A server that asks for a key takes it as `Authorization: Bearer …` or `?token=…`.',
+    'A server that requires a key accepts it as `Authorization: Bearer …` or `?token=…`.',
     '## Routes',
     ...operations,
     '## Schemas',
@@ -113,7 +113,7 @@ export function apiMarkdown({ info, paths, components }: HttpApi): string {
   ].join('\n\n')}\n`;
 }
 
-/** @param describe makes the description, when the page is first asked for */
+/** @param describe creates the description, when the page is first requested */
 export const apiPage = (describe: () => HttpApi): GeneratedPage => ({
   name: 'api',
   title: 'HTTP reference',

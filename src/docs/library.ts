@@ -1,15 +1,18 @@
-/** The documentation as pages: made when first asked for, and kept. There are as many as documents, and no more. */
+/**
+ * The documentation as pages. A page is created when first requested and then kept; there are only as many as
+ * documents.
+ */
 import { withServedLinks } from './links.js';
 import { renderMarkdown } from './markdown.js';
 import { type DocPage, docPages, type GeneratedPage, SECTIONS } from './pages.js';
 import { pageHtml, siteHeader } from './template.js';
 
 const INDEX = 'index';
-/** Where a page that has no file would lie: its links are relative to that. */
+/** Path of a page without a file; its links are relative to this. */
 const NO_FILE = 'docs/generated.md';
 const ABOUT = 'Documentation of rnnt-server, a real-time speech-recognition server';
 
-/** What llms.txt says of the project before it lists the pages. */
+/** How llms.txt describes the project before it lists the pages. */
 export interface Summary {
   readonly title: string;
   readonly text: string;
@@ -20,19 +23,19 @@ export class DocsLibrary {
   private readonly kept = new Map<string, string>();
   private readonly keeps: boolean;
 
-  /** @param options `keeps`: false reads every document anew each time, for writing them */
+  /** @param options `keeps`: false reads every document again each time, for editing */
   constructor(generated: readonly GeneratedPage[], { keeps = true } = {}) {
     this.pages = docPages(generated);
     this.keeps = keeps;
   }
 
-  /** The page of this name in any case, `index` included. */
+  /** The page of this name in any case, including `index`. */
   find(name: string): string | undefined {
     const wanted = name.toLowerCase();
     return [INDEX, ...this.pages.map((page) => page.name)].find((it) => it.toLowerCase() === wanted);
   }
 
-  /** @param name one that `find` gives */
+  /** @param name a result of `find` */
   html(name: string): string {
     return this.once(`${name}.html`, () => {
       const page = this.pages.find((it) => it.name === name);
@@ -43,7 +46,10 @@ export class DocsLibrary {
     });
   }
 
-  /** The page as it was written, with links that lead to the other pages' Markdown. @param name one that `find` gives */
+  /**
+   * The Markdown of a page, with links to the other pages' Markdown.
+   * @param name a result of `find`
+   */
   markdown(name: string): string {
     return this.once(`${name}.md`, () => {
       const page = this.pages.find((it) => it.name === name);
@@ -52,7 +58,7 @@ export class DocsLibrary {
     });
   }
 
-  /** https://llmstxt.org: what this is, and a list of the pages as Markdown, relative to the file's own address. */
+  /** https://llmstxt.org: a summary and a list of the pages as Markdown, with addresses relative to the file. */
   llmsTxt({ title, text }: Summary): string {
     return `# ${title}\n\n> ${text}\n\n${this.list((page) => `docs/${page.name}.md`)}`;
   }
@@ -60,7 +66,7 @@ export class DocsLibrary {
   private index(): string {
     const intro =
       'Every page is also plain Markdown: add `.md` to its address. [llms.txt](../llms.txt) lists all of them, ' +
-      '[openapi.json](openapi.json) describes the HTTP routes, [asyncapi.json](../asyncapi.json) the socket.';
+      '[openapi.json](openapi.json) describes the HTTP routes, [asyncapi.json](../asyncapi.json) the WebSocket.';
     return `# Documentation\n\n${intro}\n\n${this.list((page) => `${page.name}.md`)}`;
   }
 

@@ -1,17 +1,17 @@
-/** Where a link of a document leads when the document is a page of the server. All addresses are relative to `/docs/`. */
+/** Resolves the links of documents when they are pages of the server. All addresses are relative to `/docs/`. */
 import { posix } from 'node:path';
 import type { DocPage } from './pages.js';
 
 export type Target =
-  /** Another page, or a place in one. */
+  /** Another page, or a section of one. */
   | { readonly kind: 'page'; readonly name: string; readonly fragment: string }
-  /** A file that the server has, or a place on the same page. */
+  /** A file that the server serves, or a section of the same page. */
   | { readonly kind: 'address'; readonly href: string }
   | { readonly kind: 'elsewhere'; readonly href: string }
   /** A file of the repository that is not served. */
   | { readonly kind: 'file'; readonly path: string };
 
-/** Folders that are served, and where. */
+/** Folders that are served, and their addresses. */
 const SERVED: readonly (readonly [folder: string, at: string])[] = [
   ['docs/images/', 'images/'],
   ['static/', '../static/'],
@@ -24,13 +24,13 @@ const FILES_AT: Readonly<Record<string, string>> = {
   'llms.txt': '../llms.txt',
 };
 
-/** Other schemes (`javascript:`, `data:`) lead nowhere. */
+/** Other schemes (`javascript:`, `data:`) are dropped. */
 const OUTSIDE = /^(?:https?|wss?|mailto):/i;
 const SCHEME = /^[a-z][a-z\d+.-]*:/i;
 
 /**
- * @param from the document's file, from the package's root
- * @param href as it stands there
+ * @param from path of the document's file, from the package's root
+ * @param href as written in the document
  */
 export function targetOf(from: string, href: string, pages: readonly DocPage[]): Target {
   if (OUTSIDE.test(href)) return { kind: 'elsewhere', href };
@@ -49,11 +49,11 @@ export function targetOf(from: string, href: string, pages: readonly DocPage[]):
   return { kind: 'address', href: `${address}${path.slice(folder.length)}${fragment}` };
 }
 
-/** Blocks and spans of code, which stay as they are, or a link's or picture's target. */
+/** Code blocks and spans, which stay unchanged, or the target of a link or picture. */
 const CODE_OR_TARGET =
   /^(?:```|~~~)[\s\S]*?^(?:```|~~~)|(`+)[^`][\s\S]*?\1|\]\(([^()\s]+)((?:\s"[^"]*")?)\)/gm;
 
-/** The document with its links made such that they lead somewhere from `/docs/`; those to other pages, to their Markdown. */
+/** The document with links that work from `/docs/`; links to other pages lead to their Markdown. */
 export function withServedLinks(markdown: string, from: string, pages: readonly DocPage[]): string {
   return markdown.replace(
     CODE_OR_TARGET,

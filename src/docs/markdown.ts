@@ -1,6 +1,6 @@
 /**
- * Markdown as HTML. The documents are the server's own, and yet nothing of them is taken as HTML: a tag in the text is
- * shown as text, comments are left out, and links have known schemes only.
+ * Markdown as HTML. The documents are the server's own, but nothing in them is treated as HTML: tags are shown as text,
+ * comments are removed, and links are limited to known schemes.
  */
 import { Marked, Renderer, type Tokens } from 'marked';
 import { type Target, targetOf } from './links.js';
@@ -35,7 +35,10 @@ const unescaped = (html: string): string =>
     return found?.[0] ?? it;
   });
 
-/** A heading as the fragment of a link, as GitHub makes it. @param html of the heading */
+/**
+ * The fragment of a heading, in GitHub's form.
+ * @param html of the heading
+ */
 const slugOf = (html: string): string =>
   unescaped(withoutTags(html))
     .toLowerCase()
@@ -43,7 +46,7 @@ const slugOf = (html: string): string =>
     .trim()
     .replace(/\s/g, '-');
 
-/** Tables and code that are wider than the page scroll within their box, by keyboard too. */
+/** Tables and code wider than the page scroll within their box, also by keyboard. */
 const scrolling = (inner: string, what: string): string =>
   `<div class="wide" tabindex="0" role="group" aria-label="${what}">${inner}</div>\n`;
 
@@ -64,7 +67,7 @@ class PageRenderer extends Renderer {
     this.slugs.set(slug, before + 1);
     const id = before === 0 ? slug : `${slug}-${before}`;
     if (depth === 1) return `<h1 id="${id}">${text}</h1>\n`;
-    // Links do not nest: in the list of contents and in the anchor only the text counts.
+    // Links cannot nest: the list of contents and the anchor use only the text.
     const plain = text.replace(/<\/?a\b[^>]*>/g, '');
     this.headings.push({ level: depth, text: plain, id });
     const label = `Link to: ${withoutTags(plain)}`;
@@ -93,7 +96,7 @@ class PageRenderer extends Renderer {
   override tablecell({ tokens, header, align }: Tokens.TableCell): string {
     const text = this.parser.parseInline(tokens);
     const style = align === null ? '' : ` class="${align}"`;
-    // A heading that says nothing is none.
+    // An empty heading is left out.
     if (!header || text === '') return `<td${style}>${text}</td>\n`;
     return `<th scope="col"${style}>${text}</th>\n`;
   }
@@ -115,13 +118,13 @@ class PageRenderer extends Renderer {
 
   override image({ href, text }: Tokens.Image): string {
     const target = this.target(href);
-    // Pictures of other servers are not loaded: a page of this one tells nobody that it is read.
+    // Pictures from other servers are not loaded, so that they do not learn who reads the page.
     if (target.kind !== 'address') return escapeHtml(text);
     return `<img src="${escapeHtml(target.href)}" alt="${escapeHtml(text)}" loading="lazy">`;
   }
 }
 
-/** @param from the document's file, from the package's root: its links are relative to it */
+/** @param from path of the document's file, from the package's root; its links are relative to it */
 export function renderMarkdown(markdown: string, from: string, pages: readonly DocPage[]): Rendered {
   const renderer = new PageRenderer((href) => targetOf(from, href, pages));
   const html = new Marked().parse(markdown, { gfm: true, async: false, renderer });

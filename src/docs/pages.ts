@@ -1,20 +1,20 @@
-/** The documents that the server shows, in the order of their menu. */
+/** The documents that the server shows, in the order of the menu. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { inPackage } from '../paths.js';
 
 export interface DocPage {
-  /** In addresses: `/docs/NAME` and `/docs/NAME.md`. */
+  /** In URLs: `/docs/NAME` and `/docs/NAME.md`. */
   readonly name: string;
   readonly title: string;
-  /** One line that says what it is for. */
+  /** Its purpose in one line. */
   readonly about: string;
   readonly section: Section;
-  /** The file that it is made from, from the package's root; null where it is made from the code. */
+  /** Path of its file, from the package's root; null if it is generated from the code. */
   readonly path: string | null;
   readonly markdown: () => string;
 }
 
-/** A page that has no file of its own, such as the reference of the HTTP routes. */
+/** A page without a file, such as the reference of the HTTP routes. */
 export type GeneratedPage = Omit<DocPage, 'path'>;
 
 const START = 'Use it';
@@ -25,7 +25,7 @@ const MORE = 'More';
 export const SECTIONS = [START, REFERENCE, OPERATE, PROJECT, MORE] as const;
 export type Section = (typeof SECTIONS)[number];
 
-/** Of a file: name in addresses, title in the menu, what it is for. */
+/** Entry for a file: path, name in URLs, title in the menu, purpose. */
 type Entry = readonly [path: string, name: string, title: string, about: string];
 
 const FILES: Readonly<Partial<Record<Section, readonly Entry[]>>> = {
@@ -37,7 +37,7 @@ const FILES: Readonly<Partial<Record<Section, readonly Entry[]>>> = {
       'Developer guide',
       'The client library, the mock server; working on the server',
     ],
-    ['docs/SDKS.md', 'SDKS', "Other vendors' SDKs", 'The line to change in each SDK, and what works'],
+    ['docs/SDKS.md', 'SDKS', "Other vendors' SDKs", 'The line to change in each SDK, and what is supported'],
     ['examples/README.md', 'EXAMPLES', 'Examples', 'Clients in JavaScript, Python, React, Flask and Express'],
     ['clients/python/README.md', 'PYTHON_CLIENT', 'Python client', 'The client package for Python'],
   ],
@@ -48,13 +48,13 @@ const FILES: Readonly<Partial<Record<Section, readonly Entry[]>>> = {
       'WebSocket and HTTP API',
       'The protocol: connecting, audio, messages, errors, limits, resuming',
     ],
-    ['docs/FORMATS.md', 'FORMATS', 'Audio files', 'Which sound files are understood'],
+    ['docs/FORMATS.md', 'FORMATS', 'Audio files', 'Supported audio file formats'],
     ['docs/MODELS.md', 'MODELS', 'Models', 'The manifest, the graph, importing a model'],
     [
       'models/en-tiny-streaming/MODEL_CARD.md',
       'MODEL_CARD',
       'Model card',
-      'The embedded model: training, word errors, what it is bad at',
+      'The embedded model: training, word errors, limitations',
     ],
   ],
   [OPERATE]: [
@@ -65,20 +65,15 @@ const FILES: Readonly<Partial<Record<Section, readonly Entry[]>>> = {
       'Deployment',
       'systemd, Docker, nginx, Kubernetes, TLS, keys, metrics',
     ],
-    ['deploy/README.md', 'DEPLOY_FILES', 'Deployment files', 'What lies in deploy/'],
-    [
-      'docs/PERFORMANCE_TUNING.md',
-      'PERFORMANCE_TUNING',
-      'Performance tuning',
-      'Measured figures, and what to turn',
-    ],
-    ['docs/RELIABILITY.md', 'RELIABILITY', 'Reliability', 'What is promised when something breaks'],
+    ['deploy/README.md', 'DEPLOY_FILES', 'Deployment files', 'The files in deploy/'],
+    ['docs/PERFORMANCE_TUNING.md', 'PERFORMANCE_TUNING', 'Performance tuning', 'Measurements and tuning'],
+    ['docs/RELIABILITY.md', 'RELIABILITY', 'Reliability', 'What is guaranteed when something fails'],
     ['docs/TROUBLESHOOTING.md', 'TROUBLESHOOTING', 'Troubleshooting', 'Symptom, diagnosis, remedy'],
-    ['SECURITY.md', 'SECURITY', 'Security', 'Who may use the server; threats, and what stands against them'],
+    ['SECURITY.md', 'SECURITY', 'Security', 'Access control, threats and defences'],
   ],
   [PROJECT]: [
     ['docs/ARCHITECTURE.md', 'ARCHITECTURE', 'Architecture', 'How it is built, and why'],
-    ['docs/MACHINES.md', 'MACHINES', 'State machines', 'Session and server, drawn from the code'],
+    ['docs/MACHINES.md', 'MACHINES', 'State machines', 'Session and server, generated from the code'],
     ['CHANGELOG.md', 'CHANGELOG', 'Changelog', 'What changed in each version'],
     ['CONTRIBUTING.md', 'CONTRIBUTING', 'Contributing', 'How to change the server'],
     ['docs/RELEASING.md', 'RELEASING', 'Releasing', 'The checklist of a release'],
@@ -86,7 +81,7 @@ const FILES: Readonly<Partial<Record<Section, readonly Entry[]>>> = {
       'THIRD_PARTY_NOTICES.md',
       'THIRD_PARTY_NOTICES',
       'Third-party notices',
-      'Software, speech and models of others',
+      'Third-party software, speech and models',
     ],
   ],
 };
@@ -102,7 +97,7 @@ const pageOf = (section: Section, [path, name, title, about]: Entry): DocPage =>
   markdown: () => read(path),
 });
 
-/** A document that nobody has put into the list says itself what it is: its heading, its first sentence. */
+/** A document that is not in the list is described by its own heading and first sentence. */
 function unlisted(path: string): DocPage {
   const text = read(path);
   const name = path.slice(path.lastIndexOf('/') + 1, -'.md'.length);
@@ -113,8 +108,8 @@ function unlisted(path: string): DocPage {
 }
 
 /**
- * All pages there are: a published package holds fewer documents than the repository.
- * @param generated pages made from the code; each stands before the files of its section
+ * All existing pages; a published package has fewer documents than the repository.
+ * @param generated pages generated from the code; each precedes the files of its section
  */
 export function docPages(generated: readonly GeneratedPage[] = []): DocPage[] {
   const listed = Object.entries(FILES).flatMap(([section, entries]) =>
@@ -122,7 +117,7 @@ export function docPages(generated: readonly GeneratedPage[] = []): DocPage[] {
   );
   const known = new Set(listed.map(({ path }) => path));
   const folder = inPackage('docs');
-  const files = existsSync(folder) ? readdirSync(folder) : []; // an image of the server may go without
+  const files = existsSync(folder) ? readdirSync(folder) : []; // an image of the server may have none
   const others = files
     .filter((file) => file.endsWith('.md') && !known.has(`docs/${file}`))
     .map((file) => unlisted(`docs/${file}`));

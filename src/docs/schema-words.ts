@@ -1,4 +1,4 @@
-/** JSON schemas in words: tables of fields, for the references that are made from the descriptions of the APIs. */
+/** JSON schemas in words: tables of fields, for the references generated from the API descriptions. */
 
 export interface Schema {
   readonly $ref?: string;
@@ -21,9 +21,9 @@ export interface Schema {
   readonly 'x-unit'?: string;
 }
 
-/** Longer lists of values are linked, not shown. */
+/** Longer lists of values are linked instead of shown. */
 const MOST_VALUES = 12;
-/** JSON schema bounds integers by what a double can count; nobody wants to read that. */
+/** JSON schema bounds integers by the precision of a double; such bounds are not shown. */
 const isBound = (value: number | undefined): value is number =>
   value !== undefined && Math.abs(value) < Number.MAX_SAFE_INTEGER;
 
@@ -47,7 +47,10 @@ function bounds({ minimum, maximum, maxLength, maxItems }: Schema): string {
   return maxItems === undefined ? '' : `, at most ${maxItems}`;
 }
 
-/** What a value may be. @param many what stands for a list of values that is too long */
+/**
+ * The allowed values.
+ * @param many text in place of a list of values that is too long
+ */
 export function typeWords(schema: Schema, many: string): string {
   if (schema.$ref !== undefined) {
     const name = schema.$ref.slice(schema.$ref.lastIndexOf('/') + 1);
@@ -68,13 +71,13 @@ export function typeWords(schema: Schema, many: string): string {
 }
 
 export interface Field {
-  /** With those that it lies in: `words[].start`. */
+  /** With the names of the enclosing fields: `words[].start`. */
   readonly path: string;
   readonly schema: Schema;
   readonly required: boolean;
 }
 
-/** All fields of an object, those of inner objects too, in their order. */
+/** All fields of an object in order, including those of inner objects. */
 export function fieldsOf({ properties = {}, required = [] }: Schema, within = ''): Field[] {
   return Object.entries(properties).flatMap(([name, schema]) => {
     const path = `${within}${name}`;

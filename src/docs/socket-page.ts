@@ -1,15 +1,15 @@
-/** `/docs/socket`: the reference of the socket's messages, made from their AsyncAPI description. */
+/** `/docs/socket`: the reference of the WebSocket messages, generated from their AsyncAPI description. */
 import { type AsyncApi, asyncApi, type DescribedMessage } from '../protocol/asyncapi.js';
 import type { GeneratedPage } from './pages.js';
 import { type Field, fenced, fieldsOf, fieldsTable, type Schema } from './schema-words.js';
 
 const CODES = 'one of the [codes](WEBSOCKET_API.md#errors-and-warnings)';
-/** Every schema with settings has this one, and no other has it. */
+/** Every schema with settings contains this one; no other schema does. */
 const A_SETTING = 'sample_rate';
 
 const hasSettings = ({ properties = {} }: Schema): boolean => A_SETTING in properties;
 
-/** Settings have a table of their own, so that they are not told four times. */
+/** Settings have a separate table, so that they are not repeated in each message. */
 function ownFields(schema: Schema): Field[] {
   const isSettings = hasSettings(schema);
   return fieldsOf(schema).filter(({ path }) =>

@@ -5,7 +5,7 @@ import { inPackage } from '../paths.js';
 import { escapeHtml, type Heading, type Rendered } from './markdown.js';
 import { type DocPage, SECTIONS } from './pages.js';
 
-/** The header of the other pages, which stands in each of them, with its addresses as seen from `/docs/`. */
+/** The header of the other pages, with addresses relative to `/docs/`. */
 export function siteHeader(page = readFileSync(inPackage('static', 'status.html'), 'utf8')): string {
   const header = /<header class="site-header">[\s\S]*?<\/header>/.exec(page)?.[0] ?? '';
   return header
@@ -26,7 +26,7 @@ function menu(pages: readonly DocPage[], current: string): string {
   }).join('\n');
 }
 
-/** What lies deeper than the third level is found by reading. */
+/** Deeper headings are not in the list of contents. */
 const DEEPEST_LISTED = 3;
 
 function contents(headings: readonly Heading[]): string {
@@ -36,7 +36,7 @@ function contents(headings: readonly Heading[]): string {
   return items.length === 0 ? '' : `<ul>${items.join('\n')}</ul>`;
 }
 
-/** A list beside the document where there is room, and one that opens above it on a phone. */
+/** A list beside the document if there is room, and one that unfolds above it on a phone. */
 function twice(id: string, label: string, list: string, heading = label): { beside: string; above: string } {
   if (list === '') return { beside: '', above: '' };
   return {

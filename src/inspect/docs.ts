@@ -1,7 +1,4 @@
-/**
- * docs/MACHINES.md as text. `node scripts/machine-docs.mjs` puts it in its place; a test fails when that file
- * is stale.
- */
+/** docs/MACHINES.md as text. `node scripts/machine-docs.mjs` writes it; a test fails if the file is out of date. */
 import { actionText, type MachineGraph } from './graph.js';
 import { MACHINE_NAMES, machineGraph, renderMachine } from './machines.js';
 

@@ -1,6 +1,6 @@
 /**
- * A machine as plain data: what the diagrams, the documentation, `rnnt-server machines --format json` and the
- * inspector are made of. Read from the machine itself, so that none of them can disagree with it.
+ * A machine as plain data, the source of the diagrams, the documentation, `rnnt-server machines --format json` and the
+ * inspector. It is read from the machine itself, so they cannot disagree with it.
  */
 import type { AnyStateMachine, AnyStateNode, AnyTransitionDefinition } from 'xstate';
 
@@ -17,7 +17,7 @@ export interface StateInfo {
   key: string;
   parent: string | null;
   type: 'atomic' | 'compound' | 'parallel' | 'final';
-  /** The child entered first; null in atomic, parallel and final states. */
+  /** The child entered first; null for atomic, parallel and final states. */
   initial: string | null;
   description: string;
   tags: string[];
@@ -26,10 +26,10 @@ export interface StateInfo {
 }
 
 export interface TransitionInfo {
-  /** Stable within a version of the machine: source, event and place among its alternatives. */
+  /** Stable within a version of the machine: source, event and index among its alternatives. */
   id: string;
   source: string;
-  /** null: the machine acts but stays where it is. */
+  /** null: the machine acts but stays in its state. */
   target: string | null;
   /** The event's type; `after NAME` for a timer. */
   event: string;
@@ -45,7 +45,7 @@ export interface MachineGraph {
   transitions: TransitionInfo[];
 }
 
-/** Every state and transition of a machine, in the order of its definition. */
+/** Every state and transition of a machine, in order of definition. */
 export function graphOf(machine: AnyStateMachine): MachineGraph {
   const nodes = nodesUnder(machine.root);
   return {
@@ -57,8 +57,8 @@ export function graphOf(machine: AnyStateMachine): MachineGraph {
 }
 
 /**
- * The id of each transition's definition. XState hands the same objects to inspectors, so one look-up tells
- * which transition was taken.
+ * The id of each transition's definition. XState passes the same objects to inspectors, so one lookup tells which
+ * transition was taken.
  */
 export function transitionIds(machine: AnyStateMachine): Map<AnyTransitionDefinition, string> {
   return new Map([machine.root, ...nodesUnder(machine.root)].flatMap(transitionsOf));
@@ -122,7 +122,7 @@ function actionInfos(actions: readonly unknown[]): ActionInfo[] {
       const params = paramsOf(action);
       return params === null ? { type: nameOf(action) } : { type: nameOf(action), params };
     })
-    .filter(({ type }) => !type.startsWith('xstate.')); // the raise and cancel behind `after`
+    .filter(({ type }) => !type.startsWith('xstate.')); // the raise and cancel that implement `after`
 }
 
 function nameOf(part: unknown): string {

@@ -1,6 +1,6 @@
 /**
- * Live inspection of the machines, at no cost while nobody looks: inspectors are attached to the actors when
- * the first watcher comes and detached, with everything they gathered, when the last one leaves.
+ * Live inspection of the machines, at no cost while no inspector is open. Inspectors are attached to the actors when
+ * the first watcher joins, and detached, with everything they gathered, when the last one leaves.
  */
 import type { Actor, AnyActor } from 'xstate';
 import type { serverMachine } from '../../machines/server.js';
@@ -23,7 +23,7 @@ export interface InspectableSession {
 
 export interface SessionDirectory {
   list(): Iterable<InspectableSession>;
-  /** Both return what ends the subscription. `onClosed` may be called from inside the actor's last step. */
+  /** Both return a function that ends the subscription. `onClosed` may be called during the actor's last step. */
   onOpened(callback: (session: InspectableSession) => void): () => void;
   onClosed(callback: (session: InspectableSession) => void): () => void;
 }
@@ -34,9 +34,9 @@ export interface Watcher {
   readonly bufferedAmount: number;
 }
 
-/** What the owner of the socket calls. */
+/** Calls made by the owner of the socket. */
 export interface Watching {
-  /** A text frame came. */
+  /** A text frame arrived. */
   receive(text: string): void;
   /** The socket closed. */
   leave(): void;
@@ -58,7 +58,7 @@ const TICK_MS = 1_000;
 interface Traced {
   machine: MachineName;
   trace: ActorTrace;
-  /** The last events, oldest first; not kept past the bound on rows. */
+  /** The last events, oldest first; null for rows beyond the limit. */
   ring: EventRecord[] | null;
 }
 
@@ -91,7 +91,7 @@ export class InspectHub {
     };
   }
 
-  /** A new inspector page; null if there are too many already. */
+  /** Adds an inspector page; null if there are too many already. */
   add(watcher: Watcher): Watching | null {
     if (this.watchers.size >= LIMITS.inspectWatchers) return null;
     const state: WatcherState = { watcher, session: null, skipped: 0, sent: new Map(), sentCounts: -1 };
@@ -107,7 +107,7 @@ export class InspectHub {
     };
   }
 
-  /** How many actors carry an inspector now. */
+  /** Number of actors with an inspector attached. */
   get tracedActors(): number {
     return this.traced.size;
   }
@@ -145,7 +145,7 @@ export class InspectHub {
     this.traced.set(id, { machine, trace, ring });
   }
 
-  /** The step that closes a session is often still running here: its trace ends itself after that step. */
+  /** The step that closes a session is often still running here; its trace ends itself after that step. */
   private onClosed(session: InspectableSession): void {
     if (session.actor.getSnapshot().status !== 'active') this.traced.get(session.id)?.trace.stop();
     this.traced.delete(session.id);
@@ -167,7 +167,7 @@ export class InspectHub {
   }
 
   private receive(state: WatcherState, text: string): void {
-    // An answer is much longer than its request: who asks on and on and does not read gets no more.
+    // An answer is much longer than its request, so a watcher that keeps asking without reading gets no more.
     if (state.watcher.bufferedAmount > LIMITS.outboxHardBytes) return;
     const request = text.length > LIMITS.maxControlBytes ? null : parseWatchRequest(text);
     if (request === null) {
@@ -200,7 +200,8 @@ export class InspectHub {
       try {
         rows.set(session.id, rowOf(session));
       } catch {
-        // A timer calls: an exception would end the process. Whoever looks on must not, so the row is left out.
+        // Called by a timer, where an exception would end the process. Inspection must not do that, so the row is left
+        // out.
       }
     }
     return { rows, total };
@@ -226,7 +227,7 @@ export class InspectHub {
     send(state, { type: 'counts', counts, ignored: this.ignored, since: this.since });
   }
 
-  /** The same text for every watcher, made when the first one asks. */
+  /** Made when the first watcher asks; the same text for every watcher. */
   private machines(): string {
     this.machinesText ??= JSON.stringify({
       type: 'machines',
@@ -269,6 +270,6 @@ function send({ watcher }: WatcherState, message: InspectMessage): void {
   try {
     watcher.send(JSON.stringify(message));
   } catch {
-    // A socket on its way out; its owner is about to call leave().
+    // The socket is closing; its owner is about to call leave().
   }
 }

@@ -1,9 +1,9 @@
 /**
  * A machine's graph as Mermaid (stateDiagram-v2).
  *
- * Every state is declared in its place before the first arrow is drawn: Mermaid puts a state that it meets
- * first in an arrow into whatever box the arrow stands in. Transitions that act and stay are written inside
- * the state, as in UML, and a composite state's own are shown on the children that do not override them.
+ * Every state is declared before the first arrow, since Mermaid puts a state that it first meets in an arrow into the
+ * arrow's box. Transitions that act without leaving the state are written inside it, as in UML. A composite state's own
+ * are shown on the children that do not override them.
  */
 import { actionText, type MachineGraph, type StateInfo, type TransitionInfo } from './graph.js';
 
@@ -12,7 +12,7 @@ export type Direction = 'TB' | 'LR';
 export interface DiagramOptions {
   /** Default: top to bottom. */
   direction?: Direction;
-  /** Only states, events and guards: for a small screen, or beside a table that says the rest. */
+  /** Only states, events and guards: for a small screen, or next to a table with the rest. */
   brief?: boolean;
 }
 
@@ -35,7 +35,7 @@ export function toMermaid(
   return `${lines.join('\n')}\n`;
 }
 
-/** The name of a state inside Mermaid's text and in the SVG that it makes: dots are not allowed there. */
+/** The name of a state in Mermaid's text and in its SVG, where dots are not allowed. */
 export function mermaidId(stateId: string): string {
   return stateId.replaceAll('.', '_');
 }
@@ -48,7 +48,7 @@ function withoutActions(graph: MachineGraph): MachineGraph {
   };
 }
 
-/** Moves what a composite state does without leaving itself to the children that do not do it otherwise. */
+/** Moves internal transitions of a composite state to the children that do not override them. */
 function spread(graph: MachineGraph): TransitionInfo[] {
   const children = (id: string) => graph.states.filter((state) => state.parent === id);
   const handles = (id: string, event: string) =>
@@ -70,8 +70,8 @@ function declarations(
 ): string[] {
   const isParallel = graph.states.find((state) => state.id === parent)?.type === 'parallel';
   const children = graph.states.filter((state) => state.parent === parent);
-  // Mermaid hangs a composite's own arrows on the region declared last, over the labels of that region's own
-  // arrows. The first region has the fewest that leave the composite.
+  // Mermaid attaches a composite's own arrows to the region declared last, over the labels of that region. The first
+  // region has the fewest arrows that leave the composite.
   if (isParallel) children.reverse();
   const entered = parent === null ? children[0]?.id : graph.states.find(({ id }) => id === parent)?.initial;
   const lines = entered === undefined || entered === null ? [] : [`${indent}[*] --> ${mermaidId(entered)}`];
@@ -91,7 +91,7 @@ function declarations(
   return lines;
 }
 
-/** What stands inside a state's box: entry and exit actions, and transitions that stay. */
+/** The content of a state's box: entry and exit actions, and internal transitions. */
 function body(state: StateInfo, transitions: TransitionInfo[]): string[] {
   return [
     ...state.entry.map((action) => `entry / ${text(actionText(action))}`),
@@ -102,7 +102,7 @@ function body(state: StateInfo, transitions: TransitionInfo[]): string[] {
   ];
 }
 
-/** One arrow for all transitions between the same two states, a label line for each. */
+/** One arrow for all transitions between the same two states, with one label line each. */
 function arrows(transitions: TransitionInfo[]): string[] {
   const labels = new Map<string, string[]>();
   for (const transition of transitions) {
@@ -116,7 +116,7 @@ function arrows(transitions: TransitionInfo[]): string[] {
 function label({ id, event, guard, actions }: TransitionInfo): string {
   const isLastAlternative = guard === null && /#\d+$/.test(id);
   const condition = guard === null ? (isLastAlternative ? ' [else]' : '') : ` [${text(guard)}]`;
-  // Bookkeeping is left to the tables: an arrow says what the world sees.
+  // Internal bookkeeping is left to the tables; an arrow shows external effects.
   const effects = actions.filter(({ type }) => !type.startsWith('remember')).map(actionText);
   const does = effects.length === 0 ? '' : ` / ${effects.map(text).join('<br/>/ ')}`;
   return `${text(event)}${condition}${does}`;

@@ -1,6 +1,6 @@
 /**
- * Listens to one actor and tells what each event did: the transitions taken, the guards that decided, the
- * actions run. XState calls an inspector four times an event, so a trace exists only while somebody looks.
+ * Observes one actor and records what each event did: the transitions taken, the guards evaluated, the actions run.
+ * XState calls an inspector four times per event, so a trace exists only while someone is watching.
  */
 import type {
   AnyActor,
@@ -26,11 +26,11 @@ export interface EventRecord {
   transitions: string[];
   guards: { name: string; passed: boolean }[];
   actions: string[];
-  /** Steps that XState took to come to rest. */
+  /** Microsteps that XState took until the state was stable. */
   microsteps: number;
 }
 
-/** A machine's graph with the look-ups that a trace needs; made once a machine. */
+/** A machine's graph with the lookups that a trace needs; created once per machine. */
 export class TraceIndex {
   readonly machineId: string;
   private readonly machine: AnyStateMachine;
@@ -44,7 +44,7 @@ export class TraceIndex {
     this.byId = new Map(graphOf(machine).transitions.map((transition) => [transition.id, transition]));
   }
 
-  /** What the machine does with an event when it is at `snapshot`; guards are pure, so they may be asked again. */
+  /** What the machine does with an event in `snapshot`; guards are pure, so they can be evaluated again. */
   taken(snapshot: AnyMachineSnapshot, event: AnyEventObject): TransitionInfo[] {
     return this.machine.getTransitionData(snapshot, event).flatMap((definition) => {
       const transition = this.byId.get(this.ids.get(definition) ?? '');
@@ -66,19 +66,19 @@ export class TraceIndex {
 
 export interface TraceOptions {
   index: TraceIndex;
-  /** Shows fields that may carry words of the user, such as hotwords. */
+  /** Shows fields that may contain the user's words, such as hotwords. */
   debugTranscripts: boolean;
   now: () => number;
   onRecord: (record: EventRecord) => void;
 }
 
-/** Attached from construction until {@link stop}, or until the actor reaches its end. */
+/** Attached from construction until {@link stop}, or until the actor ends. */
 export class ActorTrace {
   private readonly options: TraceOptions;
   private readonly actor: AnyActor;
   private readonly subscription: { unsubscribe(): void };
   private from: string[];
-  /** Where the next microstep starts. */
+  /** State before the next microstep. */
   private before: AnyMachineSnapshot;
   private taken: TransitionInfo[] = [];
   private actions: string[] = [];
@@ -93,7 +93,7 @@ export class ActorTrace {
       try {
         this.onInspection(event);
       } catch {
-        // XState calls inspectors inside the actor's step: what goes wrong here must not go wrong there.
+        // XState calls inspectors inside the actor's step: an error here must not affect the actor.
         this.stop();
       }
     });
@@ -115,7 +115,7 @@ export class ActorTrace {
     } else if (inspected.type === '@xstate.microstep') {
       this.microsteps++;
       this.taken.push(...this.options.index.taken(this.before, inspected.event));
-      this.before = inspected.snapshot as AnyMachineSnapshot; // a machine's, as the index is
+      this.before = inspected.snapshot as AnyMachineSnapshot; // it is a machine's, since the index is
     } else if (inspected.type === '@xstate.snapshot') {
       this.finish(inspected.event);
       if (inspected.snapshot.status !== 'active') this.stop();
@@ -154,10 +154,12 @@ export function activeStates(machineId: string, value: unknown): string[] {
   ]);
 }
 
-/** Numbers, flags and codes; of a configuration the same. Texts and lists only where they may be shown. */
+/**
+ * String fields that may be shown. Numbers and booleans always are; other texts and lists only with `debugTranscripts`.
+ */
 const SHOWN_TEXTS: ReadonlySet<string> = new Set(['code', 'encoding', 'language']);
 
-/** An event's fields, without what a user may have said or spelled out. */
+/** An event's fields, without anything that the user may have said or spelled. */
 export function payloadOf(event: object, debugTranscripts: boolean): Record<string, unknown> {
   const payload: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(event)) {

@@ -1,9 +1,9 @@
-/** What the inspector's page and the server say to each other over `/ws/inspect`, one JSON object a frame. */
+/** Messages between the inspector page and the server over `/ws/inspect`, one JSON object per frame. */
 import type { MachineGraph } from './graph.js';
 import type { MachineName } from './machines.js';
 import type { EventRecord } from './trace.js';
 
-/** Numbers only: no transcript has a place here. */
+/** Numbers only, never transcripts. */
 export interface SessionSummary {
   /** Seconds of audio received in this session. */
   audioSeconds: number;
@@ -30,15 +30,15 @@ export interface Drawings {
 }
 
 export type InspectMessage =
-  /** Once, first. `serverId` is what to watch for the server's own machine; null: it is not shown. */
+  /** Sent once, first. `serverId` is the id for watching the server's own machine; null: it is not shown. */
   | {
       type: 'machines';
       machines: { name: MachineName; graph: MachineGraph; mermaid: { brief: Drawings; full: Drawings } }[];
       serverId: string | null;
     }
-  /** Each second: rows that are new or changed, ids that are gone, and how many sessions there are in all. */
+  /** Once per second: new or changed rows, ids that have ended, and the total number of sessions. */
   | { type: 'sessions'; rows: SessionRow[]; gone: string[]; total: number; shown: number }
-  /** The answer to `watch`: where the session is, and the events kept so far, oldest first. */
+  /** The answer to `watch`: the session's current state, and the events kept so far, oldest first. */
   | {
       type: 'watching';
       session: string | null;
@@ -46,9 +46,9 @@ export type InspectMessage =
       active: string[];
       events: EventRecord[];
     }
-  /** `skipped`: events left out just before this one, because this watcher reads too slowly. */
+  /** `skipped`: number of events left out just before this one, because the watcher reads too slowly. */
   | { type: 'event'; session: string; record: EventRecord; skipped: number }
-  /** Each second, when changed: transitions taken over all sessions since `since`, and events ignored. */
+  /** Once per second, if changed: transitions taken in all sessions since `since`, and events ignored. */
   | { type: 'counts'; counts: Record<string, number>; ignored: number; since: number }
   | { type: 'error'; error: string };
 

@@ -1,11 +1,11 @@
 /**
- * A paced load of speech: N streams, each sending 100 ms of audio every 100 ms, from a process of its own.
+ * A paced load of speech: N streams, each sending 100 ms of audio every 100 ms, from a separate process.
  *
- * Latencies, as a client sees them:
- *   chunk  the send of the chunk that a partial says it covers (`audio_end`) → the partial's arrival
- *   word   the word's end in the audio, as its final tells it → the first message that shows it and is not taken back;
- *          without the words that only the flush at the end brought
- *   final  stop_recording → recording_stopped
+ * Latencies, as seen by the client:
+ *   chunk  from sending the chunk that a partial covers (`audio_end`) to the partial's arrival
+ *   word   from the word's end in the audio, according to its final, to the first message that shows the word and is not
+ *          retracted; words that only the flush at the end brought are excluded
+ *   final  from stop_recording to recording_stopped
  */
 import { readFile } from 'node:fs/promises';
 import { WebSocket } from 'ws';
@@ -37,7 +37,7 @@ export interface LoadReport {
   readonly chunk_ms: Percentiles;
   readonly word_ms: Percentiles;
   readonly final_ms: Percentiles;
-  /** How late the generator itself was with its sends: if this is large, it is what was measured. */
+  /** How late the generator's own sends were. If this is large, it dominates the other figures. */
   readonly pacing_late_ms: Percentiles;
 }
 
@@ -51,7 +51,7 @@ export function percentiles(values: number[]): Percentiles {
   return { p50: at(0.5), p95: at(0.95), p99: at(0.99), max: at(1) };
 }
 
-/** Human speech: the test clips one after another with pauses, or the bundled sample where there are none. */
+/** Human speech: the test clips one after another with pauses, or the bundled sample if there are none. */
 export async function loadSpeech(): Promise<Int16Array> {
   const codecs = new CodecPool();
   const decode = async (path: string) => codecs.decodeFile(await readFile(path), { maxSeconds: 60 });
@@ -126,7 +126,7 @@ function runStream(options: LoadOptions, speech: Int16Array, index: number, tota
       partial: (message) => {
         totals.partials++;
         words.show(message, { ms: performance.now() });
-        if (stopAt > 0) return; // the flush brings it: it waited for the stop, not for the server
+        if (stopAt > 0) return; // brought by the flush: it waited for the stop, not for the server
         const chunk = Math.round((message.audio_end as number) * (1000 / CHUNK_MS)) - 1;
         const sent = sentAt[chunk];
         if (sent) totals.chunkMs.push(performance.now() - sent);
@@ -146,7 +146,7 @@ function runStream(options: LoadOptions, speech: Int16Array, index: number, tota
       error: () => fail('failed'),
     };
     socket.on('open', () => {
-      // Spread over a chunk's length, as independent clients are.
+      // Starts are spread over a chunk's length, as with independent clients.
       setTimeout(() => socket.send('{"type":"start_recording"}'), (index * 61.8) % CHUNK_MS);
     });
     socket.on('message', (data) => {

@@ -1,6 +1,6 @@
 /**
- * An engine without a model: the real stream table and batcher over a lane that plays a script. Everything above it is the
- * server as it is, so sessions, files and dialects behave as they do with a model.
+ * An engine without a model: the real stream table and batcher, over a lane that plays a script. All layers above are
+ * unchanged, so sessions, files and dialects behave as with a model.
  */
 import type { Config } from '../config.js';
 import { BATCHER_DEFAULTS, Batcher, type BatchLane } from '../inference/batcher.js';

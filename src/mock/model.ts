@@ -1,19 +1,19 @@
-/** The model that a mock server says it has: its words are those of the script. */
+/** The model that a mock server reports: its words are those of the script. */
 import { LIMITS } from '../limits.js';
 import { manifestSchema } from '../models/manifest.js';
 import type { Model } from '../models/store.js';
 import type { Script } from './script.js';
 
 const CHUNK_MS = 100;
-/** 10 ms each: as exact as word times are. */
+/** 10 ms each, the resolution of word times. */
 const FRAMES = 10;
 const SYMBOLS = 4;
-/** More words than can be spoken while one settles. */
+/** More words than can be spoken before one settles. */
 const PREVIEW_TOKENS = 32;
 const BLANK = '<blk>';
 const WORD_START = '\u2581';
 
-/** int32 of a stream's state: audio taken, silence of the flush under way, words said. */
+/** int32 values of a stream's state: audio taken, silence of the current flush, words emitted. */
 export const STATE = { audio: 0, pad: 1, said: 2, length: 3 } as const;
 
 export const tokenOf = (word: string): string => `${WORD_START}${word}`;
@@ -34,7 +34,7 @@ export function mockModel({ words, language }: Script): Model {
       framesPerChunk: FRAMES,
       symbolsPerFrame: SYMBOLS,
       lookaheadMs: 0,
-      // One step of silence brings out what has not settled.
+      // One step of silence emits all words that have not settled.
       flushMs: CHUNK_MS,
       graph: 'none',
       tokens: 'none',
@@ -49,7 +49,7 @@ export function mockModel({ words, language }: Script): Model {
       previewTokens: PREVIEW_TOKENS,
       state: [{ input: 'place', output: 'place_next', type: 'int32', shape: [STATE.length] }],
       timing: { startShiftMs: 0, endShiftMs: 0 },
-      // A script's confidences are told as they stand there.
+      // The script's confidences are reported unchanged.
       confidence: { scale: 1, bias: 0 },
       files: [],
     }),

@@ -1,4 +1,4 @@
-/** What a mock server recognises, and when: a script in JSON, or the default one. */
+/** The script of a mock server: what it recognises, and when. Read from JSON, or the default script. */
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { ServerError } from '../errors.js';
@@ -7,13 +7,13 @@ import { LIMITS } from '../limits.js';
 const MOST_SECONDS = 3_600;
 const MOST_UTTERANCES = 1_000;
 const MOST_WORDS = 200;
-/** Longer, and the steps of a stream would come faster than they are done. */
+/** With longer steps, a stream's audio would arrive faster than it is processed. */
 const MOST_STEP_MS = 80;
-/** Words that were spoken and are not settled must find room in a step's preview. */
+/** Words that were spoken but have not settled must fit into a step's preview. */
 const MOST_SETTLE_SECONDS = 3;
 
 const seconds = z.number().min(0).max(MOST_SECONDS);
-/** Not a special token such as <unk>, which would show nothing. */
+/** Special tokens such as <unk> are not allowed, since they would show nothing. */
 const spelling = z
   .string()
   .regex(/^\S{1,80}$/, 'one word without spaces')
@@ -47,21 +47,21 @@ const utterance = z.union([
 const schema = z.strictObject({
   language: z.string().min(1).max(35).default('en'),
   utterances: z.array(utterance).min(1).max(MOST_UTTERANCES),
-  /** After how many seconds of audio the script begins again; without it, it does not. */
+  /** Seconds of audio after which the script repeats; default: it does not. */
   repeatEvery: z.number().min(0.1).max(MOST_SECONDS).optional(),
-  /** Seconds of audio after which a word that was spoken will not change any more. */
+  /** Seconds of audio after which a spoken word no longer changes. */
   settle: z.number().min(0).max(MOST_SETTLE_SECONDS).default(0.3),
-  /** Milliseconds that a step takes. */
+  /** Duration of a step, milliseconds. */
   stepMs: z.number().min(0).max(MOST_STEP_MS).default(5),
   /** Streams at once; more are refused with AT_CAPACITY. */
   capacity: z.number().int().min(0).max(1_000).default(64),
   faults: z
     .strictObject({
-      /** How many recordings are refused with AT_CAPACITY before one may begin. */
+      /** Number of recordings refused with AT_CAPACITY before one may begin. */
       refuseStarts: z.number().int().min(0).default(0),
-      /** Each session's connection breaks once, when this many seconds of audio were received. */
+      /** Breaks each session's connection once, after this many seconds of received audio. */
       cutAfter: z.number().min(0.1).max(MOST_SECONDS).optional(),
-      /** Each recording ends with ENGINE_FAILED when this many seconds of audio were recognised. */
+      /** Ends each recording with ENGINE_FAILED after this many seconds of recognised audio. */
       failAfter: z.number().min(0.1).max(MOST_SECONDS).optional(),
     })
     .prefault({}),
@@ -78,11 +78,11 @@ export interface ScriptWord {
 
 export interface Script {
   readonly language: string;
-  /** In order, none overlapping the one before it. */
+  /** In order, without overlaps. */
   readonly words: readonly ScriptWord[];
-  /** When somebody speaks: from and to, samples. */
+  /** Intervals with speech: from and to, samples. */
   readonly speech: readonly (readonly [from: number, to: number])[];
-  /** Samples; infinite for a script that does not begin again. */
+  /** Samples; infinite if the script does not repeat. */
   readonly repeatEvery: number;
   readonly settleSamples: number;
   readonly stepMs: number;
@@ -95,7 +95,7 @@ export interface Script {
   };
 }
 
-/** A speaker who takes his time: 0.25 s per word and 0.05 s between two. */
+/** A slow speaker: 0.25 s per word and 0.05 s between words. */
 const WORD_SECONDS = 0.25;
 const GAP_SECONDS = 0.05;
 
@@ -121,24 +121,27 @@ function wordsOf(said: Utterance): ScriptWord[] {
 
 const invalid = (why: string): ServerError => new ServerError('CONFIG_INVALID', `the script: ${why}`);
 
-/** Words must follow each other: a recogniser never goes back in time. @throws ServerError CONFIG_INVALID */
+/**
+ * Words must be in order, since a recogniser never goes back in time.
+ * @throws ServerError CONFIG_INVALID
+ */
 function checkOrder(words: readonly ScriptWord[], repeatEvery: number): void {
   for (const [i, { text, start, end }] of words.entries()) {
     if (end <= start) throw invalid(`"${text}" must end after it starts`);
     const before = words[i - 1];
     if (before !== undefined && start < before.end) {
-      throw invalid(`"${text}" starts before "${before.text}" has ended`);
+      throw invalid(`"${text}" starts before "${before.text}" ends`);
     }
   }
-  if ((words.at(-1)?.end ?? 0) > repeatEvery) throw invalid('repeatEvery must lie behind the last word');
+  if ((words.at(-1)?.end ?? 0) > repeatEvery) throw invalid('repeatEvery must be after the last word');
 }
 
-/** @throws ServerError CONFIG_INVALID, with the place in the script */
+/** @throws ServerError CONFIG_INVALID, naming the field of the script */
 export function parseScript(value: unknown): Script {
   const result = schema.safeParse(value);
   if (!result.success) {
     const issue = result.error.issues[0];
-    throw invalid(`${issue?.path.join('.') || 'its form'}: ${issue?.message ?? 'not valid'}`);
+    throw invalid(`${issue?.path.join('.') || 'top level'}: ${issue?.message ?? 'not valid'}`);
   }
   const { utterances, repeatEvery, settle, faults, ...rest } = result.data;
   const spoken = utterances.map(wordsOf);
@@ -175,7 +178,7 @@ export function readScript(path: string): Script {
   }
 }
 
-/** Three sentences in ten seconds, again and again; one word changes before it settles, one is doubtful. */
+/** Three sentences in ten seconds, repeated. One word changes before it settles, and one has a low confidence. */
 export const DEFAULT_SCRIPT = {
   utterances: [
     { at: 0.3, text: 'this is the mock server' },

@@ -1,6 +1,7 @@
 /**
- * One step of a stream by the script, as a graph would compute it. The stream's state is a place in the script, so it can
- * be kept, moved and gone on from like any model's. What the audio holds does not matter, only how much of it there is.
+ * One step of a stream according to the script, as a graph would compute it. The stream's state is a position in the
+ * script, so it can be saved, moved and continued like that of any model. The audio's content does not matter, only its
+ * length.
  */
 import type { ResultViews } from '../inference/layout.js';
 import type { Model } from '../models/store.js';
@@ -31,13 +32,13 @@ export class ScriptPlayer {
 
   /**
    * @param place state before the step: (3) int32
-   * @param valid samples of audio in the chunk; what is missing to a chunk is the silence of a flush
-   * @param result where the answer goes, the levels apart
+   * @param valid samples of audio in the chunk; the rest of the chunk is flush silence
+   * @param result receives the results, except for the levels
    * @returns the state after it
    */
   step(place: Int32Array, valid: number, result: ResultViews): Int32Array {
     const before = place[STATE.audio] ?? 0;
-    // Silence of a flush before this one is not counted: a step with audio is the first since.
+    // Silence of an earlier flush does not count: this is the first audio since then.
     const pad = valid > 0 ? 0 : (place[STATE.pad] ?? 0);
     const base = before + pad;
     const audio = before + valid;
@@ -55,7 +56,7 @@ export class ScriptPlayer {
     return Int32Array.of(audio, pad + this.chunkSamples - valid, said);
   }
 
-  /** The nth word of the script, which may begin again; its times are those of the recording. */
+  /** The nth word of the script, which may repeat, with times in the recording. */
   private word(n: number): ScriptWord | undefined {
     const { words, repeatEvery } = this.script;
     const round = Math.floor(n / words.length);
@@ -65,7 +66,10 @@ export class ScriptPlayer {
     return { ...word, start: word.start + shift, end: word.end + shift };
   }
 
-  /** Says the words from the nth on that ended up to `until`, each in a frame not before its end. @returns how many are said */
+  /**
+   * Emits the words from the nth on that ended up to `until`, each in a frame at or after its end.
+   * @returns number of words emitted so far
+   */
   private say(n: number, until: number, base: number, result: ResultViews): number {
     let place = 0;
     let said = n;
@@ -83,7 +87,7 @@ export class ScriptPlayer {
     return said;
   }
 
-  /** Shows the words that ended and are not said yet, as they may be guessed. */
+  /** Shows the words that ended but are not emitted yet, with their guesses. */
   private preview(n: number, until: number, base: number, result: ResultViews): void {
     const lastFrame = base + (this.frames - 1) * this.frameSamples;
     for (let i = 0; i < result.previewLogp.length; i++) {
@@ -95,7 +99,7 @@ export class ScriptPlayer {
     }
   }
 
-  /** Age and span in frames, of a word that is told in the frame that starts there. */
+  /** Age and span in frames of a word emitted in the frame that starts at `frameStart`. */
   private timesOf({ start, end }: ScriptWord, frameStart: number): [age: number, span: number] {
     const frames = (samples: number) => Math.max(0, Math.round(samples / this.frameSamples));
     return [frames(frameStart + this.frameSamples - end), frames(end - start) - 1];

@@ -25,14 +25,14 @@ test('what is left out has a default, and a script without faults has none', () 
 });
 
 const WRONG: readonly (readonly [string, unknown, RegExp])[] = [
-  ['is no object', 'hello', /its form/],
+  ['is no object', 'hello', /top level/],
   ['has a field that is not known', { ...ofWords(word('a', 0, 1)), latency: 3 }, /latency/],
   ['has no words', { utterances: [] }, /utterances/],
   ['has a word with a space', ofWords(word('a b', 0, 1)), /utterances\.0/],
   ['has a special token', ofWords(word('<unk>', 0, 1)), /utterances\.0/],
   ['has a special token in a text', { utterances: [{ at: 0, text: 'a <unk>' }] }, /utterances\.0/],
   ['has a word that ends before it starts', ofWords(word('a', 2, 1)), /"a" must end after it starts/],
-  ['has words out of order', ofWords(word('a', 1, 2), word('b', 1.5, 3)), /"b" starts before "a" has ended/],
+  ['has words out of order', ofWords(word('a', 1, 2), word('b', 1.5, 3)), /"b" starts before "a" ends/],
   ['repeats before its last word', { ...ofWords(word('a', 1, 2)), repeatEvery: 1.5 }, /repeatEvery/],
   ['has steps that are longer than a chunk', { ...ofWords(word('a', 1, 2)), stepMs: 200 }, /stepMs/],
 ];
