@@ -1,10 +1,13 @@
-/** What somebody who brought a key, or a client token of one, may use. Limits are those of now: a reload changes them. */
+/**
+ * What the holder of a key, or of a client token issued by it, may use. Limits are the current ones; a reload changes
+ * them.
+ */
 import { ServerError } from '../errors.js';
 import type { ClientToken } from './client-token.js';
 import { type KeyEntry, sha256 } from './key-file.js';
 import type { Uses } from './uses.js';
 
-/** The keyring as a grant knows it. */
+/** The parts of the keyring that a grant uses. */
 export interface GrantHost {
   readonly uses: Uses;
   current(entry: KeyEntry): KeyEntry | undefined;
@@ -15,11 +18,11 @@ type Counted = 'streams' | 'uploads';
 
 export class Grant {
   /**
-   * What a session is bound to: the same for a key and all of its tokens, so that a client whose token has expired resumes
-   * with the next one.
+   * The identity that a session is bound to. It is the same for a key and all of its tokens, so a client whose token
+   * has expired can resume with a new token.
    */
   readonly identity: string;
-  /** Of the key; '' where none is asked for. */
+  /** Name of the key; '' if none is required. */
   readonly name: string;
   private readonly host: GrantHost;
   private readonly entry: KeyEntry | null;
@@ -37,25 +40,28 @@ export class Grant {
     return hash.toString('base64');
   }
 
-  /** Where no key is asked for. What a client brings all the same tells its sessions from those of others. */
+  /** A grant without a required key. A key or token that a client sends anyway separates its sessions from others. */
   static toAnybody(host: GrantHost, offered: string | undefined): Grant {
     return new Grant(host, null, null, offered === undefined ? '' : sha256(offered).toString('base64'));
   }
 
-  /** A connection, an upload or a token is asked for. @throws ServerError KEY_LIMIT, UNAUTHORIZED */
+  /**
+   * Counts a connection, an upload or a token request.
+   * @throws ServerError KEY_LIMIT, UNAUTHORIZED
+   */
   countRequest(): void {
     const limits = this.limits();
     if (limits === null) return;
-    // What other servers use of it is known by the time that a recording begins.
+    // By the time a recording begins, the use on other servers is then known.
     this.watch('streams');
     this.watch('uploads');
     if (this.host.takeRate(limits)) return;
-    throw new ServerError('KEY_LIMIT', `requests per minute for ${this.name}: ${limits.perMinute} at most`);
+    throw new ServerError('KEY_LIMIT', `requests per minute for ${this.name}: at most ${limits.perMinute}`);
   }
 
   /**
-   * A live stream begins.
-   * @param admitted it goes on from another server, which has counted it: it counts here, and no limit keeps it out
+   * Counts the start of a live stream.
+   * @param admitted the stream moved here from another server, which had admitted it: it is counted, but not limited
    * @throws ServerError KEY_LIMIT, UNAUTHORIZED
    */
   takeStream(admitted = false): void {
@@ -66,7 +72,10 @@ export class Grant {
     this.give('streams');
   }
 
-  /** An upload begins; call the result when it ends. @throws ServerError KEY_LIMIT, UNAUTHORIZED */
+  /**
+   * Counts the start of an upload; call the result when it ends.
+   * @throws ServerError KEY_LIMIT, UNAUTHORIZED
+   */
   enterUpload(): () => void {
     this.take('uploads');
     return () => this.give('uploads');
@@ -77,7 +86,7 @@ export class Grant {
     this.watch(what);
     const used = counters.find(({ id, most }) => most > 0 && this.host.uses.total(id) >= most);
     if (used !== undefined && !admitted) {
-      throw new ServerError('KEY_LIMIT', `${what} at once for ${used.whose}: ${used.most} at most`);
+      throw new ServerError('KEY_LIMIT', `${what} at once for ${used.whose}: at most ${used.most}`);
     }
     for (const { id } of counters) this.host.uses.add(id);
   }
@@ -86,20 +95,23 @@ export class Grant {
     for (const id of this.idsOf(what)) this.host.uses.drop(id);
   }
 
-  /** Has the fleet count together what it bounds. The bounds of a key may change, those of a token never do. */
+  /** Makes the fleet count what is limited. The limits of a key may change, those of a token never do. */
   private watch(what: Counted): void {
     const [key, token] = this.idsOf(what);
     if (key !== undefined) this.host.uses.watch(key);
     if (token !== undefined && this.token?.[what] !== undefined) this.host.uses.watch(token);
   }
 
-  /** What this counts in: its key, and its token. No secrets: the fleet's Redis has them as they are. */
+  /**
+   * The counters of this grant: for its key and its token. The ids are not secret, since the fleet's Redis stores them
+   * unencrypted.
+   */
   private idsOf(what: Counted): string[] {
     const ids = this.entry === null ? [] : [`key:${this.name}:${what}`];
     return this.token === null ? ids : [...ids, `token:${this.token.id}:${what}`];
   }
 
-  /** A token's bound comes on top of that of its key. */
+  /** The limit of a token applies in addition to that of its key. */
   private counters(what: Counted): { id: string; whose: string; most: number }[] {
     const bounds = [
       { whose: this.name, most: this.limits()?.[what] ?? 0 },
@@ -111,7 +123,7 @@ export class Grant {
   private limits(): KeyEntry | null {
     if (this.entry === null) return null;
     const current = this.host.current(this.entry);
-    if (current === undefined) throw new ServerError('UNAUTHORIZED', 'The access key was taken away.');
+    if (current === undefined) throw new ServerError('UNAUTHORIZED', 'The access key was removed.');
     return current;
   }
 }

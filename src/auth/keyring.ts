@@ -1,6 +1,6 @@
 /**
- * Who is this key? Everything that asks for one asks here: `--auth-token`, the keys of `--keys-file`, and client tokens
- * that were signed for one of them. What comes back is a grant, by which the uses of a key are counted and bounded.
+ * Identifies keys. Every check of a key comes here: `--auth-token`, the keys of `--keys-file`, and client tokens signed
+ * for one of them. The result is a grant, which counts and limits the use of a key.
  */
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Config } from '../config.js';
@@ -31,7 +31,7 @@ export class Keyring {
   constructor(config: KeyringConfig, nowMs: () => number = Date.now) {
     this.config = config;
     this.nowMs = nowMs;
-    // Without a secret of the fleet, tokens are good on this server and until it stops.
+    // Without a secret of the fleet, tokens are valid only on this server and until it stops.
     this.secret = config.tokenSecret === '' ? randomBytes(SECRET_BYTES).toString('hex') : config.tokenSecret;
     this.take([]);
   }
@@ -43,12 +43,15 @@ export class Keyring {
     return keyring;
   }
 
-  /** Without a key of any kind everybody may use the server. */
+  /** Without any key, everyone may use the server. */
   get isOpen(): boolean {
     return this.config.authToken === '' && this.config.keysFile === '';
   }
 
-  /** Reads the file again; if it cannot be used, the keys stay as they are. @throws ServerError CONFIG_INVALID */
+  /**
+   * Reads the file again; if it is not valid, the keys stay as they are.
+   * @throws ServerError CONFIG_INVALID
+   */
   async reload(): Promise<void> {
     if (this.config.keysFile !== '') this.take(await readKeys(this.config.keysFile));
   }
@@ -64,8 +67,8 @@ export class Keyring {
   }
 
   /**
-   * Who brings one of these. One right key is enough, whatever stands before it: a proxy may add a header of its own, and
-   * a page may keep a client token that has expired.
+   * The grant of the first valid key. Invalid ones before it are ignored, since a proxy may add a header of its own,
+   * and a page may keep an expired client token.
    * @throws ServerError UNAUTHORIZED
    */
   who(offered: readonly string[]): Grant {
@@ -85,7 +88,10 @@ export class Keyring {
     throw expired ?? new ServerError('UNAUTHORIZED');
   }
 
-  /** Null: nobody's. @throws ServerError UNAUTHORIZED for a client token that has expired */
+  /**
+   * Null: unknown.
+   * @throws ServerError UNAUTHORIZED for a client token that has expired
+   */
   private grantOf(candidate: string): Grant | null {
     if (isClientToken(candidate)) {
       const opened = openToken(this.secret, candidate, (name) => this.byName.get(name), this.nowMs());
@@ -96,14 +102,14 @@ export class Keyring {
   }
 
   /**
-   * A token for a client of whoever brings a key. A token gets no further ones.
-   * @throws ServerError UNAUTHORIZED, KEY_LIMIT, NOT_FOUND where the server asks for no key
+   * Issues a client token for the holder of a key. The holder of a token cannot issue further ones.
+   * @throws ServerError UNAUTHORIZED, KEY_LIMIT, NOT_FOUND if the server does not require a key
    */
   issue(
     offered: readonly string[],
     wanted: TokenRequest,
   ): { text: string; name: string; expiresAtMs: number } {
-    if (this.isOpen) throw new ServerError('NOT_FOUND', 'This server asks for no key.');
+    if (this.isOpen) throw new ServerError('NOT_FOUND', 'This server does not require a key.');
     const grant = this.who(offered.filter((key) => !isClientToken(key)));
     grant.countRequest();
     const key = this.byName.get(grant.name);
@@ -112,7 +118,7 @@ export class Keyring {
     return { text, name: key.name, expiresAtMs: token.exp * 1000 };
   }
 
-  /** As it is now; undefined: the key is gone, or another one has its name. */
+  /** The current entry of a key; undefined if it was removed or replaced. */
   current({ name, hash }: KeyEntry): KeyEntry | undefined {
     const entry = this.byName.get(name);
     return entry?.hash.equals(hash) ? entry : undefined;
@@ -122,17 +128,20 @@ export class Keyring {
     return this.entries.length;
   }
 
-  /** Whether what a session is bound to is still good. */
+  /** Whether the identity of a session is still valid. */
   knows(identity: string): boolean {
     return this.isOpen || this.entries.some((entry) => Grant.identityOf(entry) === identity);
   }
 
-  /** Counts against the rate of a key. @returns false beyond it */
+  /**
+   * Counts a request against the rate of a key.
+   * @returns false above the rate
+   */
   takeRate(entry: KeyEntry): boolean {
     return this.rates.take(entry);
   }
 
-  /** From now on limits hold for all servers of a fleet together. Where there are no keys there is nothing to share. */
+  /** From now on, limits apply to all servers of a fleet together. Without keys there is nothing to share. */
   join(fleet: SharedLimits, timing: Partial<SharingTiming> = {}): void {
     if (this.isOpen || this.sharing !== null) return;
     this.sharing = new Sharing(fleet, this.uses, this.rates, timing);
@@ -143,7 +152,7 @@ export class Keyring {
     this.sharing?.close();
   }
 
-  /** All are compared, each in constant time: how long it takes tells nothing about any of them. */
+  /** Compares with all keys, each in constant time, so that timing reveals nothing about any of them. */
   private entryOf(key: string): KeyEntry | undefined {
     const hash = sha256(key);
     let found: KeyEntry | undefined;

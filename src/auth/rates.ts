@@ -1,19 +1,19 @@
-/** Requests per minute of each key. In a fleet all of its servers take from one bucket, of which each has a copy. */
+/** Requests per minute of each key. All servers of a fleet take from one bucket, of which each has a copy. */
 import { RateLimiter } from '../rate-limiter.js';
 import type { KeyEntry } from './key-file.js';
 
 interface Rate {
   readonly perMinute: number;
   readonly limiter: RateLimiter;
-  /** Taken since the fleet was told. */
+  /** Taken since the last report to the fleet. */
   spent: number;
   usedMs: number;
 }
 
-/** A bucket that nobody took from for so long is full, even if it was as far overdrawn as it may be. */
+/** After this long without use, even a fully overdrawn bucket is full again. */
 const FULL_MS = 120_000;
 
-/** What a server has taken from the bucket of a key since it said so last. */
+/** What a server has taken from a key's bucket since its last report. */
 export interface Spending {
   readonly name: string;
   readonly perMinute: number;
@@ -23,7 +23,7 @@ export interface Spending {
 export class Rates {
   private readonly rates = new Map<string, Rate>();
 
-  /** @returns false beyond the rate of a key */
+  /** @returns false above the rate of the key */
   take({ name, perMinute }: KeyEntry): boolean {
     if (perMinute === 0) return true;
     let rate = this.rates.get(name);
@@ -37,7 +37,7 @@ export class Rates {
     return taken;
   }
 
-  /** Forgets the rates of keys that are gone or have another one now. */
+  /** Drops the rates of keys that were removed or whose rate changed. */
   keep(entryOf: (name: string) => KeyEntry | undefined): void {
     for (const [name, { perMinute }] of this.rates) {
       if (entryOf(name)?.perMinute !== perMinute) this.rates.delete(name);
@@ -45,8 +45,8 @@ export class Rates {
   }
 
   /**
-   * What was taken since the last call; it is not told again.
-   * @param all also of keys of which nothing was taken, if they are in use
+   * The requests since the last call, which are not reported again.
+   * @param all include keys in use of which nothing was taken
    */
   spend(all: boolean): Spending[] {
     const oldMs = performance.now() - FULL_MS;
@@ -60,7 +60,10 @@ export class Rates {
     return spendings;
   }
 
-  /** The fleet says what is left for all, after what `spend` told of. Below 0: more was given out than there was. */
+  /**
+   * Takes the fleet's answer: what is left for all servers after the reported requests. Below 0: more was used than
+   * allowed.
+   */
   settle({ name, perMinute }: Spending, left: number): void {
     const rate = this.rates.get(name);
     if (rate?.perMinute === perMinute) rate.limiter.set(left - rate.spent);

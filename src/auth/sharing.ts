@@ -1,27 +1,27 @@
 /**
- * The uses of keys on all servers of a fleet. No request waits for it: each server tells what it uses as that changes, is
- * answered what the others use, and goes by the last answer. So a limit can be exceeded by what began on other servers since
- * then, and by no more. An answer that was not renewed for as long as a server's lease is good counts no longer: then, and
- * while the fleet is away, limits hold on each server by itself.
+ * The use of keys on all servers of a fleet. Requests never wait for it: each server reports changes in its use,
+ * receives the use of the others, and applies its limits with the last answer. A limit can thus be exceeded only by
+ * what began on other servers since then. An answer expires with a server's lease. After that, and while the fleet
+ * cannot be reached, limits apply to each server separately.
  */
 import { LIMITS } from '../limits.js';
 import type { Rates, Spending } from './rates.js';
 import type { Uses } from './uses.js';
 
-/** Something that this server uses now. */
+/** Use of a counter by this server. */
 export interface Use {
   /** `key:NAME:streams`, `token:ID:uploads` */
   readonly id: string;
   readonly count: number;
 }
 
-/** Where the servers of a fleet meet. */
+/** The exchange between the servers of a fleet. */
 export interface SharedLimits {
   readonly available: boolean;
   /**
-   * @returns for each use how often the other servers that live use the same; for each rate how many requests are left for
-   * all of them
-   * @throws Error when the fleet is away or too slow
+   * @returns for each counter, its use by the other live servers; for each rate, the number of requests left for all
+   * servers
+   * @throws Error when the fleet cannot be reached or is too slow
    */
   exchange(
     uses: readonly Use[],
@@ -30,13 +30,13 @@ export interface SharedLimits {
 }
 
 export interface SharingTiming {
-  /** How often everything is told and asked for. */
+  /** Interval of the full exchange. */
   readonly everyMs: number;
-  /** Least time between two calls that something new calls for. */
+  /** Minimum time between two exchanges caused by changes. */
   readonly gapMs: number;
-  /** How long an answer is good. */
+  /** How long an answer is valid. */
   readonly goodMs: number;
-  /** How long something that is not used is followed. */
+  /** How long an unused counter is still exchanged. */
   readonly followMs: number;
 }
 
@@ -49,9 +49,9 @@ const TIMING: SharingTiming = {
 
 interface Followed {
   others: number;
-  /** When `others` was asked for. */
+  /** When `others` was requested. */
   answeredMs: number;
-  /** When it was of interest last. */
+  /** When it was last needed. */
   watchedMs: number;
 }
 
@@ -76,14 +76,14 @@ export class Sharing {
     this.timer.unref();
   }
 
-  /** What other servers use, as far as is known. */
+  /** Use by other servers, as far as known. */
   others(id: string): number {
     const known = this.followed.get(id);
     if (known === undefined || performance.now() - known.answeredMs > this.timing.goodMs) return 0;
     return known.others;
   }
 
-  /** Follows it from now on. Beyond the bound on all that is followed it counts on this server only. */
+  /** Includes the counter from now on. Above the limit on counters, it is counted on this server only. */
   watch(id: string): void {
     const known = this.followed.get(id);
     if (known !== undefined) known.watchedMs = performance.now();
@@ -112,7 +112,7 @@ export class Sharing {
     const waitMs = Math.max(0, this.lastMs + this.timing.gapMs - performance.now());
     this.soon = setTimeout(() => {
       this.soon = undefined;
-      if (this.isUnderWay) return; // what changed follows it
+      if (this.isUnderWay) return; // another exchange follows with the changes
       const ids = [...this.changed];
       this.changed.clear();
       void this.tell(ids, false);
@@ -131,7 +131,7 @@ export class Sharing {
   }
 
   private async tell(ids: readonly string[], all: boolean): Promise<void> {
-    const spendings = this.rates.spend(all); // an outage's are not sent when it ends: this server has counted them
+    const spendings = this.rates.spend(all); // requests made during an outage are not sent afterwards; this server has counted them
     if (!this.fleet.available) return;
     this.isUnderWay = true;
     this.lastMs = performance.now();
@@ -141,7 +141,7 @@ export class Sharing {
         await this.exchange(ids.slice(i, i + atOnce), spendings.slice(i, i + atOnce));
       }
     } catch {
-      // The fleet itself says that it is away; what is known grows old.
+      // The cluster itself logs the outage; the last answers expire.
     } finally {
       this.isUnderWay = false;
       if (this.changed.size > 0) this.tellSoon();

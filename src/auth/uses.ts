@@ -1,9 +1,9 @@
 /**
- * How often each of many things is used now: here, and on the other servers of the fleet as far as is known. What is not used
- * takes no memory.
+ * Current use of each counter: on this server, and on the other servers of the fleet as far as known. Unused counters
+ * take no memory.
  */
 
-/** What a fleet adds (sharing.ts). */
+/** The fleet's part (sharing.ts). */
 interface Fleet {
   others(id: string): number;
   watch(id: string): void;
@@ -14,7 +14,7 @@ export class Uses {
   private readonly counts = new Map<string, number>();
   private fleet: Fleet | null = null;
 
-  /** From now on the fleet is told, and what its others use counts too. */
+  /** From now on, use is reported to the fleet, and the use of its other servers counts too. */
   join(fleet: Fleet): void {
     this.fleet = fleet;
   }
@@ -41,7 +41,7 @@ export class Uses {
     this.fleet?.onChange(id);
   }
 
-  /** It will be asked for soon, or is used: others are to know of it, and what they use of it is to be known here. */
+  /** The counter is in use or will be needed soon: exchange it with the fleet. */
   watch(id: string): void {
     this.fleet?.watch(id);
   }

@@ -1,35 +1,35 @@
-/** What a server has of its fleet. Without `--cluster` there is none. */
+/** A server's connection to its fleet. There is none without `--cluster`. */
 import type { SharedLimits } from '../auth/sharing.js';
 import type { FleetNode } from './nodes.js';
 import type { SessionStore } from './store.js';
 
 export interface Cluster {
   readonly name: string;
-  /** Id of this server, new with each start. */
+  /** Id of this server, new at each start. */
   readonly node: string;
-  /** False while Redis cannot be used: then this server goes on by itself. */
+  /** False while Redis cannot be used: this server then runs on its own. */
   readonly available: boolean;
-  /** Why it cannot be used; null while it can, or while nothing has been tried. */
+  /** Why it cannot be used; null if it can, or before the first attempt. */
   readonly trouble: string | null;
   readonly store: SessionStore;
-  /** Where the servers tell each other what they use of access keys. */
+  /** Exchange of access-key use between the servers. */
   readonly limits: SharedLimits;
-  /** Those that live, this one included; only this one while Redis is away. */
+  /** Live servers, including this one; only this one while Redis cannot be reached. */
   nodes(): readonly FleetNode[];
   /**
-   * Asks for a client_id. Answers within `clusterClaimMs`, and at once while Redis is away: then it is unique on this server only.
-   * Each claim that was granted is given back once.
-   * @returns false if a session on another server has it, which then finds out whether its client is alive
+   * Claims a client_id. Answers within `clusterClaimMs`; at once while Redis cannot be reached, when the id is unique
+   * on this server only. Each granted claim must be released once.
+   * @returns false if a session on another server holds it; that server then checks whether its client is alive
    */
   claimClient(clientId: string): Promise<boolean>;
-  /** Takes a client_id that this server had a moment ago, as a claim that is granted. */
+  /** Takes back a client_id that this server held a moment ago, like a granted claim. */
   holdClient(clientId: string): void;
   releaseClient(clientId: string): void;
-  /** Told of client_ids which others have asked for: are their clients alive? */
+  /** Reports client_ids that other servers want: are their clients alive? */
   onAsked(tell: (clientId: string) => void): void;
-  /** Begins, once the server listens. Redis need not be there. */
+  /** Starts, once the server listens. Redis need not be available. */
   open(): void;
-  /** Says what has changed before it is due. */
+  /** Reports changes at once, before the next interval. */
   beat(): void;
   /** Leaves the fleet; never fails. */
   close(): Promise<void>;

@@ -1,6 +1,6 @@
 /**
- * What the servers of a fleet use of access keys. Of each stream and upload counter there is a hash with what every server uses;
- * what a server that is gone has written does not count. Requests per minute are taken from one bucket for all.
+ * Use of access keys by the servers of a fleet. For each counter of streams or uploads there is a hash with the use of
+ * every server; entries of dead servers do not count. All servers take requests per minute from one bucket.
  */
 
 import type { Spending } from '../auth/rates.js';
@@ -9,14 +9,15 @@ import type { FleetKeys } from './keys.js';
 import { NOW, Script } from './link.js';
 import type { StoreLink } from './redis-store.js';
 
-/** A bucket that is overdrawn as far as it may be is full again after so long, and can be forgotten. */
+/** After this long, even a fully overdrawn bucket is full again and can be dropped. */
 const BUCKET_MS = 120_000;
-/** Redis answers whole numbers. */
+/** Redis replies with integers, so rates are in thousandths. */
 const PARTS = 1_000;
 
 /**
- * KEYS: nodes. ARGV: prefix, id, lease, number of counters; id and count of each; then name, requests per minute and number of
- * requests taken of each key. Returns what the others use of each counter, and thousandths of requests that are left to each key.
+ * KEYS: nodes. ARGV: prefix, id, lease, number of counters; id and count of each; then name, requests per minute and
+ * number of requests taken of each key. Returns the use of each counter by the other servers, and the thousandths of
+ * requests left for each key.
  */
 export const EXCHANGE = new Script(`${NOW}
 local lives = {}

@@ -1,6 +1,6 @@
 /**
- * A server of a fleet: once a second it writes that it is there and what it does, good for a few seconds, and reads the same of
- * the others. The fleet is there while that succeeds: what cannot be written to is not available.
+ * A server of a fleet. Once per second it writes a report about itself, valid for a few seconds, and reads the reports
+ * of the others. The fleet counts as available while that succeeds: a Redis that cannot be written to is not available.
  */
 import { randomBytes } from 'node:crypto';
 import { LIMITS } from '../limits.js';
@@ -18,13 +18,13 @@ export interface ClusterOptions {
   readonly redis: RedisAddress;
   readonly name: string;
   readonly log: Logger;
-  /** HOST:PORT; asked for when the server listens. */
+  /** HOST:PORT; called once the server listens. */
   readonly address: () => string;
   readonly facts: () => NodeFacts;
   readonly timing?: Partial<LinkTiming & { beatMs: number; leaseMs: number }>;
 }
 
-/** client_ids that one call writes again. */
+/** client_ids per call when they are written again. */
 const HELD_AT_ONCE = 1_000;
 
 export class RedisCluster implements Cluster {
@@ -42,7 +42,7 @@ export class RedisCluster implements Cluster {
   /** Claims by client_id. */
   private readonly held = new Map<string, number>();
   private asked: (clientId: string) => void = () => {};
-  /** Null until the first attempt has come to something. */
+  /** Null until the first attempt has succeeded or failed. */
   private up: boolean | null = null;
   private beating = false;
   private seen: readonly FleetNode[] = [];
@@ -73,7 +73,10 @@ export class RedisCluster implements Cluster {
     this.link.open();
   }
 
-  /** A program in Redis, for the store. @throws Error when Redis is away, too slow or refuses */
+  /**
+   * Runs a program in Redis, for the store.
+   * @throws Error when Redis cannot be reached, is too slow or refuses
+   */
   run(script: Script, keys: readonly string[], args: readonly (string | Buffer)[]): Promise<Reply> {
     return this.link.run(script, keys, args);
   }
@@ -104,14 +107,14 @@ export class RedisCluster implements Cluster {
     this.hold(clientId);
     if (!this.available) return;
     const write = this.link.run(HOLD, [this.keys.clients(this.node)], [String(this.leaseMs), clientId]);
-    write.catch(() => {}); // the next outage that ends writes it again
+    write.catch(() => {}); // written again after the next outage
   }
 
   releaseClient(clientId: string): void {
     const left = (this.held.get(clientId) ?? 0) - 1;
     if (left > 0) this.held.set(clientId, left);
     else if (this.held.delete(clientId) && this.available) {
-      this.link.send(['HDEL', this.keys.clients(this.node), clientId]).catch(() => {}); // it ends with the lease
+      this.link.send(['HDEL', this.keys.clients(this.node), clientId]).catch(() => {}); // expires with the lease
     }
   }
 
@@ -150,15 +153,15 @@ export class RedisCluster implements Cluster {
       for (const clientId of asked) this.asked(String(clientId));
     } catch (thrown) {
       const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-      // A primary that became a replica: its name may lead to the new one.
+      // A primary became a replica: its name may now resolve to the new primary.
       if (error.message.startsWith('READONLY')) this.link.renew(error);
-      if (this.link.connected) this.change(false, error); // else its loss was told
+      if (this.link.connected) this.change(false, error); // otherwise the loss was already reported
     } finally {
       this.beating = false;
     }
   }
 
-  /** Redis may have been emptied, or may still know what was given back meanwhile. */
+  /** Redis may have lost the ids, or may still hold ids that were released meanwhile. */
   private async holdAgain(): Promise<void> {
     const key = this.keys.clients(this.node);
     const ids = [...this.held.keys()];
@@ -174,7 +177,7 @@ export class RedisCluster implements Cluster {
     }
   }
 
-  /** Said once for each change. */
+  /** Logged once per change. */
   private change(up: boolean, reason: Error | null): void {
     this.trouble = reason === null ? null : reason.message || ((reason as NodeJS.ErrnoException).code ?? '');
     if (this.up === up) return;
@@ -182,12 +185,12 @@ export class RedisCluster implements Cluster {
     const { log, redis, name } = this.options;
     const at = { cluster: name, redis: `${redis.host}:${redis.port}` };
     if (up) void this.holdAgain();
-    if (up) log.info({ ...at, node: this.node, nodes: this.seen.length }, 'the fleet is there');
-    else log.warn({ ...at, reason: this.trouble }, 'the fleet is away: this server goes on by itself');
+    if (up) log.info({ ...at, node: this.node, nodes: this.seen.length }, 'the fleet is available');
+    else log.warn({ ...at, reason: this.trouble }, 'the fleet is not available: this server runs on its own');
   }
 }
 
-/** What a call answers, or null if it fails or is late: whoever waits goes on without it. */
+/** The reply to a call, or null if it fails or is late: the caller continues without it. */
 async function unlessLate(ms: number, call: Promise<Reply>): Promise<Reply> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<null>((resolve) => {

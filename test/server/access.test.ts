@@ -57,7 +57,7 @@ test('the stream past the limit of a key is refused at its start, and the connec
   const error = await second.until('error');
   assert.deepEqual(
     [error.code, error.retryable, error.detail],
-    ['KEY_LIMIT', true, 'streams at once for anna: 1 at most'],
+    ['KEY_LIMIT', true, 'streams at once for anna: at most 1'],
   );
   await (await TestClient.recording(at('B'))).close();
   first.say({ type: 'stop_recording' });
@@ -82,7 +82,7 @@ test('requests past the rate of a key are refused with the reason and when to co
   const { status, headers, body } = await refusedUpgrade(at('S'));
   assert.deepEqual(
     [status, body.code, body.detail],
-    [429, 'KEY_LIMIT', 'requests per minute for slow: 2 at most'],
+    [429, 'KEY_LIMIT', 'requests per minute for slow: at most 2'],
   );
   assert.ok(Number(headers['retry-after']) > 0);
   assert.equal(
@@ -113,7 +113,7 @@ test('a client token opens what its key opens, and no more tokens', async () => 
   const client = await TestClient.recording(at(token));
   const second = await TestClient.open(at(token));
   second.say({ type: 'start_recording' });
-  assert.equal((await second.until('error')).detail, 'streams at once for this client token: 1 at most');
+  assert.equal((await second.until('error')).detail, 'streams at once for this client token: at most 1');
   for (const each of [client, second]) await each.close();
   assert.equal(
     (await json(await ask('/transcribe/file', token, { method: 'POST', body: 'x' }))).code,
