@@ -1,7 +1,7 @@
 /**
- * A lane: one thread, one ONNX session. It gathers the batch from the slab, runs one step, and scatters the
- * answer back. Its buffers are made once, at the size of the largest batch. Per step and slot only small view
- * objects are made; bulk data is copied from and to memory that stays.
+ * A lane: one thread with one ONNX session. It gathers the batch from the slab, runs one step, and scatters the result
+ * back. Its buffers are created once, at the size of the largest batch. Per step and slot it creates only small view
+ * objects; bulk data is copied between existing buffers.
  */
 import { createRequire } from 'node:module';
 import { workerData } from 'node:worker_threads';
@@ -24,12 +24,12 @@ import {
 import { type LaneAnswer, type LaneSetup, type LaneTask, probeSizes } from '../src/inference/messages.js';
 import { STATE_TYPES } from '../src/models/manifest.js';
 
-// Loaded with require so that a failing native library can be told apart from a failing graph.
+// Loaded with require, to distinguish a failing native library from a failing graph.
 const ort = createRequire(import.meta.url)('onnxruntime-node') as typeof import('onnxruntime-node');
 
 type Arrays = Float32Array | Uint16Array | Int32Array | BigInt64Array | Int8Array | Uint8Array;
 
-/** One state tensor's gathered batch, and the same memory as bytes. */
+/** One state tensor's gathered batch, with the same memory as bytes. */
 interface Gathered {
   readonly layout: TensorLayout;
   readonly array: Arrays;
@@ -40,13 +40,13 @@ const setup = (Array.isArray(workerData) ? workerData[1] : workerData) as LaneSe
 const { layout, slab, maxBatch, names } = setup;
 const { chunkSamples, windowSamples, frames, hotwordInts, result, ringSamples } = layout;
 
-// Views of parts, never of the whole slab: that may be larger than a typed array can be.
+// Views of parts, since the whole slab may be larger than a typed array can be.
 const slabInt16 = new Int16Array(slab, layout.ringAt, layout.slots * ringSamples);
 const header = new Int32Array(slab, layout.headerAt, layout.slots * HEADER_INTS);
 const resultElements = layout.resultBytes / 4;
 const results = new Int32Array(slab, layout.resultAt, layout.slots * resultElements);
 const resultsFloat = new Float32Array(slab, layout.resultAt, layout.slots * resultElements);
-/** Two for each slot, made when first needed. */
+/** Two per slot, created when first needed. */
 const banks: (Uint8Array | undefined)[] = [];
 const batch = new Int32Array(setup.batch);
 
@@ -60,7 +60,7 @@ const state: Gathered[] = layout.state.map((tensor) => {
   return { layout: tensor, array, bytes: new Uint8Array(buffer) };
 });
 
-/** An output of the graph that goes into the slots' results. */
+/** An output of the graph that is copied to the slots' results. */
 interface Told {
   readonly name: string;
   readonly type: 'int32' | 'float32';
@@ -107,7 +107,7 @@ function feedsFor(size: number): Record<string, Tensor> {
   return feeds;
 }
 
-/** Where a slot's result begins among the results, in elements. */
+/** Start of a slot's result among the results, in elements. */
 const resultAt = (slot: number): number => slot * resultElements;
 
 function bankOf(slot: number, bank: number): Uint8Array {
@@ -118,7 +118,7 @@ function bankOf(slot: number, bank: number): Uint8Array {
   return made;
 }
 
-/** One slot's window as float32 −1…1, silence where it is cut short, and the level of its chunk frame by frame. */
+/** Gathers one slot's window as float32 −1…1, padded with silence, and the RMS level of each frame of its chunk. */
 function gatherAudio(slot: number, row: number): void {
   const read = header[slot * HEADER_INTS + READ]!;
   const valid = header[slot * HEADER_INTS + VALID]!;
@@ -187,7 +187,7 @@ async function init(): Promise<LaneAnswer> {
     executionProviders: setup.provider === 'cuda' ? ['cuda'] : ['cpu'],
     intraOpNumThreads: setup.threads,
     interOpNumThreads: 1,
-    // Threads that wait for work by spinning would take the cores from the other lanes.
+    // Threads that spin while waiting would take the cores from the other lanes.
     extra: { session: { intra_op: { allow_spinning: '0' } } },
     executionMode: 'sequential',
     graphOptimizationLevel: 'all',
@@ -219,21 +219,21 @@ function checkNames(made: InferenceSession): void {
   }
 }
 
-/** The types and sizes that scatter relies on: a wrong one would be read as garbage, not as an error. */
+/** Checks the types and sizes that scatter relies on: a wrong one would give garbage instead of an error. */
 function checkOutputs(answer: InferenceSession.OnnxValueMapType): void {
   const check = (name: string, type: string, shape: readonly number[]): void => {
     const output = answer[name]!;
     const count = shape.reduce((n, d) => n * d, 1);
     if (output.type === type && output.size === count) return;
     throw new Error(
-      `output ${name} is ${output.type} × ${output.size}, the manifest says ${type} × ${count}`,
+      `output ${name} is ${output.type} × ${output.size}, but the manifest says ${type} × ${count}`,
     );
   };
   for (const { name, type, shape } of told) {
     check(name, type, shape);
     const dims = answer[name]!.dims;
     if (shape.length < 2 || dims.join() === [1, ...shape].join()) continue;
-    throw new Error(`output ${name} is (${dims.join(', ')}), the manifest says (1, ${shape.join(', ')})`);
+    throw new Error(`output ${name} is (${dims.join(', ')}), but the manifest says (1, ${shape.join(', ')})`);
   }
   for (const tensor of layout.state) check(tensor.output, tensor.type, tensor.shape);
 }

@@ -1,7 +1,7 @@
 /**
- * Continuous micro-batching. A free lane takes whatever is ready, most urgent first. While the lanes are busy ready
- * streams gather, so batches grow exactly as the load grows. Only with a large model, and enough streams, do free lanes
- * wait a little for a batch that is worth its step (wait.ts).
+ * Continuous micro-batching. A free lane takes whatever is ready, most urgent first. While the lanes are busy, ready
+ * streams accumulate, so batches grow with the load. Only with a large model and enough streams do free lanes wait
+ * briefly for a batch that is worth its step (wait.ts).
  */
 import type { BatchLane, BatchObserver } from './batch-lane.js';
 import type { LaneAnswer } from './messages.js';
@@ -13,18 +13,18 @@ import { type Run, Watchdog } from './watchdog.js';
 export type { BatchLane, BatchObserver } from './batch-lane.js';
 
 export interface BatcherOptions extends Omit<BatchRules, 'now'> {
-  /** How often a stream's step may fail while it is alone in its batch before the stream is given up. */
+  /** How often a stream's step may fail alone in its batch before the stream is given up. */
   readonly maxFailures: number;
   readonly now?: () => number;
   readonly defer?: (pump: () => void) => void;
-  /** Whether ready streams wait for others; without it they never do. */
+  /** Whether ready streams wait for others; default: never. */
   readonly wait?: WaitPolicy;
   readonly delay?: Delay;
-  /** The time that a step has before it is gone on without, milliseconds; without it it has for ever. */
+  /** Time limit of a step, milliseconds, after which its streams continue without it; default: none. */
   readonly hangLimitMs?: number;
 }
 
-/** Threads that hang beside one for each lane: so many chances has the search for a stream that makes its step hang. */
+/** Hanging threads allowed beyond one per lane: the number of attempts to find a stream whose step hangs. */
 const MORE_HUNG = 1;
 
 export const BATCHER_DEFAULTS = { maxBulkBesideLive: 4, splitFrom: 8, maxFailures: 3 } as const;
@@ -36,12 +36,12 @@ export class Batcher {
   private readonly ready: ReadyStreams;
   private readonly watchdog: Watchdog;
   private readonly idle: BatchLane[] = [];
-  /** The places of the batch that is being told; read to its end before another lane can return. */
+  /** Places of the batch whose results are being delivered; read before another lane can return. */
   private readonly returned: Int32Array;
   private lanes = 0;
-  /** Steps that may hang at once, each in a thread that nobody can end. */
+  /** Steps that may hang at once, each in a thread that cannot be ended. */
   private mostHung = MORE_HUNG;
-  /** Streams are given up as soon as they have something to run. */
+  /** From now on, streams are given up as soon as they have something to run. */
   private dead = false;
   private pumpDue = false;
   private readonly pump = (): void => {
@@ -78,7 +78,7 @@ export class Batcher {
     return this.ready.waiting;
   }
 
-  /** Places of the slab that steps hang on: nobody's until those return. */
+  /** Places of the slab that hanging steps may still use; reserved until those steps return. */
   get quarantined(): number {
     return this.watchdog.quarantined;
   }
@@ -89,17 +89,17 @@ export class Batcher {
 
   /** A slot has a whole chunk, or a flush to run. Called by the slot itself. */
   readonly onReady = (slot: Slot): void => {
-    if (slot.inFlight) return; // looked at again when its step returns
+    if (slot.inFlight) return; // checked again when its step returns
     if (this.dead) slot.owner?.onFault(slot);
     else if (this.ready.add(slot)) this.schedule();
   };
 
-  /** A tenant leaves: its slot waits for nothing any more. Before the slot goes back to the table. */
+  /** Removes the slot of a stream that ends, before it is returned to the table. */
   forget(slot: Slot): void {
     this.ready.remove(slot);
   }
 
-  /** At the end of the event loop's turn, so that every socket that was readable now shares the batch. */
+  /** At the end of the event loop's turn, so that every socket that was readable in it shares the batch. */
   private schedule(): void {
     if (this.pumpDue || this.idle.length === 0) return;
     this.pumpDue = true;
@@ -114,7 +114,7 @@ export class Batcher {
       }
       const count = this.ready.fill(lane.batch, this.idle.length + 1);
       if (count > 0) void this.run(lane, count);
-      else this.idle.push(lane); // nobody had anything to run any more; they have left the queues with that
+      else this.idle.push(lane); // no stream of the batch had anything left to run; they were removed from the queues
     }
   }
 
@@ -134,8 +134,8 @@ export class Batcher {
     }
     this.watchdog.end(run);
     if (run.hung) return this.returnLate(run);
-    // The lane goes on with what gathered meanwhile before this batch's results are told. Its slots still count as
-    // in flight, so none of them can be taken again before its result was read.
+    // The lane continues with waiting streams before this batch's results are delivered. The slots of this batch still
+    // count as in flight, so none can be taken again before its result is read.
     const places = this.returned;
     for (let i = 0; i < count; i++) places[i] = lane.batch[i]!;
     this.idle.push(lane);
@@ -160,7 +160,7 @@ export class Batcher {
     if (slot.owner !== null && slot.ready()) this.onReady(slot);
   }
 
-  /** After a failed step nothing was committed. */
+  /** A failed step has committed nothing. */
   private putBack(run: Run): void {
     const left = this.tenantsOf(run);
     for (let i = 0; i < run.count; i++) {
@@ -171,15 +171,15 @@ export class Batcher {
     this.tryAgain(run, left);
   }
 
-  /** The slots of a step whose tenants are still there. */
+  /** The slots of a step that still have an owner. */
   private tenantsOf({ batch, count }: Run): Slot[] {
     const slots = Array.from(batch.subarray(0, count), (place) => this.table.at(place));
     return slots.filter(({ owner }) => owner !== null);
   }
 
   /**
-   * The same chunks run again, in halves. Only a stream that fails alone is blamed; it may be the lane's fault all the
-   * same, so it has more than one try.
+   * Runs the same chunks again, in halves. Only a stream that fails alone is blamed. It has more than one attempt,
+   * since the lane may be at fault.
    */
   private tryAgain({ count }: Run, slots: readonly Slot[]): void {
     const failed: number[] = [];
@@ -191,7 +191,7 @@ export class Batcher {
     this.schedule();
   }
 
-  /** Goes on without the steps that hang. To be called now and then: `Watchdog.periodMs` says how often. */
+  /** Continues without steps that hang. To be called regularly, at intervals of `Watchdog.periodMs`. */
   lookForHung(): void {
     const nowMs = this.options.now();
     for (const run of this.watchdog.overdue(nowMs)) {
@@ -202,7 +202,7 @@ export class Batcher {
         this.observer.onStuck(new Error(`${this.watchdog.hung} steps hang`));
       } else if (left.length > this.table.vacancies) {
         this.observer.onStuck(
-          new Error(`a step of ${left.length} streams hangs, and no slots are left for them`),
+          new Error(`a step of ${left.length} streams hangs, and no free slots are left for them`),
         );
       } else {
         for (const slot of left) this.table.evacuate(slot);
@@ -212,7 +212,7 @@ export class Batcher {
     }
   }
 
-  /** Whatever it has written is of nobody. */
+  /** Results of a step that hung are dropped. */
   private returnLate(run: Run): void {
     for (let i = 0; i < run.count; i++) {
       const slot = this.table.at(run.batch[i]!);
@@ -234,7 +234,7 @@ export class Batcher {
     }
   }
 
-  /** Gives every stream up, and those to come: nothing is recognised any more. */
+  /** Gives up every stream, current and future: recognition has ended. */
   giveUp(): void {
     this.dead = true;
     this.ready.clear();

@@ -1,6 +1,6 @@
 /**
- * The main thread's side of a lane: a pool of one thread. One thread a pool is what lets work be placed on a lane
- * without blocking the others' queue. A running step is never aborted.
+ * The main thread's side of a lane: a pool of one thread. With one thread per pool, work can be placed on a lane
+ * without blocking the queue of the others. A running step is never aborted.
  */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -14,18 +14,18 @@ import type { BatchLane } from './batch-lane.js';
 import type { LaneAnswer, LaneSetup, LaneTask, Provider } from './messages.js';
 import type { StreamTable } from './stream-table.js';
 
-/** What all lanes of an engine have in common. */
+/** Options common to all lanes of an engine. */
 export type LaneOptions = Pick<LaneSetup, 'provider' | 'maxBatch' | 'threads' | 'longestStepMs'> & {
-  /** What the threads run; tests put a worker in its place whose steps hang or die. */
+  /** The worker of the threads; tests use one whose steps hang or die. */
   readonly worker?: string;
 };
 
-/** `hung`: its step does not return, and a thread that takes its place is not up yet. */
+/** `hung`: its step does not return, and the replacement thread is not ready yet. */
 export type LaneState = 'starting' | 'ready' | 'restarting' | 'hung' | 'lost' | 'closed';
 
 type LaneThread = Threads<LaneTask, LaneAnswer>;
 
-/** Making a session again may take this many times as long as at the start, and this long at least, before it counts as hung. */
+/** Recreating a session counts as hung after this many times the time at the start, and not before a minimum. */
 const TIMES_FIRST_INIT = 20;
 const LEAST_INIT_MS = 60_000;
 
@@ -37,13 +37,13 @@ export class Lane implements BatchLane {
   steps = 0;
   busyMs = 0;
   restarts = 0;
-  /** Threads that were given up and have not returned: each is in native code still. */
+  /** Abandoned threads that have not returned; each is still in native code. */
   private readonly hung = new Set<LaneThread>();
   private thread: LaneThread;
   private readonly setup: Omit<LaneSetup, 'batch'>;
   private readonly worker: string;
   private readonly log: Logger;
-  /** How long making a session again may take; known when it was made once. */
+  /** Time limit for recreating a session; known after the first creation. */
   private initLimitMs = Number.POSITIVE_INFINITY;
   /** Ends the wait of `close` for a thread that turns out to hang. */
   private giveUpClosing: () => void = () => {};
@@ -76,7 +76,7 @@ export class Lane implements BatchLane {
     ({ batch: this.batch, thread: this.thread } = this.start());
   }
 
-  /** A thread and the memory in which it finds its batch. A thread that hangs may still read the one it had. */
+  /** A thread and the memory from which it reads its batch. A thread that hangs may still read its old memory. */
   private start(): { batch: Int32Array; thread: LaneThread } {
     const batch = new SharedArrayBuffer(this.setup.maxBatch * 4);
     const setup: LaneSetup = { ...this.setup, batch };
@@ -88,12 +88,12 @@ export class Lane implements BatchLane {
       atomics: 'sync',
       workerData: setup,
     } as const;
-    // The next step will say that its session is gone, and the lane starts anew.
+    // The next step will fail without a session, and the lane restarts.
     const onStray = (err: unknown) => this.log.error({ lane: this.id, err }, 'a lane died between two steps');
     return { batch: new Int32Array(batch), thread: new Threads(options, onStray) };
   }
 
-  /** @throws ServerError PROVIDER_UNAVAILABLE or MODEL_INVALID, with the runtime's own words */
+  /** @throws ServerError PROVIDER_UNAVAILABLE or MODEL_INVALID, with the runtime's own message */
   async init(): Promise<void> {
     const { thread } = this;
     const beganMs = performance.now();
@@ -110,7 +110,7 @@ export class Lane implements BatchLane {
     this.initLimitMs = Math.max(LEAST_INIT_MS, TIMES_FIRST_INIT * (performance.now() - beganMs));
   }
 
-  /** How many threads were given up, hang still, and keep the process from ending. */
+  /** Number of abandoned threads that still hang and keep the process from exiting. */
   get hungThreads(): number {
     return this.hung.size;
   }
@@ -123,16 +123,16 @@ export class Lane implements BatchLane {
     const { thread } = this;
     this.stepTask.count = count;
     const answer = await thread.run(this.stepTask);
-    if (thread !== this.thread) return answer; // it hung, and is nobody's any more
+    if (thread !== this.thread) return answer; // it hung and was replaced
     this.steps++;
     this.busyMs += answer.stepMs;
     return answer;
   }
 
   /**
-   * Makes the session anew, in the same thread or in the one that replaces it. Making it runs the graph with silence, so
-   * a lane that comes through is sound and what failed was the streams' own, however often that happens: the batcher
-   * gives those up. One that does not come through, or not in time, is lost.
+   * Recreates the session, in the same thread or in its replacement. This runs the graph on silence, so a lane that
+   * succeeds is sound. A failure was then caused by the streams, however often it happens, and the batcher gives those
+   * up. A lane that fails, or takes too long, is lost.
    */
   async recover(error: unknown): Promise<void> {
     if (this.state === 'closed') throw error;
@@ -140,7 +140,7 @@ export class Lane implements BatchLane {
     await this.initAgain();
   }
 
-  /** Its thread is left to itself, since ending it in native code would end the process; it ends when its step returns. */
+  /** Leaves its thread alone, since ending it in native code would end the process. It ends when its step returns. */
   abandon(): void {
     const { thread } = this;
     this.hung.add(thread);
@@ -149,7 +149,7 @@ export class Lane implements BatchLane {
     if (this.state !== 'closed') this.state = 'hung';
   }
 
-  /** Goes on in another thread. Nothing that the one which hangs does until it ends is heard. */
+  /** Continues in another thread. Whatever the hanging thread does later is ignored. */
   async replace(): Promise<void> {
     if (this.state === 'closed') throw new Error('A step hung while the lane was closing.');
     ({ batch: this.batch, thread: this.thread } = this.start());
@@ -174,7 +174,7 @@ export class Lane implements BatchLane {
     }
   }
 
-  /** Lets a running step end, then ends the thread. Does not wait for threads that hang. */
+  /** Ends the thread after its current step. Does not wait for threads that hang. */
   async close(): Promise<void> {
     this.state = 'closed';
     if (this.hung.has(this.thread)) return;
@@ -186,8 +186,8 @@ export class Lane implements BatchLane {
 }
 
 /**
- * Why CUDA cannot load here, or null when its provider library lies beside the runtime. The driver's own libraries
- * can still be missing: then making the session fails with their names.
+ * Why CUDA cannot be loaded, or null if its provider library is next to the runtime. The driver's own libraries may
+ * still be missing; creating the session then fails and names them.
  */
 export function cudaProblem(): string | null {
   const entry = createRequire(import.meta.url).resolve('onnxruntime-node');
@@ -195,5 +195,5 @@ export function cudaProblem(): string | null {
   const library = 'libonnxruntime_providers_cuda.so';
   return existsSync(join(folder, library))
     ? null
-    : `${library} is not beside ONNX Runtime (docs/DEPLOYMENT.md, CUDA)`;
+    : `${library} is not next to ONNX Runtime (docs/DEPLOYMENT.md, CUDA)`;
 }

@@ -23,13 +23,13 @@ import { EDGE_INTS } from './hotwords.js';
 export const HEADER_INTS = 6;
 /** Ring offset of the chunk's first sample. */
 export const READ = 0;
-/** Samples of the window that are audio; what is missing to a window is silence (flush). */
+/** Samples of the window that are audio; the rest of the window is silence (flush). */
 export const VALID = 1;
 /** The bank that holds the current state. */
 export const BANK = 2;
-/** 1: the stream begins, its current state is all zeros. */
+/** 1: the stream begins, and its current state is all zeros. */
 export const FRESH = 3;
-/** The number of the stream's language, for a graph that is told it. */
+/** The number of the stream's language, for a graph that takes it. */
 export const PROMPT = 4;
 /** The number of the ring that holds the stream's audio. */
 export const RING = 5;
@@ -50,7 +50,7 @@ export interface TensorLayout {
   readonly offset: number;
 }
 
-/** A part of a slot's result: where it begins, and how many elements of four bytes it has. */
+/** A part of a slot's result: its start and its number of four-byte elements. */
 export interface ResultPart {
   readonly at: number;
   readonly count: number;
@@ -60,10 +60,10 @@ export interface SlabLayout {
   readonly slots: number;
   /** Samples by which a step advances. */
   readonly chunkSamples: number;
-  /** Samples that a step sees, from the chunk's first on. */
+  /** Samples that a step reads, from the chunk's first on. */
   readonly windowSamples: number;
   readonly frames: number;
-  /** Where the parts of a slot's result lie, in elements; those that the model does not give have none. */
+  /** Positions of the parts of a slot's result, in elements; parts that the model does not output are empty. */
   readonly result: { readonly [part in keyof ResultViews]: ResultPart };
   readonly ringSamples: number;
   readonly state: readonly TensorLayout[];
@@ -75,16 +75,19 @@ export interface SlabLayout {
   /** Bytes of one slot's result. */
   readonly resultBytes: number;
   readonly hotwordsAt: number;
-  /** int32 of one slot's hotword edges; 0 where the model takes none. */
+  /** int32 of one slot's hotword edges; 0 if the model takes none. */
   readonly hotwordInts: number;
-  /** What a graph is told of the language where the client names none. */
+  /** The language number for the graph if the client names no language. */
   readonly autoPrompt: number;
   readonly bytes: number;
 }
 
 const align = (bytes: number, to = 64): number => Math.ceil(bytes / to) * to;
 
-/** Lays the slab out for `slots` streams; the ring is rounded up to whole chunks, and holds two windows at least. */
+/**
+ * Computes the layout of the slab for `slots` streams. The ring is rounded up to whole chunks and holds at least two
+ * windows.
+ */
 export function slabLayout(manifest: Manifest, slots: number, ringSeconds: number): SlabLayout {
   const { chunkSamples, framesPerChunk: frames, sampleRate } = manifest;
   const windowSamples = windowOf(manifest);
@@ -160,15 +163,19 @@ export interface ResultViews {
   readonly tokens: Int32Array;
   /** (frames × symbols) log-probability of each. */
   readonly logp: Float32Array;
-  /** (frames) speech probability 0–1; −1 where the model has none. */
+  /** (frames) speech probability 0–1; −1 if the model has none. */
   readonly vad: Float32Array;
   /** (frames) RMS level 0–1 of the audio. */
   readonly rms: Float32Array;
-  /** (frames × symbols × 2) age and span of each token, in frames: how long before the frame that says it its sound ended,
-   * and from its first frame to its last. Empty where the model tells none. */
+  /**
+   * (frames × symbols × 2) age and span of each token, in frames. Age: from the end of its sound to the frame that
+   * emits it. Span: from its first frame to its last. Empty if the model outputs none.
+   */
   readonly times: Int32Array;
-  /** (preview tokens × 3) what the search holds at the chunk's end and has not said, oldest first: token or −1, age before
-   * the chunk's last frame, span. Empty where the model tells none. */
+  /**
+   * (preview tokens × 3) tokens that the search holds at the chunk's end and has not emitted, oldest first: token or
+   * −1, age before the chunk's last frame, span. Empty if the model outputs none.
+   */
   readonly preview: Int32Array;
   /** (preview tokens) log-probability of each. */
   readonly previewLogp: Float32Array;

@@ -1,12 +1,12 @@
 /**
- * A place in the slab: all that a lane knows of a stream by one number. The stream's ring is not among it, the place only names
- * it. A stream leaves its place when a step on it hangs, since that step may still write there; its ring stays with it,
- * since a lane never writes to one.
+ * A place in the slab: everything that a lane knows of a stream, under one number. The stream's ring is not part of it;
+ * the place only refers to it. A stream leaves its place when a step on it hangs, since that step may still write
+ * there. Its ring stays with it, since a lane never writes to a ring.
  */
 import { BANK, bankAt, HEADER_INTS, type ResultViews, resultViews, type SlabLayout } from './layout.js';
 
 export class Place {
-  /** What the lanes call it. */
+  /** Its number in the lanes. */
   readonly number: number;
   readonly header: Int32Array;
   readonly result: ResultViews;
@@ -24,13 +24,16 @@ export class Place {
     this.result = resultViews(slab, layout, number);
   }
 
-  /** The bank that holds the committed state: a lane under way writes to the other. */
+  /** The bank with the committed state; a running step writes to the other. */
   bank(): Uint8Array {
     const at = bankAt(this.layout, this.number, this.header[BANK]!); // a field of it
     return new Uint8Array(this.slab, at, this.layout.stateBytes);
   }
 
-  /** Takes over all that the next step on the other depends on. Whatever a lane writes there meanwhile is not of it. */
+  /**
+   * Copies everything from `other` that the next step depends on. Whatever a running step writes there is not part of
+   * it.
+   */
   copy(other: Place): void {
     this.header.set(other.header);
     this.hotwords.set(other.hotwords);

@@ -1,4 +1,4 @@
-/** The streams that have something to run, and which of them make up the next batch: the most urgent ones first. */
+/** The streams that have something to run. Selects the next batch from them, most urgent first. */
 import { SlotQueues } from './slot-queue.js';
 import type { Slot, StreamTable } from './stream-table.js';
 import { Trials } from './trials.js';
@@ -11,9 +11,9 @@ const QUEUE = { flush: FLUSH, live: LIVE, bulk: BULK } as const;
 
 export interface BatchRules {
   readonly maxBatch: number;
-  /** Uploads in a batch beside live streams, so that they never make a live step much longer. */
+  /** Most uploads in a batch with live streams, so that they never make a live step much longer. */
   readonly maxBulkBesideLive: number;
-  /** Ready streams from which a batch is shared out among the idle lanes rather than given to one. */
+  /** Number of ready streams from which they are divided among the idle lanes instead of going to one. */
   readonly splitFrom: number;
   readonly now: () => number;
 }
@@ -23,11 +23,11 @@ export class ReadyStreams {
   private readonly rules: BatchRules;
   private readonly wait: BatchWait;
   private readonly queues: SlotQueues;
-  /** Slots whose last step failed; they stand in no queue. */
+  /** Slots whose last step failed; they are in no queue. */
   private readonly trials = new Trials();
-  /** Whether the next batch may be a trial although others wait: every second one may. */
+  /** Whether the next batch may be a trial although others wait; true for every second one. */
   private trialIsDue = true;
-  /** By slot: since when it waits for a lane. */
+  /** By slot: the time since when it waits for a lane. */
   private readonly queuedMs: Float64Array;
 
   constructor(table: StreamTable, rules: BatchRules, wait: BatchWait) {
@@ -51,7 +51,10 @@ export class ReadyStreams {
     return this.queuedMs[slot.index]!;
   }
 
-  /** The stream has something to run. @returns false if that was known */
+  /**
+   * The stream has something to run.
+   * @returns false if that was known
+   */
   add(slot: Slot): boolean {
     if (this.trials.has(slot.index)) return false;
     const queue = QUEUE[slot.priority];
@@ -62,7 +65,7 @@ export class ReadyStreams {
     return true;
   }
 
-  /** What failed together runs again in halves, what failed alone, alone. */
+  /** Streams that failed together run again in halves; a stream that failed alone runs alone. */
   tryAgain(failed: readonly number[]): void {
     this.trials.add(failed);
   }
@@ -77,7 +80,7 @@ export class ReadyStreams {
     for (const queue of [FLUSH, LIVE, BULK]) while (this.queues.shift(queue) >= 0);
   }
 
-  /** Live streams wait for others to share their batch. Nothing waits beside a flush or a trial. */
+  /** Whether live streams wait for others to share their batch. Nothing waits if there is a flush or a trial. */
   holdsBack(): boolean {
     const live = this.queues.size(LIVE);
     if (live === 0 || this.queues.size(FLUSH) > 0 || this.trials.waiting > 0) return false;
@@ -85,7 +88,7 @@ export class ReadyStreams {
     return this.wait.holds(live, this.table.leased, waitedMs);
   }
 
-  /** Writes the next batch for one of so many idle lanes; returns its size. */
+  /** Writes the next batch for one of `idleLanes` lanes; returns its size. */
   fill(batch: Int32Array, idleLanes: number): number {
     const suspects = this.nextTrial();
     if (suspects !== null) return this.admit(batch, suspects);
@@ -99,7 +102,7 @@ export class ReadyStreams {
     return this.take(batch, BULK, count, Math.min(maxBatch, count + bulkRoom));
   }
 
-  /** Trials and others take turns, so that neither holds the other up and a lane does not fail all the time. */
+  /** Trials and other batches alternate, so that neither delays the other and a lane does not fail continuously. */
   private nextTrial(): readonly number[] | null {
     const isDue = this.trialIsDue || this.queued === 0;
     const suspects = isDue ? this.trials.take() : null;
@@ -107,7 +110,7 @@ export class ReadyStreams {
     return suspects;
   }
 
-  /** Makes these slots the batch, those apart that have nothing to run any more; returns its size. */
+  /** Makes a batch of these slots, without those that have nothing left to run; returns its size. */
   private admit(batch: Int32Array, slots: readonly number[]): number {
     let count = 0;
     for (const index of slots) if (this.join(batch, count, index)) count++;
@@ -124,7 +127,7 @@ export class ReadyStreams {
     return count;
   }
 
-  /** Puts a slot into a row of the batch, if it has something to run. */
+  /** Puts a slot into a row of the batch if it has something to run. */
   private join(batch: Int32Array, row: number, index: number): boolean {
     const slot = this.table.slots[index]!;
     if (slot.owner === null || !slot.ready()) return false;

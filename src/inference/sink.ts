@@ -1,11 +1,11 @@
 /**
- * Where decoded samples go: the PCM ring of one stream's slot, Int16 at 16 kHz mono in shared memory.
- * The slot implements it; all counters live on the main thread as plain numbers.
+ * Destination of decoded samples: the PCM ring of a stream's slot, int16 at 16 kHz mono in shared memory. The slot
+ * implements it. All counters are plain numbers on the main thread.
  */
 export interface SampleSink {
   /** The slab that holds all slots. */
   readonly buffer: SharedArrayBuffer;
-  /** Where this slot's ring begins in the slab, bytes. */
+  /** Byte offset of this slot's ring in the slab. */
   readonly byteOffset: number;
   /** View on the ring, length = ringSamples. */
   readonly ring: Int16Array;
@@ -13,6 +13,6 @@ export interface SampleSink {
   readonly written: number;
   /** Samples that may be written now. */
   free(): number;
-  /** Samples were placed at (written % ring.length), wrapping around; makes them visible to the batcher. */
+  /** Samples were written at (written % ring.length), wrapping around; makes them visible to the batcher. */
   commit(samples: number): void;
 }

@@ -1,22 +1,21 @@
-/** One place for a stream: its ring, where it stands in it, and when its next step may run. */
+/** The slot of a stream: its ring, its position in it, and when its next step may run. */
 import { LIMITS } from '../limits.js';
 import { Arrivals } from './arrivals.js';
 import { BANK, FRESH, PROMPT, READ, type ResultViews, RING, type SlabLayout, VALID } from './layout.js';
 import { Place } from './place.js';
 import type { SampleSink } from './sink.js';
 
-/** What the tenant of a slot is told. */
+/** Events for the owner of a slot. */
 export interface SlotOwner {
-  /** One step is committed: `slot.result` holds its answer, for the `audioSamples` of audio by which it advanced. */
+  /** A step was committed: `slot.result` holds its result, for the `audioSamples` of audio by which it advanced. */
   onStep(slot: Slot, audioSamples: number): void;
-  /** The flush asked for with `flush()` is complete. */
+  /** The flush requested with `flush()` is complete. */
   onFlushed(slot: Slot): void;
-  /** The recogniser gave this stream up. */
+  /** The recogniser gave up this stream. */
   onFault(slot: Slot): void;
 }
 
-/** How urgent a slot's work is: flushes before live audio before uploads and other audio that comes faster than
- * anybody speaks. */
+/** Order of work: flushes, then live audio, then uploads and other audio faster than real time. */
 export const PRIORITIES = ['flush', 'live', 'bulk'] as const;
 export type Priority = (typeof PRIORITIES)[number];
 
@@ -24,9 +23,9 @@ const NO_HOTWORDS = new Int32Array(0);
 
 /** A stream between two steps. */
 export interface StreamState {
-  /** Samples recognised. */
+  /** Samples recognised so far. */
   readonly read: number;
-  /** The model's state, one bank; empty: all zeros, the stream has not begun. */
+  /** One bank of the model's state; empty: all zeros, the stream has not begun. */
   readonly state: Uint8Array;
   /** The edges of its hotwords. */
   readonly hotwords: Int32Array;
@@ -44,22 +43,22 @@ export class Slot implements SampleSink {
   /** Set by the batcher: a lane is working on this slot. */
   inFlight = false;
   failures = 0;
-  /** When the step that was committed last could run: its window's last sample had arrived, or its flush was asked for. */
+  /** When the last committed step could run: the arrival of its window's last sample, or the request for its flush. */
   arrivedMs = 0;
 
-  /** Absolute samples written, and taken by committed steps, since the start of the recording. */
+  /** Absolute samples written, and samples taken by committed steps, since the start of the recording. */
   written = 0;
   read = 0;
-  /** Where the audio before the flush ends; −1: no flush under way. */
+  /** End of the audio before the flush; −1: no flush. */
   private flushAt = -1;
   private flushSteps = 0;
   private flushAskedMs = 0;
 
   /** Where the lanes find the stream; changes only when a step on it hangs. */
   private at: Place;
-  /** The hotwords that the next step shall find in its place. */
+  /** Hotwords for the next step, not yet in its place. */
   private nextHotwords: Int32Array | null = null;
-  /** What the graph is told of the language from the next step on. */
+  /** The language number for the graph from the next step on. */
   private prompt: number;
   private readonly autoPrompt: number;
   private readonly chunkSamples: number;
@@ -94,7 +93,7 @@ export class Slot implements SampleSink {
     return this.at.number;
   }
 
-  /** What the step that was committed last has found. */
+  /** The result of the last committed step. */
   get result(): ResultViews {
     return this.at.result;
   }
@@ -103,7 +102,7 @@ export class Slot implements SampleSink {
     return this.at.header;
   }
 
-  /** The stream goes on from the committed state in the place of a slot without a tenant, which gets this one's. */
+  /** The stream continues from the committed state in the place of a vacant slot, which gets this slot's place. */
   exchangePlaces(vacant: Slot): void {
     const left = this.at;
     this.at = vacant.at;
@@ -121,7 +120,7 @@ export class Slot implements SampleSink {
     if (this.ready()) this.onReady(this);
   }
 
-  /** Samples of audio that the next step may see. */
+  /** Samples of audio that the next step may read. */
   private available(): number {
     return (this.flushAt >= 0 ? this.flushAt : this.written) - this.read;
   }
@@ -134,7 +133,7 @@ export class Slot implements SampleSink {
     return this.flushAt >= 0;
   }
 
-  /** The sender is faster than a voice: its chunks wait by its own doing, and behind the others'. */
+  /** Whether the sender is ahead of real time. Such chunks wait because of their sender, and come after others. */
   get ahead(): boolean {
     return this.arrivals.aheadSamples(this.written) > LIMITS.aheadSamples;
   }
@@ -145,7 +144,7 @@ export class Slot implements SampleSink {
     return this.ahead ? 'bulk' : 'live';
   }
 
-  /** Zeroes the stream: the next step begins with an all-zero state. Only while nothing is in flight. */
+  /** Resets the stream: the next step begins with an all-zero state. Only while nothing is in flight. */
   restart(): void {
     this.written = 0;
     this.read = 0;
@@ -157,12 +156,15 @@ export class Slot implements SampleSink {
     this.prompt = this.autoPrompt;
   }
 
-  /** The language of what follows, by its number; null: the model finds out itself. */
+  /** Sets the language from here on, by its number; null: the model detects it. */
   setPrompt(prompt: number | null): void {
     this.prompt = prompt ?? this.autoPrompt;
   }
 
-  /** Where the stream stands: a copy of all that the next step depends on, the audio aside. Whether or not a step runs. */
+  /**
+   * The stream's current state: a copy of everything that the next step depends on, except the audio. May be called
+   * during a step.
+   */
   save(): StreamState {
     const fresh = this.header[FRESH] === 1;
     const edges = this.nextHotwords ?? this.at.hotwords;
@@ -174,8 +176,8 @@ export class Slot implements SampleSink {
   }
 
   /**
-   * Goes on from there. Only a slot that was leased just now, on an engine with the same model and arithmetic.
-   * @param written the sample that is written next, at or before `read`: what comes up to there was recognised before
+   * Continues from a saved state. Only for a slot leased just now, on an engine with the same fingerprint.
+   * @param written next sample to be written, at or before `read`; samples up to `read` were already recognised
    */
   restore({ read, state, hotwords }: StreamState, written = read): void {
     this.read = read;
@@ -187,18 +189,18 @@ export class Slot implements SampleSink {
     this.header[FRESH] = 0;
   }
 
-  /** Phrases for the steps from the next one on, as `HotwordCompiler` makes them. */
+  /** Hotwords from the next step on, as compiled by `HotwordCompiler`. */
   setHotwords(edges: Int32Array): void {
     this.nextHotwords = edges;
   }
 
   /**
-   * Runs everything written so far, then `silenceSamples` of silence, at the head of the queue.
-   * What is written meanwhile comes after it.
+   * Runs everything written so far, then `silenceSamples` of silence, at the head of the queue. Audio written later
+   * comes after the flush.
    */
   flush(silenceSamples: number): void {
     if (this.flushing) return;
-    // A stream that goes on from elsewhere may not have been told again what it knows: none of that runs.
+    // A resumed stream may not yet have been sent again what it had recognised; none of that runs.
     this.flushAt = Math.max(this.written, this.read);
     this.flushAskedMs = this.now();
     this.flushSteps = Math.ceil((this.flushAt - this.read + silenceSamples) / this.chunkSamples);
@@ -206,19 +208,19 @@ export class Slot implements SampleSink {
     else this.onReady(this);
   }
 
-  /** Ends the flush under way with the step that the tenant is told of now. */
+  /** Ends the current flush with the step that is being delivered to the owner. */
   cutFlush(): void {
     if (this.available() === 0) this.flushSteps = 0;
   }
 
-  /** Called by the batcher before a step: tells the lane what to take. */
+  /** Called by the batcher before a step: sets what the lane must take. */
   prepare(): void {
     const valid = Math.min(this.windowSamples, this.available());
     this.header[READ] = this.read % this.ring.length;
     this.header[VALID] = valid;
     this.header[PROMPT] = this.prompt;
     this.header[RING] = this.index;
-    // Only here: a lane may be reading them at any other time.
+    // Only here: at any other time a lane may be reading them.
     if (this.nextHotwords !== null) {
       const { hotwords } = this.at;
       hotwords.fill(0);
@@ -227,19 +229,20 @@ export class Slot implements SampleSink {
     }
   }
 
-  /** Called by the batcher after a step: flips the bank and tells the tenant. */
+  /** Called by the batcher after a step: flips the bank and notifies the owner. */
   commitStep(): void {
     const seen = this.header[VALID]!;
     const taken = Math.min(this.chunkSamples, seen);
     const { generation } = this;
     this.header[BANK] = 1 - this.header[BANK]!;
     this.header[FRESH] = 0;
-    // A window that is not full runs because of the flush: until that was asked for it waited for the client.
+    // A window that is not full runs because of a flush; until the flush was requested, it waited for the client.
     const askedMs = seen < this.windowSamples ? this.flushAskedMs : 0;
     this.arrivedMs = Math.max(this.arrivals.at(this.read + seen), askedMs);
     this.read += taken;
     this.failures = 0;
-    // Looked at before the tenant is told: it may ask for a flush now, to which this step does not belong, or cut this one.
+    // Read before the owner is notified. The owner may now request a flush, to which this step does not belong, or cut
+    // this one.
     const { flushing } = this;
     if (flushing) this.flushSteps--;
     this.owner?.onStep(this, taken);

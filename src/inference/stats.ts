@@ -1,10 +1,10 @@
-/** What is counted while an engine runs, and what its log says. */
+/** Metrics and log lines of a running engine. */
 import { RollingHistogram } from '../histogram.js';
 import type { Logger } from '../log.js';
 import type { BatchLane, BatchObserver } from './batch-lane.js';
 import type { LaneAnswer } from './messages.js';
 
-/** Figures that grow while the engine runs: how many steps had each batch size, and latencies. */
+/** Figures that accumulate while the engine runs: number of steps by batch size, and latencies. */
 export interface EngineStats {
   readonly batchSizes: Uint32Array;
   /** A whole step in the lane: gather, run, scatter. */
@@ -16,7 +16,7 @@ export interface EngineStats {
   steps: number;
   streamSteps: number;
   laneFailures: number;
-  /** Steps that did not return in time, and were run again elsewhere. */
+  /** Steps that did not return in time and were run again elsewhere. */
   hungSteps: number;
 }
 
@@ -34,8 +34,8 @@ export function newStats(maxBatch: number): EngineStats {
 }
 
 /**
- * Keeps the figures and says in the log what happens to the lanes.
- * @param onLost the engine cannot go on
+ * Updates the figures and logs events of the lanes.
+ * @param onLost called when the engine cannot continue
  */
 export function observe(stats: EngineStats, log: Logger, onLost: (error: unknown) => void): BatchObserver {
   return {
@@ -49,22 +49,22 @@ export function observe(stats: EngineStats, log: Logger, onLost: (error: unknown
     },
     onLaneFailed(lane, error) {
       stats.laneFailures++;
-      log.error({ lane: lane.id, err: error }, 'a step failed; the lane starts anew');
+      log.error({ lane: lane.id, err: error }, 'a step failed; the lane restarts');
     },
     onLaneHung(lane, streams, forMs) {
       stats.hungSteps++;
       const seconds = Math.round(forMs / 1000);
-      log.error({ lane: lane.id, streams, seconds }, 'a step hangs; its streams go on in another thread');
+      log.error({ lane: lane.id, streams, seconds }, 'a step hangs; its streams continue in another thread');
     },
     onReturnedLate(lane, streams, afterMs) {
       const seconds = Math.round(afterMs / 1000);
       log.warn(
         { lane: lane.id, streams, seconds },
-        'a step that hung has returned; what it found is not used',
+        'a step that hung has returned; its results are not used',
       );
     },
     onStuck(err) {
-      log.fatal({ err }, 'the streams of a step that hangs cannot go on in this process');
+      log.fatal({ err }, 'the streams of a hanging step cannot continue in this process');
       onLost(err);
     },
     onLaneLost(lane, error, lanesLeft) {
@@ -72,7 +72,7 @@ export function observe(stats: EngineStats, log: Logger, onLost: (error: unknown
       if (lanesLeft === 0) onLost(error);
     },
     onStreamFailed(slot, error) {
-      log.error({ slot: slot.index, err: error }, 'a stream could not take its result and is given up');
+      log.error({ slot: slot.index, err: error }, 'a stream could not process its result and is given up');
     },
   };
 }

@@ -1,7 +1,6 @@
 /**
- * The stream table: a fixed number of slots, decided at start. A slot is leased with a generation; a slot whose
- * step is still in a lane when it is given back is not leased again before that step has returned, so that a late
- * result can never reach the next tenant.
+ * The stream table: a number of slots fixed at the start. If a slot is released while its step is still in a lane, it
+ * is not leased again before that step has returned. A late result thus never reaches the next owner.
  */
 import type { SlabLayout } from './layout.js';
 import { reserve } from './memory.js';
@@ -14,7 +13,7 @@ export class StreamTable {
   readonly layout: SlabLayout;
   readonly slots: readonly Slot[];
   private readonly vacant: Slot[] = [];
-  /** By number of the place: whose it is. */
+  /** The slot of each place, by number. */
   private readonly byPlace: Slot[];
 
   constructor(layout: SlabLayout, onReady: (slot: Slot) => void, now = () => performance.now()) {
@@ -33,7 +32,7 @@ export class StreamTable {
     return this.slots.length - this.vacant.length;
   }
 
-  /** A slot for `owner`, zeroed, or null when the table is full. */
+  /** A zeroed slot for `owner`, or null if the table is full. */
   lease(owner: SlotOwner, bulk = false): Slot | null {
     const slot = this.vacant.pop();
     if (!slot) return null;
@@ -44,7 +43,7 @@ export class StreamTable {
     return slot;
   }
 
-  /** Gives a slot back. One that is in a lane becomes vacant when its step returns. */
+  /** Releases a slot. If it is in a lane, it becomes vacant when its step returns. */
   release(slot: Slot): void {
     if (slot.owner === null) return;
     slot.owner = null;
@@ -52,14 +51,15 @@ export class StreamTable {
     if (!slot.inFlight) this.reclaim(slot);
   }
 
-  /** The slot that has a place now. */
+  /** The slot that currently has a place. */
   at(place: number): Slot {
-    return this.byPlace[place]!; // lanes are given no other numbers
+    return this.byPlace[place]!; // lanes receive no other numbers
   }
 
   /**
-   * Moves a tenant away from a place where a step hangs. The place is nobody's until that step returns: it is the place of
-   * a slot that cannot be leased, and goes back to the table with it. @returns false if no place is vacant
+   * Moves a stream away from a place where a step hangs. The place stays reserved until that step returns: it belongs
+   * to a slot that cannot be leased, and becomes vacant with it.
+   * @returns false if no place is vacant
    */
   evacuate(slot: Slot): boolean {
     const vacant = this.vacant.pop();
@@ -72,7 +72,7 @@ export class StreamTable {
     return true;
   }
 
-  /** A slot without a tenant and without a step under way may be leased again. */
+  /** A slot without an owner and without a running step may be leased again. */
   reclaim(slot: Slot): void {
     slot.restart();
     this.vacant.push(slot);

@@ -1,8 +1,10 @@
 /**
- * Which steps hang. Native code cannot be aborted, so nobody can end such a step; all that can be done is to go on without it.
+ * Detects steps that hang. Native code cannot be aborted, so such a step cannot be ended; the server can only continue
+ * without it.
  *
- * A main thread that was stopped itself (a debugger, a machine that slept, a long pause) has heard of no answer either. So a
- * step hangs only if it was looked at several times, with turns of the event loop between, and its time is over.
+ * If the main thread itself was stopped (a debugger, a suspended machine, a long pause), it has received no answers
+ * either. A step therefore counts as hung only if it was checked several times, with turns of the event loop between,
+ * and its time is over.
  */
 import type { BatchLane } from './batch-lane.js';
 import type { StepTime } from './capacity.js';
@@ -10,7 +12,7 @@ import type { StepTime } from './capacity.js';
 /** A step under way. */
 export interface Run {
   readonly lane: BatchLane;
-  /** The lane's batch as it is now; the lane gets another one when it is replaced. */
+  /** The lane's current batch; the lane gets a new one when it is replaced. */
   readonly batch: Int32Array;
   readonly count: number;
   readonly beganMs: number;
@@ -18,16 +20,16 @@ export interface Run {
   hung: boolean;
 }
 
-/** Looks within the time that a step has. */
+/** Checks within the time limit of a step. */
 const LOOKS = 5;
-/** What a step may take over what was measured: a busy machine, memory that has to be read from a disk. */
+/** Allowed multiple of the measured time, for a busy machine or memory that must be read from a disk. */
 const TIMES_LONGEST = 20;
-/** No client hears anything for so long, and no step that comes back at all takes it. */
+/** Minimum time limit: no step that returns at all takes this long. */
 const LEAST_MS = 10_000;
 
 /**
- * The time that a step has, milliseconds.
- * @param stepTimes measured at start; batches that are larger take longer in proportion
+ * The time limit of a step, milliseconds.
+ * @param stepTimes measured at the start; larger batches get more time in proportion
  */
 export function hangLimitMs(stepTimes: readonly StepTime[], maxBatch: number): number {
   const last = stepTimes.at(-1);
@@ -37,26 +39,26 @@ export function hangLimitMs(stepTimes: readonly StepTime[], maxBatch: number): n
 
 export class Watchdog {
   private readonly limitMs: number;
-  /** One for each busy lane, and those that hang. */
+  /** One run per busy lane, and those that hang. */
   private readonly runs = new Set<Run>();
 
   constructor(limitMs: number) {
     this.limitMs = limitMs;
   }
 
-  /** How often `overdue` is to be asked, milliseconds. */
+  /** Interval at which `overdue` is to be called, milliseconds. */
   static periodMs(limitMs: number): number {
     return limitMs / LOOKS;
   }
 
-  /** Steps that hang now. */
+  /** Number of steps that hang now. */
   get hung(): number {
     let hung = 0;
     for (const run of this.runs) if (run.hung) hung++;
     return hung;
   }
 
-  /** Places that nobody may use until the steps on them return. */
+  /** Number of places reserved until the steps on them return. */
   get quarantined(): number {
     let places = 0;
     for (const run of this.runs) if (run.hung) places += run.count;
@@ -73,7 +75,7 @@ export class Watchdog {
     this.runs.delete(run);
   }
 
-  /** Steps that are found to hang now, each once. */
+  /** Steps newly found to hang, each reported once. */
   overdue(nowMs: number): Run[] {
     const found: Run[] = [];
     for (const run of this.runs) {

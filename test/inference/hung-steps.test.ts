@@ -102,7 +102,7 @@ test('a step that takes long, but not too long, is waited for', () => {
 test('where no place is left for the streams of a step the engine is lost, and nobody is told a wrong word', async () => {
   const { engine, tenants } = crowd(2, { slots: 3 });
   timeOver(engine);
-  assert.match(String(await engine.lost), /a step of 2 streams hangs, and no slots are left/);
+  assert.match(String(await engine.lost), /a step of 2 streams hangs, and no free slots are left/);
   assert.deepEqual([engine.events, tenants[0]?.faults, tenants[0]?.valid], [['hung 0 2', 'stuck'], 0, []]);
 });
 

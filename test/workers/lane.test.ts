@@ -125,11 +125,14 @@ test('a graph whose times or preview are not what the manifest says is refused, 
   const { outputs } = graphModel().manifest;
   const wrong: [Partial<Manifest>, RegExp][] = [
     [{ outputs: { ...outputs, times: 'when' } }, /missing output when/],
-    [{ outputs: { ...outputs, times: 'tokens' } }, /output tokens is int32 × 2, the manifest says int32 × 4/],
-    [{ previewTokens: 3 }, /output preview is int32 × 6, the manifest says int32 × 9/],
+    [
+      { outputs: { ...outputs, times: 'tokens' } },
+      /output tokens is int32 × 2, but the manifest says int32 × 4/,
+    ],
+    [{ previewTokens: 3 }, /output preview is int32 × 6, but the manifest says int32 × 9/],
     [
       { outputs: { ...outputs, preview: 'flat_preview' } },
-      /flat_preview is \(1, 6\), the manifest says \(1, 2, 3\)/,
+      /flat_preview is \(1, 6\), but the manifest says \(1, 2, 3\)/,
     ],
     [{ outputs: { ...outputs, previewLogp: 'tokens' } }, /output tokens is int32 × 2, .* float32 × 2/],
   ];
