@@ -10,18 +10,18 @@ import { FILE_FORMATS } from './protocol/file-formats.js';
 
 const EXIT_USAGE = 2;
 const EXIT_CODES_HELP = `
-Exit codes: 0 all done, 1 failures of several kinds, 2 wrong usage, 3 a file cannot be read, 4 not a known audio
-format, 5 damaged audio, 6 too long, 7 the model cannot be loaded. Files in folders that are no audio are passed over.
-A progress bar is shown where standard error is a terminal.`;
+Exit codes: 0 success, 1 failures of several kinds, 2 wrong usage, 3 a file cannot be read, 4 unknown audio
+format, 5 damaged audio, 6 too long, 7 the model cannot be loaded. Files in folders that are not audio are skipped.
+A progress bar is shown if standard error is a terminal.`;
 
-/** A count or a time of the bench command, which has no options in the schema. */
+/** A count or duration of the bench command, whose options are not in the schema. */
 function positive(value: string): number {
   const number = Number(value);
   if (Number.isInteger(number) && number > 0) return number;
-  throw new InvalidArgumentError('A whole number above 0 is needed.');
+  throw new InvalidArgumentError('Must be an integer above 0.');
 }
 
-/** A choice in upper or lower case, as the options of the schema take theirs. */
+/** A choice in any case, like the options of the schema. */
 function choice<T extends string>(words: readonly T[]): (value: string) => T {
   return (value) => {
     const found = words.find((word) => word === value.toLowerCase());
@@ -44,7 +44,7 @@ function withOptions(command: Command, names: readonly OptionName[]): Command {
   return command;
 }
 
-/** Options that mean nothing without a model. */
+/** Options that apply only with a model. */
 const OF_A_MODEL: ReadonlySet<OptionName> = new Set([
   ...(['model', 'provider', 'lanes', 'laneThreads', 'batchWaitMs', 'maxStreams', 'memoryMb'] as const),
   ...(['admission', 'latencyTargetMs'] as const),
@@ -54,7 +54,7 @@ function configOf(flags: Record<string, unknown>): Config {
   return loadConfig(flags as Partial<Record<OptionName, unknown>>);
 }
 
-/** The command line with all commands and their options; `finish` is told the exit code. */
+/** The command line with all commands and options; `finish` receives the exit code. */
 export function buildProgram(finish: (code: number) => void): Command {
   const program = new Command('rnnt-server')
     .description('Real-time speech recognition over WebSockets.')
@@ -63,7 +63,7 @@ export function buildProgram(finish: (code: number) => void): Command {
     .exitOverride();
 
   withOptions(
-    program.command('start').description('Run the server (what happens without a command).'),
+    program.command('start').description('Run the server (the default command).'),
     OPTION_NAMES,
   ).action(async (flags) => finish(await (await import('./main.js')).runServer(configOf(flags))));
 
@@ -73,7 +73,7 @@ export function buildProgram(finish: (code: number) => void): Command {
       .description('Run the server with scripted results and no model, for developing and testing clients.')
       .option(
         '--script <file>',
-        'utterances, times, faults as JSON (docs/DEVELOPER_GUIDE.md); a default one without it',
+        'JSON with utterances, times and faults (see docs/DEVELOPER_GUIDE.md); default: built in',
       ),
     OPTION_NAMES.filter((name) => !OF_A_MODEL.has(name)),
   ).action(async ({ script, ...flags }) => {
@@ -85,19 +85,19 @@ export function buildProgram(finish: (code: number) => void): Command {
     .command('transcribe')
     .description('Transcribe audio files without a server.')
     .argument('<inputs...>', `audio files (${fileFormatsText}), folders, or - for standard input`)
-    .addOption(new Option('--format <format>', 'text by default').choices(FILE_FORMATS))
-    .option('--json', 'the same as --format json: one JSON object per line and file, failures included')
-    .option('--out <path>', 'a file for one input, else a folder; standard output without it')
+    .addOption(new Option('--format <format>', 'default: text').choices(FILE_FORMATS))
+    .option('--json', 'same as --format json: one JSON object per file, one per line, including failures')
+    .option('--out <path>', 'a file for one input, a folder for several; default: standard output')
     .option('--multichannel', 'one transcript per channel')
     .option(
       '--hotword <phrase>',
-      'a phrase to listen for, "Kubernetes" or "Kubernetes:3" (boost); may be repeated',
+      'a phrase of the custom vocabulary, "Kubernetes" or "Kubernetes:3" (boost); repeatable',
       collect,
     )
-    .option('--language <tag>', "a warning is given if it is not the model's")
+    .option('--language <tag>', 'language of the audio; warns if the model does not know it')
     .option('--encoding <name>', 'the input is raw samples: pcm16, float32, mulaw or alaw')
-    .option('--sample-rate <Hz>', 'of raw samples; 16000 by default')
-    .option('--channels <n>', 'of raw samples; 1 by default')
+    .option('--sample-rate <Hz>', 'of raw samples; default: 16000')
+    .option('--channels <n>', 'of raw samples; default: 1')
     .addHelpText('after', EXIT_CODES_HELP);
   withOptions(transcribe, ['model', 'provider', 'maxUploadSeconds', 'logLevel']).action(
     async (files, flags) =>
@@ -106,28 +106,31 @@ export function buildProgram(finish: (code: number) => void): Command {
 
   program
     .command('import')
-    .description('Import a streaming transducer of sherpa-onnx or NeMo, so that it can be served.')
-    .argument('<source>', 'the folder with encoder, decoder and joiner (.onnx) and tokens.txt')
-    .option('--out <dir>', 'where to make the model’s folder (default: models/)')
-    .option('--name <name>', 'its name (default: that of the source’s folder)')
+    .description('Import a streaming transducer from sherpa-onnx or NeMo.')
+    .argument('<source>', 'folder with encoder, decoder and joiner (.onnx) and tokens.txt')
+    .option('--out <dir>', 'where to create the model’s folder (default: models/)')
+    .option('--name <name>', 'name of the model (default: that of the source folder)')
     .addOption(new Option('--precision <precision>', 'which files').choices(PRECISIONS).default('auto'))
-    .addOption(new Option('--search <search>', 'how tokens are found').choices(SEARCHES).default('greedy'))
-    .option('--language <codes>', 'its languages, "en" or "zh,en" (default: as the folder’s name tells)')
-    .option('--chunk-ms <ms>', 'of NeMo’s own export, if its graph does not show it', positive)
+    .addOption(new Option('--search <search>', 'search algorithm').choices(SEARCHES).default('greedy'))
+    .option('--language <codes>', 'its languages, such as "en" or "zh,en" (default: from the folder’s name)')
+    .option('--chunk-ms <ms>', 'chunk length of NeMo’s own export, if the graph does not show it', positive)
     .option(
       '--left-frames <frames>',
-      'left context of NeMo’s own export, if its graph does not show it',
+      'left context of NeMo’s own export, if the graph does not show it',
       positive,
     )
     .action(async (source, flags) =>
       finish(await (await import('./commands/import.js')).runImport(source, flags)),
     );
 
-  const models = program.command('models').description('List the models at hand, or verify one.');
+  const models = program.command('models').description('List the installed models, or verify one.');
   models.argument('[name]', 'a model to verify: every file against its checksum');
   models.action(async (name) => finish(await (await import('./commands/models.js')).showModels(name)));
   withOptions(
-    models.command('show').description('Tell what a model is and how fast it is here.').argument('<name>'),
+    models
+      .command('show')
+      .description('Describe a model and measure its speed on this machine.')
+      .argument('<name>'),
     ['provider', 'lanes', 'laneThreads', 'maxBatch', 'latencyTargetMs', 'logLevel'],
   ).action(async (name, flags) =>
     finish(await (await import('./commands/models.js')).showModel(name, configOf(flags))),
@@ -135,8 +138,8 @@ export function buildProgram(finish: (code: number) => void): Command {
 
   program
     .command('key')
-    .description('Make an access key, and its line for --keys-file.')
-    .argument('<name>', 'what people call it; logs and refusals say it')
+    .description('Create an access key and its line for --keys-file.')
+    .argument('<name>', 'name of the key, shown in logs and refusals')
     .option('--streams <n>', 'live streams at once', positive)
     .option('--uploads <n>', 'uploads at once', positive)
     .option('--per-minute <n>', 'connections, uploads and client tokens per minute', positive)
@@ -145,13 +148,13 @@ export function buildProgram(finish: (code: number) => void): Command {
   program
     .command('machines')
     .description('Print the state machines.')
-    .option('--machine <name>', `only this one: ${MACHINE_NAMES.join(', ')}`, choice(MACHINE_NAMES))
+    .option('--machine <name>', `print only this machine: ${MACHINE_NAMES.join(', ')}`, choice(MACHINE_NAMES))
     .option('--format <format>', MACHINE_FORMATS.join(' or '), choice(MACHINE_FORMATS), 'mermaid')
     .action(async (flags) => finish((await import('./commands/machines.js')).showMachines(flags)));
 
   program
     .command('bench')
-    .description('Run a paced load of speech against a running server.')
+    .description('Load a running server with paced speech.')
     .option('--url <url>', 'its WebSocket', 'ws://localhost:8000/ws/transcribe')
     .option('--connections <n>', 'streams at once', positive, 16)
     .option('--duration <s>', 'seconds', positive, 30)
@@ -160,12 +163,12 @@ export function buildProgram(finish: (code: number) => void): Command {
   return program;
 }
 
-/** What concerns the program itself, and not the command that is left out. */
+/** Flags of the program itself, rather than of the omitted command. */
 const OWN_FLAGS = ['-h', '--help', '-V', '--version'];
 
 /**
- * `rnnt-server --port 9000` is `rnnt-server start --port 9000`. Not commander's default command: that one gets a
- * mistyped command as an argument, and cannot say what was meant.
+ * `rnnt-server --port 9000` means `rnnt-server start --port 9000`. Commander's default command is not used: it would
+ * get a mistyped command as an argument and could not suggest the right one.
  */
 function withCommand(argv: readonly string[]): readonly string[] {
   const [first] = argv;
@@ -174,7 +177,10 @@ function withCommand(argv: readonly string[]): readonly string[] {
     : argv;
 }
 
-/** Who reads the output may stop (`| head`): then a command has nobody to go on for. A server serves on, also where the disk is full. */
+/**
+ * When the reader of the output closes it (`| head`), a command ends. A server keeps running, as it does on a full
+ * disk.
+ */
 function endWithReader(isServer: boolean): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (isServer) return;

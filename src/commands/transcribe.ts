@@ -71,7 +71,7 @@ async function transcribe(recogniser: Recogniser, input: Input, results: Results
     bar.clear();
     const failure = failureOf(thrown);
     if (input.found && failure.exitCode === EXIT.unsupported) {
-      process.stderr.write(`${input.name}: passed over. ${failure.message}\n`);
+      process.stderr.write(`${input.name}: skipped. ${failure.message}\n`);
       return EXIT.ok;
     }
     process.stderr.write(`${input.name}: ${failure.message}\n`);

@@ -77,7 +77,7 @@ test('a folder fills a folder with subtitles, and what is no audio is passed ove
   const out = join(folder, 'out');
   const { status, stdout, stderr } = await transcribe([folder, '--out', out, '--format', 'vtt']);
   assert.deepEqual([status, stdout], [0, '']);
-  assert.match(stderr, /notes\.txt: passed over/);
+  assert.match(stderr, /notes\.txt: skipped/);
   assert.deepEqual(await readdir(out), ['talk.vtt']);
   assert.match(await readFile(join(out, 'talk.vtt'), 'utf8'), /^WEBVTT\n/);
 });
