@@ -1,7 +1,7 @@
 /**
- * Where the lines of the log go. A log is never a reason to stop serving: what cannot be written now (a full disk, a reader
- * that stands still) waits, up to a bound, and newer lines are dropped beyond it, which is said when there is room again.
- * Pino's own destination ends the process at the first line for which the disk has no room, or waits for room at its end.
+ * Destination of log lines. Logging must never stop the server. Lines that cannot be written now (full disk, blocked
+ * reader) wait, up to a limit; beyond it newer lines are dropped, and the loss is logged when there is room again.
+ * Pino's own destination ends the process at the first line that does not fit on the disk, or blocks at its end.
  */
 import * as fs from 'node:fs';
 import { LIMITS } from './limits.js';
@@ -12,7 +12,7 @@ export class LogSink {
   private readonly fd: number;
   private waiting: string[] = [];
   private waitingBytes = 0;
-  /** What is being written, or could not be. */
+  /** What is being written, or could not be written. */
   private rest = Buffer.alloc(0);
   private state: 'idle' | 'writing' | 'failed' | 'gone' = 'idle';
   private dropped = 0;
@@ -25,7 +25,7 @@ export class LogSink {
     process.once('exit', () => this.end());
   }
 
-  /** Takes a line; never throws, never waits. */
+  /** Takes a line; never throws or blocks. */
   write(line: string): void {
     if (this.state === 'gone') return;
     const bytes = Buffer.byteLength(line);
@@ -85,14 +85,14 @@ export class LogSink {
     this.rest = Buffer.alloc(0);
   }
 
-  /** The process ends: what waits is written if it can be at once. */
+  /** At process exit: writes what waits, if that is possible at once. */
   private end(): void {
     if (this.state !== 'idle') return;
     this.take();
     try {
       if (this.rest.length > 0) this.io.writeSync(this.fd, this.rest);
     } catch {
-      // Nobody is left to be told.
+      // There is no one left to report to.
     }
   }
 }

@@ -8,7 +8,7 @@ export type { Logger };
 
 const STANDARD_ERROR = 2;
 
-/** For people: time, level and text on a line, the fields below. Only loaded where it is wanted. */
+/** Readable format: time, level and text on a line, the fields below. Loaded only if needed. */
 function readable(sink: LogSink): DestinationStream {
   const require = createRequire(import.meta.url);
   const pretty = require('pino-pretty') as typeof import('pino-pretty');
@@ -21,7 +21,7 @@ function readable(sink: LogSink): DestinationStream {
 
 let standardError: LogSink | undefined;
 
-/** Logs go to standard error, so that standard output stays free for what a command prints. */
+/** Logs go to standard error, so that standard output is free for a command's output. */
 export function createLogger(config: Pick<Config, 'logLevel' | 'devMode'>): Logger {
   const options = { level: config.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime };
   standardError ??= new LogSink(STANDARD_ERROR);

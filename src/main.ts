@@ -6,7 +6,7 @@ import { createLogger, type Logger } from './log.js';
 import { canReload } from './server/reload.js';
 import { type EngineFactory, type RunningServer, startServer } from './server/server.js';
 
-/** Another engine than that of the model, and what is done once the server listens. */
+/** An engine that replaces the model's, and a callback once the server listens. */
 export interface StandIn {
   readonly makeEngine: EngineFactory;
   onStarted(server: RunningServer): void;
@@ -34,7 +34,7 @@ function announce(server: RunningServer, config: Config): void {
 }
 
 /**
- * The recogniser failed in a process that had served: a new one is likely to do better (EX_TEMPFAIL of sysexits.h).
+ * The recogniser failed in a process that had served; a restart is likely to help (EX_TEMPFAIL of sysexits.h).
  * docs/DEPLOYMENT.md lists the codes.
  */
 export const EXIT_RESTART = 75;
@@ -59,14 +59,14 @@ export async function runServer(config: Config, standIn?: StandIn): Promise<numb
   process.on('SIGINT', drain);
   process.on('SIGTERM', drain);
   const reload = () => void server.reload();
-  // Where there is nothing to read again, a terminal that closes ends the server as ever.
+  // If there is nothing to reload, SIGHUP keeps its usual meaning: a closing terminal ends the server.
   if (canReload(server.context)) process.on('SIGHUP', reload);
   try {
     await server.ready;
     announce(server, config);
   } catch (thrown) {
     const error = toServerError(thrown);
-    // DRAINING: a signal came while the model was loading, which is no failure.
+    // DRAINING: a signal came while the model was loading, which is not a failure.
     if (error.code !== 'DRAINING') process.stderr.write(`rnnt-server: ${error.code}: ${error.message}\n`);
   }
   const code = await exitCodeOf(server, log);
@@ -76,7 +76,7 @@ export async function runServer(config: Config, standIn?: StandIn): Promise<numb
   return code;
 }
 
-/** When the server has stopped: its exit code. Where a thread hangs, the process ends here, by a signal. */
+/** Resolves with the exit code when the server has stopped. If a thread hangs, the process ends here, by a signal. */
 export async function exitCodeOf({ stopped, context }: RunningServer, log: Logger): Promise<number> {
   const { outcome } = await stopped;
   const engine = context.recogniser?.engine;

@@ -24,7 +24,7 @@ export class RateLimiter {
     return true;
   }
 
-  /** What is left is said to be this much, as of now; below 0: more was given out elsewhere than there was. */
+  /** Sets the tokens left now. Below 0: more were used elsewhere than available. */
   set(tokens: number): void {
     this.tokens = Math.min(this.burst, tokens);
     this.lastMs = this.now();

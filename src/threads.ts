@@ -1,6 +1,6 @@
 /**
- * A pool of worker threads that never ends one in the middle of its work: that would abort the whole process if the
- * thread is inside native code. Piscina's own `close` gives a busy thread half a minute; this one waits for it.
+ * A pool of worker threads that never ends a thread during its work: inside native code that would abort the whole
+ * process. Piscina's own `close` gives a busy thread half a minute; this one waits for it.
  */
 import type { MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
@@ -21,22 +21,22 @@ export class Threads<Task, Answer> {
   private closing: Promise<void> | null = null;
   private tellIdle: (() => void) | null = null;
 
-  /** @param onStray an error of a thread outside of any task; the thread has been replaced already */
+  /** @param onStray an error of a thread outside of any task; the thread has already been replaced */
   constructor(options: ThreadOptions, onStray: (error: unknown) => void) {
     this.pool = new Piscina<Task, Answer>(options);
     this.most = options.maxThreads;
-    this.pool.on('error', onStray); // without a listener it would end the process
+    this.pool.on('error', onStray); // without a listener the error would end the process
   }
 
-  /** Tasks that wait for a thread; the caller bounds them. */
+  /** Tasks that wait for a thread; their number is limited by the caller. */
   get queued(): number {
     return this.waiting.length;
   }
 
   /**
-   * Rejects with what the task throws, with the error of a thread that died in it, and, if the pool is closed before
-   * the task began, with an error that says so. A task that runs is never aborted, but by its own `signal`: that is for
-   * threads without native code (WebAssembly is none), and ends the thread.
+   * Runs a task. Rejects with the task's error, with the error of a thread that died in it, or, if the pool is closed
+   * before the task began, with an error that says so. Only its own `signal` aborts a running task, by ending the
+   * thread; that is for threads without native code (WebAssembly is fine).
    */
   async run(task: Task, options: ThreadTaskOptions = {}): Promise<Answer> {
     if (this.closing !== null) throw new Error('The threads are closed.');
@@ -53,12 +53,12 @@ export class Threads<Task, Answer> {
     }
   }
 
-  /** Some task runs. */
+  /** Whether a task is running. */
   get busy(): boolean {
     return this.running > 0;
   }
 
-  /** Lets what runs come to its end, however long that takes, and then ends the threads. What waits is refused. */
+  /** Waits for running tasks, however long they take, then ends the threads. Waiting tasks are refused. */
   close(): Promise<void> {
     this.closing ??= this.end();
     return this.closing;
@@ -74,7 +74,7 @@ export class Threads<Task, Answer> {
     await this.pool.destroy();
   }
 
-  /** Waits for a thread. A task that is aborted meanwhile leaves at once, and what it holds with it. */
+  /** Waits for a thread. An aborted task leaves the queue at once. */
   private turn(signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
       const leave = (): void => {
@@ -92,7 +92,7 @@ export class Threads<Task, Answer> {
     });
   }
 
-  /** A task is over: its place goes to the one that waits longest. */
+  /** A task has ended: its thread goes to the task that has waited longest. */
   private next(): void {
     const first = this.waiting.shift();
     if (first !== undefined) {

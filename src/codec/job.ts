@@ -1,4 +1,4 @@
-/** What a codec worker does with one slot: decode what is in its FIFO, resample it, place it in the ring. */
+/** The work of a codec worker on one slot: decodes the audio in its FIFO, resamples it and places it in the ring. */
 
 import { BLOCK_FRAMES } from '../audio/block.js';
 import { filterFor } from '../audio/filter.js';
@@ -8,7 +8,7 @@ import { Resampler, type ResamplerState } from '../audio/resampler.js';
 import type { StreamFilters } from './filters.js';
 import { type CodecSlot, encodingAt, FIELD, FIFO_BYTES, HISTORY_LENGTH, MIX_FIELDS } from './slab.js';
 
-/** Input sample-frames of one job: 0.2 s at 48 kHz, so that a stream in arrears does not hold up its batch. */
+/** Input sample-frames per job: 0.2 s at 48 kHz, so that a stream that is behind does not delay the others. */
 export const MAX_JOB_FRAMES = 9_600;
 
 const resampler = new Resampler(filterFor(48_000));
@@ -16,8 +16,8 @@ const local = { history: new Float32Array(HISTORY_LENGTH), held: 0, offset: 0, p
 type JobState = ResamplerState & { readonly mix: MixState };
 
 /**
- * Runs the job in the slot's header. All state is worked on in a copy and written back at the end, so that a
- * job that did not finish can be run again.
+ * Runs the job in the slot's header. State is changed in a copy and written back at the end, so that an unfinished job
+ * can be run again.
  */
 export function runCodecJob(slot: CodecSlot, streamSlab: SharedArrayBuffer, filters: StreamFilters): void {
   const { header } = slot;

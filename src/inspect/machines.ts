@@ -1,4 +1,4 @@
-/** The machines by name, and their renderings for people and tools. */
+/** The machines by name, and their renderings as text. */
 import type { AnyStateMachine } from 'xstate';
 import { serverMachine } from '../../machines/server.js';
 import { sessionMachine } from '../../machines/session.js';

@@ -1,4 +1,4 @@
-/** What the server's routes share. */
+/** State shared by the server's routes. */
 import type { Actor } from 'xstate';
 import type { serverMachine } from '../../machines/server.js';
 import type { Keyring } from '../auth/keyring.js';
@@ -34,20 +34,20 @@ export interface ServerContext {
   readonly metrics: SessionMetrics;
   readonly eventLoop: EventLoopMeter;
   readonly startedAtMs: number;
-  /** The fleet that this server belongs to; null where there is none. */
+  /** The fleet that this server belongs to; null if there is none. */
   readonly cluster: Cluster | null;
   /** Null until the model is loaded and warm. */
   recogniser: Recogniser | null;
   /**
-   * Puts down what sessions need to go on elsewhere. Called once, before a process ends whose recogniser cannot go on; it has
-   * `LIMITS.rescueMs`, and sessions go on meanwhile as far as they can.
+   * Saves what sessions need to continue elsewhere. Called once, before a process whose recogniser has failed ends. It
+   * has `LIMITS.rescueMs`; meanwhile sessions continue as far as they can.
    */
   rescue?: () => Promise<void>;
 }
 
 export type ServerStatus = 'starting' | 'ready' | 'draining' | 'stopped';
 
-/** Streams that come now are recognised: some lane works, or is about to. */
+/** Whether new streams can be recognised: a lane works, or is about to. */
 export const isReady = (context: ServerContext): boolean =>
   statusOf(context) === 'ready' &&
   (context.recogniser?.engine.lanes ?? []).some(({ state }) => state !== 'hung' && state !== 'lost');

@@ -1,4 +1,4 @@
-/** What a server tells its fleet, and what it tells others of it. */
+/** The server's report to its fleet, and its report about the fleet. */
 import { networkInterfaces } from 'node:os';
 import type { Cluster } from '../cluster/cluster.js';
 import type { NodeFacts } from '../cluster/nodes.js';
@@ -15,8 +15,8 @@ const FINGERPRINT_DIGITS = 16;
 const EVERYWHERE = ['0.0.0.0', '::'];
 
 /**
- * Null without `--cluster`. It does nothing before it is opened.
- * @param server asked when the server listens
+ * Null without `--cluster`. Inactive until it is opened.
+ * @param server used once it listens
  */
 export async function createFleet(
   config: Config,
@@ -36,16 +36,16 @@ export async function createFleet(
   });
 }
 
-/** Client tokens that only their own server takes are refused by chance, which is hard to find out. */
+/** Client tokens valid on only one server are refused at random on the others, which is hard to diagnose. */
 function warnOfTokens({ authToken, keysFile, tokenSecret }: Config, log: Logger): void {
   const asksForKeys = authToken !== '' || keysFile !== '';
   if (!asksForKeys || tokenSecret !== '') return;
   log.warn(
-    'there is no --token-secret: a client token is good on the server that gave it only, not on others of the fleet',
+    'there is no --token-secret: a client token is valid only on the server that issued it, not on others of the fleet',
   );
 }
 
-/** Where others reach this server, as far as it can know. HOST:PORT */
+/** Address at which other servers can reach this one, as far as known: HOST:PORT. */
 export function addressOf({ advertise, host }: Pick<Config, 'advertise' | 'host'>, port: number): string {
   if (advertise !== '') return advertise;
   const reached = EVERYWHERE.includes(host) ? (firstAddress() ?? 'localhost') : host;
@@ -58,7 +58,7 @@ function firstAddress(): string | undefined {
   return (outside.find(({ family }) => family === 'IPv4') ?? outside[0])?.address;
 }
 
-/** An engine's never changes. */
+/** Constant for the lifetime of an engine. */
 const fingerprints = new WeakMap<Engine, string>();
 
 function fingerprintOf(engine: Engine): string {
@@ -83,7 +83,7 @@ function factsOf(context: ServerContext): NodeFacts {
   };
 }
 
-/** Of `/ws/status` and `/health/extended`. Addresses are for those who run the servers. */
+/** For `/ws/status` and `/health/extended`. Addresses are shown to operators only. */
 export const fleetStatus = ({ cluster }: ServerContext, withAddresses: boolean) =>
   cluster && {
     name: cluster.name,

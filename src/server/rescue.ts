@@ -1,4 +1,4 @@
-/** The last thing that a process does for its sessions when its recogniser cannot go on. */
+/** The last step for a process's sessions when its recogniser cannot continue. */
 import { LIMITS } from '../limits.js';
 import type { ServerContext } from './context.js';
 import type { SessionRegistry } from './registry.js';
@@ -8,10 +8,10 @@ export const leaveAll = async (registry: SessionRegistry): Promise<void> => {
   await Promise.all(Array.from(registry.list(), ({ handover }) => handover.rescue()));
 };
 
-/** Resolves when the sessions are safe, or cannot be brought to safety in time. Never rejects. */
+/** Resolves when the sessions are saved, or cannot be saved in time. Never rejects. */
 export async function rescue({ rescue: act, log, registry }: ServerContext): Promise<void> {
   if (act === undefined) return;
-  log.info({ sessions: registry.size }, 'bringing sessions to safety');
+  log.info({ sessions: registry.size }, 'saving sessions for other servers');
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(reject, LIMITS.rescueMs, new Error(`not within ${LIMITS.rescueMs} ms`));
@@ -19,7 +19,7 @@ export async function rescue({ rescue: act, log, registry }: ServerContext): Pro
   try {
     await Promise.race([act(), late]);
   } catch (err) {
-    log.error({ err }, 'sessions could not be brought to safety');
+    log.error({ err }, 'sessions could not be saved');
   } finally {
     clearTimeout(timer);
   }

@@ -1,4 +1,4 @@
-/** The HTTP face: service card, health, status, metrics, uploads, pages. */
+/** The HTTP routes: service card, health, status, metrics, uploads, pages. */
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import fastifyStatic, { type SetHeadersResponse } from '@fastify/static';
@@ -27,7 +27,7 @@ import { createHttpServer, readTls } from './tls.js';
 import { tokenRoute } from './token-route.js';
 import { uploadRoutes } from './uploads.js';
 
-/** Fastify's own refusals, as codes of our table. */
+/** Fastify's own errors as codes of the error table. */
 const FASTIFY_CODES: Record<string, ErrorCode> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'UPLOAD_TOO_LARGE',
   FST_REQ_FILE_TOO_LARGE: 'UPLOAD_TOO_LARGE',
@@ -66,7 +66,7 @@ export async function createRoutes(context: ServerContext): Promise<FastifyInsta
     logger: false,
     forceCloseConnections: true,
     serverFactory: (onRequest) => createHttpServer(tls, onRequest),
-    frameworkErrors: refuse, // an address that cannot be read comes no further
+    frameworkErrors: refuse, // an address that cannot be parsed gets no further
   });
   app.server.maxConnections = LIMITS.maxHttpConnections;
   app.setErrorHandler(refuse);
@@ -79,7 +79,7 @@ export async function createRoutes(context: ServerContext): Promise<FastifyInsta
   const methods = methodsByUrl(app);
   app.get('/', async (request, reply) => {
     reply.header('link', CARD_LINKS);
-    // Relative, as those links: a proxy may have the server below a sub-path.
+    // Relative links, since a proxy may serve this below a sub-path.
     return request.headers.accept?.includes('text/html')
       ? reply.redirect('static/index.html')
       : serviceCard(context);
@@ -87,7 +87,7 @@ export async function createRoutes(context: ServerContext): Promise<FastifyInsta
   app.get('/compare', async (request, reply) =>
     reply.redirect(`static/compare.html${urlOf(request).search}`),
   );
-  // Asked for by browsers for whatever names no icon itself, for example JSON.
+  // Browsers request it for responses that name no icon, such as JSON.
   app.get('/favicon.ico', async (_request, reply) => reply.redirect('static/icon.svg'));
   const ready = () => (isReady(context) ? 200 : 503);
   app.get('/health', async (_request, reply) => reply.code(ready()).send(health(context)));
@@ -95,14 +95,14 @@ export async function createRoutes(context: ServerContext): Promise<FastifyInsta
   app.get('/health/live', async () => health(context));
   const forAdmins = { onRequest: adminOnly(context.config) };
   app.get('/health/extended', forAdmins, async () => extendedHealth(context));
-  // A browser cannot see why its WebSocket was refused; asking by plain HTTP tells it, with Retry-After.
+  // A browser cannot see why its WebSocket was refused; a plain HTTP request gets the reason, with Retry-After.
   for (const path of dialectsOf(context.config.dialects).flatMap(({ paths }) => paths)) {
-    if (path === '/') continue; // the card
+    if (path === '/') continue; // that is the service card
     app.get(path, async (request, reply) => {
       const url = urlOf(request);
       const { resumes } = dialectAt(path, context.config.dialects) ?? {};
       const admitted = admit(context, request.raw, url, resumes);
-      const resuming = resumes === true && url.searchParams.has('resume'); // by whoever holds the name
+      const resuming = resumes === true && url.searchParams.has('resume'); // a resuming client may hold the name itself
       const claimed = await claim(context, admitted, url);
       claimed.giveBack();
       if (!resuming && !(claimed.free && context.registry.holder(admitted.clientId) === undefined)) {
@@ -131,7 +131,7 @@ export async function createRoutes(context: ServerContext): Promise<FastifyInsta
   return app;
 }
 
-/** What each address takes, filled as routes are added from here on. */
+/** The methods of each address, filled as routes are added from here on. */
 function methodsByUrl(app: FastifyInstance): Map<string, Set<string>> {
   const byUrl = new Map<string, Set<string>>();
   app.addHook('onRoute', ({ url, method }) => {
@@ -142,17 +142,17 @@ function methodsByUrl(app: FastifyInstance): Map<string, Set<string>> {
   return byUrl;
 }
 
-/** Answers 405 and Allow where the address is right and the method is not, and OPTIONS with Allow alone. */
+/** Answers 405 with Allow to a wrong method, and OPTIONS with Allow alone. */
 function refuseOtherMethods(app: FastifyInstance, byUrl: ReadonlyMap<string, ReadonlySet<string>>): void {
   for (const [url, taken] of [...byUrl]) {
     const allow = [...taken, 'OPTIONS'].join(', ');
     app.route({
       method: app.supportedMethods.filter((method) => !taken.has(method)),
       url,
-      // Before the body is read, which may be of a type that nobody here parses.
+      // Before the body is read, whose type may have no parser.
       onRequest: async (request, reply) => {
         reply.header('allow', allow);
-        if (request.method === 'OPTIONS') return reply.code(204).header('content-length', '0').send(); // Safari waits for a body without it
+        if (request.method === 'OPTIONS') return reply.code(204).header('content-length', '0').send(); // without it Safari waits for a body
         throw new ServerError('METHOD_NOT_ALLOWED', request.method);
       },
       handler: () => {}, // never reached
@@ -160,7 +160,7 @@ function refuseOtherMethods(app: FastifyInstance, byUrl: ReadonlyMap<string, Rea
   }
 }
 
-/** Browser libraries and the font that the pages use, served from where npm put them: package and folder in it. */
+/** Browser libraries and the pages' font, served from where npm installed them: package and folder in it. */
 const VENDOR = {
   mermaid: ['@mermaid-js/tiny', 'dist'],
   uplot: ['uplot', 'dist'],

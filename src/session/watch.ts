@@ -1,15 +1,15 @@
-/** The clocks of one session, read by the sweep: what is overdue. All of it stands still while the server does not read. */
+/** The clocks of one session, which the sweep checks. They stand still while the server does not read. */
 import { LIMITS } from '../limits.js';
 
 export interface WatchBounds {
-  /** A connection without a sign of life for this long is closed. */
+  /** A connection that sends nothing for this long is closed. */
   readonly idleMs: number;
   /** A recording without audio for this long is ended. */
   readonly noAudioMs: number;
 }
 
 export class Watch {
-  /** When the client last gave a sign of life, and when its audio last came. */
+  /** When anything, and when audio, was last received from the client. */
   heardMs: number;
   audioMs: number;
   private beatMs: number;
@@ -24,12 +24,12 @@ export class Watch {
     this.beganMs = nowMs;
   }
 
-  /** Of the session, whole seconds; the clock of the day may jump meanwhile. */
+  /** Age of the session in whole seconds, unaffected by changes of the system clock. */
   ageSeconds(nowMs = performance.now()): number {
     return Math.round((nowMs - this.beganMs) / 1000);
   }
 
-  /** Time begins anew: a recording began, or the socket is read again. */
+  /** Restarts the clocks: a recording began, or the socket is read again. */
   restart(nowMs = performance.now()): void {
     this.heardMs = nowMs;
     this.audioMs = nowMs;
@@ -43,12 +43,12 @@ export class Watch {
     return nowMs - this.audioMs > this.bounds.noAudioMs;
   }
 
-  /** The client stopped sending in the middle of what it said. */
+  /** Whether the client stopped sending in the middle of speech. */
   pause(nowMs: number, silenceSeconds: number): boolean {
     return nowMs - this.audioMs > Math.max(LIMITS.pauseMs, LIMITS.pauseSilences * 1000 * silenceSeconds);
   }
 
-  /** True once in each interval: ask for a sign of life. */
+  /** True once per interval: probe the client. */
   beat(nowMs: number): boolean {
     if (nowMs - this.beatMs < LIMITS.heartbeatMs) return false;
     this.beatMs = nowMs;
