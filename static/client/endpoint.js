@@ -103,7 +103,7 @@ function explain(status, body) {
     return { code: body.code, text: `${text}${detail}`, retryable };
   }
   if (status === 401 || status === 403) {
-    return { code: 'UNAUTHORIZED', text: 'A valid access token is needed.', retryable: false };
+    return { code: 'UNAUTHORIZED', text: 'A valid access token is required.', retryable: false };
   }
   // A proxy's answer, or that of a server which lacks the route.
   return { code: 'UNREACHABLE', text: `The server cannot be reached (HTTP ${status}).`, retryable: true };
@@ -125,10 +125,10 @@ const FATAL_CLOSE_CODES = new Set([1000, 1003, 1007, 1008, 1009]);
 
 /** @type {Record<number, [code: string, text: string]>} */
 const CLOSE_REASONS = {
-  1001: ['DRAINING', 'The server is draining before it stops.'],
+  1001: ['DRAINING', 'The server is shutting down.'],
   1008: ['UNAUTHORIZED', 'The server does not allow this connection.'],
-  1009: ['MESSAGE_TOO_LARGE', 'The frame is larger than the server accepts.'],
-  1011: ['INTERNAL', 'Something went wrong inside the server.'],
+  1009: ['MESSAGE_TOO_LARGE', 'The message is larger than the server accepts.'],
+  1011: ['INTERNAL', 'Internal server error.'],
   1013: ['AT_CAPACITY', 'The server asks to try again later.'],
   4000: ['TIMEOUT', 'The server stopped answering.'], // Given by Link, not by a server.
   4408: ['IDLE_TIMEOUT', 'Nothing was sent for too long.'],

@@ -155,7 +155,7 @@ describe('the debug tools', { skip: skipWithoutChromium, timeout: 120_000 }, () 
   it('shows a warning as a warning, not as an error that would frighten', async () => {
     server.fake.onStart = {
       type: 'warning',
-      warning: 'The message type is not known.',
+      warning: 'Unknown message type.',
       code: 'UNKNOWN_MESSAGE',
       retryable: false,
       timestamp: '',

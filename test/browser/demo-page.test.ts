@@ -244,13 +244,13 @@ describe('the demo page', { skip: skipWithoutChromium, timeout: 120_000 }, () =>
   });
 
   it('shows the server’s reason when it refuses', async () => {
-    const error = 'The server is at its rated number of streams.';
+    const error = 'The server is at its rated capacity.';
     server.refusal = { status: 503, body: { error, code: 'AT_CAPACITY', retryable: true }, retryAfter: '30' };
     await page.locator('label', { hasText: 'Sample' }).click();
     await page.click('#record');
     await page.locator('#state[data-state="refused"]').waitFor();
     assert.match(await text('#state-text'), /trying again in 30 s/);
-    assert.match(await text('#notice'), /rated number of streams/);
+    assert.match(await text('#notice'), /rated capacity/);
   });
 
   it('can be stopped while it is refused, and given up while it waits for the last words', async () => {

@@ -12,7 +12,7 @@ import { fleetOf, statusAnswer } from '../helpers/status-answer.js';
 
 const WIDTHS = [1280, 390, 320];
 const FULL = { code: 'AT_CAPACITY', error: 'The server is full.', retryable: true };
-const NO_TOKEN = { code: 'UNAUTHORIZED', error: 'A valid access token is needed.', retryable: false };
+const NO_TOKEN = { code: 'UNAUTHORIZED', error: 'A valid access token is required.', retryable: false };
 const LONG = 'supercalifragilisticexpialidocious'.repeat(3);
 
 type Step = (demo: DemoPage) => Promise<unknown>;

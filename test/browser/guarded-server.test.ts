@@ -37,7 +37,7 @@ describe('the pages of a guarded server', { skip: skipWithoutChromium, timeout: 
     const page = await open('index', '');
     await page.waitForSelector('html[data-ready]');
     await page.click('#record');
-    await page.locator('#notice-text', { hasText: 'A valid access token is needed.' }).waitFor();
+    await page.locator('#notice-text', { hasText: 'A valid access token is required.' }).waitFor();
     assert.equal(await page.locator('#state-text').textContent(), 'Not connected');
     assert.equal(await page.getAttribute('#record', 'aria-pressed'), 'false');
     await page.close();

@@ -130,7 +130,7 @@ describe('the views of the transcriber', { skip: skipWithoutChromium, timeout: 1
     const { page } = demo;
     demo.server.refusal = {
       status: 401,
-      body: { code: 'UNAUTHORIZED', error: 'A valid access token is needed.', retryable: false },
+      body: { code: 'UNAUTHORIZED', error: 'A valid access token is required.', retryable: false },
     };
     await page.click('#record');
     await page.locator('#token').waitFor();

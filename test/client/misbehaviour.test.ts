@@ -134,7 +134,7 @@ describe('reasons', () => {
   });
 
   it('says UNAUTHORIZED once for a wrong token, and does not try again', async () => {
-    const body = { code: 'UNAUTHORIZED', error: 'A valid access token is needed.', retryable: false };
+    const body = { code: 'UNAUTHORIZED', error: 'A valid access token is required.', retryable: false };
     const t = setUp({}, answering(401, body));
     const changes = changesOf(t);
     t.network.refuse = true;
@@ -204,7 +204,7 @@ describe('reasons', () => {
 describe('a server without room for the recording', () => {
   const noRoom = {
     code: 'AT_CAPACITY',
-    error: 'The server is at its rated number of streams.',
+    error: 'The server is at its rated capacity.',
     retryable: true,
   };
 

@@ -261,7 +261,7 @@ describe('endpoint', () => {
   it('knows which close codes are final', () => {
     assert.equal(closeReason(1008, '').retryable, false);
     assert.equal(closeReason(1001, '').retryable, true);
-    assert.equal(closeReason(1001, 'DRAINING').text, 'The server is draining before it stops.');
+    assert.equal(closeReason(1001, 'DRAINING').text, 'The server is shutting down.');
     assert.deepEqual(closeReason(1006, 'why'), { code: 'CONNECTION_LOST', text: 'why', retryable: true });
   });
 });

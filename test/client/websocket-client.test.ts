@@ -258,7 +258,7 @@ describe('a forgotten session', () => {
 describe('a refused connection', () => {
   it('tells the reason, waits as long as the server asks and gets in later', async () => {
     const body = {
-      error: 'The server is at its rated number of streams.',
+      error: 'The server is at its rated capacity.',
       code: 'AT_CAPACITY',
       retryable: true,
     };

@@ -65,7 +65,7 @@ export class FakeServer {
     if (token !== null) {
       this.#say(session, {
         type: 'error',
-        error: 'The resume token is unknown or expired; this is a fresh session.',
+        error: 'The resume token is unknown or expired; a new session was opened.',
         code: 'RESUME_EXPIRED',
         retryable: false,
         timestamp: '',

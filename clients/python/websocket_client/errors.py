@@ -46,11 +46,11 @@ class UnsupportedAudio(ValueError):
 
 # Close code -> code, text, whether another connection may help. Codes not listed: the connection was lost.
 _CLOSED = {
-    1001: ("DRAINING", "The server is draining before it stops.", True),
+    1001: ("DRAINING", "The server is shutting down.", True),
     1003: ("UNSUPPORTED_DATA", "The server does not take such data.", False),
     1008: ("UNAUTHORIZED", "The server does not allow this connection.", False),
-    1009: ("MESSAGE_TOO_LARGE", "The frame is larger than the server accepts.", False),
-    1011: ("INTERNAL", "Something went wrong inside the server.", True),
+    1009: ("MESSAGE_TOO_LARGE", "The message is larger than the server accepts.", False),
+    1011: ("INTERNAL", "Internal server error.", True),
     1013: ("AT_CAPACITY", "The server asks to try again later.", True),
     4408: ("IDLE_TIMEOUT", "Nothing was sent for too long.", True),
     4409: ("CLIENT_ID_IN_USE", "Another connection uses this client_id.", True),

@@ -263,7 +263,7 @@ function checkHeard(dialect: string, heard: Heard, ownReason: string): void {
 function checkMessage(dialect: string, message: any, text: string): void {
   assert.doesNotMatch(
     text,
-    /"(?:INTERNAL|ENGINE_FAILED|internal|engine_failed)"|Something went wrong inside/,
+    /"(?:INTERNAL|ENGINE_FAILED|internal|engine_failed)"|Internal server error/,
   );
   if (dialect === 'native' && (message.type === 'error' || message.type === 'warning'))
     assert.ok(isCode(message.code), text);

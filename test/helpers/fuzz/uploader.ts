@@ -75,7 +75,7 @@ export class Uploader {
     if (this.address === '/docs/openapi.json') return; // it names all codes
     assert.doesNotMatch(
       refusal,
-      /"(?:INTERNAL|ENGINE_FAILED|internal|engine_failed)"|Something went wrong inside/,
+      /"(?:INTERNAL|ENGINE_FAILED|internal|engine_failed)"|Internal server error/,
       about,
     );
   }
