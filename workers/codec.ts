@@ -1,6 +1,6 @@
 /**
- * A codec worker: decodes and resamples the audio of streams (straight into their rings, in shared memory), decodes
- * compressed streams and whole files, and designs filters. It keeps nothing between tasks but filters.
+ * A codec worker. It decodes and resamples the audio of streams (directly into their rings, in shared memory), decodes
+ * compressed streams and whole files, and designs filters. Between tasks it keeps only filters.
  */
 import { workerData } from 'piscina';
 import { openFile } from '../src/audio/file.js';
@@ -36,7 +36,7 @@ function slotAt(index: number): CodecSlot {
   return slot;
 }
 
-/** One task: the jobs of all the streams that were ready. A job that throws fails its own stream only. */
+/** One task: the jobs of all the streams that were ready. A job that throws fails only its own stream. */
 export function streams(indices: readonly number[]): readonly JobFailure[] {
   if (streamSlab === undefined) throw new Error('This worker has no stream table.');
   const failures: JobFailure[] = [];
@@ -57,7 +57,7 @@ export function streams(indices: readonly number[]): readonly JobFailure[] {
   return failures;
 }
 
-/** Lets a decoder run as far as was asked for. */
+/** Lets a decoder run as far as requested. */
 class Credits {
   private left: number;
   private closed = false;
@@ -72,13 +72,13 @@ class Credits {
     this.go?.();
   }
 
-  /** Nobody wants more. */
+  /** The rest is not needed. */
   close(): void {
     this.closed = true;
     this.go?.();
   }
 
-  /** Waits for leave to send one more piece; false when nobody wants it any more. */
+  /** Waits for permission to send one more piece; false when the rest is not needed. */
   async take(): Promise<boolean> {
     while (this.left === 0 && !this.closed) {
       await new Promise<void>((resolve) => {
@@ -90,7 +90,7 @@ class Credits {
   }
 }
 
-/** A file's bytes → pieces of 16 kHz. Failures travel as values: an Error would lose its code on the way. */
+/** A file's bytes → pieces at 16 kHz. Failures are sent as values, since an Error would lose its code. */
 export async function file({ request, port }: FileTask): Promise<void> {
   const say = (message: FileMessage, transfer: ArrayBuffer[] = []): void =>
     port.postMessage(message, transfer);
@@ -113,13 +113,13 @@ export async function file({ request, port }: FileTask): Promise<void> {
   }
 }
 
-/** Compressed streams, in turns, until the last of them has left. */
+/** Decodes compressed streams in turn, until the last of them has ended. */
 export function live({ port }: LiveThreadTask): Promise<void> {
   port.on('message', (task: LiveTask) => void decodeStream(task));
   return new Promise((resolve) => port.once('close', resolve));
 }
 
-/** One of them, from its first byte to its last. It may tell two pieces unasked, and then one for each that was taken. */
+/** One stream, from its first byte to its last. It may send two pieces in advance, then one for each that was taken. */
 async function decodeStream({ request, port }: LiveTask): Promise<void> {
   const say = (message: LiveOutput, transfer: ArrayBuffer[] = []): void =>
     port.postMessage(message, transfer);
@@ -127,7 +127,7 @@ async function decodeStream({ request, port }: LiveTask): Promise<void> {
   let received = 0;
   const decoding = new LiveDecoding(request, {
     piece: async (piece, dry) => {
-      // Before the wait: bytes that come meanwhile are not looked at.
+      // Read before the wait: bytes that arrive meanwhile are not parsed.
       const lookedAt = dry ? received : null;
       const isEmpty = (piece[0]?.length ?? 0) === 0;
       if (!isEmpty && !(await leave.take())) return;
@@ -158,11 +158,11 @@ async function decodeStream({ request, port }: LiveTask): Promise<void> {
   }
 }
 
-/** Designs the filter of an odd rate into its place, from where the threads of the streams copy it. */
+/** Designs the filter of an odd rate into its place, from which the streams' threads copy it. */
 export function design({ rateHz, place }: DesignTask): void {
   designTable(rateHz, tableAt(filterSlab, place, rateHz));
 }
 
-// Decoders print what they also return: the log is for the server's own words.
+// Decoders print errors that they also return; the log is for the server's own messages.
 console.error = () => {};
 console.warn = () => {};

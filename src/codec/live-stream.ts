@@ -1,10 +1,10 @@
 /**
- * Compressed audio that is decoded as it arrives, on the main thread's side. A thread decodes many streams in turns; the
- * decoder of each lives there from its first byte to its last.
+ * The main thread's side of compressed audio that is decoded as it arrives. A thread decodes many streams in turn. The
+ * decoder of a stream stays in its thread from the first byte to the last.
  *
- *   main ── bytes, leave for more pieces, end ──▶ worker        main ◀── piece, how much is looked at | failure ── worker
+ *   main ── bytes, permission for more pieces, end ──▶ worker      main ◀── piece, bytes parsed | failure ── worker
  *
- * At most LIMITS.liveWindowBytes are under way and two pieces ahead; the other bytes wait here, in a bounded list.
+ * At most LIMITS.liveWindowBytes are under way, and two pieces ahead. Other bytes wait here, in a bounded list.
  */
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { FileFailure } from '../audio/file.js';
@@ -13,30 +13,32 @@ import { ServerError, toServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import type { LiveSeat, LiveThreads } from './live-threads.js';
 
-/** What the worker is told: bytes, or null; leave to send so many more pieces; whether that was the last of it. */
+/** Message to the worker: bytes, or null; number of further pieces that it may send; whether the input ends here. */
 export interface LiveInput {
   readonly bytes: Uint8Array | null;
   readonly more: number;
   readonly end: boolean;
 }
 
-/** What the worker says: samples, if there are any, and of how many bytes all is told, if it has nothing left to do; the end. */
+/**
+ * Message from the worker: samples, if any; if it is idle, the number of input bytes that its output covers; the end.
+ */
 export type LiveOutput =
   | { readonly piece: LivePiece | null; readonly lookedAt: number | null }
   | { readonly failure: FileFailure }
   | 'ended';
 
 export interface LiveStreamEvents {
-  /** May `take` be called? If not, `LiveStream.resume` is, later. */
+  /** Whether `take` may be called. If not, `LiveStream.resume` is called later. */
   accepts(): boolean;
   take(piece: LivePiece): void;
-  /** `accepts()` of the stream was false and is true again. */
+  /** `accepts()` of the stream is true again. */
   drained(): void;
-  /** Nothing more will come of it; everything before was taken. */
+  /** The stream has ended with an error; all audio before it was taken. */
   failed(error: ServerError): void;
 }
 
-/** Pieces that are decoded ahead of the one that is being taken. */
+/** Pieces decoded ahead of the one being taken. */
 export const LIVE_AHEAD = 2;
 
 export class LiveStream {
@@ -46,11 +48,11 @@ export class LiveStream {
   /** Bytes that were not sent to the worker yet. */
   private readonly waiting: Uint8Array[] = [];
   private waitingBytes = 0;
-  /** Bytes sent, and those of them that were looked at. */
+  /** Bytes sent, and how many of them were parsed. */
   private sent = 0;
   private lookedAt = 0;
   private readonly pieces: LivePiece[] = [];
-  /** Pieces that were taken and not told. */
+  /** Pieces taken but not yet reported to the worker. */
   private owed = 0;
   private settling: (() => void)[] = [];
   private paused = false;
@@ -78,13 +80,13 @@ export class LiveStream {
   }
 
   /**
-   * The next bytes; they are copied. Of bare packets, one. Ignored once the stream is over.
-   * @throws ServerError MESSAGE_TOO_LARGE if the caller goes on though `accepts()` is false
+   * Takes the next bytes, which are copied; for bare packets, exactly one packet. Ignored once the stream has ended.
+   * @throws ServerError MESSAGE_TOO_LARGE if the caller keeps writing while `accepts()` is false
    */
   write(bytes: Uint8Array): void {
     if (this.outcome !== null || this.ending || bytes.length === 0) return;
     if (this.waitingBytes + bytes.length > LIMITS.maxWaitingAudioBytes) {
-      throw new ServerError('MESSAGE_TOO_LARGE', 'Audio came faster than it could be taken.');
+      throw new ServerError('MESSAGE_TOO_LARGE', 'Audio arrived faster than it could be accepted.');
     }
     this.waiting.push(new Uint8Array(bytes));
     this.waitingBytes += bytes.length;
@@ -96,21 +98,23 @@ export class LiveStream {
     this.deliver();
   }
 
-  /** Calls back, at once if it can, when all that was written is decoded and taken, or will never be. */
+  /**
+   * Calls back when everything written is decoded and taken, or the stream has ended; at once if that is already so.
+   */
   whenSettled(done: () => void): void {
     if (this.closed) return;
     this.settling.push(done);
     this.settle();
   }
 
-  /** No more is written; calls back when the last of it is taken, or will never be. */
+  /** Ends the input. Calls back when the last of it is taken, or the stream has ended. */
   end(done: () => void): void {
     this.ending = true;
     this.send();
     this.whenSettled(done);
   }
 
-  /** Nobody wants the rest; nothing is called back any more. */
+  /** Drops the rest; there are no more callbacks. */
   close(): void {
     this.closed = true;
     this.settling = [];
@@ -124,7 +128,7 @@ export class LiveStream {
 
   private send(): void {
     for (let next = this.waiting[0]; next !== undefined; next = this.waiting[0]) {
-      // One that is larger than the window goes alone: a packet is not cut.
+      // A packet larger than the window goes alone, since packets cannot be split.
       const underWay = this.sent - this.lookedAt;
       if (underWay > 0 && underWay + next.length > LIMITS.liveWindowBytes) break;
       this.waiting.shift();
@@ -139,7 +143,7 @@ export class LiveStream {
     this.control();
   }
 
-  /** Leave for more pieces travels along with bytes: three messages per frame cost more than all else. */
+  /** The permission travels with the bytes, since messages are the main cost: there would be three per frame. */
   private post(bytes: Uint8Array | null, end: boolean): void {
     const input: LiveInput = { bytes, more: this.owed, end };
     this.owed = 0;
@@ -199,7 +203,10 @@ export class LiveStream {
     }
   }
 
-  /** A thread that has bytes and leave, and says nothing, is stuck: it is ended, with all that it decodes. */
+  /**
+   * A thread that has bytes and permission but sends nothing is stuck. It is ended, along with all streams that it
+   * decodes.
+   */
   private watch(): void {
     clearTimeout(this.stall);
     if (this.outcome !== null || this.pieces.length >= LIVE_AHEAD) return;

@@ -1,27 +1,27 @@
 /**
- * The threads that decode compressed streams. Each runs one task, and as many streams within it: Piscina would give a thread
- * whose task can be aborted to no other task, and a thread that is stuck has to be ended.
+ * The threads that decode compressed streams. Each runs a single task that holds many streams. Piscina gives a thread
+ * with an abortable task no second task, and a stuck thread must be aborted.
  */
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { LiveRequest } from '../audio/live/decode.js';
 import type { Threads } from '../threads.js';
 
-/** A stream, as its thread is told of it. */
+/** A stream, as described to its thread. */
 export interface LiveTask {
   readonly request: LiveRequest;
   readonly port: MessagePort;
 }
 
-/** What a thread is given: streams come through the port, and once it is closed no more will. */
+/** Input of a thread: streams arrive through the port, until it is closed. */
 export interface LiveThreadTask {
   readonly port: MessagePort;
 }
 
 /** A stream's place in a thread. */
 export interface LiveSeat {
-  /** The stream is over. */
+  /** The stream has ended. */
   leave(): void;
-  /** The thread is stuck: it is ended, with all that it decodes. */
+  /** The thread is stuck: ends it, along with all streams that it decodes. */
   endThread(): void;
 }
 
@@ -31,7 +31,7 @@ export class LiveThreads {
   private readonly onDied: (error: unknown) => void;
   private readonly running = new Set<LiveThread>();
 
-  /** @param onDied a thread did, and its streams with it */
+  /** @param onDied called when a thread died, along with its streams */
   constructor(threads: Threads<LiveThreadTask, void>, most: number, onDied: (error: unknown) => void) {
     this.threads = threads;
     this.most = most;
@@ -45,7 +45,10 @@ export class LiveThreads {
     return sum;
   }
 
-  /** In the thread that has least to do. @param onGone the thread died */
+  /**
+   * Adds a stream to the least busy thread.
+   * @param onGone called when the thread died
+   */
   sit(task: LiveTask, onGone: (error: unknown) => void): LiveSeat {
     const [least] = [...this.running].sort((a, b) => a.seats.size - b.seats.size);
     const isFull = this.running.size === this.most;
@@ -66,7 +69,7 @@ export class LiveThreads {
 }
 
 class LiveThread {
-  /** What is to be called when the thread dies. */
+  /** Callbacks for the death of the thread. */
   readonly seats = new Set<(error: unknown) => void>();
   private readonly port: MessagePort;
   private readonly aborter = new AbortController();
@@ -97,7 +100,7 @@ class LiveThread {
     };
   }
 
-  /** No stream is left: the thread is free for other tasks. */
+  /** No stream is left: frees the thread for other tasks. */
   end(): void {
     this.seats.clear();
     this.port.close();

@@ -1,16 +1,17 @@
 /**
- * Audio that needs resampling, and files, are decoded off the main thread in two pools of threads.
+ * Decodes files, and audio that needs resampling, off the main thread, in pools of threads.
  *
- * Streams: continuous micro-batching, as in the lanes. Raw frames are copied to the stream's FIFO in shared
- * memory; when a thread is free it takes every stream that has something to do, as one task that carries slot
- * numbers only. While the threads are busy, work gathers. A task is never aborted.
+ * Streams: continuous micro-batching, as in the lanes. Raw frames are copied to the stream's FIFO in shared memory. A
+ * free thread takes every stream with work to do as one task, which carries only slot numbers. While the threads are
+ * busy, work accumulates. A task is never aborted.
  *
- * Compressed streams: threads of their own, each of which decodes many in turns: a decoder's state cannot be moved.
+ * Compressed streams: separate threads, each of which decodes many streams in turn, since a decoder's state cannot be
+ * moved.
  *
- * Files: threads of their own, so that a long upload never delays a live stream. A file has its thread until it is
- * recognised: pieces are decoded as they are asked for.
+ * Files: separate threads, so that a long upload never delays a live stream. A file keeps its thread until it is
+ * recognised: pieces are decoded on request.
  *
- * Filters of odd sample rates: one thread of its own, so that designing one never delays a stream of another rate.
+ * Filters of odd sample rates: a separate thread, so that designing one never delays a stream of another rate.
  */
 import { type FileRequest, joinSamples } from '../audio/file.js';
 import { isCommonRate, MAX_RATE_HZ, MIN_RATE_HZ } from '../audio/filter.js';
@@ -30,29 +31,29 @@ import { type CodecWorkerData, codecSlabBytes, type JobFailure } from './slab.js
 import { CodecStream, type CodecStreamEvents } from './stream.js';
 
 export interface CodecPoolOptions {
-  /** The stream table's slab: every sink that is opened lies in it. Without it the pool decodes files only. */
+  /** The stream table's slab, which contains every sink. Without it the pool only decodes files. */
   readonly streamSlab?: SharedArrayBuffer;
-  /** Streams that may be open at once. Memory is reserved, and touched only when used: 129 KiB each. */
+  /** Streams that may be open at once. Memory is reserved but touched only in use: 129 KiB each. */
   readonly slots?: number;
-  /** Threads for streams. Default 1: it resamples some 300 streams of 48 kHz in real time. */
+  /** Threads for streams. Default 1, which resamples about 300 streams of 48 kHz in real time. */
   readonly threads?: number;
-  /** Streams in one task at most. Default 32. */
+  /** Largest number of streams in one task. Default 32. */
   readonly maxBatch?: number;
   /**
-   * The least time between the starts of two tasks, ms; default 10. Jobs are so short that the threads are nearly
-   * always free, and each chunk would travel as a task of its own, which costs the main thread more than all
-   * else (measured with 128 streams of 48 kHz: 53–79 µs a chunk at 0 ms, 39–44 at 5 ms). A lone stream never waits.
+   * Minimum time between the starts of two tasks, ms; default 10. Jobs are short, so a thread is nearly always free.
+   * Without this wait each chunk would be its own task, and tasks are the main cost for the main thread (measured with
+   * 128 streams of 48 kHz: 53–79 µs per chunk at 0 ms, 39–44 at 5 ms). A single stream never waits.
    */
   readonly taskIntervalMs?: number;
-  /** Threads for compressed streams, as many of which may be open as there are `slots`. Default 2. */
+  /** Threads for compressed streams, of which as many as `slots` may be open. Default 2. */
   readonly liveThreads?: number;
-  /** Files that are decoded at once; others wait. Default 2. */
+  /** Files decoded at once; others wait. Default 2. */
   readonly fileThreads?: number;
-  /** Told of threads that die and of jobs that throw. Default: nobody is. */
+  /** For threads that die and jobs that throw. Default: no log. */
   readonly log?: Logger;
 }
 
-/** How long a thread that is needed now and then is kept. */
+/** How long an idle thread is kept. */
 const IDLE_MS = 30_000;
 
 export class CodecPool {
@@ -71,7 +72,7 @@ export class CodecPool {
   private readonly taskIntervalMs: number;
   private readonly freeSlots: number[];
   private readonly streams = new Map<number, CodecStream>();
-  /** Streams with work to do and not in a task, oldest first; each at most once. */
+  /** Streams with work to do that are not in a task, oldest first; each at most once. */
   private ready: CodecStream[] = [];
   private runningTasks = 0;
   private dispatchPlanned = false;
@@ -125,7 +126,7 @@ export class CodecPool {
   }
 
   /**
-   * Leases a codec slot for a stream of a whole rate of 8,000–48,000 Hz.
+   * Leases a codec slot for a stream of any integer rate of 8,000–48,000 Hz.
    * @throws ServerError AT_CAPACITY when all are taken, UNSUPPORTED_SAMPLE_RATE, TOO_MANY_RATES
    */
   open(format: AudioFormat, sink: SampleSink, events: CodecStreamEvents): CodecStream {
@@ -133,10 +134,10 @@ export class CodecPool {
     if (!Number.isInteger(rateHz) || rateHz < MIN_RATE_HZ || rateHz > MAX_RATE_HZ) {
       throw new ServerError('UNSUPPORTED_SAMPLE_RATE', `${rateHz} Hz.`);
     }
-    if (sink.buffer !== this.streamSlab) throw new Error('The sink lies outside of the stream slab.');
+    if (sink.buffer !== this.streamSlab) throw new Error('The sink is not in the stream slab.');
     const index = this.freeSlots.at(-1);
     if (this.closed || index === undefined) throw new ServerError('AT_CAPACITY', 'No codec slot is free.');
-    // Told later than here, so the stream is there by then.
+    // The callback comes later, when `stream` exists.
     const filter = this.filterFor(rateHz, (error) => stream.filterDesigned(error));
     this.freeSlots.pop();
     const owner = {
@@ -152,7 +153,7 @@ export class CodecPool {
   }
 
   /**
-   * Decodes compressed audio as it arrives. What is wrong with it is told by the stream.
+   * Decodes compressed audio as it arrives. The stream reports errors in the audio.
    * @throws ServerError AT_CAPACITY
    */
   openLive(request: LiveRequest, events: LiveStreamEvents): LiveStream {
@@ -168,14 +169,14 @@ export class CodecPool {
   }
 
   /**
-   * Decodes a file piece by piece in a file thread. If the bytes fill their ArrayBuffer it is taken over, not copied.
-   * What is wrong with the file is told by the stream.
+   * Decodes a file piece by piece in a file thread. If the bytes fill their ArrayBuffer, it is transferred instead of
+   * copied. The result reports errors in the file.
    * @throws ServerError TOO_MANY_UPLOADS
    */
   openFile(request: FileRequest): FilePieces {
     const { bytes } = request;
     const owned = bytes.buffer instanceof ArrayBuffer && bytes.buffer.byteLength === bytes.byteLength;
-    const moved = owned ? bytes : new Uint8Array(bytes); // a copy: a view would take all of its buffer along
+    const moved = owned ? bytes : new Uint8Array(bytes); // a copy, since transferring a view takes its whole buffer
     if (this.fileThreads.queued >= LIMITS.maxQueuedFiles) throw new ServerError('TOO_MANY_UPLOADS');
     const stream = new FileStream({ ...request, bytes: moved }, async (task, transferList, signal) => {
       try {
@@ -193,7 +194,7 @@ export class CodecPool {
   }
 
   /**
-   * All of a file at once, mono.
+   * Decodes a whole file at once, as mono.
    * @throws ServerError UNSUPPORTED_MEDIA, CORRUPT_AUDIO, UPLOAD_TOO_LONG, TOO_MANY_UPLOADS
    */
   async decodeFile(bytes: Uint8Array, options: Omit<FileRequest, 'bytes' | 'separate'>): Promise<Int16Array> {
@@ -205,7 +206,7 @@ export class CodecPool {
     return joinSamples(pieces);
   }
 
-  /** Waits for what is running, then ends the threads. Open streams get nothing more, files DRAINING. */
+  /** Waits for running tasks, then ends the threads. Open streams get no more audio; files fail with DRAINING. */
   async close(): Promise<void> {
     this.closed = true;
     this.ready = [];
@@ -220,7 +221,7 @@ export class CodecPool {
     this.planDispatch();
   }
 
-  /** Soon: what arrives in one turn of the event loop, or within the interval, travels together. */
+  /** Dispatches soon, so that work from one turn of the event loop, or from one interval, shares a task. */
   private planDispatch(): void {
     if (this.dispatchPlanned || this.closed || this.runningTasks === this.threads) return;
     this.dispatchPlanned = true;
@@ -246,7 +247,7 @@ export class CodecPool {
       const failures = await this.streamThreads?.run(indices, { name: 'streams' });
       for (const { slot, reason } of failures ?? []) this.log?.error({ slot, reason }, 'a codec job failed');
     } catch (error) {
-      failure = error; // each slot says whether its job was finished
+      failure = error; // each slot shows whether its job was finished
       this.log?.error({ err: error, streams: batch.length }, 'a codec thread died; its jobs run again');
     }
     this.runningTasks -= 1;
