@@ -1,12 +1,12 @@
 /**
- * How one protocol says things. A session knows commands and events; a dialect turns a frame of its client into commands
- * and audio, and an event into frames, and says by which rules its clients live:
+ * One protocol's wording. A session knows commands and events. A dialect turns its client's frames into commands and
+ * audio, turns events into frames, and defines the rules for its clients:
  *
  *     frame ─▶ parse ─▶ inbox ─▶ session ─▶ event ─▶ outbox ─▶ render ─▶ frames
  *
- * There is one dialect object for each session, so it may remember what it likes: what was sent (for deltas), what waits
- * (for lock steps), ids, offsets. It never waits, sets no timer and sends nothing by itself: what it has to say it
- * returns from `parse` (as `say`) or from `render`.
+ * Each session has its own dialect object, which may keep state: what was sent (for deltas), what waits (for lock
+ * step), ids, offsets. It never waits, sets no timers and sends nothing by itself: its messages are the results of
+ * `parse` (as `say`) and `render`.
  */
 import type { DialectName } from '../config.js';
 import { ERRORS, type ErrorCode } from '../errors.js';
@@ -18,110 +18,113 @@ import type { RecordingConfig } from './types.js';
 export type { Command, Frame, Input, InputHandlers } from './commands.js';
 export type * from './events.js';
 
-/** The rules of a dialect. They hold for the whole session. */
+/** The rules of a dialect, for the whole session. */
 export interface DialectPolicy {
-  /** What a recording is like where these clients say nothing, in place of the server's own defaults. */
+  /** Default settings of a recording for these clients, instead of the server's. */
   readonly defaults: Partial<RecordingConfig>;
   /**
    * There is no start message: the first audio while no recording runs begins one with the settings in force. If it
    * cannot begin, or its audio cannot be read, the connection is closed with that error.
    */
   readonly startsByItself: boolean;
-  /** One text frame, in characters; MESSAGE_TOO_LARGE beyond it. */
+  /** Most characters in one text frame; MESSAGE_TOO_LARGE above it. */
   readonly maxTextChars: number;
   /**
-   * Text frames a second, averaged, and how many may come at once; counted on arrival, unread. RATE_LIMITED ends the
-   * session beyond it. Generous where audio comes in text frames.
+   * Text frames per second, on average, and how many may come at once; counted on arrival, before parsing. RATE_LIMITED
+   * ends the session above it. Higher if audio comes in text frames.
    */
   readonly textFramesPerSecond: number;
   readonly textFrameBurst: number;
   /**
-   * `frames`: a connection that gives no sign of life for `--idle-timeout` is closed. `heartbeat`: only one that does not
-   * answer the server's pings is; its client may be mute for hours.
+   * `frames`: a connection from which nothing was received for `--idle-timeout` is closed. `heartbeat`: only a
+   * connection that does not answer the server's pings is closed; its client may be silent for hours.
    */
   readonly idle: 'frames' | 'heartbeat';
   /**
-   * Partials to a client that reads slowly are replaced by newer ones before they are rendered. False: each is rendered
-   * at once, for a dialect that only notes it.
+   * Replace partials by newer ones before they are rendered, for clients that read slowly. False: each is rendered at
+   * once, for a dialect that only records them.
    */
   readonly coalescesPartials: boolean;
   /**
-   * The client takes part in resuming: it gets `ack` and a token, and a pause in its sending is its own affair. For others
-   * the segment is finalised when audio stops coming (reason `timeout`). Every frame that such a dialect renders tells its
-   * number, 1, 2, 3 … per session; but that of `resumed`, which is no part of the count.
+   * The client supports resuming: it gets `ack` and a token, and may pause sending. For other clients, the segment is
+   * finalised when audio stops coming (reason `timeout`). Every frame that such a dialect renders carries its number,
+   * 1, 2, 3 … per session, except `resumed`, which is not counted.
    */
   readonly resumable: boolean;
-  /** It is told of every step (`progress`), for what it says when time has passed in the audio. No, if left out. */
+  /** Send it every step (`progress`), for messages that depend on audio time. Default: no. */
   readonly tellsProgress?: boolean;
 }
 
 export interface Dialect {
   readonly policy: DialectPolicy;
-  /** Headers of the answer that accepts the upgrade. */
+  /** Headers of the response that accepts the upgrade. */
   readonly headers?: Readonly<Record<string, string>>;
 
   /**
-   * What a frame means, in order. An empty list: nothing. Bytes may be handed on in `audio` uncopied.
-   * @throws ServerError what is wrong with it: told as `error`, and the connection goes on unless the code closes it
+   * The meaning of a frame, in order; may be empty. Bytes may be passed on in `audio` without a copy.
+   * @throws ServerError sent as `error`; the connection continues unless the code closes it
    */
   parse(frame: Frame): readonly Input[];
 
   /**
-   * Goes on with a session of another server; resumable dialects only.
+   * Continues a session of another server; only for resumable dialects.
    * @param last the number of the last frame that was rendered there
    * @param config in force
    */
   goOn?(last: number, config: RecordingConfig): void;
 
-  /** What the client is told of it: nothing, one message or several. Called once for each event, when it is sent. */
+  /** The messages for the client about an event: none, one or several. Called once for each event, when it is sent. */
   render(event: StreamEvent): readonly Frame[];
 
-  /** The close code of a session that ends with this error; null: as it should. */
+  /** The close code of a session that ends with this error; null: a normal end. */
   closeCode(code: ErrorCode | null): number;
-  /** What is said beside the close code; the error's code if left out. */
+  /** The reason sent with the close code; default: the error's code. */
   closeReason?(code: ErrorCode): string;
 }
 
-/** What the client said when it connected. */
+/** What the client sent when it connected. */
 export interface DialectRequest {
   readonly url: URL;
   /** Lower-case names, as Node gives them. */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
 }
 
-/** What a dialect may know of the server. */
+/** The facts about the server that a dialect may use. */
 export interface DialectHost {
   readonly manifest: Manifest;
   readonly defaults: RecordingConfig;
-  /** Sessions outlive their connections here. */
+  /** Whether sessions outlive their connections here. */
   readonly resumes: boolean;
 }
 
-/** A refusal over HTTP, as this dialect's clients expect it. */
+/** A refusal over HTTP, in the format that this dialect's clients expect. */
 export interface Refusal {
-  /** That of the error table if left out. */
+  /** Default: that of the error table. */
   readonly status?: number;
   readonly headers: Readonly<Record<string, string>>;
-  /** Told as JSON. */
+  /** Sent as JSON. */
   readonly body: object;
 }
 
 export interface DialectDefinition {
-  /** `native`, or the name by which `--dialects` turns it on. */
+  /** `native`, or the name for `--dialects`. */
   readonly name: 'native' | DialectName;
-  /** Where it is served, as paths of WebSocket upgrades. */
+  /** Paths of the WebSocket upgrades. */
   readonly paths: readonly string[];
-  /** Its clients come back with `resume` in the address; at other paths that word means nothing. */
+  /** Whether its clients resume with `resume` in the URL, which has no meaning at other paths. */
   readonly resumes?: true;
-  /** @throws ServerError what cannot be served; answered as HTTP, before the upgrade */
+  /** @throws ServerError for an unsupported request; answered as HTTP, before the upgrade */
   create(request: DialectRequest, host: DialectHost): Dialect;
-  /** How a request to one of the paths is refused; as the native protocol does it if left out. */
+  /** The refusal of a request to one of the paths; default: the native protocol's. */
   refuse?(code: ErrorCode, detail: string | undefined): Refusal;
 }
 
 export const NOTHING: readonly Frame[] = [];
 
-/** By the error table; for errors that close no native connection: 1003 unsupported data, 1008 policy, 1011 internal. */
+/**
+ * From the error table. For errors that do not close a native connection: 1003 unsupported data, 1008 policy, 1011
+ * internal.
+ */
 export function closeCodeOf(code: ErrorCode | null): number {
   if (code === null) return 1000;
   const { closeCode, httpStatus } = ERRORS[code];

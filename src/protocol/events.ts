@@ -1,75 +1,75 @@
 /**
- * What happens in a session, as facts: a dialect makes messages of them. Positions are samples at 16 kHz from the start
- * of the recording; durations are milliseconds.
+ * Events of a session, from which a dialect makes messages. Positions are samples at 16 kHz from the start of the
+ * recording; durations are milliseconds.
  */
 import type { ErrorCode } from '../errors.js';
 import type { Segment } from '../transcript/transcript.js';
 import type { Word } from '../transcript/words.js';
 import type { RecordingConfig } from './types.js';
 
-/** The session is open: the first event. */
+/** The session is open. This is the first event. */
 export interface OpenedEvent {
   readonly type: 'opened';
   readonly sessionId: string;
   readonly clientId: string;
-  /** Takes up the session after its connection broke; absent where that is not possible. */
+  /** Resumes the session after a lost connection; absent if that is not possible. */
   readonly resumeToken?: string | undefined;
 }
 
 /**
- * The session goes on over a new connection: told on it first, before what the client has missed. The client sends again all
- * that comes behind `receivedSamples` and `receivedControls`, which is a prefix of what it sent.
+ * The session continues over a new connection. Sent first, before missed messages. The client sends again everything
+ * after `receivedSamples` and `receivedControls`, up to which all its input was received.
  */
 export interface ResumedEvent {
   readonly type: 'resumed';
-  /** `stopping`: the recording is over but for its last results. */
+  /** `stopping`: the recording has ended except for its last results. */
   readonly state: 'idle' | 'recording' | 'stopping';
-  /** Audio taken since the start of the recording; exact at the client's own rate too. */
+  /** Audio received since the start of the recording; an exact position at the client's rate too. */
   readonly receivedSamples: number;
-  /** Of compressed audio: it cannot be cut at a sample, and goes on behind so many of its bytes. */
+  /** For compressed audio, which cannot be cut at a sample: the client continues after this byte. */
   readonly receivedBytes?: number | undefined;
-  /** Text frames taken since then, readable or not, without `ping` and `keepalive`. */
+  /** Text frames received since then, valid or not, except `ping` and `keepalive`. */
   readonly receivedControls: number;
   readonly resumeToken: string;
-  /** The number of the last message that need not be told again. */
+  /** Number of the last message that need not be sent again. */
   readonly seen: number;
 }
 
-/** A recording began; `config` is all that is in force. Audio positions count from 0 again. */
+/** A recording began; `config` is the complete set of settings. Audio positions restart at 0. */
 export interface StartedEvent {
   readonly type: 'started';
   readonly config: RecordingConfig;
 }
 
-/** Settings changed: by `configure`, or by what the audio begins with: a WAV header, a container. */
+/** Settings changed, by `configure` or by the start of the audio (a WAV header, a container). */
 export interface ConfiguredEvent {
   readonly type: 'configured';
   readonly config: RecordingConfig;
 }
 
 /**
- * The open segment as it is now; it replaces the one before it. To a client that reads slowly only the newest is told,
- * so a dialect that sends deltas must take them from what it rendered last.
+ * The open segment so far; it replaces the previous one. A slow client gets only the newest, so a dialect that sends
+ * deltas must compute them from the last one it rendered.
  */
 export interface PartialEvent {
   readonly type: 'partial';
-  /** 0; with two channels apart, 0 or 1. */
+  /** 0; with two separate channels, 0 or 1. */
   readonly channel: number;
   /** The id that the segment will have: 1, 2, 3 … within the recording and channel. */
   readonly segmentId: number;
-  /** Valid until `render` returns: copy what is kept. */
+  /** Valid only until `render` returns; must be copied to be kept. */
   readonly words: readonly Word[];
-  /** How many of `words`, from the first, will not change any more. */
+  /** How many of `words`, from the first, no longer change. */
   readonly stableWords: number;
   /** Samples of audio recognised so far. */
   readonly audioEndSamples: number;
-  /** From the chunk being complete on the server to its result. */
+  /** From the arrival of a complete chunk at the server to its result. */
   readonly processingMs: number;
-  /** The client wants `words` told. */
+  /** Whether the client wants `words`. */
   readonly withWords: boolean;
 }
 
-/** A segment is final. Never left out, and never behind a partial of its own. */
+/** A segment is final. Always sent, and never followed by a partial of the same segment. */
 export interface SegmentEvent {
   readonly type: 'segment';
   readonly channel: number;
@@ -79,7 +79,7 @@ export interface SegmentEvent {
   readonly withWords: boolean;
 }
 
-/** The speaker began or fell silent. Told whether or not `vad_events` asks for it: `wanted` says so. */
+/** Speech began or ended. Emitted whether or not `vad_events` is set: `wanted` tells. */
 export interface SpeechEvent {
   readonly type: 'speech';
   readonly channel: number;
@@ -88,25 +88,25 @@ export interface SpeechEvent {
   readonly wanted: boolean;
 }
 
-/** A step was taken, and what came of it is told. To dialects only that ask for it. */
+/** A step was taken and its results were emitted. Only for dialects that request it. */
 export interface ProgressEvent {
   readonly type: 'progress';
   readonly channel: number;
   readonly audioEndSamples: number;
 }
 
-/** The recording is over, and all of its segments are told. */
+/** The recording is over and all of its segments were emitted. */
 export interface StoppedEvent {
   readonly type: 'stopped';
-  /** All segments joined by one space; the end of it if it is longer than LIMITS.maxFinalTranscriptChars. */
+  /** All segments joined by spaces; only the end if it is longer than LIMITS.maxFinalTranscriptChars. */
   readonly text: string;
   readonly truncated: boolean;
   readonly segments: number;
-  /** Audio received, 16 kHz. */
+  /** Audio received, samples at 16 kHz. */
   readonly samples: number;
 }
 
-/** Something was left out or ignored; nothing is wrong with the connection. */
+/** Something was ignored; the connection continues. */
 export interface WarningEvent {
   readonly type: 'warning';
   readonly code: ErrorCode;
@@ -121,7 +121,7 @@ export interface ErrorEvent {
   readonly fatal: boolean;
 }
 
-/** Once a second while recording, if the settings ask for it. */
+/** Once per second while recording, if requested by the settings. */
 export interface MetricsEvent {
   readonly type: 'metrics';
   readonly levelDbfs: number;
@@ -133,13 +133,13 @@ export interface MetricsEvent {
 }
 
 /**
- * Once a second while recording, to resumable dialects only: what has arrived up to here survives the loss of the connection.
- * Exact at the client's own rate too.
+ * Once per second while recording, only for resumable dialects: input up to here survives a lost connection. An exact
+ * position at the client's rate too.
  */
 export interface AckEvent {
   readonly type: 'ack';
   readonly receivedSamples: number;
-  /** Of compressed audio, as it was sent. */
+  /** For compressed audio: bytes as sent. */
   readonly receivedBytes?: number | undefined;
 }
 
@@ -158,7 +158,11 @@ export type StreamEvent =
   | MetricsEvent
   | { readonly type: 'pong'; readonly text?: string | undefined }
   | AckEvent
-  /** The server is about to stop, and the session goes on at another one: its connection is closed right after this. */
+  /**
+   * The server is about to stop and the session continues at another one; the connection is closed right after this.
+   */
   | { readonly type: 'moving' }
-  /** The connection is about to be closed with `closeCode(code)`: the last event, and the last chance to say something. */
+  /**
+   * The connection is about to be closed with `closeCode(code)`: the last event, and the last chance to send a message.
+   */
   | { readonly type: 'closing'; readonly code: ErrorCode | null };

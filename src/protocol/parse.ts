@@ -1,6 +1,6 @@
 /**
- * What clients say: text frames, and binary frames that old clients fill with JSON. Schemas decide; a wrong field is
- * told with its name and what it may be.
+ * Parses clients' messages: text frames, and JSON in binary frames from old clients. Schemas validate them; an error
+ * names the field and its allowed values.
  */
 import { z } from 'zod';
 import { LIVE_ENCODINGS } from '../audio/format.js';
@@ -19,7 +19,7 @@ export function parseHotword(text: string): { phrase: string; boost?: number } {
   return phrase === undefined ? { phrase: text } : { phrase, boost: Number(boost) };
 }
 
-/** An object, or `phrase:boost` in short. */
+/** An object, or the short form `phrase:boost`. */
 const hotword = z.preprocess(
   (value) => (typeof value === 'string' ? parseHotword(value) : value),
   z.object({
@@ -28,7 +28,7 @@ const hotword = z.preprocess(
   }),
 );
 
-/** Every field that `start_recording.config` and `configure` take; fields that are not known are ignored. */
+/** Every field of `start_recording.config` and `configure`; unknown fields are ignored. */
 export const configSchema = z
   .object({
     sample_rate: z.number().int().min(8000).max(48_000),
@@ -48,7 +48,7 @@ export const configSchema = z
   })
   .partial();
 
-/** Fields with an error code of their own. */
+/** Fields with their own error code. */
 const FIELD_CODES: Record<string, ErrorCode> = {
   sample_rate: 'UNSUPPORTED_SAMPLE_RATE',
   encoding: 'UNSUPPORTED_ENCODING',
@@ -75,7 +75,7 @@ export function parseConfig(
 /** In a configuration: the model's own language. */
 export const DEFAULT_LANGUAGE = '';
 
-/** `EN` and `en_US` are tags too; null and nothing stand for the default. */
+/** `EN` and `en_US` are accepted as tags; null and '' mean the default. */
 function withLanguage(value: unknown): { fields: unknown; defaultLanguage: boolean } {
   if (!isRecord(value) || !('language' in value)) return { fields: value, defaultLanguage: false };
   const { language, ...rest } = value;
@@ -88,11 +88,11 @@ function canonicalTag(language: string): string {
   try {
     return Intl.getCanonicalLocales(language.replaceAll('_', '-'))[0] ?? language;
   } catch {
-    return language; // no tag; the schema bounds it, and the session says that it is not the model's
+    return language; // not a tag; the schema limits its length, and the session warns that the model does not know it
   }
 }
 
-/** What an upload may set of a recording: the fields that are not about live audio. */
+/** Fields of a recording that an upload may set: those that are not about live audio. */
 export const UPLOAD_FIELDS = [
   'vad_threshold',
   'silence_duration',
@@ -110,21 +110,21 @@ function dropUndefined(config: z.output<typeof configSchema>): Partial<Recording
 export const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** The message that a `type` names, if it names one. `config` is what a page in the field calls `configure`. */
+/** The message type that a `type` names, if any. `config` is another name for `configure`, used by an existing page. */
 const knownType = (type: unknown): ClientMessageType | undefined =>
   type === 'config' ? 'configure' : CLIENT_MESSAGE_TYPES.find((known) => known === type);
 
-/** Fields of a message that are no settings: clients put them beside `type` in all that they send. */
+/** Fields of a message that are not settings; clients send them next to `type` in every message. */
 const ENVELOPE = new Set(['type', 'config', 'client_id', 'session_id', 'timestamp', 'seq', 'id']);
 
-/** Settings stand beside `type`, in a nested `config`, or both; the nested ones count. */
+/** Settings may be next to `type`, in a nested `config`, or both; nested ones take precedence. */
 function settingsOf(record: Record<string, unknown>): {
   config: Partial<RecordingConfig>;
   unknown?: string[];
 } {
   const { config: nested = null } = record;
   if (nested !== null && !isRecord(nested)) {
-    throw new ServerError('INVALID_MESSAGE', 'config: an object is needed');
+    throw new ServerError('INVALID_MESSAGE', 'config: must be an object');
   }
   const beside = Object.entries(record).filter(([name]) => !ENVELOPE.has(name));
   const fields = { ...Object.fromEntries(beside), ...nested };
@@ -138,13 +138,16 @@ function toMessage(record: Record<string, unknown>, type: ClientMessageType): Cl
   return { type };
 }
 
-/** A text frame as a JSON object. @throws ServerError INVALID_JSON */
+/**
+ * Parses a text frame as a JSON object.
+ * @throws ServerError INVALID_JSON
+ */
 export function parseObject(text: string): Record<string, unknown> {
   let json: unknown;
   try {
     json = JSON.parse(text);
   } catch (cause) {
-    throw new ServerError('INVALID_JSON', 'Audio goes into binary frames.', { cause });
+    throw new ServerError('INVALID_JSON', 'Send audio in binary frames.', { cause });
   }
   if (!isRecord(json)) throw new ServerError('INVALID_JSON');
   return json;
@@ -157,7 +160,7 @@ export function parseObject(text: string): Record<string, unknown> {
 export function parseControl(text: string): ClientMessage {
   const json = parseObject(text);
   const { type } = json;
-  if (typeof type !== 'string') throw new ServerError('INVALID_MESSAGE', 'type: a string is needed');
+  if (typeof type !== 'string') throw new ServerError('INVALID_MESSAGE', 'type: must be a string');
   const known = knownType(type);
   if (known === undefined) {
     throw new ServerError('UNKNOWN_MESSAGE', `type: ${JSON.stringify(type.slice(0, 40))}`);
@@ -174,8 +177,8 @@ const lastByte = (frame: Uint8Array): number => {
 };
 
 /**
- * The control message in a binary frame, or null if the frame is audio. Audio may begin with `{` by chance: only a
- * whole JSON object with a known `type` counts.
+ * The control message in a binary frame, or null if the frame is audio. Audio may begin with `{` by chance, so only a
+ * complete JSON object with a known `type` counts.
  * @throws ServerError for a known type with wrong fields
  */
 export function controlInBinary(frame: Uint8Array): ClientMessage | null {

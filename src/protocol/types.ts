@@ -1,6 +1,6 @@
 /**
- * The wire contract of `/ws/transcribe`, version 1.1, as types. docs/WEBSOCKET_API.md is its prose.
- * Times on the wire are seconds from the start of the recording; inside the server they are samples at 16 kHz.
+ * The messages of `/ws/transcribe`, version 1.1, as types. docs/WEBSOCKET_API.md describes them. Times in messages are
+ * seconds from the start of the recording; inside the server they are samples at 16 kHz.
  */
 import type { LiveFormat } from '../audio/format.js';
 import type { ErrorCode } from '../errors.js';
@@ -9,7 +9,7 @@ import type { SegmentReason, TuningConfig } from '../transcript/tuning.js';
 export const PROTOCOL_VERSION = '1.1';
 
 export interface RecordingConfig extends LiveFormat, TuningConfig {
-  /** Each of two channels has a transcript of its own. Otherwise they are mixed. */
+  /** Two channels get separate transcripts. Otherwise they are mixed. */
   multichannel: boolean;
 }
 
@@ -49,7 +49,7 @@ export interface ConnectionMessage {
   status: 'connected';
   client_id: string;
   session_id: string;
-  /** Only to clients that connect with `?resumable=1`. */
+  /** Only for clients that connect with `?resumable=1`. */
   resume_token?: string;
   message: string;
   protocol_version: string;
@@ -65,7 +65,7 @@ export interface PartialMessage {
   text: string;
   is_final: false;
   words?: WordResult[];
-  /** How many characters of `text` will not change any more. */
+  /** Number of characters of `text` that no longer change. */
   stable_chars: number;
   /** Seconds of audio that this partial covers. */
   audio_end: number;
@@ -82,7 +82,7 @@ export interface TranscriptionMessage {
   is_final: true;
   words?: WordResult[];
   start: number;
-  /** Seconds from the segment's first word to its last word's end. */
+  /** Seconds from the start of the segment's first word to the end of its last word. */
   duration: number;
   confidence: number;
   reason: SegmentReason;
@@ -93,7 +93,7 @@ export interface TranscriptionMessage {
 export interface RecordingStoppedMessage {
   type: 'recording_stopped';
   final_transcript: string;
-  /** Only if it is: `final_transcript` is the end of a longer one. */
+  /** Present if `final_transcript` is only the end of a longer transcript. */
   final_transcript_truncated?: true;
   /** Seconds of audio received in this recording. */
   total_duration: number;
@@ -123,7 +123,7 @@ export interface MetricsMessage {
   type: 'metrics';
   /** RMS level of the last second, dBFS (0 = full scale sine peak of 1.0 RMS; silence is −100). */
   level_dbfs: number;
-  /** Seconds of audio received and not yet recognised. */
+  /** Seconds of audio received but not yet recognised. */
   lag: number;
   step_ms_p50: number;
   step_ms_p95: number;
@@ -134,11 +134,11 @@ export interface MetricsMessage {
 
 export interface ResumedMessage {
   type: 'resumed';
-  /** The client goes on behind this sample, 16 kHz, from the start of the recording … */
+  /** The client continues after this sample, 16 kHz, from the start of the recording … */
   received_samples: number;
-  /** … and behind this many of its text frames since then, `ping` and `keepalive` not counted. */
+  /** … and after this many of its text frames since then, not counting `ping` and `keepalive`. */
   received_controls: number;
-  /** Of compressed audio: the client goes on behind this byte of it instead. */
+  /** For compressed audio: the client continues after this byte instead. */
   received_bytes?: number;
   state: 'idle' | 'recording' | 'stopping';
   resume_token: string;
@@ -160,5 +160,8 @@ export type ServerMessage =
   | { type: 'speech_started' | 'speech_ended'; audio_time: number; channel?: number; timestamp: string }
   | ResumedMessage;
 
-/** Every server message also carries `seq`: 1, 2, 3 … per session; `resumed` the one behind which the others go on. */
+/**
+ * Every server message also carries `seq`: 1, 2, 3 … per session. In `resumed` it is the number after which the others
+ * continue.
+ */
 export type Sequenced<M extends ServerMessage = ServerMessage> = M & { seq: number };

@@ -1,7 +1,7 @@
 /**
- * AssemblyAI's Universal-Streaming, version 3, `/v3/ws`: settings in the address, audio in binary frames, a segment as a
- * turn. Times are whole milliseconds from the start of the stream; clients break on fractions. No message but `Error` may
- * have a key `error`: clients take it for fatal.
+ * AssemblyAI's Universal-Streaming, version 3, `/v3/ws`: settings in the URL, audio in binary frames, a segment as a
+ * turn. Times are integer milliseconds from the start of the stream, since clients fail on fractions. Only `Error`
+ * messages may have a key `error`, which clients treat as fatal.
  */
 import type { LiveEncoding } from '../../audio/format.js';
 import { ERRORS, type ErrorCode, ServerError } from '../../errors.js';
@@ -30,7 +30,7 @@ const ENCODINGS: Record<string, LiveEncoding> = {
   opus: 'opus',
   ogg_opus: 'container',
 };
-/** A session is said to last for so long; nothing ends it then. */
+/** Reported lifetime of a session; it does not actually end then. */
 const SESSION_S = 3 * 60 * 60;
 const MAX_TURN_SILENCE_MS = 1_280;
 const SAMPLES_PER_MS = LIMITS.sampleRateHz / 1000;
@@ -43,14 +43,14 @@ const CLOSE_CODES: Partial<Record<ErrorCode, number>> = {
 };
 const [INPUT_CODE, SERVER_CODE] = [3006, 3005];
 
-/** What the address and `UpdateConfiguration` set, by the same names. */
+/** Looks up a setting by its name in the URL or in `UpdateConfiguration`. */
 type Given = (name: string) => unknown;
 
-/** Settings that may change on the way. Without any, the recording's own stay. */
+/** Settings that may change during the stream. Missing ones keep the recording's values. */
 function tuningOf(given: Given): Partial<RecordingConfig> {
   const minMs = numberIn(given('min_turn_silence') ?? given('min_end_of_turn_silence_when_confident'));
   const maxMs = numberIn(given('max_turn_silence'));
-  // A confidence that is never reached leaves the longer silence to end a turn.
+  // With an unreachable confidence, the longer silence ends a turn.
   const isNeverSure = (numberIn(given('end_of_turn_confidence_threshold')) ?? 0) >= 1;
   const ms = isNeverSure ? (maxMs ?? MAX_TURN_SILENCE_MS) : minMs;
   const terms = given('keyterms_prompt') ?? given('keyterms');
@@ -80,17 +80,17 @@ class AssemblyAiDialect implements Dialect {
   private readonly openedAt = Date.now();
   private readonly openedMs = performance.now();
   private turn = 0;
-  /** `SpeechStarted` was told for this turn. */
+  /** `SpeechStarted` was sent for this turn. */
   private announced = false;
-  /** The turn has words, as far as is known now. */
+  /** The turn has words, as far as known. */
   private hasWords = false;
   private speaking = false;
-  /** Where speech began that no turn has yet, milliseconds; null: unknown. */
+  /** Start of speech that is not in a turn yet, milliseconds; null: unknown. */
   private speechMs: number | null = null;
   private recording = false;
-  /** Samples of the recordings before this one: audio may pause for longer than a recording waits. */
+  /** Samples of the earlier recordings: audio may pause for longer than a recording waits. */
   private before = 0;
-  /** The client said `Terminate`. */
+  /** The client sent `Terminate`. */
   private terminating = false;
 
   constructor({ url }: DialectRequest, { manifest }: DialectHost) {
@@ -135,7 +135,7 @@ class AssemblyAiDialect implements Dialect {
         return [...this.beginning(event.words), this.told(event.words, event.stableWords, false)];
       case 'segment': {
         const { words } = event.segment;
-        // A ForceEndpoint with nothing said has no answer.
+        // A ForceEndpoint without any words has no answer.
         if (words.length === 0 && !this.announced) return NOTHING;
         return [...this.beginning(words), this.end(words)];
       }
@@ -145,7 +145,7 @@ class AssemblyAiDialect implements Dialect {
         this.before += event.samples;
         return NOTHING;
       case 'error':
-        // Clients give up on any error: what does not end the connection is not told.
+        // Clients give up on any error, so only fatal ones are sent.
         return event.fatal ? [this.failure(event.code, event.detail)] : NOTHING;
       case 'closing':
         return event.code === null && this.terminating ? [this.termination()] : NOTHING;
@@ -159,8 +159,8 @@ class AssemblyAiDialect implements Dialect {
   }
 
   /**
-   * Once a turn, before its first words: agents take it for the beginning of a turn, so there must be one. Another in the
-   * middle, or one for a noise without words, would interrupt them for nothing.
+   * Sent once per turn, before its first words: agents take it as the start of a turn. A second one, or one for noise
+   * without words, would interrupt the agent needlessly.
    */
   private beginning([first]: readonly Word[]): readonly Frame[] {
     if (this.announced || first === undefined) return NOTHING;
@@ -179,7 +179,7 @@ class AssemblyAiDialect implements Dialect {
     return turn;
   }
 
-  /** What was taken for words turned out to be none: no segment comes, but a turn that was begun has an end. */
+  /** The supposed words turned out to be none. No segment follows, but a turn that was begun must end. */
   private endIfEmpty(): readonly Frame[] {
     return this.announced && !this.hasWords && !this.speaking ? [this.end([])] : NOTHING;
   }
@@ -220,13 +220,13 @@ class AssemblyAiDialect implements Dialect {
     });
   }
 
-  /** From the start of the stream. */
+  /** Milliseconds from the start of the stream. */
   private milliseconds(samples: number): number {
     return Math.round((this.before + samples) / SAMPLES_PER_MS);
   }
 }
 
-/** 3006 for what the client did, 3005 for what the server could not; some have a code of their own. */
+/** 3006 for client errors, 3005 for server errors; some errors have their own code. */
 function codeOf(code: ErrorCode): number {
   return CLOSE_CODES[code] ?? (ERRORS[code].httpStatus < 500 ? INPUT_CODE : SERVER_CODE);
 }

@@ -1,4 +1,4 @@
-/** The address of a live Deepgram connection as settings of a recording. What is not known is ignored. */
+/** Converts the URL of a live Deepgram connection to settings of a recording. Unknown parameters are ignored. */
 import type { LiveEncoding } from '../../audio/format.js';
 import { ServerError } from '../../errors.js';
 import { LIMITS } from '../../limits.js';
@@ -8,9 +8,9 @@ import type { RecordingConfig } from '../types.js';
 
 export interface DeepgramSettings {
   readonly config: Partial<RecordingConfig> & Pick<RecordingConfig, 'channels' | 'multichannel'>;
-  /** A pause is told as the end of what was said (`speech_final`). */
+  /** Report a pause as the end of speech (`speech_final`). */
   readonly tellsPauses: boolean;
-  /** How long nobody speaks before `UtteranceEnd`; null: it is not told. */
+  /** Silence before `UtteranceEnd`; null: not sent. */
   readonly utteranceEndMs: number | null;
 }
 
@@ -50,7 +50,7 @@ export function deepgramSettings(query: URLSearchParams): DeepgramSettings {
   };
 }
 
-/** Without `encoding` the audio may say itself what it is: WebM or Ogg as browsers record it, a WAV header. */
+/** Without `encoding`, the audio itself shows its format: WebM or Ogg as browsers record them, or a WAV header. */
 function formatOf(encoding: string | null, rate: string | null): Partial<RecordingConfig> {
   const known = ENCODINGS[(encoding || 'linear16').toLowerCase()];
   if (known === undefined) {
@@ -61,8 +61,8 @@ function formatOf(encoding: string | null, rate: string | null): Partial<Recordi
 }
 
 /**
- * Seconds of silence that end a segment; undefined: the server's default. Agents ask for 25 ms, which is less than is
- * possible; without endpoints a segment still ends before the end of an utterance is told.
+ * Seconds of silence that end a segment; undefined: the server's default. Agents request 25 ms, which is below the
+ * minimum. With endpointing off, a segment still ends before the end of an utterance is sent.
  */
 function silenceOf(endpointing: string | null, utteranceEndMs: number | null): number | undefined {
   const ms = isNo(endpointing) ? Number.POSITIVE_INFINITY : numberIn(endpointing);

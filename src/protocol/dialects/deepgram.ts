@@ -1,6 +1,6 @@
 /**
- * Deepgram's live protocol, `/v1/listen`: settings in the address, audio in binary frames, results per segment. A recording
- * begins with the first audio and lasts until `CloseStream`; times count from the start of the stream.
+ * Deepgram's live protocol, `/v1/listen`: settings in the URL, audio in binary frames, results per segment. A recording
+ * begins with the first audio and lasts until `CloseStream`. Times are counted from the start of the stream.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import type { ErrorCode } from '../../errors.js';
@@ -24,7 +24,7 @@ import { DeepgramChannel } from './deepgram-channel.js';
 import { type DeepgramSettings, deepgramSettings } from './deepgram-settings.js';
 import { FOREIGN_POLICY } from './foreign-policy.js';
 
-/** A close frame has room for 123 bytes. */
+/** A close frame's reason is limited to 123 bytes. */
 const MOST_REASON = 120;
 const json = (message: object): Frame => JSON.stringify(message);
 
@@ -38,7 +38,7 @@ class DeepgramDialect implements Dialect {
   private readonly settings: DeepgramSettings;
   private readonly channels: readonly DeepgramChannel[];
   private recording = false;
-  /** Samples of the recordings before this one: audio may pause for longer than a recording waits. */
+  /** Samples of the earlier recordings: audio may pause for longer than a recording waits. */
   private before = 0;
   private failure = '';
 
@@ -72,7 +72,7 @@ class DeepgramDialect implements Dialect {
       case 'KeepAlive':
         return [{ type: 'keepalive' }];
       case 'Finalize':
-        // Clients wait for the answer, also where nothing was heard yet.
+        // Clients wait for the answer, even before any audio.
         return this.recording ? [{ type: 'finalize' }] : [{ type: 'say', frames: this.nothingToFinalize() }];
       case 'CloseStream':
         return [{ type: 'close' }];
@@ -81,9 +81,7 @@ class DeepgramDialect implements Dialect {
       default: {
         const { type } = message;
         const detail =
-          typeof type === 'string'
-            ? `type: ${JSON.stringify(type.slice(0, 60))}`
-            : 'type: a string is needed';
+          typeof type === 'string' ? `type: ${JSON.stringify(type.slice(0, 60))}` : 'type: must be a string';
         return [{ type: 'say', frames: [json(deepgramError('UNKNOWN_MESSAGE', detail))] }];
       }
     }
@@ -116,7 +114,7 @@ class DeepgramDialect implements Dialect {
     }
   }
 
-  /** Deepgram's own for audio that cannot be read is 1008. */
+  /** Deepgram's own code for audio that cannot be read is 1008. */
   closeCode(code: ErrorCode | null): number {
     const closeCode = closeCodeOf(code);
     return closeCode === 1003 ? 1008 : closeCode;
@@ -131,17 +129,19 @@ class DeepgramDialect implements Dialect {
     return this.channels.map((channel) => json(channel.emptyFinal()));
   }
 
-  /** Later SDKs change key terms on the way, and wait for an answer; earlier ones send `processors`, and wait for none. */
+  /**
+   * Newer SDKs change key terms during the stream and wait for an answer. Older ones send `processors` and do not wait.
+   */
   private configure({ keyterms, features }: Record<string, unknown>): readonly Input[] {
     const { requestId: request_id } = this;
     const say = (message: object): Input => ({ type: 'say', frames: [json({ ...message, request_id })] });
-    // Of features there are none to turn on or off.
+    // There are no features to turn on or off.
     if (!Array.isArray(keyterms)) return isRecord(features) ? [say({ type: 'ConfigureSuccess' })] : [];
     const terms = textsIn(keyterms).filter((term) => term.trim() !== '');
     const hotwords = hotwordsIn(terms);
     if (hotwords.length < terms.length) {
       const code = 'CONFIGURE_KEYTERM_LIMIT_EXCEEDED';
-      const description = `At most ${LIMITS.maxHotwords} terms of ${LIMITS.maxHotwordChars} characters each. The terms before stay.`;
+      const description = `At most ${LIMITS.maxHotwords} terms of ${LIMITS.maxHotwordChars} characters each. The previous terms stay in force.`;
       return [say({ type: 'ConfigureFailure', code, description })];
     }
     return [{ type: 'configure', config: { hotwords } }, say({ type: 'ConfigureSuccess', keyterms: terms })];
@@ -159,7 +159,7 @@ class DeepgramDialect implements Dialect {
   }
 }
 
-/** For what is said once time has passed in the audio: that an utterance ended, or that a noise was none. */
+/** Needed for messages that depend on audio time: the end of an utterance, or the end of noise without words. */
 const tellsProgress = ({ utteranceEndMs, config }: DeepgramSettings): boolean =>
   utteranceEndMs !== null || (config.vad_events === true && config.partials === true);
 

@@ -1,6 +1,6 @@
 /**
- * The protocol of `/ws/transcribe`: docs/WEBSOCKET_API.md. Messages are numbered (`seq`), controls are JSON in text
- * frames or, from old clients, in binary ones.
+ * The protocol of `/ws/transcribe`: docs/WEBSOCKET_API.md. Messages are numbered (`seq`). Controls are JSON in text
+ * frames; old clients send them in binary frames.
  */
 import { COMMON_SAMPLE_RATES, LIVE_ENCODINGS } from '../../audio/format.js';
 import { ServerError } from '../../errors.js';
@@ -47,7 +47,7 @@ class NativeDialect implements Dialect {
   readonly policy: DialectPolicy;
   private readonly host: DialectHost;
   private seq = 0;
-  /** What is told of one channel names it. */
+  /** Channels are separate: messages about a channel name it. */
   private apart = false;
 
   constructor({ url }: DialectRequest, host: DialectHost) {
@@ -72,7 +72,7 @@ class NativeDialect implements Dialect {
     try {
       return inputsOf(parseControl(frame));
     } catch (error) {
-      // Pages in the field show every error to people, and send messages of servers that they were made for.
+      // Existing web pages show every error to their users, and send message types of other servers.
       if (!(error instanceof ServerError) || error.code !== 'UNKNOWN_MESSAGE') throw error;
       return [{ type: 'warning', code: error.code, detail: error.detail ?? '' }];
     }
