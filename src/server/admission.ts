@@ -1,6 +1,6 @@
 /**
- * Who may connect. Whoever may not is told so in the HTTP answer to the upgrade, with a JSON body: a stream is
- * refused rather than accepted and starved.
+ * Decides whether a client may connect. A refusal is the HTTP response to the upgrade, with a JSON body: a stream is
+ * refused rather than accepted and then slowed down.
  */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
@@ -17,16 +17,16 @@ import { checkOrigin } from './origins.js';
 
 export interface Admitted {
   readonly clientId: string;
-  /** Who it is, and what that key may use. */
+  /** The grant of the client's key. */
   readonly grant: Grant;
   readonly recogniser: Recogniser;
-  /** The session that goes on over this connection, and from where. */
+  /** The session to resume over this connection, and the position. */
   readonly resumption: Resumption | null;
 }
 
 export interface Resumption extends Claim {
   readonly token: string;
-  /** Undefined: the token is unknown, expired, or another key's. */
+  /** Undefined: the token is unknown, expired, or belongs to another key. */
   readonly session: Session | undefined;
 }
 
@@ -46,11 +46,11 @@ export function urlOf(request: { readonly url?: string | undefined }): URL {
   try {
     return new URL(request.url ?? '/', 'http://localhost');
   } catch (cause) {
-    throw new ServerError('BAD_REQUEST', 'the address cannot be read', { cause });
+    throw new ServerError('BAD_REQUEST', 'the URL is not valid', { cause });
   }
 }
 
-/** The path of an address, whether or not the rest of it can be read. */
+/** The path of a URL, even if the rest is not valid. */
 export const pathOf = ({ url = '/' }: { readonly url?: string | undefined }): string =>
   url.split('?', 1)[0] ?? '/';
 
@@ -69,7 +69,10 @@ function clientIdOf(url: URL): string {
   return given;
 }
 
-/** A whole number in the address; null where it is left out. @throws ServerError BAD_REQUEST */
+/**
+ * An integer in the URL; null if left out.
+ * @throws ServerError BAD_REQUEST
+ */
 function numberIn(url: URL, name: string, what: string): number | null {
   const given = url.searchParams.get(name);
   if (given === null) return null;
@@ -81,7 +84,7 @@ function numberIn(url: URL, name: string, what: string): number | null {
 function toldIn(url: URL): Told | null {
   const given = url.searchParams.get('events');
   const told = given === null ? null : parseTold(given);
-  if (given !== null && told === null) throw new ServerError('BAD_REQUEST', 'events must be like 1.17');
+  if (given !== null && told === null) throw new ServerError('BAD_REQUEST', 'events must have the form 1.17');
   return told;
 }
 
@@ -98,7 +101,7 @@ function resumptionOf(context: ServerContext, desk: ResumeDesk, key: string, url
 }
 
 /**
- * @param resumes a resume token is good here: this is the path of the dialect that issues them
+ * @param resumes whether a resume token is valid at this path: only at the dialect's that issues them
  * @throws ServerError UNAUTHORIZED, NOT_READY, DRAINING, KEY_LIMIT, AT_CAPACITY, BAD_REQUEST
  */
 export function admit(context: ServerContext, request: IncomingMessage, url: URL, resumes = false): Admitted {
@@ -109,21 +112,24 @@ export function admit(context: ServerContext, request: IncomingMessage, url: URL
   const { desk } = recogniser.sessions;
   const resumption = resumes ? resumptionOf(context, desk, grant.identity, url) : null;
   const admitted = { clientId, grant, recogniser, resumption };
-  // It has its place already; or the fleet has to say whether it has.
+  // A resumed session already has its place, or the fleet must be asked about it.
   if (resumption?.session !== undefined || asksFleet(admitted)) return admitted;
   admitNew(context, admitted);
   return admitted;
 }
 
-/** Whether the fleet has to be asked before it is known which session goes on. */
+/** Whether the fleet must be asked which session is resumed. */
 export const asksFleet = ({ resumption, recogniser }: Admitted): boolean =>
   resumption !== null && (recogniser.sessions.keeping?.store.available ?? false);
 
-/** For a session of its own. @throws ServerError KEY_LIMIT, AT_CAPACITY */
+/**
+ * Admits a new session.
+ * @throws ServerError KEY_LIMIT, AT_CAPACITY
+ */
 export function admitNew(context: ServerContext, { grant, recogniser }: Admitted): void {
   const { leases } = recogniser.sessions;
   grant.countRequest();
-  // Who comes now wants to record soon; a session that is open already is told at its start.
+  // A new client probably wants to record soon; sessions that are already open are refused at the start of a recording.
   if (leases.full) throw new ServerError('AT_CAPACITY', `${leases.active} streams are running`);
   if (context.registry.size >= context.config.maxConnections) {
     throw new ServerError('AT_CAPACITY', `${context.registry.size} connections are open`);

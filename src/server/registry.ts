@@ -1,4 +1,4 @@
-/** All sessions of the server: who they are, one coarse sweep for their timers, and what the inspector may see. */
+/** All sessions of the server: their ids, one coarse sweep for their timers, and data for the inspector. */
 import { isAttached, type SessionActivity } from '../../machines/session.js';
 import type { ErrorCode } from '../errors.js';
 import type { Logger } from '../log.js';
@@ -29,7 +29,7 @@ export class SessionRegistry {
     return this.sessions.size;
   }
 
-  /** The session that goes by this client_id. */
+  /** The session that holds this client_id. */
   holder(clientId: string): Session | undefined {
     return this.byClientId.get(clientId);
   }
@@ -43,7 +43,7 @@ export class SessionRegistry {
   }
 
   add(session: Session): void {
-    if (session.activity === 'closed') return; // it could not even say hello, and has told us so
+    if (session.activity === 'closed') return; // it failed while opening, and has already reported that
     this.sessions.set(session.id, session);
     this.byClientId.set(session.clientId, session);
     for (const tell of this.opened) this.guarded('a watcher of openings', () => tell(session));
@@ -52,7 +52,7 @@ export class SessionRegistry {
   remove(session: Pick<Session, 'id'>): void {
     const known = this.sessions.get(session.id);
     if (known === undefined) return;
-    // The same session may have come back from another server before what was left of it here had ended.
+    // The same session may have returned from another server before its remains here had ended.
     if (known !== session) return;
     this.sessions.delete(known.id);
     if (this.byClientId.get(known.clientId) === known) this.byClientId.delete(known.clientId);
@@ -71,9 +71,9 @@ export class SessionRegistry {
   }
 
   /**
-   * Tells every session to finish, or to go on at another server; `done` is called when the last is gone (at once if there
-   * is none).
-   * @param spreadMs over which those that go on elsewhere are spread: they all come to the same few servers
+   * Tells every session to finish, or to move to another server. `done` is called when the last has ended (at once if
+   * there is none).
+   * @param spreadMs time over which sessions that move are spread, since they all go to the same few servers
    */
   drain(done: () => void, spreadMs = 0): void {
     this.whenEmpty = done;
@@ -95,7 +95,10 @@ export class SessionRegistry {
     });
   }
 
-  /** Ends those that match. @returns how many */
+  /**
+   * Ends the matching sessions.
+   * @returns how many
+   */
   closeWhere(matches: (session: Session) => boolean, code: ErrorCode): number {
     let closed = 0;
     this.each('close', (session) => {
@@ -106,7 +109,7 @@ export class SessionRegistry {
     return closed;
   }
 
-  /** Does something with every session. One that throws is ended, and the others get their turn all the same. */
+  /** Applies `act` to every session. If it throws for one, that session ends, and the others are still processed. */
   private each(what: string, act: (session: Session) => void): void {
     for (const session of [...this.sessions.values()]) this.one(what, session, () => act(session));
   }
@@ -116,7 +119,7 @@ export class SessionRegistry {
     this.guarded('fault', () => session.actor.send({ type: 'FAULT', code: 'INTERNAL' }), session.id);
   }
 
-  /** Nobody above could do anything about an exception here: a timer's would end the process. */
+  /** Callers could not handle an exception here; one from a timer would end the process. */
   private guarded(what: string, act: () => void, session?: string): boolean {
     try {
       act();

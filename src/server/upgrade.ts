@@ -1,4 +1,4 @@
-/** The HTTP upgrade: admission, then a socket and its session. */
+/** The HTTP upgrade: admission, then a WebSocket and its session. */
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
@@ -29,7 +29,7 @@ import type { ServerContext } from './context.js';
 import { whoAsks } from './keys.js';
 import { checkOrigin } from './origins.js';
 
-/** permessage-deflate for mobile clients: little memory a connection, few threads, nothing for small frames. */
+/** permessage-deflate for mobile clients: little memory per connection, few threads, no compression of small frames. */
 const DEFLATE = {
   threshold: 1024,
   concurrencyLimit: 4,
@@ -39,7 +39,7 @@ const DEFLATE = {
   zlibDeflateOptions: { level: 3, memLevel: 5 },
 };
 
-/** Answers a refused upgrade as HTTP, in the words of the dialect whose clients come to this path. */
+/** Answers a refused upgrade as HTTP, in the format of the dialect at this path. */
 function refuseUpgrade(socket: Duplex, error: ServerError, path: string, dialects: readonly string[]): void {
   const refusal = refusalAt(path, dialects, error.code, error.detail);
   const { status = error.entry.httpStatus } = refusal;
@@ -57,12 +57,12 @@ function refuseUpgrade(socket: Duplex, error: ServerError, path: string, dialect
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }
 
-/** A detail may repeat what the client said: nothing that could end a header. */
+/** A detail may contain input from the client, so characters that could end a header are replaced. */
 const headerText = (value: string): string => value.replace(/[^\x20-\x7e]/g, '?');
 
 export type InspectHandler = (socket: WebSocket) => void;
 
-/** A socket without a listener for its errors ends the process when its client breaks a rule of WebSockets. */
+/** Without an error listener, a protocol violation by a client would end the process. */
 const ignoreErrors = (ws: WebSocket): WebSocket => ws.on('error', () => {});
 
 /** Joins an inspector page to the hub. */
@@ -82,9 +82,8 @@ export function inspectOver(socket: WebSocket, hub: InspectHub): void {
 const OF_THE_OFFER = new Set(['upgrade', 'connection', 'http2-settings']);
 
 /**
- * An offer to speak another protocol (Java's HTTP client and `curl --http2` offer h2c with every request) may be ignored,
- * and then the request is answered as if it had none. Node hands every offer to `upgrade` all the same, so the request goes
- * back in at the front without it.
+ * Offers of other protocols may be ignored and the request answered normally (Java's HTTP client and `curl --http2`
+ * offer h2c with every request). Node passes every offer to `upgrade`, so the request is handed back without it.
  */
 function ignoreOffer(server: Server, request: IncomingMessage, socket: Duplex, head: Buffer): void {
   const { method, url, httpVersion, rawHeaders } = request;
@@ -96,13 +95,13 @@ function ignoreOffer(server: Server, request: IncomingMessage, socket: Duplex, h
   server.emit(socket instanceof TLSSocket ? 'secureConnection' : 'connection', socket);
 }
 
-/** What a dialect adds to the answer that accepts an upgrade. */
+/** Headers that a dialect adds to the response that accepts an upgrade. */
 const acceptHeaders = new WeakMap<IncomingMessage, Readonly<Record<string, string>>>();
 
 export interface Upgrades {
   /** To be closed with the HTTP servers. */
   readonly sockets: WebSocketServer;
-  /** Takes over the upgrades of an HTTP server. */
+  /** Handles the upgrades of an HTTP server. */
   serve(server: Server): void;
 }
 
@@ -110,7 +109,8 @@ export function acceptUpgrades(context: ServerContext, inspect: InspectHandler):
   const sockets = new WebSocketServer({
     noServer: true,
     clientTracking: true, // for closeSockets
-    // Twice the bound: ws closes without a word, so what is not far beyond it is left for the session to refuse.
+    // Twice the limit: above `maxPayload` ws closes without a message, so slightly larger frames are left for the
+    // session to refuse.
     maxPayload: 2 * LIMITS.maxFrameBytes,
     perMessageDeflate: context.config.deflate ? DEFLATE : false,
   });
@@ -155,7 +155,7 @@ export function acceptUpgrades(context: ServerContext, inspect: InspectHandler):
   return { sockets, serve };
 }
 
-/** Takes no more sockets and says goodbye to those that are open; who does not answer is cut off. */
+/** Accepts no more sockets and closes those that are open; clients that do not respond are cut off. */
 export function closeSockets(sockets: WebSocketServer): void {
   sockets.close();
   for (const socket of sockets.clients) {
@@ -164,7 +164,7 @@ export function closeSockets(sockets: WebSocketServer): void {
   }
 }
 
-/** An upgrade to one of the protocols of streams. */
+/** An upgrade to one of the streaming protocols. */
 interface Asked {
   readonly spoken: DialectDefinition;
   readonly request: IncomingMessage;
@@ -173,7 +173,10 @@ interface Asked {
   readonly url: URL;
 }
 
-/** What the session of this upgrade is made with. @throws ServerError what the protocol does not take */
+/**
+ * Data with which the session of this upgrade is created.
+ * @throws ServerError if the protocol does not support the request
+ */
 function hostOf({ recogniser: { sessions }, grant }: Admitted, { spoken, request, url }: Asked): Host {
   const { manifest } = sessions.engine.model;
   const defined = { manifest, defaults: sessions.defaults, resumes: sessions.resumeWindowMs > 0 };
@@ -182,7 +185,7 @@ function hostOf({ recogniser: { sessions }, grant }: Admitted, { spoken, request
   return { sessions: own, dialect, remote: request.socket.remoteAddress ?? '' };
 }
 
-/** Asks the fleet for the session first. */
+/** First asks the fleet for the session. */
 async function arriveAndOpen(
   sockets: WebSocketServer,
   context: ServerContext,
@@ -191,13 +194,16 @@ async function arriveAndOpen(
   host: Host,
 ): Promise<void> {
   const resumption = await arrive(context, admitted, host);
-  if (asked.socket.destroyed) return; // a session that has come waits for its client as any other
+  if (asked.socket.destroyed) return; // the session waits for its client like any other
   requireReady(context);
   if (resumption?.session === undefined) admitNew(context, admitted);
   await claimAndOpen(sockets, context, asked, { ...admitted, resumption }, host);
 }
 
-/** Asks the fleet for the client_id, where it has to be asked. @returns a promise only then */
+/**
+ * Asks the fleet for the client_id, if necessary.
+ * @returns a promise only if it asks
+ */
 function claimAndOpen(
   sockets: WebSocketServer,
   context: ServerContext,
@@ -213,7 +219,10 @@ function claimAndOpen(
   return undefined;
 }
 
-/** The fleet has been asked meanwhile: what was true may be so no more. @throws ServerError NOT_READY, DRAINING */
+/**
+ * Checks again, since the state may have changed while the fleet was asked.
+ * @throws ServerError NOT_READY, DRAINING
+ */
 function openClaimed(
   sockets: WebSocketServer,
   context: ServerContext,
@@ -231,7 +240,7 @@ function openClaimed(
   }
 }
 
-/** @returns whether a session was opened, which has the client_id until it closes */
+/** @returns whether a session was opened; it then holds the client_id until it closes */
 function openStream(
   sockets: WebSocketServer,
   context: ServerContext,
@@ -242,14 +251,14 @@ function openStream(
 ): boolean {
   if (dialect.headers !== undefined) acceptHeaders.set(request, dialect.headers);
   let isOpen = false;
-  // Offered subprotocols: ws answers with the first, as every client expects. Calls back at once, or never.
+  // Subprotocols: ws answers with the first offered, as every client expects. The callback comes at once, or never.
   sockets.handleUpgrade(request, socket, head, (ws) => {
     const transport = transportOf(ws);
     if (resumed(admitted, ws, transport, remote)) return;
     const { clientId, grant, resumption } = admitted;
     const holder = context.registry.holder(clientId);
     if (holder !== undefined || !claimed.free) {
-      holder?.probe(); // its client may be the same one, back from a network that died: then a second try succeeds
+      holder?.probe(); // the holder may be the same client, back from a lost network: a second attempt then succeeds
       ignoreErrors(ws);
       const code = 'CLIENT_ID_IN_USE';
       for (const frame of dialect.render({ type: 'error', code, fatal: true })) transport.send(frame);
@@ -263,13 +272,13 @@ function openStream(
     bind(ws, transport, session);
     context.registry.add(session);
     isOpen = context.registry.get(session.id) === session;
-    // The session that could not go on had the name, and has given it back.
+    // The session that could not be resumed held the name and has released it.
     if (isOpen && resumption?.session !== undefined) context.cluster?.holdClient(clientId);
   });
   return isOpen;
 }
 
-/** Whether the connection carries the session that it asks for. One that cannot be given as a whole ends. */
+/** Whether the connection got the session that it asked for. A session that cannot be resumed completely is ended. */
 function resumed({ resumption }: Admitted, ws: WebSocket, transport: Transport, remote: string): boolean {
   const { session, token, seen } = resumption ?? {};
   if (session === undefined || token === undefined || seen === undefined) return false;
