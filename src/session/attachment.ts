@@ -1,7 +1,7 @@
 /**
- * How a session and its connection part, and how the client finds it again. While it has no connection, what was taken is
- * recognised to its end; frames that nobody has looked at are forgotten, since the client sends again all that comes behind
- * the position that it is told.
+ * How a session loses its connection, and how its client resumes it. Without a connection, audio already taken is still
+ * recognised. Frames that were not processed are dropped, since the client sends again everything after the position
+ * that it is told.
  */
 import type { SessionActivity, SessionEvent } from '../../machines/session.js';
 import type { Logger } from '../log.js';
@@ -13,14 +13,14 @@ import type { Outbox, Transport } from './outbox.js';
 import type { Recorder } from './recorder.js';
 import type { Resumable, ResumeTicket } from './resume-desk.js';
 
-/** A connection that takes a session over. */
+/** A connection that takes over a session. */
 export interface Arrival {
   readonly transport: Transport;
-  /** Address. */
+  /** Remote address. */
   readonly remote: string;
-  /** What it presented. */
+  /** The presented token. */
   readonly token: string;
-  /** The number of the last message that the client has; null: it does not say. */
+  /** Number of the last message that the client has; null: unknown. */
   readonly seen: number | null;
 }
 
@@ -42,9 +42,9 @@ export class Attachment {
   private readonly parts: AttachmentParts;
   /** Null for a client that does not resume. */
   private readonly ticket: ResumeTicket | null;
-  /** The connection that takes over, while the machine is told of it. */
+  /** The connection that takes over, while the machine handles it. */
   private arriving: Arrival | null = null;
-  /** The token that goes with the next answer, where the fleet had to know of it first. */
+  /** The token for the next answer, if the fleet had to store it first. */
   private nextToken: string | null = null;
 
   constructor(parts: AttachmentParts, session: Resumable) {
@@ -52,31 +52,31 @@ export class Attachment {
     this.ticket = parts.dialect.policy.resumable ? parts.context.desk.open(session) : null;
   }
 
-  /** Of the first connection. */
+  /** Token for the first connection. */
   firstToken(): string | undefined {
     return this.ticket?.issue();
   }
 
   /**
-   * Of a session that another server had: the client presents this one, and is about to get the next.
-   * @param known hashes of all that were good there
+   * For a session taken over from another server: the client presented `token` and is about to get the next one.
+   * @param known hashes of all tokens that were valid there
    */
   adopt(token: string, known: readonly string[]): void {
     this.nextToken = this.ticket?.adopt(token, known) ?? null;
   }
 
-  /** Hashes of the tokens that are good now. */
+  /** Hashes of the valid tokens. */
   get tokens(): readonly string[] {
     return this.ticket?.hashes ?? [];
   }
 
-  /** A sign of life behind the newest token: the client has it. */
+  /** Something was received after the newest token was sent, so the client has it. */
   onAlive(): void {
     this.ticket?.confirm();
   }
 
   /**
-   * The socket is gone. Who said goodbye, or never showed that the token had come, will not be back.
+   * The socket is closed. A client that said goodbye, or never confirmed its token, will not return.
    * @param said the client closed it, with 1000, 1001 or no code
    */
   onSocketClosed(said: boolean): void {
@@ -86,7 +86,7 @@ export class Attachment {
     else send({ type: 'CLOSE', code: null });
   }
 
-  /** A client that resumes may come back for what it did not read; for others that is the end. */
+  /** A resuming client may return for the unread messages; any other session ends. */
   onOverflow(): void {
     const { context, dialect, outbox, flow, send } = this.parts;
     if (!this.ticket?.held) {
@@ -100,8 +100,8 @@ export class Attachment {
   }
 
   /**
-   * Another connection takes the session over, whether or not the one before it is known to be gone.
-   * @returns false if what the client lacks is gone
+   * Another connection takes over the session, whether or not the previous one is known to be closed.
+   * @returns false if messages that the client lacks are gone
    */
   resume(arrival: Arrival): boolean {
     if (!this.parts.outbox.canReplay(arrival.seen)) return false;
@@ -117,7 +117,7 @@ export class Attachment {
     const { dialect, inbox, outbox, flow, log } = this.parts;
     outbox.detach();
     inbox.forget();
-    // Normally gone already. If not it is half open, or its client has given the token away.
+    // Usually closed already. If not, it is half open, or the client has passed on its token.
     flow.close(dialect.closeCode('CLIENT_ID_IN_USE'), 'CLIENT_ID_IN_USE');
     if (this.arriving !== null) return;
     log.info('session suspended');
@@ -127,7 +127,7 @@ export class Attachment {
   attach(activity: SessionActivity): void {
     const { ticket, arriving } = this;
     const { context, inbox, outbox, flow, recorder, log } = this.parts;
-    if (ticket === null || arriving === null) throw new Error('Nobody came.'); // `resume` sees to it
+    if (ticket === null || arriving === null) throw new Error('Nobody came.'); // `resume` ensures this
     ticket.resume();
     context.metrics.resumed++;
     log.info({ remote: arriving.remote }, 'session resumed');

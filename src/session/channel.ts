@@ -1,4 +1,4 @@
-/** One channel of a live recording: its slot, what is recognised on it, and the events that come of it. */
+/** One channel of a live recording: its slot, its recognition, and the resulting events. */
 import type { AudioFormat } from '../audio/format.js';
 import { ServerError } from '../errors.js';
 import type { Slot, SlotOwner } from '../inference/stream-table.js';
@@ -12,12 +12,12 @@ import { LevelMeter } from './meters.js';
 import type { Position } from './position.js';
 import { Recording, type RecordingListener, type RecordingState } from './recording.js';
 
-/** What a channel tells the recording that it belongs to. */
+/** The recording that a channel belongs to, as the channel sees it. */
 export interface ChannelHost {
-  /** All that is in force now. */
+  /** The complete settings in force. */
   readonly config: RecordingConfig;
   tell(event: StreamEvent): void;
-  /** What each channel is given. */
+  /** Format of each channel's audio. */
   readonly channelFormat: AudioFormat;
   /** A step was committed: the ring may have room again. */
   onStep(channel: number, audioEndSamples: number): void;
@@ -26,7 +26,7 @@ export interface ChannelHost {
   onFailed(error: unknown): void;
 }
 
-/** A channel of a recording that was begun elsewhere. */
+/** Start of a channel whose recording began on another server. */
 export interface ChannelStart {
   readonly from: RecordingState;
   readonly at: Position;
@@ -42,7 +42,7 @@ export class Channel implements SlotOwner, RecordingListener {
   private lastLatencyMs = 0;
 
   /**
-   * @param from where a recording goes on that was begun elsewhere: it has its place already, so only a full table refuses it
+   * @param from continues a recording from another server; it was already admitted, so only a full table refuses it
    * @throws ServerError AT_CAPACITY, UNSUPPORTED_SAMPLE_RATE; nothing is leased then
    */
   constructor(index: number, context: SessionContext, host: ChannelHost, from: ChannelStart | null = null) {
@@ -65,12 +65,12 @@ export class Channel implements SlotOwner, RecordingListener {
     }
   }
 
-  /** Samples received and not yet recognised. */
+  /** Samples received but not yet recognised. */
   get lagSamples(): number {
     return Math.max(0, this.slot.written - this.slot.read);
   }
 
-  /** Resolves when the slot is given back. */
+  /** Resolves when the slot is returned. */
   async close(): Promise<void> {
     await this.recording.close();
     this.context.leases.give(this.slot);
@@ -80,7 +80,8 @@ export class Channel implements SlotOwner, RecordingListener {
 
   onStep(slot: Slot, audioSamples: number): void {
     this.lastLatencyMs = performance.now() - slot.arrivedMs;
-    // A chunk of a stream that sends faster than real time waits for the stream's own earlier chunks; that is not latency.
+    // In a stream that is sent faster than real time, chunks wait for the stream's own earlier chunks. That is not
+    // latency.
     this.context.metrics.recordChunk(slot.ahead ? null : this.lastLatencyMs, audioSamples);
     this.level.add(slot.result.rms);
     this.recording.onStep(audioSamples);

@@ -1,10 +1,10 @@
 /**
- * A recording between two steps as bytes: enough for another process with the same model and arithmetic to go on with
- * it, to the same transcript. Little-endian:
+ * A recording between two steps as bytes, with which another process with the same engine fingerprint can continue to
+ * the same transcript. Little-endian:
  *
- *     "RNCP" │ version u16 │ SHA-256 of all that follows │ fingerprint, SHA-256 │ 3 × length u32 │ JSON │ state │ hotwords
+ *     "RNCP" │ version u16 │ SHA-256 of the rest │ fingerprint, SHA-256 │ 3 × length u32 │ JSON │ state │ hotwords
  *
- * The audio is not in it: the client sends it again from the position that the recording names.
+ * It does not contain audio: the client sends it again from the position that the recording names.
  */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
@@ -84,9 +84,9 @@ export function encodeCheckpoint(
 
 const expired = (why: string): ServerError => new ServerError('RESUME_EXPIRED', `The checkpoint ${why}.`);
 
-/** A checkpoint that is whole, whoever can go on with it. */
+/** A valid checkpoint, whether or not this engine can continue it. */
 export interface Checkpoint {
-  /** Of the engine that wrote it. */
+  /** Fingerprint of the engine that wrote it. */
   readonly fingerprint: Uint8Array;
   readonly state: RecordingState;
 }
@@ -115,7 +115,10 @@ export function readCheckpoint(given: Uint8Array): Checkpoint {
   };
 }
 
-/** Whether an engine can go on with it. @param stateBytes of one stream of its model */
+/**
+ * Whether an engine can continue it.
+ * @param stateBytes of one stream of its model
+ */
 export function isOurs({ fingerprint, state }: Checkpoint, ours: Uint8Array, stateBytes: number): boolean {
   const { length } = state.stream.state;
   return Buffer.from(fingerprint).equals(ours) && (length === 0 || length === stateBytes);
@@ -124,7 +127,7 @@ export function isOurs({ fingerprint, state }: Checkpoint, ours: Uint8Array, sta
 /**
  * @param fingerprint of this engine
  * @param stateBytes of one stream of its model
- * @throws ServerError RESUME_EXPIRED: damaged, of another version, model or arithmetic
+ * @throws ServerError RESUME_EXPIRED: damaged, or of another version or fingerprint
  */
 export function decodeCheckpoint(
   given: Uint8Array,

@@ -1,7 +1,7 @@
 /**
- * What a session does about each input. An answer stands in its exact place: what changes settings in the middle of a
- * recording, and what is answered there, waits until everything before it is recognised. So all that a client is told
- * follows from what it sent, however fast that came and whoever hears it again.
+ * Handles each input of a session. Answers keep their exact place: settings changed in the middle of a recording, and
+ * answers given there, wait until all earlier audio is recognised. What a client is sent thus depends only on what it
+ * sent, not on its speed or on which server processes it.
  */
 import type { SessionActivity, SessionEvent } from '../../machines/session.js';
 import { ERRORS, toServerError } from '../errors.js';
@@ -31,7 +31,7 @@ export class Commands {
   readonly handlers: InputHandlers;
   private readonly parts: () => CommandParts;
 
-  /** @param parts asked for when the first input comes: the inbox and the gate need this one first */
+  /** @param parts called at the first input, since the inbox and the gate need this object first */
   constructor(parts: () => CommandParts) {
     this.parts = parts;
     this.handlers = {
@@ -49,7 +49,7 @@ export class Commands {
     };
   }
 
-  /** A frame could not be taken or read. What ends the connection does so at once. */
+  /** A frame could not be accepted or parsed. A fatal error ends the connection at once. */
   reject(error: unknown): void {
     const { replies } = this.parts();
     if (ERRORS[toServerError(error).code].closeCode !== null) replies.reject(error);
@@ -67,7 +67,7 @@ export class Commands {
     });
   }
 
-  /** Opened before the machine hears of it: a recording that cannot begin changes nothing. */
+  /** Opens the recording before the machine is told: a recording that cannot begin changes nothing. */
   private start(config: Partial<RecordingConfig>): void {
     const { activity, recorder, inbox, send } = this.parts();
     const begin = () => send({ type: 'START', config: recorder.settings.current });

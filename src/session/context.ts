@@ -1,4 +1,4 @@
-/** What all sessions of a server share. */
+/** State shared by all sessions of a server. */
 import type { CodecPool } from '../codec/pool.js';
 import type { Engine } from '../inference/engine.js';
 import type { Logger } from '../log.js';
@@ -19,7 +19,7 @@ export interface SessionContext {
   readonly defaults: RecordingConfig;
   readonly resumeWindowMs: number;
   readonly desk: ResumeDesk;
-  /** How sessions outlive this server; null: they do not. */
+  /** Storage in which sessions outlive this server; null: none. */
   readonly keeping: Keeping | null;
   readonly bounds: WatchBounds;
   readonly metrics: SessionMetrics;
@@ -27,17 +27,17 @@ export interface SessionContext {
   onClosed(session: { readonly id: string; readonly droppedPartials: number }): void;
 }
 
-/** Who is at the other end. */
+/** The client of a session. */
 export interface Peer {
   readonly clientId: string;
-  /** Address. */
+  /** Remote address. */
   readonly remote: string;
-  /** Identity of the access key: a session is resumed with the one that opened it. */
+  /** Identity of the access key: only the key that opened a session can resume it. */
   readonly key: string;
-  /** What people call it; '' or left out where none was asked for. */
+  /** Name of the key; '' or left out if none is required. */
   readonly keyName?: string;
-  /** The session of another server that goes on here, and the token that was presented for it. */
+  /** The session taken over from another server, and the token presented for it. */
   readonly takeover?: Takeover & { readonly token: string };
-  /** It wanted to resume a session that there is no more. */
+  /** The client wanted to resume a session that no longer exists. */
   readonly expired?: boolean;
 }

@@ -1,6 +1,6 @@
 /**
- * Compressed audio of a recording: what comes out of its decoder goes to the channels, as samples of 16 kHz. The decoder has
- * state, which lives and dies with this process; so such a recording goes on here or nowhere.
+ * Compressed audio of a recording. The decoder's output goes to the channels as samples at 16 kHz. The decoder's state
+ * exists only in this process, so such a recording cannot move to another server.
  */
 import type { LiveRequest } from '../audio/live/decode.js';
 import type { CodecPool } from '../codec/pool.js';
@@ -10,12 +10,12 @@ import type { Recording } from './recording.js';
 export interface DecodingEvents {
   /** There may be room for more. */
   onRoom(): void;
-  /** Nothing more can be read of it; what was read before is in the recordings. */
+  /** The rest cannot be decoded; earlier audio is in the recordings. */
   onUnreadable(error: ServerError): void;
 }
 
 export class Decoding {
-  /** Of the client, as it sent them. */
+  /** Bytes from the client, as it sent them. */
   receivedBytes = 0;
   private readonly stream;
   private readonly events: DecodingEvents;
@@ -58,12 +58,12 @@ export class Decoding {
     this.stream.resume();
   }
 
-  /** Calls back, at once if it can, when all that was pushed is in the recordings, as far as it will ever be. */
+  /** Calls back when everything pushed is in the recordings, as far as it can be decoded; at once if it already is. */
   whenSettled(done: () => void): void {
     this.stream.whenSettled(done);
   }
 
-  /** No more is pushed. */
+  /** Ends the input. */
   end(done: () => void): void {
     this.stream.end(done);
   }
@@ -72,7 +72,7 @@ export class Decoding {
     this.stream.close();
   }
 
-  /** What a file is refused with is another thing live. */
+  /** Live audio has other error codes than files. */
   private fail(error: ServerError): void {
     const isForeign = error.code === 'UNSUPPORTED_MEDIA';
     this.events.onUnreadable(isForeign ? new ServerError('UNSUPPORTED_ENCODING', error.detail) : error);

@@ -1,10 +1,10 @@
 /**
- * How a client's bytes come into the channels of its recording. Before the first sample it looks at what they are:
+ * The path of a client's bytes into the channels of its recording. The first bytes are checked for a header:
  *
- *     bytes ─▶ head ─▶ samples ──(channels kept apart)──▶ recordings
+ *     bytes ─▶ head ─▶ samples ──(separate channels)──▶ recordings
  *                  └─▶ WebM, Ogg; bare Opus ─▶ decoding ─▶ recordings
  *
- * A WAV header sets the format; what cannot be taken live is refused by name.
+ * A WAV header sets the format. Formats not supported live are refused by name.
  */
 import { type AudioFormat, DECODED, isSamples, type LiveFormat } from '../audio/format.js';
 import { readHeader } from '../audio/header.js';
@@ -24,27 +24,27 @@ export interface EntryParts {
   readonly codecPool: CodecPool;
   readonly metrics: SessionMetrics;
   readonly settings: Settings;
-  /** One, or as many as are kept apart. */
+  /** One channel, or several separate ones. */
   readonly channels: readonly Channel[];
-  /** Of each of them, by the settings as they are now. */
+  /** Format of each channel, from the current settings. */
   format(): AudioFormat;
   tell(event: StreamEvent): void;
   /** There may be room for more audio. */
   onRoom(): void;
-  /** Nothing more of the audio can be read. */
+  /** The rest of the audio cannot be read. */
   onUnreadable(error: ServerError): void;
-  /** Goes on with a recording that was begun elsewhere. */
+  /** The recording from another server to continue. */
   readonly from: KeptRecording | null;
 }
 
 export class Entry {
   private readonly parts: EntryParts;
   private readonly head = new AudioHead();
-  /** Where channels are kept apart. */
+  /** For separate channels. */
   private splitter: ChannelSplitter | null = null;
-  /** Of compressed audio; null while it is not known to be, and for samples. */
+  /** For compressed audio; null for samples, and until the format is known. */
   private decoding: Decoding | null = null;
-  /** What comes next is known already: the client repeats it, since it goes on where both sides can count. */
+  /** Bytes that the client repeats although they were processed: it resumes where both sides can count exactly. */
   private repeatedBytes = 0;
 
   constructor(parts: EntryParts) {
@@ -63,12 +63,14 @@ export class Entry {
     return this.parts.channels[0]!.recording; // there is always one
   }
 
-  /** Where the client goes on, if so many frames count as taken. Those that it repeats then are known. */
+  /**
+   * The position from which the client continues if `frames` frames count as taken. Those it repeats are already known.
+   */
   private position(format: AudioFormat, frames = this.recording.receivedFrames): ClientPosition {
     return clientPosition(format, this.head.headerBytes, frames);
   }
 
-  /** All that another server needs beside the state of the channels; null where it cannot go on there. */
+  /** Everything that another server needs besides the channels' state; null if the recording cannot move. */
   save(channels: readonly RecordingState[]): { kept: KeptRecording; securedSamples: number } | null {
     const { config } = this;
     if (!isSamples(config)) return null;
@@ -77,17 +79,20 @@ export class Entry {
     return { kept, securedSamples: this.position(config, audioFromOf(kept).frames).samples };
   }
 
-  /** Up to here, 16 kHz, what the client has sent survives its connection. */
+  /** Input up to here, samples at 16 kHz, survives a lost connection. */
   get securedSamples(): number {
     return isSamples(this.config) ? this.position(this.config).samples : this.recording.receivedFrames;
   }
 
-  /** Of compressed audio: up to here, in bytes of the client. */
+  /** The same for compressed audio, in the client's bytes. */
   get securedBytes(): number | undefined {
     return isSamples(this.config) ? undefined : (this.decoding?.receivedBytes ?? 0);
   }
 
-  /** The connection broke, and the client goes on from the returned sample; with compressed audio, from `securedBytes`. */
+  /**
+   * The connection was lost. The client continues from the returned sample, or with compressed audio from
+   * `securedBytes`.
+   */
   resume(): number {
     this.head.restart();
     if (!isSamples(this.config)) return this.securedSamples;
@@ -121,14 +126,14 @@ export class Entry {
     this.decoding?.resume();
   }
 
-  /** Calls back, at once if it can, when all that was pushed is in the recordings. */
+  /** Calls back when everything pushed is in the recordings; at once if it already is. */
   whenSettled(done: () => void): void {
     if (this.head.waits && isSamples(this.config)) this.settleHead();
     if (this.decoding === null) done();
     else this.decoding.whenSettled(done);
   }
 
-  /** As `whenSettled`, and nothing more is pushed. */
+  /** Like `whenSettled`, and ends the input. */
   end(done: () => void): void {
     this.settleHead();
     if (this.decoding === null) done();
@@ -150,7 +155,7 @@ export class Entry {
     for (const [channel, part] of parts.entries()) this.parts.channels[channel]?.recording.push(part);
   }
 
-  /** Nothing more comes that could tell what the first bytes are: they are samples, unless they were to be a container. */
+  /** No more bytes will come to identify the first ones: they are samples, unless a container was announced. */
   private settleHead(): void {
     const bytes = this.head.settle();
     if (bytes.length > 0 && isSamples(this.config)) this.pushSamples(bytes);
@@ -158,7 +163,7 @@ export class Entry {
 
   private readHead(bytes: Uint8Array): void {
     if (this.config.encoding === 'opus') {
-      // Some call by that name what a browser's recorder makes.
+      // Some clients call a browser's recorded container `opus`.
       this.decode(readHeader(bytes).kind === 'container' ? 'container' : 'opus');
       this.decoding?.push(bytes);
       return;
@@ -176,10 +181,10 @@ export class Entry {
     this.pushSamples(samples);
   }
 
-  /** From here on the audio goes by way of a decoder. */
+  /** From here on the audio goes through a decoder. */
   private decode(encoding: 'opus' | 'container'): void {
     const { codecPool, channels, onRoom, onUnreadable } = this.parts;
-    this.head.deaf = true; // unless all that it takes can be had
+    this.head.deaf = true; // unless everything needed is available
     this.head.settle();
     const request = { encoding, channels: this.config.channels };
     const recordings = channels.map(({ recording }) => recording);
@@ -195,7 +200,7 @@ export class Entry {
     this.head.deaf = false;
   }
 
-  /** The audio has another format than was said. */
+  /** The audio's actual format differs from the announced one. */
   private reformat(format: LiveFormat): void {
     const { sample_rate, encoding, channels } = this.config;
     if (format.sample_rate === sample_rate && format.encoding === encoding && format.channels === channels) {

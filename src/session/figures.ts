@@ -1,4 +1,4 @@
-/** What a live recording says of itself, over all of its channels. */
+/** Figures of a live recording, over all of its channels. */
 import type { MetricsEvent, StoppedEvent } from '../protocol/events.js';
 import type { Channel } from './channel.js';
 
@@ -23,7 +23,7 @@ export function stoppedEvent(channels: readonly Channel[], samples: number): Sto
 export const lagOf = (channels: readonly Channel[]): number =>
   Math.max(...channels.map((channel) => channel.lagSamples));
 
-/** @param rest what the channels do not know */
+/** @param rest figures that the channels do not know */
 export function metricsEvent(
   channels: readonly Channel[],
   rest: Pick<MetricsEvent, 'stepMsP50' | 'stepMsP95' | 'droppedPartials' | 'receivedSamples'>,

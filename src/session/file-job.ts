@@ -1,6 +1,7 @@
 /**
- * A whole file as ordinary streams of the lowest priority: they fill what the live streams leave free. Uploads and
- * the command line run it. It is decoded as it is recognised, so a file of any length takes a few seconds' memory:
+ * Recognises a whole file as ordinary streams of the lowest priority, which use what live streams leave free. For
+ * uploads and the command line. A file is decoded while it is recognised, so any length takes only a few seconds of
+ * memory:
  *
  *   codec thread ── piece ──▶ job ── samples of channel 0 ──▶ recording on its slot
  *                                └── samples of channel 1 ──▶ recording on its slot
@@ -14,17 +15,17 @@ import type { Segment } from '../transcript/transcript.js';
 import { FileChannel, type FileJobParts } from './file-channel.js';
 
 export interface FileProgress {
-  /** `channel` is 0 for a file whose channels are mixed. */
+  /** `channel` is 0 if the file's channels are mixed. */
   onSegment(segment: Segment, channel: number): void;
-  /** Samples at 16 kHz recognised so far, and of how many; an estimate until the file is read, null without one. */
+  /** Samples at 16 kHz recognised so far, and the total: an estimate until the file is read, null if unknown. */
   onProgress(samples: number, total: number | null): void;
-  /** False: whoever is told does not keep up. No more of the file is taken until `whenAccepting` calls back. */
+  /** False: the listener cannot keep up. No more of the file is read until `whenAccepting` calls back. */
   accepts(): boolean;
   /** Calls back, once, when `accepts()` is true again. */
   whenAccepting(resume: () => void): void;
 }
 
-/** For callers who only want the result. */
+/** For callers that need only the result. */
 export const NO_PROGRESS: FileProgress = {
   onSegment: () => {},
   onProgress: () => {},
@@ -35,22 +36,22 @@ export const NO_PROGRESS: FileProgress = {
 export interface FileResult {
   /** One, or one per channel of the file. */
   readonly channels: readonly { readonly segments: readonly Segment[]; readonly text: string }[];
-  /** Length of each, at 16 kHz. */
+  /** Length of each, samples at 16 kHz. */
   readonly samples: number;
-  /** What was asked for and left out. */
+  /** Requests that were ignored. */
   readonly warnings: readonly string[];
 }
 
 export type { FileJobParts };
 
-/** A file, and what its recognition is to go by in place of the defaults. */
+/** A file and its settings, where they differ from the defaults. */
 export interface FileSource {
-  /** Taken over if they fill their ArrayBuffer: do not use them afterwards. */
+  /** Transferred if they fill their ArrayBuffer; not to be used afterwards. */
   readonly bytes: Uint8Array;
   readonly wanted?: UploadConfig;
-  /** The bytes are raw samples of this format, unless they begin as a file does that says itself what it is. */
+  /** The bytes are raw samples in this format, unless they begin with a known file header. */
   readonly format?: AudioFormat | undefined;
-  /** A transcript for each channel. Otherwise the channels are mixed. */
+  /** One transcript per channel. Otherwise the channels are mixed. */
   readonly separate?: boolean;
 }
 
@@ -74,7 +75,7 @@ export async function recogniseFile(
   });
 }
 
-/** Does a file begin here that says itself what it is, whatever its sender calls it? */
+/** Whether the bytes begin with a known file header, whatever the sender declared. */
 function isContained(bytes: Uint8Array): boolean {
   if (bytes.length === 0) return false;
   const { kind } = readHeader(bytes);
@@ -84,12 +85,12 @@ function isContained(bytes: Uint8Array): boolean {
 class FileJob {
   private channels: readonly FileChannel[] = [];
   private stopped = 0;
-  /** Samples decoded so far, and how much of the file they took. */
+  /** Samples decoded so far, and the share of the file that they took. */
   private decoded = 0;
   private fraction = 0;
   private reading = false;
   private over = false;
-  /** Nothing is fed until the listener keeps up again. */
+  /** Paused until the listener keeps up again. */
   private held = false;
   private readonly onAbort = () => this.fail(this.signal.reason);
 
@@ -108,7 +109,7 @@ class FileJob {
     this.read();
   }
 
-  /** The next piece, once every channel has pushed all of the one before. */
+  /** Reads the next piece, once every channel has pushed the whole previous piece. */
   private read(): void {
     if (this.reading || this.over || !this.channels.every((channel) => channel.isHungry)) return;
     this.reading = true;
@@ -123,7 +124,7 @@ class FileJob {
     try {
       if (this.channels.length === 0) this.open(piece?.channels.length ?? 1);
     } catch (error) {
-      this.fail(error); // no slot for it
+      this.fail(error); // no free slot
       return;
     }
     if (piece === null) {
@@ -140,7 +141,7 @@ class FileJob {
     this.read();
   }
 
-  /** @throws ServerError AT_CAPACITY; then those that found a place are given back by `fail` */
+  /** @throws ServerError AT_CAPACITY; `fail` then returns the slots already leased */
   private open(count: number): void {
     const channels: FileChannel[] = [];
     this.channels = channels;
@@ -158,7 +159,7 @@ class FileJob {
     }
   }
 
-  /** What is recognised of a file is told at the pace of whoever is told: it does not pile up here. */
+  /** Recognition pauses while the listener does not keep up, so results do not pile up. */
   private holdsBack(): boolean {
     if (!this.held && !this.progress.accepts()) {
       this.held = true;

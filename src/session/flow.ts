@@ -1,9 +1,9 @@
-/** Whether a session's connection is read, and whether its client is still there. */
+/** Controls whether a session's connection is read, and checks that its client is still there. */
 import type { Transport } from './outbox.js';
 import type { Watch } from './watch.js';
 
 export class Flow {
-  /** The server does not read: no sign of life could be seen, and the client is not to blame for its silence. */
+  /** The server does not read: nothing can be received, so the client's silence means nothing. */
   paused = false;
   private transport: Transport | null;
   private readonly watch: Watch;
@@ -13,7 +13,7 @@ export class Flow {
     this.watch = watch;
   }
 
-  /** Reads on, or lets TCP slow a client whose frames cannot be taken now. */
+  /** Resumes reading, or lets TCP slow down a client whose frames cannot be accepted now. */
   set(paused: boolean): void {
     if (paused === this.paused) return;
     this.paused = paused;
@@ -24,7 +24,7 @@ export class Flow {
     }
   }
 
-  /** This is the connection that carries the session. */
+  /** Whether this connection carries the session. */
   carries(transport: Transport): boolean {
     return this.transport === transport;
   }
@@ -35,7 +35,7 @@ export class Flow {
     this.watch.restart();
   }
 
-  /** Asks for a sign of life when it is time to. */
+  /** Probes the client when due. */
   beat(nowMs: number): void {
     if (this.watch.beat(nowMs)) this.transport?.heartbeat();
   }
@@ -44,7 +44,7 @@ export class Flow {
     if (!this.paused) this.transport?.probe();
   }
 
-  /** Lets the connection go; one that is gone already does not mind. */
+  /** Closes the connection; no effect if it is closed already. */
   close(code: number, reason: string): void {
     this.set(false);
     this.transport?.close(code, reason);

@@ -1,6 +1,6 @@
 /**
- * When a session takes what its client sends: not during a flush or a cut, so that no command overtakes either, and not
- * while the recording has no room.
+ * Decides when a session accepts input: not during a flush or a cut, so that no command overtakes it, and not while the
+ * recording has no room.
  */
 import type { SessionActivity, SessionEvent } from '../../machines/session.js';
 import type { FlushReason } from '../../machines/session-types.js';
@@ -19,31 +19,34 @@ export interface GateParts {
   readonly policy: DialectPolicy;
   /** To the session's machine. */
   send(event: SessionEvent): void;
-  /** Of the session's machine, now. */
+  /** Current activity of the session's machine. */
   activity(): SessionActivity;
-  /** Frames are taken again, and what was taken before is done. */
+  /** Input is accepted again, and earlier input has been processed. */
   onReleased(): void;
 }
 
 export class Gate {
-  /** The session is over: its connection is let go, and read no more. */
+  /** The session is over: its connection is released and no longer read. */
   closed = false;
   private readonly parts: GateParts;
   private flushBeganMs = 0;
-  /** Who waits for the session to stand still. */
+  /** Callback waiting for the session to stand still. */
   private onStill: (() => void) | null = null;
 
   constructor(parts: GateParts) {
     this.parts = parts;
   }
 
-  /** Reads the connection exactly while what it brings can be taken. */
+  /** Reads the connection exactly while its input can be accepted. */
   regulate(): void {
     const { inbox, flow, recorder } = this.parts;
     if (!this.closed) flow.set(inbox.held || inbox.resting || !(recorder.live?.accepts() ?? true));
   }
 
-  /** Does something when all audio before it is recognised and told; at once if nothing is recorded. Nothing is taken until then. */
+  /**
+   * Runs `act` when all earlier audio is recognised and reported; at once if nothing is recorded. No input is accepted
+   * until then.
+   */
   inPlace(act: () => void): void {
     const { inbox, recorder } = this.parts;
     if (recorder.live === null) {
@@ -59,8 +62,8 @@ export class Gate {
   }
 
   /**
-   * Looks at no further frame, and calls back when what was taken is recognised and told: then the session stands still
-   * until `goOn`. A flush under way comes first.
+   * Processes no further frames, and calls back when accepted input is recognised and reported. The session then stands
+   * still until `goOn`. A current flush finishes first.
    */
   standStill(then: () => void): void {
     this.parts.inbox.rest();
@@ -84,17 +87,17 @@ export class Gate {
     else recorder.live.whenCaughtUp(then);
   }
 
-  /** Nothing is taken until the cut is in the ring. */
+  /** No input is accepted until the cut is in the ring. */
   cut(finalize: (onCut: () => void) => void): void {
     this.parts.inbox.hold();
     finalize(() => {
-      // A flush that began meanwhile goes on holding it.
+      // If a flush has begun meanwhile, the gate stays closed for it.
       if (this.parts.activity() === 'recording') this.release();
     });
     this.regulate();
   }
 
-  /** Nothing is taken until everything before the stop is told. */
+  /** No input is accepted until everything before the stop is reported. */
   flush(reason: FlushReason): void {
     const { inbox, recorder } = this.parts;
     this.flushBeganMs = performance.now();
@@ -103,14 +106,14 @@ export class Gate {
     this.regulate();
   }
 
-  /** It is told: what waited is taken as soon as the slots are free. */
+  /** Everything is reported: waiting input is processed as soon as the slots are free. */
   finish(): void {
     void this.parts.recorder.finish(performance.now() - this.flushBeganMs).then(() => {
       if (this.parts.activity() === 'idle') this.release();
     });
   }
 
-  /** Ends a running recording first, and comes back to `last`, an input that ends the session. */
+  /** Ends a running recording first, then handles `last`, an input that ends the session. */
   leave(last: Input): void {
     const { inbox, recorder, send } = this.parts;
     const isRecording = recorder.live !== null;
@@ -118,7 +121,10 @@ export class Gate {
     send(isRecording ? { type: 'STOP' } : { type: 'CLOSE', code: null });
   }
 
-  /** The audio cannot be read any further: what was heard is told. Who never asked for a recording cannot go on then. */
+  /**
+   * The rest of the audio cannot be read: reports the results so far. A client that did not start the recording itself
+   * cannot continue after that.
+   */
   lose(error: ServerError): void {
     const { recorder, replies, policy, activity } = this.parts;
     const { code, detail } = error;

@@ -1,7 +1,7 @@
 /**
- * How a session outlives its server: what of it is kept with the fleet, and how it leaves for another one. A session that
- * another server has taken ends here without a word; one that is asked to move stands still, is written as it stands, and
- * its client is told to come back elsewhere.
+ * How a session outlives its server: what is stored in the fleet, and how it moves to another server. A session that
+ * another server has taken over ends here without a message. A session that is to move stands still, is written to the
+ * store, and its client is told to reconnect elsewhere.
  */
 import { type SessionActivity, type SessionSnapshot, sessionMachine } from '../../machines/session.js';
 import type { AttachmentParts } from './attachment.js';
@@ -11,11 +11,11 @@ import type { KeptSession } from './record.js';
 
 export interface HandoverParts extends AttachmentParts {
   readonly gate: Gate;
-  /** Of the session's machine, now. */
+  /** Current activity of the session's machine. */
   activity(): SessionActivity;
 }
 
-/** Who the session is to its fleet. */
+/** The session's identity in its fleet. */
 export interface Identity {
   readonly id: string;
   readonly key: string;
@@ -23,7 +23,7 @@ export interface Identity {
   readonly epoch: number;
 }
 
-/** The state of a session that goes on here: attached to nobody yet, which the next event says. */
+/** The machine state of a session that continues here; it has no connection until the next event. */
 export function stateOf(kept: KeptSession, input: Parameters<typeof contextOf>[0]): SessionSnapshot {
   const activity = kept.recording === null ? 'idle' : 'recording';
   return sessionMachine.resolveState({
@@ -39,7 +39,7 @@ const contextOf = (input: Omit<SessionSnapshot['context'], 'closeCode' | 'leavin
 });
 
 export class Handover {
-  /** Null where the session ends with its server. */
+  /** Null if the session ends with its server. */
   readonly keeper: Keeper | null;
   private readonly parts: HandoverParts;
 
@@ -56,7 +56,7 @@ export class Handover {
             {
               ...identity,
               log,
-              // Nobody goes on elsewhere with what cannot be moved.
+              // A session that cannot move has no tokens in the store, so no server takes it over.
               tokens: () => (this.isPortable ? tokens() : []),
               told: () => outbox.told,
               describe: () => this.describe(),
@@ -66,12 +66,12 @@ export class Handover {
           );
   }
 
-  /** Compressed audio has a decoder, whose state stays in this process. */
+  /** Compressed audio has a decoder whose state cannot leave this process. */
   private get isPortable(): boolean {
     return this.parts.recorder.live?.portable ?? true;
   }
 
-  /** All that another server needs; null while something is under way. */
+  /** Everything that another server needs; null while an operation is in progress. */
   private describe(): { kept: KeptSession; securedSamples: number } | null {
     const { inbox, outbox, recorder } = this.parts;
     const recording = recorder.live?.save() ?? null;
@@ -87,19 +87,21 @@ export class Handover {
     };
   }
 
-  /** Another server has the session: it ends here, and its client hears nothing of it. */
+  /** Another server has the session: it ends here, without a message to its client. */
   fence(): void {
     this.parts.log.info('session taken over by another server');
     this.leave('CLIENT_ID_IN_USE');
   }
 
-  /** It goes on at another server when it is asked to drain. */
+  /** Whether it moves to another server on a drain. */
   get movable(): boolean {
     const isKept = this.keeper !== null && (this.parts.context.keeping?.store.available ?? false);
     return isKept && this.isPortable;
   }
 
-  /** The server is asked to stop: the session goes on at another one if it can, and else finishes what it records. */
+  /**
+   * The server is told to stop: the session moves to another server if it can, and otherwise finishes its recording.
+   */
   drain(): void {
     if (this.movable) this.parts.gate.standStill(() => void this.move());
     else this.parts.send({ type: 'DRAIN' });
@@ -117,17 +119,20 @@ export class Handover {
   }
 
   /**
-   * The recogniser cannot go on, so the session will not stand still: it is written as it stands, and goes on at another
-   * server from there, or from its last record if that cannot be done. Does nothing to one that has none.
+   * The recogniser has failed, so the session will not stand still: its current state is written, and it continues at
+   * another server from there, or from its last record if writing fails. No effect on a session without a record.
    */
   async rescue(): Promise<void> {
     if (!this.movable) return;
-    this.parts.gate.standStill(() => {}); // what is not looked at is sent again
+    this.parts.gate.standStill(() => {}); // unprocessed frames are sent again
     await this.keep();
     this.leaveIfKept();
   }
 
-  /** The server ends without it: it goes on elsewhere from its last record, if there is one. @returns whether there is */
+  /**
+   * The server is ending: the session continues elsewhere from its last record, if there is one.
+   * @returns whether there is
+   */
   leaveIfKept(): boolean {
     if (this.parts.activity() === 'closed' || !this.movable || this.keeper?.kept !== true) return false;
     this.moveOn();
@@ -140,12 +145,15 @@ export class Handover {
     this.leave('DRAINING');
   }
 
-  /** Writes it down for the fleet. @returns false if that cannot be done, or another server has it */
+  /**
+   * Writes the session to the store.
+   * @returns false if that fails, or another server has it
+   */
   keep(): Promise<boolean> {
     return this.keeper?.flush() ?? Promise.resolve(false);
   }
 
-  /** Whether no other server has taken it, as far as can be known; ends it here if one has. */
+  /** Whether no other server has taken it over, as far as known; ends it here if one has. */
   isOurs(): Promise<boolean> {
     return this.keeper?.isOurs() ?? Promise.resolve(true);
   }

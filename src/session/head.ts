@@ -1,6 +1,6 @@
 /**
- * The first bytes of a recording, kept until it is known what they are: a WAV header sets the format, a container goes to a
- * decoder, what cannot be taken live is refused by name, and anything else is samples.
+ * Holds the first bytes of a recording until their kind is known. A WAV header sets the format, a container goes to a
+ * decoder, formats not supported live are refused by name, and anything else is samples.
  */
 import type { AudioFormat } from '../audio/format.js';
 import { readHeader } from '../audio/header.js';
@@ -17,56 +17,56 @@ function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
   return all;
 }
 
-/** What the first bytes are. */
+/** The kind of the first bytes. */
 export interface Beginning {
-  /** Of a WAV header; null where there is none. */
+  /** From a WAV header; null if there is none. */
   readonly format: AudioFormat | null;
-  /** It is a container: the header is part of what comes. */
+  /** Whether it is a container, whose header is part of the input. */
   readonly isContainer: boolean;
-  /** What comes behind the header. */
+  /** Bytes after the header. */
   readonly samples: Uint8Array;
 }
 
 export class AudioHead {
-  /** Of the WAV header: sent as audio, and no sample. */
+  /** Bytes of the WAV header: sent as audio, but not samples. */
   headerBytes = 0;
-  /** The audio cannot be read: what comes is ignored. */
+  /** The audio cannot be read: all input is ignored. */
   deaf = false;
-  /** Null once it is known what they are. */
+  /** Null once their kind is known. */
   private bytes: Uint8Array | null = NO_BYTES;
 
-  /** It is known what the first bytes are. */
+  /** The kind of the first bytes is known. */
   get known(): boolean {
     return this.bytes === null;
   }
 
-  /** Something came, and it is not known yet what it is. */
+  /** Bytes have arrived, but their kind is not known yet. */
   get waits(): boolean {
     return this.bytes !== null && this.bytes.length > 0;
   }
 
-  /** Goes on with a recording that was begun elsewhere. */
+  /** Continues a recording from another server. */
   restore(headerBytes: number, deaf: boolean, known: boolean): void {
     this.headerBytes = headerBytes;
     this.deaf = deaf;
     if (known) this.bytes = null;
   }
 
-  /** The client sends them again. */
+  /** The client will send them again. */
   restart(): void {
     if (this.bytes !== null) this.bytes = NO_BYTES;
   }
 
   /**
-   * @param expected what the client said; a container is found all the same
-   * @returns null while more has to come
+   * @param expected as announced by the client; a container is recognised regardless
+   * @returns null until enough bytes have come
    * @throws ServerError UNSUPPORTED_ENCODING
    */
   read(bytes: Uint8Array, expected: 'samples' | 'container' = 'samples'): Beginning | null {
     const all = joined(this.bytes ?? NO_BYTES, bytes);
     const header = readHeader(all.subarray(0, LIMITS.maxHeaderBytes));
     if (header.kind === 'unclear' && all.length < LIMITS.maxHeaderBytes) {
-      this.bytes = new Uint8Array(all); // a copy: ws uses its memory again
+      this.bytes = new Uint8Array(all); // a copy, since ws reuses its memory
       return null;
     }
     this.bytes = null;
@@ -74,13 +74,13 @@ export class AudioHead {
     const isWav = header.kind === 'wav';
     if (header.kind === 'foreign') this.refuse(`The audio is ${header.name}`);
     if (expected === 'container' && !isContainer && !isWav) {
-      this.refuse('The audio is in no container that is known');
+      this.refuse('The audio is not in a known container');
     }
     if (isWav) this.headerBytes = header.bytes;
     return { format: isWav ? header.format : null, isContainer, samples: all.subarray(this.headerBytes) };
   }
 
-  /** Nothing more comes that could tell what they are; returns those that wait. */
+  /** No more bytes will come to identify them; returns the waiting bytes. */
   settle(): Uint8Array {
     const bytes = this.bytes ?? NO_BYTES;
     this.bytes = null;
@@ -89,7 +89,7 @@ export class AudioHead {
 
   private refuse(what: string): never {
     this.deaf = true;
-    const detail = `${what}; live, raw samples are taken, WAV, and Opus in WebM or Ogg.`;
+    const detail = `${what}; live audio must be raw samples, WAV, or Opus in WebM or Ogg.`;
     throw new ServerError('UNSUPPORTED_ENCODING', detail);
   }
 }

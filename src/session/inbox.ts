@@ -1,9 +1,9 @@
 /**
- * The way into a session: one queue of what the client sent, counted when it arrives, then read by the dialect and taken
- * one at a time in the order of its arrival. While it is held nothing is taken, so a command never overtakes the flush or
- * the cut before it:
+ * The input of a session: a single queue of the client's frames. Frames are counted on arrival, then parsed by the
+ * dialect and processed one at a time, in order. While the queue is held nothing is processed, so a command never
+ * overtakes the flush or cut before it:
  *
- *     frame ─▶ parse ─▶ take          not held: at once, nothing is copied
+ *     frame ─▶ parse ─▶ take          not held: at once, without a copy
  *     frame ─▶ queue ┄┄ release ┄┄▶ parse ─▶ take
  */
 import { ServerError } from '../errors.js';
@@ -16,23 +16,23 @@ export class Inbox {
   private readonly handlers: InputHandlers;
   private readonly onFailed: (error: unknown) => void;
   private readonly rate: RateLimiter;
-  /** Frames that nobody has looked at, and before them what is left of the one under way. */
+  /** Frames that were not parsed yet; before them, the rest of the current frame. */
   private readonly frames: Frame[] = [];
   private inputs: Input[] = [];
   private bytes = 0;
   private running = false;
   /**
-   * Text frames that were taken since it was last set to 0, readable or not, signs of life aside: with the number of samples
-   * it says where in what the client sends the server stands.
+   * Text frames processed since this was last set to 0, valid or not, without `ping` and `keepalive`. Together with the
+   * number of samples, this is the server's position in the client's input.
    */
   controls = 0;
   private isHeld = false;
   private isResting = false;
 
   /**
-   * @param handlers what is done about an input; may hold the inbox. One that throws has done its part all the same
-   * @param onFailed a frame is over a limit or cannot be read, or a handler threw: MESSAGE_TOO_LARGE, RATE_LIMITED, what
-   *   the dialect or the handler says
+   * @param handlers process an input and may hold the inbox; an input counts as processed even if its handler throws
+   * @param onFailed a frame exceeds a limit or cannot be parsed, or a handler threw: MESSAGE_TOO_LARGE, RATE_LIMITED,
+   * or the error of the dialect or handler
    */
   constructor(dialect: Dialect, handlers: InputHandlers, onFailed: (error: unknown) => void) {
     this.dialect = dialect;
@@ -45,7 +45,7 @@ export class Inbox {
     return this.isHeld;
   }
 
-  /** A frame came: it is taken now, or in its turn. */
+  /** A frame arrived: processes it now, or in its turn. */
   push(frame: Frame): void {
     try {
       this.check(frame);
@@ -64,17 +64,19 @@ export class Inbox {
     if (this.inputs.length > 0) this.run();
   }
 
-  /** The bounds on what a client may send, before anybody looks at it. */
+  /** Checks the limits on a client's frames, before parsing. */
   private check(frame: Frame): void {
     const isText = typeof frame === 'string';
     if (isText) this.count();
     const most = isText ? this.dialect.policy.maxTextChars : LIMITS.maxFrameBytes;
     if (frame.length > most) {
-      const what = isText ? `A text frame may have ${most} characters.` : `A frame may have ${most} bytes.`;
+      const what = isText
+        ? `A text frame may have at most ${most} characters.`
+        : `A frame may have at most ${most} bytes.`;
       throw new ServerError('MESSAGE_TOO_LARGE', what);
     }
     if (this.bytes + frame.length > LIMITS.maxInboxBytes || this.frames.length >= LIMITS.maxInboxFrames) {
-      throw new ServerError('MESSAGE_TOO_LARGE', 'Messages came faster than they could be taken.');
+      throw new ServerError('MESSAGE_TOO_LARGE', 'Messages arrived faster than they could be accepted.');
     }
   }
 
@@ -82,7 +84,7 @@ export class Inbox {
     if (!this.rate.take()) throw new ServerError('RATE_LIMITED');
   }
 
-  /** Takes nothing more until `release`. */
+  /** Holds the queue until `release`. */
   hold(): void {
     this.isHeld = true;
   }
@@ -92,7 +94,7 @@ export class Inbox {
     this.run();
   }
 
-  /** Looks at no further frame: what is left of the one under way is taken, and the others wait. */
+  /** Parses no further frame: the rest of the current one is processed, and the others wait. */
   rest(): void {
     this.isResting = true;
   }
@@ -106,23 +108,23 @@ export class Inbox {
     this.run();
   }
 
-  /** Every frame that was looked at is taken as a whole: `controls` names the place where the session stands. */
+  /** Whether every parsed frame is completely processed, so that `controls` is the exact position of the session. */
   get between(): boolean {
     return !this.isHeld && !this.running && this.inputs.length === 0;
   }
 
-  /** Puts something before all that waits: an input that has to be taken again. */
+  /** Puts an input before everything that waits, to be processed again. */
   again(input: Input): void {
     this.inputs.unshift(input);
   }
 
-  /** Forgets the frames that nobody has looked at: the client sends them again. */
+  /** Drops frames that were not parsed: the client sends them again. */
   forget(): void {
     this.frames.length = 0;
     this.bytes = 0;
   }
 
-  /** Forgets what waits, and takes nothing any more. */
+  /** Drops everything that waits and accepts nothing more. */
   close(): void {
     this.isHeld = true;
     this.frames.length = 0;
@@ -147,7 +149,7 @@ export class Inbox {
     this.running = false;
   }
 
-  /** Takes what a frame holds, as far as it may be taken now; the rest is kept, in memory of its own. */
+  /** Processes the content of a frame as far as possible now; the rest is kept as a copy. */
   private open(frame: Frame): void {
     let inputs: readonly Input[];
     const isText = typeof frame === 'string';
@@ -156,7 +158,7 @@ export class Inbox {
       inputs = this.dialect.parse(frame);
       const type = inputs[0]?.type ?? 'audio';
       if (type === 'ping' || type === 'keepalive') this.controls -= isText ? 1 : 0;
-      // Controls in binary frames are counted against the rate as well.
+      // Controls in binary frames also count against the rate.
       if (!isText && type !== 'audio') this.count();
     } catch (error) {
       this.onFailed(error);
@@ -180,7 +182,7 @@ export class Inbox {
   }
 }
 
-/** ws uses its memory again; `slice` of a Buffer would be a view. */
+/** ws reuses its memory, and `slice` of a Buffer would be a view. */
 const copied = <T extends Frame>(frame: T): T =>
   (typeof frame === 'string' ? frame : new Uint8Array(frame)) as T;
 

@@ -1,7 +1,8 @@
 /**
- * Keeps a session's record with its fleet up to date, off the audio's path: at once when a recording begins or ends or the
- * client gets another token, and while recording as often as its bytes are affordable. One write is under way at most; one
- * that fails is followed by the next. A record that another server has taken over ends the session here.
+ * Keeps a session's record in its fleet up to date, off the audio path. It writes at once when a recording begins or
+ * ends or the client gets a new token, and during a recording as often as the bandwidth allows. At most one write is
+ * under way; a failed write is followed by the next. If another server has taken over the record, the session ends
+ * here.
  */
 import type { SessionStore } from '../cluster/store.js';
 import { LIMITS } from '../limits.js';
@@ -9,44 +10,44 @@ import type { Logger } from '../log.js';
 import { encodeSession, type KeptSession } from './record.js';
 import type { Told } from './told.js';
 
-/** What a server's sessions are kept by. */
+/** Storage for the sessions of a server. */
 export interface Keeping {
   readonly store: SessionStore;
-  /** Of the engine. */
+  /** Fingerprint of the engine. */
   readonly fingerprint: Uint8Array;
-  /** That a stream's records may take, on average. */
+  /** Average bandwidth for the records of a stream. */
   readonly bytesPerSecond: number;
-  /** How long a record outlives its server's last sign of life. */
+  /** How long a record outlives its last renewal. */
   readonly ttlMs: number;
-  /** Milliseconds; that of the process if left out. */
+  /** Milliseconds; default: the clock of the process. */
   readonly now?: () => number;
 }
 
-/** A session as its keeper knows it. */
+/** A session as its keeper sees it. */
 export interface Kept {
   readonly id: string;
   readonly key: string;
   readonly clientId: string;
   readonly log: Logger;
-  /** Hashes of its tokens, the newest first. */
+  /** Hashes of its tokens, newest first. */
   tokens(): readonly string[];
   told(): Told;
-  /** Null while it cannot be described: during a flush, or while something is about to be done. */
+  /** Null while it cannot be described: during a flush or another pending operation. */
   describe(): { readonly kept: KeptSession; readonly securedSamples: number } | null;
-  /** Another server has it. */
+  /** Another server has taken it over. */
   onTaken(): void;
 }
 
-/** A state that the store has, or is being given. */
+/** A state that the store has, or is being sent. */
 interface Written {
-  /** Positions and what was told: all that is lost if it is not written. */
+  /** Positions and counts of messages: what is lost if it is not written. */
   readonly facts: string;
-  /** Of it what cannot wait: recordings begun and ended, what was told between two of them. */
+  /** The part that cannot wait: recordings begun and ended, and messages between recordings. */
   readonly urgent: string;
   readonly tokens: string;
   readonly phase: number;
   readonly securedSamples: number;
-  /** Kept for a token that changes while there is no new one; null where that would take too much memory. */
+  /** Kept in case the tokens change before the next state; null if it would take too much memory. */
   readonly bytes: Uint8Array | null;
 }
 
@@ -59,16 +60,16 @@ export class Keeper {
   private confirmedMs: number;
   private flying: Promise<boolean> | null = null;
   private isDue = false;
-  /** No write before this, and an affordable one from then on. */
+  /** No write before this time; from then on one is affordable. */
   private notBeforeMs = 0;
   private affordableMs = 0;
   private intervalMs: number = LIMITS.recordIntervalMs;
   private touchedMs = 0;
   private acked = { phase: -1, samples: 0 };
-  /** The session is another server's, or over: nothing is written any more. */
+  /** The session is over or belongs to another server: nothing more is written. */
   private isOver = false;
 
-  /** @param epoch of this server's holding the session */
+  /** @param epoch of this server's ownership of the session */
   constructor(keeping: Keeping, session: Kept, epoch: number) {
     this.keeping = keeping;
     this.session = session;
@@ -84,14 +85,14 @@ export class Keeper {
     if (nowMs < this.notBeforeMs) return;
     if (nowMs < this.affordableMs && this.confirmed?.urgent === this.urgent() && this.hasTokens()) return;
     this.isDue = true;
-    // Results of other streams are told in this turn of the event loop.
+    // Waits for the results of other streams in this turn of the event loop.
     setImmediate(() => {
       this.isDue = false;
       if (this.flying === null) void this.write(); // a flush may have come first
     });
   }
 
-  /** Once a second: what no frame and no step has brought about. */
+  /** Once per second, for changes without a frame or a step. */
   sweep(): void {
     if (this.isOver || this.flying !== null || !this.keeping.store.available) return;
     if (this.confirmed !== null && this.now() - this.touchedMs >= LIMITS.recordTouchMs) void this.touch();
@@ -99,8 +100,8 @@ export class Keeper {
   }
 
   /**
-   * What an acknowledgement says.
-   * @param hereSamples what is safe as long as this server lives: that is what it says while the fleet cannot keep more
+   * The position to acknowledge.
+   * @param hereSamples safe as long as this server runs; acknowledged while the fleet cannot store more
    */
   ack(hereSamples: number): number {
     const { phase } = this.session.told();
@@ -112,24 +113,27 @@ export class Keeper {
     return this.acked.samples;
   }
 
-  /** The store cannot be reached, or has confirmed nothing for long. */
+  /** The store cannot be reached, or has not confirmed anything for long. */
   private get isAway(): boolean {
     const patienceMs = Math.max(LIMITS.recordMarginMs, 2 * this.intervalMs);
     return !this.keeping.store.available || this.now() - this.confirmedMs > patienceMs;
   }
 
-  /** The store has a record of it, from which another server can go on. */
+  /** Whether the store has a record from which another server can continue. */
   get kept(): boolean {
     return !this.isOver && this.confirmed !== null && this.confirmed.tokens !== '';
   }
 
-  /** Writes the session as it stands. @returns false if that cannot be done, or another server has it */
+  /**
+   * Writes the current state of the session.
+   * @returns false if that fails, or another server has it
+   */
   async flush(): Promise<boolean> {
     await this.flying;
     return !this.isOver && (await this.write());
   }
 
-  /** Whether the session is still this server's, as far as can be known. */
+  /** Whether the session still belongs to this server, as far as known. */
   async isOurs(): Promise<boolean> {
     await this.flying;
     if (!this.isOver && this.confirmed !== null && this.keeping.store.available) await this.touch();
@@ -137,8 +141,8 @@ export class Keeper {
   }
 
   /**
-   * Something is about to be told that follows from the clock, and would not be told again: until the next record nobody goes
-   * on with the session.
+   * A message is about to be sent that depends on the clock and could not be repeated: until the next record, no server
+   * may take over the session.
    */
   forget(): void {
     const described = this.session.describe();
@@ -152,7 +156,7 @@ export class Keeper {
       .catch((err: unknown) => log.debug({ err }, 'a record was not written'));
   }
 
-  /** The session is over: nobody goes on with it. */
+  /** The session is over: no server may continue it. */
   close(): void {
     if (this.isOver) return;
     this.isOver = true;
@@ -162,14 +166,14 @@ export class Keeper {
       .catch((err: unknown) => log.debug({ err }, 'a record was not removed'));
   }
 
-  /** The session goes on elsewhere. */
+  /** The session continues elsewhere. */
   leave(): void {
     this.isOver = true;
   }
 
   private urgent(): string {
     const { phase, events } = this.session.told();
-    // While recording, what was told follows from what the client sends again.
+    // During a recording, messages follow from input that the client sends again, so they are not urgent.
     return `${phase} ${phase % 2 === 0 ? events.join(',') : ''}`;
   }
 
@@ -193,7 +197,7 @@ export class Keeper {
     });
   }
 
-  /** What is to be written: the session as it stands, or as it stood, for another token. */
+  /** The next write: the current state, or the last one with new tokens. */
   private next(): (Omit<Written, 'tokens'> & { readonly bytes: Uint8Array }) | null {
     const described = this.session.describe();
     if (described === null) {
@@ -223,7 +227,7 @@ export class Keeper {
     await this.fly(store.touch(this.session.id, this.epoch, ttlMs), () => {});
   }
 
-  /** @returns whether the store has done it */
+  /** @returns whether the store did it */
   private fly(call: Promise<string>, onDone: () => void): Promise<boolean> {
     const flying = call
       .then(
@@ -253,7 +257,7 @@ export class Keeper {
     if (outcome === 'written') {
       this.confirmedMs = this.now();
       onDone();
-    } else this.confirmed = null; // the store has lost it: it is written whole again
+    } else this.confirmed = null; // the store has lost it: the full record is written again
     return outcome === 'written';
   }
 }

@@ -1,4 +1,4 @@
-/** A recording between two steps, outside a flush, as another server can go on with it; its audio aside. */
+/** A recording between two steps, outside a flush, in the form that another server can continue; without its audio. */
 import { type LiveFormat, samplesOf } from '../audio/format.js';
 import { frameBytesOf } from '../audio/pcm.js';
 import type { RecordingConfig } from '../protocol/types.js';
@@ -6,20 +6,20 @@ import { exactPosition, type Position } from './position.js';
 import { audioFrom, type RecordingState } from './recording.js';
 
 export interface KeptRecording {
-  /** All that is in force. */
+  /** The complete settings in force. */
   readonly config: RecordingConfig;
-  /** Of the WAV header that its audio began with. */
+  /** Length of the WAV header with which its audio began. */
   readonly headerBytes: number;
   /** Its audio cannot be read. */
   readonly deaf: boolean;
-  /** It is known what its first bytes are. */
+  /** The kind of its first bytes is known. */
   readonly begun: boolean;
   readonly channels: readonly RecordingState[];
-  /** Where its audio comes again from; if left out, where the streams need it. */
+  /** Position from which its audio is sent again; default: where the streams need it. */
   readonly at?: Position;
 }
 
-/** From where the channels need audio again: each drops what it has heard of it. */
+/** The position from which the channels need audio again; each drops what it has already processed. */
 export function audioFromOf({
   channels,
   config,
@@ -29,17 +29,20 @@ export function audioFromOf({
   return at ?? audioFrom(reads.length === 0 ? 0 : Math.min(...reads), config.sample_rate);
 }
 
-/** A place in what the client sends. */
+/** A position in the client's input. */
 export interface ClientPosition {
-  /** Of 16 kHz, as the client is told it. */
+  /** In samples at 16 kHz, as reported to the client. */
   readonly samples: number;
-  /** The same in bytes, the header of a WAV included. */
+  /** The same in bytes, including a WAV header. */
   readonly bytes: number;
-  /** What is known of its bytes; those beyond `bytes` are repeated. */
+  /** Bytes already processed; those after `bytes` are sent again. */
   readonly takenBytes: number;
 }
 
-/** The client's bytes that were taken, as a position that it can go on from exactly. @param frames of audio that were taken */
+/**
+ * Input taken from the client, as a position from which it can continue exactly.
+ * @param frames of audio taken
+ */
 export function clientPosition(config: LiveFormat, headerBytes: number, frames: number): ClientPosition {
   const format = samplesOf(config);
   const frameBytes = frameBytesOf(format);

@@ -1,22 +1,25 @@
-/** The slots of recordings: a session has one only while it records, and at most the rated number is lent at once. */
+/**
+ * Leases of slots for recordings. A session has a slot only while it records; at most as many as the rated capacity are
+ * leased at once.
+ */
 import type { Engine } from '../inference/engine.js';
 import type { Slot, SlotOwner } from '../inference/stream-table.js';
 
 export interface Leases {
-  /** Slots lent to all live recordings of the server. */
+  /** Slots leased to live recordings of the server. */
   readonly active: number;
   /**
    * A slot for `owner`, or null if the server is full.
-   * @param admitted another server of the fleet has admitted it: the rated number does not keep it out, only a full table
+   * @param admitted another server of the fleet admitted it: only a full table refuses it, not the rated capacity
    * @throws ServerError KEY_LIMIT, UNAUTHORIZED
    */
   take(owner: SlotOwner, admitted?: boolean): Slot | null;
-  /** Only when nobody writes to its ring any more. */
+  /** Only once nothing writes to its ring any more. */
   give(slot: Slot): void;
 }
 
 export class StreamLeases implements Leases {
-  /** Slots lent to live recordings; uploads have theirs from the engine itself. */
+  /** Slots leased to live recordings; uploads lease theirs from the engine directly. */
   active = 0;
   private readonly engine: Engine;
 
@@ -24,7 +27,7 @@ export class StreamLeases implements Leases {
     this.engine = engine;
   }
 
-  /** A recording that would begin now is refused. Uploads and steps under way count too: they hold slots. */
+  /** Whether a new recording would be refused. Uploads and running steps count too, since they hold slots. */
   get full(): boolean {
     return this.active >= this.engine.capacity.streams || this.engine.table.vacancies === 0;
   }
@@ -41,17 +44,17 @@ export class StreamLeases implements Leases {
   }
 }
 
-/** The streams that one access key may have at once. */
+/** The number of streams that an access key may have at once. */
 export interface StreamPlaces {
   /**
-   * @param admitted another server of the fleet has counted it: the key's limit does not keep it out
+   * @param admitted another server of the fleet counted it: the key's limit does not apply
    * @throws ServerError KEY_LIMIT, UNAUTHORIZED
    */
   takeStream(admitted?: boolean): void;
   giveStream(): void;
 }
 
-/** The leases of one client: within the bounds of its key, and of the server. */
+/** The leases of one client, limited by its key and by the server. */
 export class KeyLeases implements Leases {
   private readonly all: Leases;
   private readonly places: StreamPlaces;

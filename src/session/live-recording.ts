@@ -1,6 +1,6 @@
 /**
- * The recording that a session runs, over all of its channels: one, or two that are kept apart; each has a slot and a
- * transcript of its own. What the client sends comes in by way of `entry`.
+ * The running recording of a session with its channels: one, or two separate ones, each with its own slot and
+ * transcript. The client's input comes through `entry`.
  */
 
 import { type AudioFormat, samplesOf } from '../audio/format.js';
@@ -18,14 +18,14 @@ import type { Settings } from './settings.js';
 
 export interface LiveRecordingOwner {
   tell(event: StreamEvent): void;
-  /** All channels have told everything up to the stop. */
+  /** All channels have reported everything up to the stop. */
   onStopped(): void;
-  /** A step was taken, and what came of it is told. */
+  /** A step was taken and its results were reported. */
   onProgress(channel: number, audioEndSamples: number): void;
   /** There may be room for more audio. */
   onRoom(): void;
   onFailed(error: unknown): void;
-  /** Nothing more of the audio can be read: it is damaged, or of a codec that is not taken live. */
+  /** The rest of the audio cannot be read: it is damaged, or its codec is not supported live. */
   onUnreadable(error: ServerError): void;
 }
 
@@ -34,15 +34,15 @@ export class LiveRecording implements ChannelHost {
   private readonly context: SessionContext;
   private readonly settings: Settings;
   private readonly owner: LiveRecordingOwner;
-  /** Channels have transcripts of their own. */
+  /** Whether channels have separate transcripts. */
   private readonly apart: boolean;
   private readonly entry: Entry;
   private running: number;
-  /** Frames received when a pause was last answered. */
+  /** Frames received when a pause was last handled. */
   private answeredFrames = 0;
 
   /**
-   * @param from a recording that was begun elsewhere, in the settings in force now: its client comes back with `resume`
+   * @param from a recording from another server, in the settings now in force; its client calls `resume`
    * @throws ServerError AT_CAPACITY, UNSUPPORTED_SAMPLE_RATE, KEY_LIMIT; nothing is leased then
    */
   constructor(
@@ -59,7 +59,7 @@ export class LiveRecording implements ChannelHost {
     this.running = this.channels.length;
   }
 
-  /** All channels and what leads to them, or nothing. */
+  /** Opens all channels and their input, or nothing. */
   private open(count: number, from: KeptRecording | null): Entry {
     try {
       for (let index = 0; index < count; index++) {
@@ -102,27 +102,27 @@ export class LiveRecording implements ChannelHost {
     return this.first.recording.receivedFrames;
   }
 
-  /** Audio received, at 16 kHz. */
+  /** Audio received, samples at 16 kHz. */
   get samples(): number {
     return this.first.slot.written;
   }
 
-  /** Up to here, 16 kHz, what the client has sent survives its connection. */
+  /** Input up to here, samples at 16 kHz, survives a lost connection. */
   get securedSamples(): number {
     return this.entry.securedSamples;
   }
 
-  /** Of compressed audio: up to here, in bytes of the client. */
+  /** The same for compressed audio, in the client's bytes. */
   get securedBytes(): number | undefined {
     return this.entry.securedBytes;
   }
 
-  /** It can go on in another process: there is no decoder, whose state cannot be moved. */
+  /** Whether it can move to another process: there is no decoder, whose state cannot be moved. */
   get portable(): boolean {
     return this.entry.securedBytes === undefined;
   }
 
-  /** The connection broke, and the client goes on from the returned sample, or from `securedBytes`. */
+  /** The connection was lost. The client continues from the returned sample, or from `securedBytes`. */
   resume(): number {
     return this.entry.resume();
   }
@@ -144,7 +144,7 @@ export class LiveRecording implements ChannelHost {
     this.entry.push(bytes);
   }
 
-  /** New settings are in force from the next chunk on. */
+  /** Applies new settings from the next chunk on. */
   configure(config: RecordingConfig): void {
     for (const { recording } of this.channels) {
       recording.transcript.configure(config);
@@ -156,7 +156,7 @@ export class LiveRecording implements ChannelHost {
     for (const { recording } of this.channels) recording.setHotwords(edges);
   }
 
-  /** Calls back, at once if it can, when all that was pushed is recognised. Nothing may be pushed before. */
+  /** Calls back when everything pushed is recognised; at once if it already is. Nothing may be pushed until then. */
   whenCaughtUp(done: () => void): void {
     let behind = this.channels.length;
     this.entry.whenSettled(() => {
@@ -164,7 +164,9 @@ export class LiveRecording implements ChannelHost {
     });
   }
 
-  /** Closes the open segments where the audio stands. Nothing may be pushed before `onCut`, which may come at once. */
+  /**
+   * Closes the open segments at this point of the audio. Nothing may be pushed before `onCut`, which may come at once.
+   */
   finalize(reason: SegmentReason, onCut: () => void): void {
     let uncut = this.channels.length;
     this.entry.whenSettled(() => {
@@ -172,26 +174,26 @@ export class LiveRecording implements ChannelHost {
     });
   }
 
-  /** Audio stopped coming, and there is something to be told that has not been told since it last did. */
+  /** Audio has stopped, and there is something to finalise since it last stopped. */
   get unanswered(): boolean {
     if (this.receivedFrames <= this.answeredFrames) return false;
     return this.channels.some(({ recording }) => recording.pending);
   }
 
-  /** As `finalize`, once for each pause. */
+  /** Like `finalize`, once per pause. */
   answerPause(onCut: () => void): void {
     this.answeredFrames = this.receivedFrames;
     this.finalize('timeout', onCut);
   }
 
-  /** Runs what is left; `onStopped` follows. */
+  /** Runs the remaining audio; `onStopped` follows. */
   end(reason: SegmentReason): void {
     this.entry.end(() => {
       for (const { recording } of this.channels) recording.end(reason);
     });
   }
 
-  /** Resolves when every slot is given back. */
+  /** Resolves when every slot is returned. */
   async close(): Promise<void> {
     this.entry.close();
     await Promise.all(this.channels.map((channel) => channel.close()));
@@ -208,8 +210,8 @@ export class LiveRecording implements ChannelHost {
   }
 
   /**
-   * All that another server needs to go on with it, and from where on the client sends again then; null during a flush, and
-   * where it is not portable.
+   * Everything that another server needs to continue, and the position from which the client would send again; null
+   * during a flush, or if it cannot move.
    */
   save(): { readonly kept: KeptRecording; readonly securedSamples: number } | null {
     const channels: RecordingState[] = [];

@@ -1,19 +1,19 @@
-/** Figures that sessions keep: counters and latency histograms of the whole server, the level of one stream. */
+/** Metrics of sessions: counters and latency histograms of the whole server, and the level of one stream. */
 import type { ErrorCode } from '../errors.js';
 import { RollingHistogram } from '../histogram.js';
 import { LIMITS } from '../limits.js';
 
 /** Sums over all sessions since the server started; latencies of the last minutes. */
 export class SessionMetrics {
-  /** A chunk is complete in the ring → its result is at hand. */
+  /** From a complete chunk in the ring to its result. */
   readonly chunk = new RollingHistogram();
-  /** stop_recording → recording_stopped. */
+  /** From stop_recording to recording_stopped. */
   readonly final = new RollingHistogram();
   readonly errors = new Map<ErrorCode, number>();
   audioSamples = 0;
   connections = 0;
   resumed = 0;
-  /** Sessions of other servers that went on here. */
+  /** Sessions taken over from other servers. */
   takenOver = 0;
   recordings = 0;
   segments = 0;
@@ -21,7 +21,7 @@ export class SessionMetrics {
   ignoredFrames = 0;
   droppedPartials = 0;
 
-  /** Set by whoever exposes the figures elsewhere as well; takes seconds. */
+  /** Set to export the latencies elsewhere too; takes seconds. */
   chunkHistogram: { observe(seconds: number): void } | null = null;
   finalHistogram: { observe(seconds: number): void } | null = null;
 
@@ -47,7 +47,7 @@ export class SessionMetrics {
     return this.audioSamples / LIMITS.sampleRateHz;
   }
 
-  /** Without what was asked of an address that is not there: whoever guesses one is no error of this server's. */
+  /** Without requests for unknown addresses, which are not errors of this server. */
   get errorCount(): number {
     let sum = 0;
     for (const [code, count] of this.errors) {
@@ -59,7 +59,7 @@ export class SessionMetrics {
 
 const SILENCE_DBFS = -100;
 
-/** RMS level since it was last asked for. */
+/** RMS level since the last call. */
 export class LevelMeter {
   private energy = 0;
   private frames = 0;

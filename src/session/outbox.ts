@@ -1,8 +1,8 @@
 /**
- * The way out of a session: events become frames by its dialect. Partials are held back from a client that reads slowly
- * (only the newest counts) before they are rendered, so that a dialect never counts as told what was not; nothing else is
- * ever dropped; a client that does not read at all is given up. What a resumable client is not known to have is kept, and
- * told again when it comes back; without a socket partials are held back as from a slow reader, and are not numbered.
+ * The output of a session: its dialect turns events into frames. For a slow client, partials are held back before they
+ * are rendered and only the newest counts, so a dialect never records as sent what was not. Nothing else is ever
+ * dropped; a client that does not read at all is disconnected. Messages that a resumable client may lack are kept and
+ * sent again when it returns. Without a socket, partials are held back too, and get no number.
  */
 import { LIMITS } from '../limits.js';
 import type { Dialect, Frame, PartialEvent, ResumedEvent, StreamEvent } from '../protocol/dialect.js';
@@ -10,25 +10,25 @@ import type { RecordingConfig } from '../protocol/types.js';
 import { type SentFrames, SentLog } from './sent-log.js';
 import { type KeptTold, type Told, ToldCount } from './told.js';
 
-/** One connection, as a session needs it: a WebSocket, or anything else that carries frames in order. */
+/** A connection as a session sees it: a WebSocket, or anything else that carries frames in order. */
 export interface Transport {
-  /** Bytes handed over that the client has not taken. */
+  /** Bytes sent that the client has not received. */
   readonly bufferedAmount: number;
-  /** A string is a text frame, bytes are a binary one. */
+  /** Sends a frame: a string as text, bytes as binary. */
   send(frame: Frame): void;
-  /** Stops reading, so that TCP slows the client; and goes on. */
+  /** Stops reading, so that TCP slows the client; and resumes. */
   pause(): void;
   resume(): void;
   close(code: number, reason: string): void;
-  /** Asks for a sign of life; if the last one was not answered, the socket is ended as gone. */
+  /** Probes the client. A socket that has not answered the last probe is closed as dead. */
   heartbeat(): void;
-  /** Asks for a sign of life now: a socket that gives none within LIMITS.probeMs is ended as gone. */
+  /** Probes the client now. A socket without an answer within LIMITS.probeMs is closed as dead. */
   probe(): void;
-  /** Asks the other end to confirm all that was sent: once it has, it has every frame up to the `last`-th of the session. */
+  /** Asks the other end to confirm everything sent: it then has every frame up to the `last`-th of the session. */
   mark(last: number): void;
 }
 
-/** What an outbox has told, and what of it the client may lack. */
+/** What an outbox has sent, and which messages the client may lack. */
 export interface KeptOutbox {
   readonly told: KeptTold;
   readonly sent: SentFrames;
@@ -36,7 +36,7 @@ export interface KeptOutbox {
 
 export class Outbox {
   droppedPartials = 0;
-  /** The partial that waits, by channel. */
+  /** The held-back partial of each channel. */
   private readonly held: (PartialEvent | null)[] = [];
   private transport: Transport | null;
   private readonly dialect: Dialect;
@@ -45,7 +45,7 @@ export class Outbox {
   private readonly log: SentLog | null;
   private readonly count = new ToldCount();
 
-  /** @param onFailed the dialect threw: its client cannot be told anything any more */
+  /** @param onFailed the dialect threw: nothing more can be sent to its client */
   constructor(
     transport: Transport | null,
     dialect: Dialect,
@@ -59,50 +59,51 @@ export class Outbox {
     this.log = dialect.policy.resumable ? new SentLog() : null;
   }
 
-  /** Nothing is sent: the socket is gone. */
+  /** The socket is closed: nothing is sent. */
   detach(): void {
     this.transport = null;
     if (this.log === null) this.held.length = 0;
   }
 
-  /** What the client was told so far. */
+  /** Counts of what was sent to the client. */
   get told(): Told {
     return this.count;
   }
 
-  /** What another server needs to go on telling. */
+  /** Data that another server needs to continue. */
   save(): KeptOutbox {
     return { told: this.count.save(), sent: this.log?.save() ?? { before: 0, frames: [] } };
   }
 
-  /** Goes on telling what another server has begun to. Only a new outbox of a resumable dialect. */
+  /** Continues the output of another server. Only on a new outbox of a resumable dialect. */
   restore({ told, sent }: KeptOutbox, config: RecordingConfig): void {
     this.count.restore(told);
     this.log?.restore(sent);
     this.dialect.goOn?.(sent.before + sent.frames.length, config);
   }
 
-  /** What the session keeps for its client, bytes. */
+  /** Bytes kept for the client. */
   get keptBytes(): number {
     return this.log?.size ?? 0;
   }
 
-  /** @param seen the number of the last message that the client has; null: it does not say */
+  /** @param seen number of the last message that the client has; null: unknown */
   canReplay(seen: number | null): boolean {
     return this.log !== null && this.log.after(seen ?? this.log.oldest) !== null;
   }
 
-  /** The client has more messages than were told here: another server told them. */
+  /** Whether the client has more messages than were sent here: another server sent them. */
   isBehind(seen: number | null): boolean {
     return seen !== null && seen > (this.log?.last ?? 0);
   }
 
-  /** Another socket: first what was resumed, then all that its client lacks. Only if `canReplay`. */
+  /** Attaches another socket: sends `resumed`, then everything the client lacks. Only if `canReplay`. */
   attach(transport: Transport, seen: number | null, resumed: Omit<ResumedEvent, 'seen'>): void {
     this.transport = transport;
     const from = seen ?? this.log?.oldest ?? 0;
     const missed = this.log?.after(from) ?? [];
-    // Neither is a new message, so neither is numbered or kept, and a client that falls behind here already did.
+    // These frames are not new messages, so they are neither numbered nor kept. A client that falls behind here already
+    // was behind.
     for (const frame of this.dialect.render({ ...resumed, seen: from })) transport.send(frame);
     for (const frame of missed) transport.send(frame);
     this.mark();
@@ -114,7 +115,10 @@ export class Outbox {
     this.log?.delivered(last);
   }
 
-  /** Asks how far the client has got, if anything is not known to be delivered and the answer would not stand in a jam. */
+  /**
+   * Asks the client to confirm what it has, if some messages are unconfirmed and the answer would not be delayed by a
+   * backlog.
+   */
   mark(): void {
     if (this.log !== null && this.log.size > 0 && !this.full) this.transport?.mark(this.log.last);
   }
@@ -126,7 +130,7 @@ export class Outbox {
         if (this.dialect.policy.coalescesPartials) this.tellPartial(event);
         else this.render(event);
         return;
-      // A final says all that a held partial of its segment said.
+      // A final makes a held-back partial of its segment obsolete.
       case 'segment':
         this.held[event.channel] = null;
         break;
@@ -141,7 +145,7 @@ export class Outbox {
     this.render(event);
   }
 
-  /** Sends what a dialect says by itself. */
+  /** Sends a dialect's own messages. */
   send(frames: readonly Frame[]): void {
     for (const frame of frames) {
       const { transport } = this;
@@ -152,7 +156,7 @@ export class Outbox {
     }
   }
 
-  /** Sends the partials that were held back, if the client has caught up. Called by the sweep too. */
+  /** Sends held-back partials if the client has caught up. Also called by the sweep. */
   sendHeld(): void {
     for (let channel = 0; channel < this.held.length; channel++) {
       const event = this.held[channel];
@@ -166,7 +170,7 @@ export class Outbox {
     return this.transport === null || this.transport.bufferedAmount > LIMITS.outboxSoftBytes;
   }
 
-  /** Goes out if the client keeps up; else it waits, and a newer one takes its place. */
+  /** Sends a partial if the client keeps up; otherwise it waits, and a newer one replaces it. */
   private tellPartial(event: PartialEvent): void {
     const { channel } = event;
     if (this.held[channel] != null) this.droppedPartials++;
@@ -187,7 +191,7 @@ export class Outbox {
       }
       frames = this.dialect.render(event);
     } catch (error) {
-      // Events come from sockets, timers and promises, where an exception would end every session.
+      // Events come from sockets, timers and promises, where an exception would end the process.
       this.onFailed(error);
       return;
     }

@@ -1,4 +1,4 @@
-/** Positions in a recording as resuming tells them: samples at 16 kHz, at which the client's audio can be cut exactly. */
+/** Positions for resuming: samples at 16 kHz at which the client's audio can be cut exactly. */
 import { LIMITS } from '../limits.js';
 
 function gcd(a: number, b: number): number {
@@ -13,9 +13,9 @@ export interface Position {
 }
 
 /**
- * The last position at or before `frames` that is a whole number of samples both at 16 kHz and at the client's rate, so that
- * it means the same to both sides, however they round. 48 kHz: every 3rd frame; 44.1 kHz: every 10 ms; 16 kHz and less
- * common fractions of it: every frame; at worst each second.
+ * The last position at or before `frames` that is an integer number of samples both at 16 kHz and at the client's rate,
+ * so that both sides agree on it however they round. 48 kHz: every 3rd frame; 44.1 kHz: every 10 ms; 16 kHz and simple
+ * fractions of it: every frame; at worst once per second.
  */
 export function exactPosition(frames: number, rateHz: number): Position {
   const common = gcd(LIMITS.sampleRateHz, rateHz);
@@ -23,7 +23,7 @@ export function exactPosition(frames: number, rateHz: number): Position {
   return { frames: units * (rateHz / common), samples: units * (LIMITS.sampleRateHz / common) };
 }
 
-/** The first position at or behind `samples` of 16 kHz that both sides can name. */
+/** The first such position at or after `samples` at 16 kHz. */
 export function exactPositionBehind(samples: number, rateHz: number): Position {
   const common = gcd(LIMITS.sampleRateHz, rateHz);
   const units = Math.ceil(samples / (LIMITS.sampleRateHz / common));

@@ -1,9 +1,9 @@
 /**
- * A session as bytes, for a server that goes on with it. Little-endian:
+ * A session as bytes, with which another server can continue it. Little-endian:
  *
- *     "RNSR" │ version u16 │ SHA-256 of all that follows │ lengths u32: JSON, and each checkpoint │ JSON │ checkpoints
+ *     "RNSR" │ version u16 │ SHA-256 of the rest │ lengths u32: JSON, and each checkpoint │ JSON │ checkpoints
  *
- * with the number of lengths before them. Speech is in it only as the model's state, what was said as text.
+ * with the number of lengths before them. It contains speech only as the model's state and as recognised text.
  */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
@@ -18,16 +18,16 @@ import { CHANNELS } from './told.js';
 
 /** A session between two steps, outside a flush. */
 export interface KeptSession {
-  /** For all recordings to come. */
+  /** Settings for all later recordings. */
   readonly configured: Partial<RecordingConfig>;
   /** Text frames taken since the start of the recording. */
   readonly controls: number;
   readonly outbox: KeptOutbox;
-  /** Null: nothing is recorded. */
+  /** Null: nothing is being recorded. */
   readonly recording: KeptRecording | null;
 }
 
-/** The same, with its recording's channels not yet looked into. */
+/** The same, with the checkpoints of its channels not decoded yet. */
 export interface SessionAsKept extends Omit<KeptSession, 'recording'> {
   readonly recording:
     | (Omit<KeptRecording, 'channels' | 'at'> & { readonly checkpoints: readonly Uint8Array[] })
@@ -60,7 +60,7 @@ const sha256 = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes)
 
 /**
  * @param fingerprint of the engine
- * @throws ServerError INTERNAL: larger than a store takes, or of a dialect whose frames are no text
+ * @throws ServerError INTERNAL: larger than a store accepts, or of a dialect with binary frames
  */
 export function encodeSession(
   { configured, controls, outbox, recording }: KeptSession,
@@ -89,7 +89,7 @@ export const expired = (why: string): ServerError => new ServerError('RESUME_EXP
 export function decodeSession(given: Uint8Array): SessionAsKept {
   const bytes = Buffer.from(given.buffer, given.byteOffset, given.byteLength);
   const isOne = bytes.length >= BODY_AT + 8 && bytes.subarray(0, MAGIC.length).equals(MAGIC);
-  if (!isOne) throw expired('The record is none.');
+  if (!isOne) throw expired('This is not a record.');
   if (bytes.readUInt16LE(MAGIC.length) !== VERSION) throw expired('The record is of another version.');
   const body = bytes.subarray(BODY_AT);
   if (!sha256(body).equals(bytes.subarray(HASH_AT, BODY_AT))) throw expired('The record is damaged.');
@@ -127,6 +127,6 @@ function readFacts(json: string): z.output<typeof facts> {
   }
 }
 
-/** Where a field may be left out, zod has it as undefined, too. */
+/** zod sets optional fields to undefined; this removes them. */
 const withoutUndefined = (given: Record<string, unknown>): Partial<RecordingConfig> =>
   Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));

@@ -1,4 +1,4 @@
-/** The recordings of a session, one after the other: their settings, and the one that runs. */
+/** The recordings of a session, one after the other: their settings, and the current one. */
 import { ServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import type { Logger } from '../log.js';
@@ -13,19 +13,19 @@ import type { Replies } from './replies.js';
 import { Settings } from './settings.js';
 
 export interface RecorderOwner {
-  /** Everything up to the stop is told. */
+  /** Everything up to the stop is reported. */
   onStopped(): void;
   /** There may be room for more audio. */
   onRoom(): void;
   onFailed(error: unknown): void;
-  /** A step was taken, and what came of it is told. */
+  /** A step was taken and its results were reported. */
   onProgress(): void;
-  /** Nothing more of the audio can be read: what was read is told first. */
+  /** The rest of the audio cannot be read; earlier results are reported first. */
   onUnreadable(error: ServerError): void;
 }
 
 export class Recorder {
-  /** The recording that runs, or is being flushed. */
+  /** The recording that is running or being flushed. */
   live: LiveRecording | null = null;
   readonly settings: Settings;
   private readonly context: SessionContext;
@@ -63,7 +63,10 @@ export class Recorder {
     onUnreadable: (error) => this.owner.onUnreadable(error),
   };
 
-  /** Goes on with what another server had. @throws ServerError AT_CAPACITY, UNSUPPORTED_SAMPLE_RATE, KEY_LIMIT */
+  /**
+   * Continues the state of another server.
+   * @throws ServerError AT_CAPACITY, UNSUPPORTED_SAMPLE_RATE, KEY_LIMIT
+   */
   restore({ configured, recording }: KeptSession): void {
     this.settings.restore(configured, recording?.config ?? null);
     if (recording === null) return;
@@ -71,7 +74,7 @@ export class Recorder {
     this.log.info({ audioS: toSeconds(this.live.securedSamples) }, 'recording goes on from another server');
   }
 
-  /** Leases what a recording needs; one that cannot begin changes nothing, and the client is told. */
+  /** Leases what a recording needs. If that fails, nothing changes and the client gets an error. */
   open(config: Partial<RecordingConfig>): boolean {
     const { context, settings } = this;
     settings.begin(config);
@@ -85,7 +88,7 @@ export class Recorder {
     }
   }
 
-  /** Says that the recording which was opened runs. */
+  /** Announces the recording that was opened. */
   begin(config: RecordingConfig): void {
     this.warnedIdleAudio = false;
     this.context.metrics.recordings++;
@@ -95,7 +98,10 @@ export class Recorder {
     if (config.hotwords.length > 0) this.listenFor(config.hotwords);
   }
 
-  /** Audio while recording. What cannot be read is told; who never asked for a recording cannot go on then. */
+  /**
+   * Takes audio while recording. Errors in it are reported; a client that did not start the recording itself cannot
+   * continue then.
+   */
   push(bytes: Uint8Array): void {
     try {
       this.live?.push(bytes);
@@ -105,7 +111,7 @@ export class Recorder {
     }
   }
 
-  /** Audio that belongs to no recording is counted, and told once until the next one. */
+  /** Audio outside a recording is counted, and reported once until the next recording. */
   ignore(): void {
     this.context.metrics.ignoredFrames++;
     if (!this.warnedIdleAudio) this.replies.tell({ type: 'warning', code: 'AUDIO_IGNORED' });
@@ -127,7 +133,7 @@ export class Recorder {
     if (edges !== null) this.live?.setHotwords(edges);
   }
 
-  /** Says how the recording ended. Resolves when its slots are free: the next start must find them. */
+  /** Reports the end of the recording. Resolves when its slots are free, since the next start needs them. */
   finish(finalMs: number): Promise<void> {
     const { live } = this;
     if (live === null) return Promise.resolve();
@@ -139,13 +145,16 @@ export class Recorder {
     return this.close();
   }
 
-  /** The client is back: where it goes on in the recording that runs, 16 kHz samples. */
+  /** The client is back: returns the position from which it continues, samples at 16 kHz. */
   resume(): number {
     this.warnedIdleAudio = false;
     return this.live?.resume() ?? 0;
   }
 
-  /** Once a second while recording: what the client asked to be told of it. @param acked what is safe of what is safe here */
+  /**
+   * Once per second while recording: sends the reports that the client asked for.
+   * @param acked the safe position, for one that is safe on this server
+   */
   report(nowMs: number, droppedPartials: number, acked: (hereSamples: number) => number): void {
     const { live } = this;
     if (live === null) return;
@@ -158,13 +167,13 @@ export class Recorder {
     if (live.config.metrics) this.replies.tell(live.figures(nowMs, droppedPartials));
   }
 
-  /** Of the recording that runs; zeros between two. */
+  /** Figures of the current recording; zeros if there is none. */
   summary(): { audioSeconds: number; segments: number; lagMs: number } {
     const { samples = 0, segments = 0, lagSamples = 0 } = this.live ?? {};
     return { audioSeconds: toSeconds(samples), segments, lagMs: Math.round(toSeconds(lagSamples) * 1000) };
   }
 
-  /** Drops what runs. Resolves when its slots are free. */
+  /** Drops the current recording. Resolves when its slots are free. */
   close(): Promise<void> {
     const { live } = this;
     this.live = null;

@@ -28,16 +28,16 @@ export interface RecordingParts {
   readonly pieces: readonly Piece[];
   readonly codecPool: CodecPool;
   readonly config: RecordingConfig;
-  /** Where the recording goes on that was begun elsewhere; a new one if left out. */
+  /** The state from which a recording of another server continues; default: a new recording. */
   readonly from?: RecordingState;
-  /** Where its audio comes again from, if not from `audioFrom` of its own state: all channels have the same. */
+  /** Position from which its audio is sent again, if not `audioFrom` of its own state: the same for all channels. */
   readonly at?: Position;
-  /** Characters of the whole transcript that are kept; all if left out. */
+  /** Characters of the transcript to keep; default: all. */
   readonly keptChars?: number;
 }
 
 export interface RecordingListener extends TranscriptListener {
-  /** Everything up to the stop is recognised and told. */
+  /** Everything up to the stop is recognised and reported. */
   onStopped(): void;
   /** There is room for more audio again. */
   onRoom(): void;
@@ -51,19 +51,19 @@ export interface RecordingState {
 }
 
 /**
- * From here on, at the latest, audio has to come again for a stream that stands at `read`: where a resampler that begins
- * anew has heard enough to go on with the very same samples.
+ * The latest position from which audio must be sent again for a stream at `read`: by then a newly started resampler
+ * gives exactly the same samples.
  */
 export function audioFrom(read: number, rateHz: number): Position {
   const settled = Math.max(0, read - settlingSamples(rateHz));
   return exactPosition(Math.floor((settled * rateHz) / LIMITS.sampleRateHz), rateHz);
 }
 
-/** Silence run through the model to bring out what it has heard, and what is to be told then. */
+/** Silence that is run through the model to bring out its last words, and the action that follows. */
 interface Flush {
   readonly reason: SegmentReason;
   readonly isStop: boolean;
-  /** The audio before it is in the ring, and what is pushed from now on comes behind it. */
+  /** The audio before it is in the ring; audio pushed from now on comes after it. */
   onCut(): void;
 }
 
@@ -73,15 +73,18 @@ export class Recording {
   private readonly listener: RecordingListener;
   private readonly silenceSamples: number;
   private intake: Intake;
-  /** Where the audio begins, at the client's rate, if the recording was begun elsewhere: some that is known comes again. */
+  /**
+   * For a recording from another server: start of its audio here, at the client's rate. Some of it was already
+   * processed.
+   */
   private framesBefore = 0;
-  /** Intakes of a format that the audio turned out not to have. */
+  /** Intakes for an announced format that the audio did not have. */
   private readonly retired: Promise<void>[] = [];
-  /** The flush under way; also while it waits for the audio before it to reach the ring. */
+  /** The current flush, including while it waits for earlier audio to reach the ring. */
   private flushing: Flush | null = null;
   /** Flushes that wait for it: at most a finalize and a stop. */
   private readonly waiting: Flush[] = [];
-  /** Who waits for the recogniser to have caught up. */
+  /** Callbacks waiting for the recogniser to catch up. */
   private catchingUp: (() => void)[] = [];
   private closed = false;
 
@@ -104,7 +107,7 @@ export class Recording {
     this.transcript.restore(transcript);
   }
 
-  /** All that goes on from here, the audio aside that was not recognised; null during a flush. */
+  /** The state from which the recording can continue, without unrecognised audio; null during a flush. */
   save(): RecordingState | null {
     if (this.flushing !== null || this.waiting.length > 0) return null;
     return { stream: this.parts.slot.save(), transcript: this.transcript.save() };
@@ -119,7 +122,10 @@ export class Recording {
     });
   }
 
-  /** Another format, before anything was pushed. @throws ServerError AT_CAPACITY, UNSUPPORTED_SAMPLE_RATE */
+  /**
+   * Changes the format, before anything was pushed.
+   * @throws ServerError AT_CAPACITY, UNSUPPORTED_SAMPLE_RATE
+   */
   reformat(format: AudioFormat): void {
     if (this.intake.receivedFrames > 0) throw new Error('The format is fixed by the first frame.');
     const intake = this.open(format);
@@ -127,55 +133,57 @@ export class Recording {
     this.intake = intake;
   }
 
-  /** Phrases to listen for from the next step on. */
+  /** Hotwords from the next step on. */
   setHotwords(edges: Int32Array): void {
     this.parts.slot.setHotwords(edges);
   }
 
-  /** The language that is spoken from the next step on, for a model that is told it; one that it does not know is as none. */
+  /** Language from the next step on, for a model that can be told one; an unknown language counts as none. */
   setLanguage(language: string): void {
     const { slot, manifest } = this.parts;
     slot.setPrompt(promptOf(manifest, language) ?? null);
   }
 
-  /** Sample frames received, at the client's own rate. */
+  /** Sample-frames received, at the client's own rate. */
   get receivedFrames(): number {
     return this.framesBefore + this.intake.receivedFrames;
   }
 
-  /** The connection broke: the client sends again what was begun and not completed. */
+  /** The connection was lost: the client sends an incomplete sample-frame again. */
   discardPartial(): void {
     this.intake.discardPartial();
   }
 
-  /** False when the sender should be slowed. */
+  /** False: the sender should be slowed down. */
   accepts(): boolean {
     return this.intake.accepts();
   }
 
-  /** Something was said that no segment has told yet, as far as the model has heard. */
+  /** Something was said that is not in a segment yet, as far as the model has heard. */
   get pending(): boolean {
     return this.flushing === null && this.transcript.pending;
   }
 
-  /** @throws ServerError MESSAGE_TOO_LARGE if the sender goes on though `accepts()` is false */
+  /** @throws ServerError MESSAGE_TOO_LARGE if the sender keeps pushing while `accepts()` is false */
   push(frame: Uint8Array): void {
     this.intake.push(frame);
   }
 
-  /** Closes the open segment where the audio stands now. Nothing may be pushed before `onCut`, which may come at once. */
+  /**
+   * Closes the open segment at this point of the audio. Nothing may be pushed before `onCut`, which may come at once.
+   */
   finalize(reason: SegmentReason, onCut: () => void): void {
     this.request({ reason, isStop: false, onCut });
   }
 
-  /** Runs what is left; `onStopped` follows. No frame may come after it. */
+  /** Runs the remaining audio; `onStopped` follows. No frame may come after it. */
   end(reason: SegmentReason): void {
     this.request({ reason, isStop: true, onCut: () => {} });
   }
 
   /**
-   * Calls back, at once if it can, when everything pushed so far that makes a step is recognised and told: what is done then
-   * has its exact place in the audio, however fast it came. Nothing may be pushed before.
+   * Calls back when everything pushed that fills a step is recognised and reported; at once if it already is. The
+   * callback thus has its exact place in the audio, however fast the audio came. Nothing may be pushed until then.
    */
   whenCaughtUp(done: () => void): void {
     this.intake.whenSettled(() => {
@@ -184,7 +192,7 @@ export class Recording {
     });
   }
 
-  /** To be asked when a step was told: has the recogniser caught up? */
+  /** To be called after each step: checks whether the recogniser has caught up. */
   caughtUp(): void {
     const { slot } = this.parts;
     const busy = this.flushing !== null || this.waiting.length > 0 || slot.inFlight || slot.ready();
@@ -192,7 +200,7 @@ export class Recording {
     for (const done of this.catchingUp.splice(0)) done();
   }
 
-  /** Resolves when nobody writes to the slot's ring any more: only then may the slot go to another. */
+  /** Resolves when nothing writes to the slot's ring any more; only then may the slot be reused. */
   async close(): Promise<void> {
     this.closed = true;
     this.waiting.length = 0;

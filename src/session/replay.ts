@@ -1,7 +1,7 @@
 /**
- * A recording whose model's state is of no use here: another model, or another arithmetic, has heard it. It goes on with a
- * fresh stream on the same timeline, from the last word that is final: segment ids, word times and the whole transcript
- * go on, and what was said since is heard again.
+ * Continues a recording whose model state cannot be used here, because another model or engine wrote it. A fresh stream
+ * continues on the same timeline from the last final word. Segment ids, word times and the transcript continue, and
+ * later speech is recognised again.
  */
 import { compileHotwords, type HotwordCompiler } from '../inference/hotwords.js';
 import { LIMITS } from '../limits.js';
@@ -10,18 +10,18 @@ import type { KeptRecording } from './kept-recording.js';
 import { exactPositionBehind } from './position.js';
 import type { RecordingState } from './recording.js';
 
-/** A model hears better what has something before it; and what its search held is not older than this. */
+/** Audio before the restart point, for context; also the longest that a search holds a word. */
 const LEAD_SAMPLES = 3 * LIMITS.sampleRateHz;
-/** So much of what a client no longer has is passed over: both sides round, and clients keep whole chunks. */
+/** Tolerance for audio that the client no longer has: both sides round, and clients keep whole chunks. */
 const SLACK_SAMPLES = LIMITS.sampleRateHz / 10;
 
-/** From here on nothing is final yet: where the last final ends, or later if nothing was said since. */
+/** The position from which nothing is final yet: the end of the last final, or later if nothing was said since. */
 function replayFrom({ words, audioSamples }: TranscriptState): number {
   const open = words.words[0]?.startSamples ?? audioSamples;
   return Math.max(0, words.takenUntil, Math.min(open, audioSamples) - LEAD_SAMPLES);
 }
 
-/** What was told stays; what was not final is forgotten. */
+/** Keeps what was reported, and drops what was not final. */
 function afresh(told: TranscriptState, at: number): TranscriptState {
   const { takenUntil } = told.words;
   return {
@@ -39,7 +39,7 @@ function afresh(told: TranscriptState, at: number): TranscriptState {
       heardUntil: at,
     },
     endpointer: { ...told.endpointer, speechEnd: Math.max(told.endpointer.speechEnd, at), run: 0 },
-    // A partial of before may be on the client's screen: the next one replaces it, whatever it says.
+    // The client may show an old partial: the next one replaces it, whatever its text.
     changed: true,
     holding: false,
     shownPreview: '',
@@ -49,9 +49,9 @@ function afresh(told: TranscriptState, at: number): TranscriptState {
 }
 
 /**
- * @param kept the recording as its other server had it
+ * @param kept the recording as the other server stored it
  * @param clientHas the first sample that the client can send again, 16 kHz
- * @returns null if the client does not have what is not final any more
+ * @returns null if the client no longer has all the audio that is not final
  */
 export function replayed(
   kept: KeptRecording,

@@ -1,8 +1,8 @@
 /**
- * Which token resumes which session, and how many sessions without a socket are kept. Tokens are kept as hashes only. A
- * token is good for one resumption. The answer to a resumption may be lost with its connection, so the token that was
- * used stays good until the client has shown that it has the next one; then it is worth nothing. A late copy of a request
- * to resume may come behind the client's own: so do the last few tokens that were answered to the same one.
+ * Maps resume tokens to sessions and limits the number of sessions without a socket. Only hashes of tokens are kept. A
+ * token is valid for one resumption. Since the answer to a resumption may be lost with its connection, the used token
+ * stays valid until the client has shown that it has the next one. A late copy of a resume request may arrive after the
+ * client's own, so the last few tokens given in answer to the same token stay valid too.
  */
 import { createHash, randomBytes } from 'node:crypto';
 
@@ -12,19 +12,19 @@ const TOKEN_BYTES = 24;
 export interface DeskBounds {
   /** Sessions without a socket. */
   readonly maxSuspended: number;
-  /** What all of them together have to say. */
+  /** Bytes that all of them together keep for their clients. */
   readonly maxSuspendedBytes: number;
 }
 
-/** Answers to one token that may all be on their way. */
+/** Answers to one token that may be under way at once. */
 const MOST_ANSWERS = 4;
 
-/** A session as the desk knows it. */
+/** A session as the desk sees it. */
 export interface Resumable {
   readonly id: string;
   /** Identity of the access key that opened it. */
   readonly key: string;
-  /** It is not kept any longer: there are too many. */
+  /** It is dropped, because there are too many. */
   expire(): void;
 }
 
@@ -35,7 +35,7 @@ const newToken = (): string => randomBytes(TOKEN_BYTES).toString('base64url');
 export class ResumeDesk {
   private readonly bounds: DeskBounds;
   private readonly byHash = new Map<string, ResumeTicket>();
-  /** Those without a socket and what they keep, the longest suspended first. */
+  /** Sessions without a socket and the bytes they keep, longest suspended first. */
   private readonly suspended = new Map<ResumeTicket, number>();
 
   constructor(bounds: DeskBounds) {
@@ -50,20 +50,20 @@ export class ResumeDesk {
     return new ResumeTicket(session, this.byHash, (ticket, bytes) => this.suspend(ticket, bytes));
   }
 
-  /** The id of the session that this token resumes, for the key that opened it; null if there is none. */
+  /** The id of the session that this token resumes for the key that opened it; null if there is none. */
   find(token: string, key: string): string | null {
     const session = this.byHash.get(hashOf(token))?.session;
     return session !== undefined && session.key === key ? session.id : null;
   }
 
-  /** @param bytes what it keeps; null: it has a socket again, or is gone */
+  /** @param bytes that it keeps; null: it has a socket again, or has ended */
   private suspend(ticket: ResumeTicket, bytes: number | null): void {
     this.suspended.delete(ticket);
     if (bytes === null) return;
     this.suspended.set(ticket, bytes);
     let sum = 0;
     for (const each of this.suspended.values()) sum += each;
-    // The longest suspended goes first: its client has had the most time to come back.
+    // The session suspended longest is dropped first, since its client has had the most time to return.
     for (const [oldest, size] of this.suspended) {
       if (this.suspended.size <= this.bounds.maxSuspended && sum <= this.bounds.maxSuspendedBytes) return;
       this.suspended.delete(oldest);
@@ -76,18 +76,21 @@ export class ResumeDesk {
 /** The tokens of one session. */
 export class ResumeTicket {
   readonly session: Resumable;
-  /** The client has shown that it has a token: it can come back. */
+  /** The client has shown that it has a token, so it can return. */
   held = false;
   private readonly byHash: Map<string, ResumeTicket>;
   private readonly onSuspended: (ticket: ResumeTicket, bytes: number | null) => void;
   private current: string | null = null;
-  /** The one that is issued next. A fleet knows its hash before any client has it, so no server's death can be in between. */
+  /**
+   * The token to be issued next. A fleet knows its hash before any client gets it, so it stays valid if the server dies
+   * in between.
+   */
   private next = newToken();
-  /** A keeper asks for it with every frame. */
+  /** Cached, since a keeper reads it with every frame. */
   private nextHash = hashOf(this.next);
   /**
-   * The one that was used, while it is not known whether the client has got the current one; then earlier answers to it,
-   * which the client may have got too.
+   * The used token, until the client has confirmed the current one; then earlier answers to it, which the client may
+   * also have received.
    */
   private before: readonly string[] = [];
 
@@ -101,7 +104,10 @@ export class ResumeTicket {
     this.onSuspended = onSuspended;
   }
 
-  /** The next token. @param usedToken the one that was presented for it */
+  /**
+   * Issues the next token.
+   * @param usedToken the one that was presented for it
+   */
   issue(usedToken: string | null = null): string {
     const token = this.next;
     const hash = this.nextHash;
@@ -118,15 +124,15 @@ export class ResumeTicket {
     return token;
   }
 
-  /** Hashes of those that are good now, and of the one that is issued next. */
+  /** Hashes of the valid tokens and of the next one. */
   get hashes(): readonly string[] {
     return [this.current, this.nextHash, ...this.before].filter((hash) => hash !== null);
   }
 
   /**
-   * A session that another server had was presented this token; it is good here too until the client has the next one, and
-   * so are those that the other server may have answered with.
-   * @param known hashes of the tokens that were good there
+   * For a session from another server: the presented token is valid here too, until the client has the next one. So are
+   * the tokens with which the other server may have answered.
+   * @param known hashes of the tokens that were valid there
    */
   adopt(usedToken: string, known: readonly string[]): string {
     this.held = true;
@@ -137,7 +143,7 @@ export class ResumeTicket {
     return next;
   }
 
-  /** The client gave a sign of life behind the newest token. */
+  /** Something was received from the client after the newest token was sent. */
   confirm(): void {
     this.held = true;
     this.forget();

@@ -1,7 +1,7 @@
 /**
- * What a resumable session has said, kept until its client is known to have it:
+ * The messages of a resumable session, kept until its client is known to have them:
  *
- *     delivered │ kept: first … last │ not said yet
+ *     delivered │ kept: first … last │ not sent yet
  *
  * The n-th frame has the number n, which native messages carry as `seq`.
  */
@@ -24,7 +24,7 @@ export class SentLog {
     return this.forgotten + this.frames.length;
   }
 
-  /** Beyond the bound the oldest are forgotten: a client that lacks them cannot resume. */
+  /** Above the limit the oldest are dropped; a client that lacks them cannot resume. */
   append(frame: Frame): void {
     this.frames.push(frame);
     this.size += frame.length;
@@ -33,27 +33,30 @@ export class SentLog {
 
   /** The client has everything up to this number. */
   delivered(last: number): void {
-    this.forget(Math.floor(Math.min(last, this.last)) - this.forgotten); // what a pong says may be any number
+    this.forget(Math.floor(Math.min(last, this.last)) - this.forgotten); // a pong may contain any number
   }
 
-  /** What the client lacks that has seen everything up to `last`; null if that cannot be told any more, or never was said. */
+  /**
+   * The frames that a client lacks which has everything up to `last`; null if they are not kept, or `last` was never
+   * sent.
+   */
   after(last: number): readonly Frame[] | null {
     if (last < this.forgotten || last > this.last) return null;
     return this.frames.slice(last - this.forgotten);
   }
 
-  /** All that is kept, and the number before the first of it. */
+  /** All kept frames, and the number before the first. */
   save(): SentFrames {
     return { before: this.forgotten, frames: [...this.frames] };
   }
 
-  /** Only a new one. */
+  /** Only on a new log. */
   restore({ before, frames }: SentFrames): void {
     this.forgotten = before;
     for (const frame of frames) this.append(frame);
   }
 
-  /** Where a client goes on that does not say what it has seen. */
+  /** Starting point for a client that does not say what it has. */
   get oldest(): number {
     return this.forgotten;
   }

@@ -1,6 +1,6 @@
 /**
- * One session: the conductor between what a client asks for and what happens. The inbox takes its frames in order, the
- * dialect reads and writes them, the machine decides, the recording does the work:
+ * One session. It connects the parts: the inbox takes the client's frames in order, the dialect parses and renders
+ * them, the machine decides, and the recording does the work:
  *
  *     frame → inbox → audio ──▶ recording → slot's ring → batcher → transcript ─▶ event → outbox → socket
  *                   → command ─▶ machine ─▶ effects
@@ -136,19 +136,19 @@ export class Session {
     return this.outbox.droppedPartials;
   }
 
-  /** Figures for the inspector; never a word of the transcript. */
+  /** Figures for the inspector, without any transcript. */
   summary(): { audioSeconds: number; segments: number; lagMs: number; droppedPartials: number } {
     return { ...this.recorder.summary(), droppedPartials: this.droppedPartials };
   }
 
   // ---- from the socket ------------------------------------------------------------------------------------
 
-  /** False for a connection that another one has taken the place of: what it still brings is sent again. */
+  /** False for a connection that another one has replaced; its remaining input is sent again. */
   carriedBy(transport: Transport): boolean {
     return this.flow.carries(transport);
   }
 
-  /** A frame came: text, or bytes that need to last no longer than this call. */
+  /** A frame arrived: text, or bytes that are valid only during this call. */
   onFrame(frame: Frame): void {
     if (this.gate.closed) return;
     this.onAlive();
@@ -157,7 +157,7 @@ export class Session {
     this.handover.keeper?.poke();
   }
 
-  /** The client gave a sign of life that is no message. */
+  /** The client answered a ping, or showed otherwise that it is alive. */
   onAlive(): void {
     this.watch.heardMs = performance.now();
     this.attachment.onAlive();
@@ -168,21 +168,21 @@ export class Session {
     this.outbox.delivered(last);
   }
 
-  /** The socket broke a rule of its protocol itself; it closes by itself. */
+  /** The socket violated its protocol; it closes by itself. */
   onSocketError(error: Error & { code?: string }): void {
     const code = error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH' ? 'MESSAGE_TOO_LARGE' : 'INVALID_MESSAGE';
     this.context.metrics.countError(code);
     this.log.info({ code, detail: error.message }, 'socket error');
   }
 
-  /** The socket is gone. @param said the client closed it, with 1000, 1001 or no code */
+  /** The socket is closed. @param said the client closed it, with 1000, 1001 or no code */
   onSocketClosed(said = false): void {
     this.attachment.onSocketClosed(said);
   }
 
   /**
-   * Another connection takes the session over, whether or not the one before it is known to be gone.
-   * @returns false if it cannot go on: it is over, or what the client lacks is gone
+   * Another connection takes over the session, whether or not the previous one is known to be closed.
+   * @returns false if it cannot continue: it is over, or messages that the client lacks are gone
    */
   resume(arrival: Arrival): boolean {
     return !this.gate.closed && this.attachment.resume(arrival);
@@ -237,13 +237,13 @@ export class Session {
 
   // ---- from the registry ----------------------------------------------------------------------------------
 
-  /** Once a second. */
+  /** Once per second. */
   sweep(nowMs: number): void {
     if (isAttached(this.actor.getSnapshot())) this.sweeper.run(nowMs);
     this.handover.keeper?.sweep();
   }
 
-  /** Somebody else asks for this session's client_id: is its own client still there? */
+  /** Another client asks for this session's client_id: checks that its own client is still there. */
   probe(): void {
     this.flow.probe();
   }

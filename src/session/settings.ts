@@ -1,6 +1,6 @@
 /**
- * The settings of a session, one fold: the server's defaults and the dialect's, what `configure` asked for, what the start
- * of the running recording asked for. `configure` in the middle of a recording holds for it and for those that follow.
+ * The settings of a session, merged in this order: defaults of the server and the dialect, changes by `configure`, and
+ * the start of the running recording. `configure` during a recording applies to it and to later ones.
  */
 
 import type { LiveFormat } from '../audio/format.js';
@@ -9,7 +9,7 @@ import { languagesOf, type Spoken, speaks } from '../models/languages.js';
 import { DEFAULT_LANGUAGE } from '../protocol/parse.js';
 import type { RecordingConfig } from '../protocol/types.js';
 
-/** Fields that hold for the whole recording. */
+/** Fields that cannot change during a recording. */
 const LOCKED = [
   'sample_rate',
   'encoding',
@@ -18,11 +18,11 @@ const LOCKED = [
 ] as const satisfies readonly (keyof RecordingConfig)[];
 
 export class Settings {
-  /** In force: those of the recording that runs, else of one that would begin now. */
+  /** In force: for the running recording, or else for one that would begin now. */
   current: RecordingConfig;
   private readonly defaults: RecordingConfig;
   private configured: Partial<RecordingConfig> = {};
-  /** Of the recording that runs; null between two. */
+  /** Settings of the running recording; null if there is none. */
   private own: Partial<RecordingConfig> | null = null;
 
   constructor(defaults: RecordingConfig, ofDialect: Partial<RecordingConfig>) {
@@ -41,13 +41,13 @@ export class Settings {
     return this.fold();
   }
 
-  /** A recording begins, with settings of its own. */
+  /** A recording begins with its own settings. */
   begin(own: Partial<RecordingConfig>): RecordingConfig {
     this.own = own;
     return this.fold();
   }
 
-  /** The audio itself says what format it has; no longer than this recording. */
+  /** Sets the format found in the audio itself, for this recording only. */
   reformat(format: LiveFormat): RecordingConfig {
     this.own = { ...this.own, ...format };
     return this.fold();
@@ -59,14 +59,14 @@ export class Settings {
     this.fold();
   }
 
-  /** What was configured for all recordings to come. */
+  /** Settings that `configure` set for all later recordings. */
   get lasting(): Partial<RecordingConfig> {
     return this.configured;
   }
 
   /**
-   * Goes on with settings of a session that another server had.
-   * @param own all that was in force in the recording that runs, so that other defaults here change nothing of it
+   * Restores the settings of a session from another server.
+   * @param own the complete settings of the running recording, so that other defaults here change nothing
    */
   restore(configured: Partial<RecordingConfig>, own: RecordingConfig | null): void {
     this.configured = configured;
@@ -82,8 +82,8 @@ export class Settings {
   }
 }
 
-/** What a model cannot do of a configuration; null if nothing. */
+/** Describes a requested language that the model does not know; null if there is none. */
 export function unsupportedLanguage(language: string | undefined, spoken: Spoken): string | null {
   if (language === undefined || language === DEFAULT_LANGUAGE || speaks(spoken, language)) return null;
-  return `language: the model knows ${languagesOf(spoken)} only`;
+  return `language: the model only knows ${languagesOf(spoken)}`;
 }

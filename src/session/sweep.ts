@@ -1,4 +1,7 @@
-/** What an attached session does once a second: acknowledgement, metrics, a held partial, and what is overdue. */
+/**
+ * What an attached session does once per second: sends acknowledgements, metrics and held-back partials, and handles
+ * timeouts.
+ */
 import type { SessionEvent } from '../../machines/session.js';
 import type { DialectPolicy } from '../protocol/dialect.js';
 import type { Flow } from './flow.js';
@@ -18,7 +21,7 @@ export interface SweepParts {
   readonly outbox: Outbox;
   readonly recorder: Recorder;
   readonly replies: Replies;
-  /** Null where the session ends with its server. */
+  /** Null if the session ends with its server. */
   readonly keeper: Keeper | null;
   /** To the session's machine. */
   send(event: SessionEvent): void;
@@ -39,14 +42,14 @@ export class Sweep {
     const { keeper } = this.parts;
     recorder.report(nowMs, outbox.droppedPartials, (here) => keeper?.ack(here) ?? here);
     outbox.mark();
-    // A socket that is not read shows no sign of life.
+    // While a socket is not read, nothing can be received from it.
     if (flow.paused) return;
     flow.beat(nowMs);
     if (policy.idle === 'frames' && watch.idle(nowMs)) send({ type: 'IDLE_TIMEOUT' });
     else if (live !== null) this.look(live, nowMs);
   }
 
-  /** At a recording that runs. */
+  /** Checks a running recording. */
   private look(live: LiveRecording, nowMs: number): void {
     const { policy, watch, gate, replies, keeper, send } = this.parts;
     if (watch.noAudio(nowMs)) {

@@ -1,6 +1,6 @@
 /**
- * How a session goes on that another server of the fleet had: what its record says, against what its client says that it has
- * seen since the record was written.
+ * How a session continues that was on another server of the fleet: compares its record with what the client says it has
+ * received since the record was written.
  */
 import type { TakenSession } from '../cluster/store.js';
 import type { Engine } from '../inference/engine.js';
@@ -11,30 +11,30 @@ import { decodeSession, expired, type KeptSession, type SessionAsKept } from './
 import { replayed } from './replay.js';
 import type { Told } from './told.js';
 
-/** What a client says when it comes for its session. */
+/** A client's request to resume its session. */
 export interface Claim {
-  /** The number of the last message that it has; null: it does not say. */
+  /** Number of the last message that it has; null: unknown. */
   readonly seen: number | null;
-  /** How much of what follows from its own input it was told; null: it does not say. */
+  /** How many of the messages that follow from its own input it has; null: unknown. */
   readonly told: Told | null;
   /** The first sample that it can send again, 16 kHz. */
   readonly has: number;
 }
 
-/** A session as it goes on here. */
+/** A session as it continues here. */
 export interface Takeover {
   readonly id: string;
   readonly epoch: number;
   /** Hashes of the tokens that were good at the server before. */
   readonly tokens: readonly string[];
   readonly kept: KeptSession;
-  /** It could not be taken over where it stood: it goes on from the last final. */
+  /** Its state could not be used: it continues from the last final. */
   readonly isReplay: boolean;
 }
 
 /**
  * @param fingerprint of this engine
- * @throws ServerError RESUME_EXPIRED: the session cannot go on as if nothing had happened
+ * @throws ServerError RESUME_EXPIRED: the session cannot continue without a gap
  */
 export function takeOver(
   taken: TakenSession,
@@ -52,10 +52,10 @@ export function takeOver(
   const { kept, checkpoints } = channelsOf(record.recording);
   const isReplay = !checkpoints.every((each) => isOurs(each, fingerprint, engine.table.layout.stateBytes));
   const isUnsure = (isAhead && claim.told === null) || outbox.told.again.some((events) => events > 0);
-  if (isReplay && isUnsure) throw expired('Another model has told more than can be told again.');
+  if (isReplay && isUnsure) throw expired('Another model sent messages that cannot be reproduced.');
   const recording = isReplay ? replayed(kept, claim.has, engine.hotwords) : kept;
   if (recording === null || (!isReplay && startOf(recording) < claim.has)) {
-    throw expired('The client does not have the audio from there on.');
+    throw expired('The client no longer has the audio from there on.');
   }
   return { id, epoch, tokens, kept: { configured, controls, outbox, recording }, isReplay };
 }
@@ -70,8 +70,8 @@ function channelsOf({ checkpoints, ...rest }: NonNullable<SessionAsKept['recordi
 }
 
 /**
- * Puts what the server told up to the record beside what the client has.
- * @param isRecording so the record says
+ * Compares the messages that the server had sent, according to the record, with those that the client has.
+ * @param isRecording according to the record
  */
 function meet(
   { told, sent }: KeptOutbox,
@@ -82,15 +82,16 @@ function meet(
   const seen = claim.seen ?? sent.before;
   if (seen < sent.before) throw expired('Messages that the client lacks are gone.');
   if (seen <= last) return { outbox: { told, sent }, isAhead: false };
-  // It was told more than the record knows of: what follows from its own input is told again, and left out up to there.
+  // The client has more than the record knows. Messages that follow from its input are produced again, and suppressed
+  // up to that point.
   const after = { before: seen, frames: [] };
   if (claim.told === null) return { outbox: { told, sent: after }, isAhead: true };
   const { phase, events } = claim.told;
   const again = told.events.map((known, i) => (events[i] ?? 0) - known);
-  // Whatever it sent between two recordings it does not send again.
+  // The client does not send again what it sent between two recordings.
   const isMissing = phase !== told.phase || (!isRecording && again.some((count) => count > 0));
   if (isMissing || again.some((count) => count < 0)) {
-    throw expired('The client was told more than can be told again.');
+    throw expired('The client has messages that cannot be reproduced.');
   }
   return { outbox: { told: { ...told, again }, sent: after }, isAhead: true };
 }

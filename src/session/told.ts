@@ -1,29 +1,29 @@
 /**
- * How much a client was told that follows from what it sent, and nothing else: a server which takes the session over and
- * hears the same again tells the same again, so that what the client has seen of it can be left out by its number. Partials,
- * acknowledgements, metrics and pongs come by the clock, too, and do not count.
+ * Counts the messages to a client that follow only from its own input. A server that takes over the session processes
+ * the same input and produces the same messages, so those that the client already has can be suppressed by number.
+ * Partials, acknowledgements, metrics and pongs also depend on the clock and do not count.
  *
- * Counted since the last `started` or `stopped`, by channel: each channel tells its own in order, and answers stand where all
- * channels have caught up; between two channels the order is chance.
+ * The count restarts at each `started` or `stopped`, and is per channel: each channel sends its own messages in order,
+ * and answers come where all channels have caught up, but the order between two channels is not fixed.
  */
 import type { StreamEvent } from '../protocol/events.js';
 
 export interface Told {
-  /** Recordings started and stopped: even between two of them. */
+  /** Recordings started plus recordings stopped: even between recordings. */
   readonly phase: number;
-  /** Since then: answers and what the first channel says; what the second says. */
+  /** Since then: answers and messages of the first channel; messages of the second. */
   readonly events: readonly number[];
 }
 
-/** The same as a record has it. */
+/** The same as stored in a record. */
 export interface KeptTold extends Told {
-  /** By channel: how many of the next events the client has seen already, from a server before. */
+  /** Per channel: how many of the next messages the client already has from an earlier server. */
   readonly again: readonly number[];
 }
 
 export const CHANNELS = 2;
 
-/** What a client says that it has seen: as `phase.events` or `phase.events.events`; null: that is not what it says. */
+/** Parses a client's position: `phase.events` or `phase.events.events`; null if it is not valid. */
 export function parseTold(text: string): Told | null {
   const numbers = /^\d{1,9}(\.\d{1,9}){1,2}$/.test(text) ? text.split('.').map(Number) : [];
   const [phase, first, second = 0] = numbers;
@@ -33,14 +33,14 @@ export function parseTold(text: string): Told | null {
 export class ToldCount implements Told {
   phase = 0;
   readonly events: number[] = new Array<number>(CHANNELS).fill(0);
-  /** By channel: events that the client has seen from another server, and that are left out. */
+  /** Per channel: messages that the client has from another server, to be suppressed. */
   private readonly seen: number[] = new Array<number>(CHANNELS).fill(0);
 
   save(): KeptTold {
     return { phase: this.phase, events: [...this.events], again: [...this.seen] };
   }
 
-  /** Goes on from there. */
+  /** Continues from a saved state. */
   restore({ phase, events, again }: KeptTold): void {
     this.phase = phase;
     for (let i = 0; i < CHANNELS; i++) {
@@ -49,7 +49,10 @@ export class ToldCount implements Told {
     }
   }
 
-  /** Counts it. @returns false if the client has seen it, or what it leads to */
+  /**
+   * Counts an event.
+   * @returns false if the client already has it, or what it leads to
+   */
   count(event: StreamEvent): boolean {
     switch (event.type) {
       case 'opened':
