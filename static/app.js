@@ -1,6 +1,6 @@
 /**
- * The transcribe page. First what is seen at once; the recorder with the client library comes when the page has been
- * painted, and whoever is faster waits for it.
+ * The transcribe page. The visible parts load first. The recorder and the client library load after the first paint;
+ * actions before that wait for them.
  */
 import { idle, lazy } from './demo/lazy.js';
 import { acceptDrops, byId, notice } from './demo/page.js';
@@ -26,7 +26,7 @@ const loadCode = lazy(async () => {
 });
 
 /**
- * Does something with what may have to be loaded first.
+ * Runs `act` with a part that may have to be loaded first.
  * @template T
  * @param {() => Promise<T>} load
  * @param {(loaded: T) => unknown} act
@@ -35,7 +35,7 @@ async function using(load, act) {
   try {
     await act(await load());
   } catch {
-    notice('A part of this page could not be loaded: the server cannot be reached.', 'bad', [
+    notice('A part of this page could not be loaded. The server cannot be reached.', 'bad', [
       { label: 'Try again', act: () => void using(load, act) },
     ]);
   }

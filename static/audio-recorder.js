@@ -7,7 +7,7 @@
  *     const { sampleRate } = await recorder.start();
  *     await recorder.stop();
  *
- * Sample rate: the AudioContext is asked for 16 kHz, so that the browser's own resampler does the work.
+ * Sample rate: the AudioContext is created with 16 kHz, so that the browser resamples.
  * Where it refuses (some browsers will not connect a device to a context of another rate) the device's rate
  * is sent as it is, halved until it is at most 48 kHz, and the server resamples. Always use the `sampleRate` that
  * `start` returns.
@@ -53,7 +53,7 @@ export class AudioRecorder extends EventTarget {
   /** @type {Capture | null} */
   #capture = null;
   #flushed = () => {};
-  /** Goes up with every start and stop, so that a start that was given up meanwhile notices. */
+  /** Incremented by every start and stop, so that an abandoned start notices. */
   #generation = 0;
   /** @type {RecorderState} */
   state = 'idle';
@@ -84,7 +84,7 @@ export class AudioRecorder extends EventTarget {
   }
 
   /**
-   * The microphones. Their names are empty until permission was given once.
+   * The microphones. Their names are empty until the user has given permission once.
    * @returns {Promise<{ id: string, label: string }[]>}
    */
   static async devices() {
@@ -139,14 +139,14 @@ export class AudioRecorder extends EventTarget {
     }
   }
 
-  /** Delivers what is left of the last block, then gives the microphone back. */
+  /** Delivers the rest of the last block, then releases the microphone. */
   async stop() {
     this.#generation += 1;
     const tap = this.#capture?.tap;
     if (tap && 'port' in tap) {
       await new Promise((resolve) => {
         this.#flushed = () => resolve(undefined);
-        setTimeout(resolve, FLUSH_TIMEOUT_MS); // A suspended audio thread answers nothing.
+        setTimeout(resolve, FLUSH_TIMEOUT_MS); // A suspended audio thread does not answer.
         tap.port.postMessage('end');
       });
     }
@@ -183,7 +183,7 @@ export class AudioRecorder extends EventTarget {
       const tap = new AudioWorkletNode(context, 'pcm-tap', { processorOptions });
       tap.port.onmessage = ({ data }) => (data ? this.#deliver(data) : this.#flushed());
       source.connect(tap);
-      tap.connect(context.destination); // Not every browser runs a node that leads nowhere; it plays silence.
+      tap.connect(context.destination); // Some browsers do not run a node without an output; this one plays silence.
       capture.tap = tap;
     } else {
       capture.tap = this.#legacyTap(context, source, step, channels);
@@ -207,7 +207,7 @@ export class AudioRecorder extends EventTarget {
   }
 
   /**
-   * Where there is no AudioWorklet, or it cannot be loaded; runs on the page's own thread.
+   * Used if there is no AudioWorklet, or it cannot be loaded. Runs on the main thread.
    * @param {AudioContext} context
    * @param {MediaStreamAudioSourceNode} source
    * @param {number} step

@@ -1,4 +1,4 @@
-/** The page that compares two servers: the same audio to both, the transcripts beside each other. */
+/** The page that compares two servers: sends both the same audio and shows their transcripts side by side. */
 import { AudioRecorder } from './audio-recorder.js';
 import { placeOf, shareable } from './compare/addresses.js';
 import { differences, differencesSoFar } from './compare/differences.js';
@@ -15,7 +15,7 @@ const [sideA, sideB] = /** @type {[Side, Side]} */ (
 );
 const sides = [sideA, sideB];
 
-/** What is wrong with the microphone, in words for people. */
+/** The problem with the microphone, as a message for the user. */
 let trouble = '';
 /** @type {AbortController | null} While audio is sent. */
 let sending = null;
@@ -56,7 +56,7 @@ function compareWords() {
 
 // ---- addresses ------------------------------------------------------------------------------------------
 
-/** Says before anything is sent where the audio will go, if that is not this server alone. */
+/** Shows before anything is sent where the audio will go, unless it is only this server. */
 function showWhereTo() {
   /** @type {string[]} */
   let hosts = [];

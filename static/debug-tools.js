@@ -69,7 +69,8 @@
     }
 
     /**
-     * A sine at −12 dBFS with 10 ms ramps, at 16 kHz: that of debug/test-audio.js, for which nobody has to wait here.
+     * A sine at −12 dBFS with 10 ms ramps, at 16 kHz; a copy of the one in debug/test-audio.js, available without
+     * waiting.
      * @param {number} [hz]
      * @param {number} [seconds]
      * @returns {Float32Array<ArrayBuffer>}
@@ -84,7 +85,7 @@
       });
     }
 
-    /** What somebody who helps would ask for first; empty while the modules load. */
+    /** Information for a support request; empty while the modules load. */
     report() {
       return this.#tools?.report() ?? { results: [], log: [] };
     }

@@ -1,6 +1,6 @@
 /**
- * The inspector: which states a session is in, how it came there, and what the others do. It shows what the
- * machines do and never what was said.
+ * The inspector: the states of a session, its history, and the other sessions. It shows what the machines do, never
+ * what was said.
  */
 import { Connection } from './inspect/connection.js';
 import { CountTable } from './inspect/counts.js';
@@ -29,7 +29,7 @@ const sessions = new SessionTable((id) => follow(id));
 const machines = new Map();
 /** @type {string | null} */
 let serverId = null;
-/** The session that was chosen, by hand or by the address's `#session=`; null: the newest. */
+/** The chosen session, by the user or by `#session=` in the URL; null: the newest. */
 let chosen = new URLSearchParams(location.hash.slice(1)).get('session');
 /** @type {string | null} */
 let followed = null;
@@ -105,7 +105,7 @@ function updateSessions(message) {
   else describeFollowed();
 }
 
-/** Nobody is followed, or one that nobody chose has closed and a newer one has opened. */
+/** Nothing is followed, or the followed session closed, was not chosen by the user, and a newer one is open. */
 function isFree() {
   if (followed === null) return true;
   const isGone = chosen === null && sessions.get(followed) === null;
@@ -115,7 +115,7 @@ function isFree() {
 /** @param {import('./inspect/messages.js').WatchingMessage} message */
 function showWatched({ session, active, events: records }) {
   if (session === null && followed !== null) {
-    // It has gone. Follow the newest again, unless the server's own machine is not shown.
+    // It has ended. Follows the newest again, unless this is the server's own machine, which may be hidden.
     chosen = null;
     followed = null;
   }

@@ -1,6 +1,6 @@
 /**
- * The access token of the pages: `?token=` of the page's address, passed on with everything that the page asks of its
- * server, and kept for the other pages of the same tab.
+ * The access token of the pages: `?token=` of the page's URL. It is sent with every request to the page's server, and
+ * kept for the other pages of the same tab.
  */
 
 const KEY = 'rnnt-token';
@@ -21,7 +21,7 @@ export function pageToken() {
     if (given) sessionStorage.setItem(KEY, given);
     return given ?? sessionStorage.getItem(KEY);
   } catch {
-    return given; // The browser keeps nothing for this page.
+    return given; // The browser stores nothing for this page.
   }
 }
 

@@ -1,13 +1,13 @@
 /**
- * Runs on the audio thread: posts blocks of float32 to the page, all channels mixed to one, or two interleaved.
- * One block is `blockFrames` long (100 ms), so that the page wakes up ten times a second, not 375 times.
+ * Runs on the audio thread: posts blocks of float32 to the page, with all channels mixed to one, or two interleaved. A
+ * block is `blockFrames` long (100 ms), so that the page wakes 10 times per second instead of 375.
  */
 class PcmTap extends AudioWorkletProcessor {
   /** @param {{ processorOptions: { blockFrames: number, step: number, channels?: 1 | 2 } }} options */
   constructor(options) {
     super();
     this.blockFrames = options.processorOptions.blockFrames;
-    /** Devices above 48 kHz whose rate the browser will not convert: the mean of every `step` samples is one. */
+    /** For devices above 48 kHz whose rate the browser does not convert: averages every `step` samples. */
     this.step = options.processorOptions.step;
     this.apart = options.processorOptions.channels === 2;
     this.block = new Float32Array(this.blockFrames * (this.apart ? 2 : 1));
@@ -30,7 +30,7 @@ class PcmTap extends AudioWorkletProcessor {
     const channels = inputs[0] ?? [];
     const frames = channels[0]?.length ?? 0;
     const { step } = this;
-    // A device may lose its second channel while it is used; both are the first one then.
+    // A device may lose its second channel during use; both channels are then the first.
     const groups = this.apart ? [channels.slice(0, 1), channels.slice(-1)] : [channels];
     for (let i = 0; i + step <= frames; i += step) {
       for (const group of groups) {

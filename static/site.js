@@ -1,4 +1,4 @@
-/** What every page has in its header: the theme's button, and a menu that closes like one. Include it early. */
+/** Common parts of every page's header: the theme button and the menu. Include it early. */
 import './demo/theme.js';
 
 const openMenus = () => document.querySelectorAll('details.nav-menu[open]');

@@ -1,4 +1,4 @@
-/** The status page: asks `/ws/status` every two seconds while somebody looks, and draws what it says. */
+/** The status page: requests `/ws/status` every two seconds while the page is visible, and shows the result. */
 import { withToken } from './page-token.js';
 import { Chart } from './status/chart.js';
 import { showFleet } from './status/fleet.js';
@@ -25,7 +25,7 @@ const CHARTS = [
   },
   {
     title: 'Chunk latency',
-    hint: 'A chunk is received → its result is sent',
+    hint: 'From receiving a chunk to sending its result',
     unit: 'ms',
     digits: 1,
     lines: [
@@ -36,7 +36,7 @@ const CHARTS = [
   },
   {
     title: 'Final latency',
-    hint: 'Stop or finalize → the final transcript is sent',
+    hint: 'From stop or finalize to sending the final transcript',
     unit: 'ms',
     digits: 1,
     lines: [
@@ -47,7 +47,7 @@ const CHARTS = [
   },
   {
     title: 'Model step',
-    hint: 'A stream is due → its batch has been run and committed',
+    hint: 'From a stream being ready to its batch being committed',
     unit: 'ms',
     digits: 1,
     lines: [
@@ -95,7 +95,7 @@ const CHARTS = [
 const count = new Intl.NumberFormat();
 const byId = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
 const history = new History(ROWS);
-/** The charts that lead: streams and latency. The rest is folded. */
+/** Charts that are always shown, streams and latency; the rest is folded. */
 const LEADING = 2;
 const charts = CHARTS.map((options, i) => {
   const root = document.createElement('section');
@@ -128,9 +128,9 @@ function show(status) {
   const [state, text] = status ? STATES[status.status] : ['failed', 'No answer'];
   byId('state').dataset.state = state;
   setText('state-text', text);
-  // The figures of the last answer stay to be read, but must not pass for those of now.
+  // The last figures stay visible, but must not look current.
   document.body.classList.toggle('stale', status === null);
-  setText('age', status ? '' : 'No answer: these are the last figures.');
+  setText('age', status ? '' : 'No answer. These are the last figures.');
   if (!status) return;
   setText('about', aboutText(status));
   const left = Math.max(0, status.capacity - status.admitted);
@@ -249,7 +249,7 @@ async function poll() {
     show(status);
     document.documentElement.dataset.ready = 'true';
   } finally {
-    setTimeout(poll, POLL_MS); // Whatever one answer was like, the next one is asked for.
+    setTimeout(poll, POLL_MS); // Whatever the response, requests the next one.
   }
 }
 

@@ -1,12 +1,12 @@
 /**
- * A transcript as files: pure functions from segments to text.
+ * Exports of a transcript: pure functions from segments to text.
  * @typedef {import('./client/types.js').Segment} Segment
  */
 
-/** A caption line is read comfortably up to this many characters, and two lines at once. */
+/** Comfortable length of a caption line; a caption has at most two lines. */
 const CAPTION_LINE_CHARS = 42;
 const CAPTION_CHARS = 2 * CAPTION_LINE_CHARS;
-/** Captions are not shown longer than this, and not shorter than a reader needs. Seconds. */
+/** Longest and shortest display of a caption, seconds. */
 const CAPTION_MAX_SECONDS = 6;
 const CAPTION_MIN_SECONDS = 0.8;
 
@@ -38,8 +38,7 @@ const BEGINS_WITH_CHARACTER = new RegExp(`^\\p{P}*${CHARACTER}`, 'u');
 const ENDS_IN_CHARACTER = new RegExp(`${CHARACTER}\\p{M}*\\p{P}*$`, 'u');
 
 /**
- * Words or segments as one text, with a space between two of them but not between Chinese or Japanese characters: as the
- * server joins them.
+ * Joins words or segments with spaces, but without spaces between Chinese or Japanese characters, as the server does.
  * @param {string[]} texts
  */
 export function joinTexts(texts) {
@@ -83,7 +82,7 @@ export function toSrt(segments) {
   const all = captions(segments);
   return all
     .map((c, i) => {
-      // As subtitles do it: a speaker is named where another one spoke before.
+      // As usual in subtitles, a speaker is named only after another one spoke.
       const name = c.speaker && c.speaker !== all[i - 1]?.speaker ? `${c.speaker}: ` : '';
       return `${i + 1}\n${timecode(c.start, ',')} --> ${timecode(c.end, ',')}\n${name}${c.lines.join('\n')}\n`;
     })
@@ -129,7 +128,7 @@ function groupWords({ start, end, text, words, speaker }) {
   const groups = [];
   let chars = 0;
   for (const word of words) {
-    if (word.word === '') continue; // taken out by hand
+    if (word.word === '') continue; // removed by hand
     const open = groups[groups.length - 1];
     const fits = chars + 1 + word.word.length <= CAPTION_CHARS;
     if (open && fits && word.end - open.start <= CAPTION_MAX_SECONDS) {

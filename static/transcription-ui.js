@@ -32,10 +32,10 @@ export * from './transcript-formats.js';
  * @property {(channel: number) => string} [speaker] The name of a channel.
  */
 
-/** Rows kept on the page and lines kept in the live region; `segments` keeps all of them, for saving. */
+/** Number of rows on the page and of lines in the live region; `segments` keeps all, for export. */
 const MAX_ROWS = 500;
 const MAX_ANNOUNCED = 20;
-/** Whoever is within this of the end is taken to read along. About a line. */
+/** A reader within this distance of the end counts as following. About one line. */
 const AT_END_PX = 32;
 
 export class TranscriptView {
@@ -65,7 +65,7 @@ export class TranscriptView {
     this.announcer.setAttribute('aria-live', 'polite');
     this.announcer.setAttribute('aria-label', 'Captions');
     root.replaceChildren(this.list, this.live.root, this.announcer, this.#tip.node);
-    // The view's own scrolling ends at the end, so that every other place is one where the reader went.
+    // The view's own scrolling stops at the end, so any other position was chosen by the reader.
     root.addEventListener('scroll', () => this.#setFollowing(this.#isAtEnd()));
     if (typeof ResizeObserver === 'function') new ResizeObserver(() => this.#scroll()).observe(root);
     root.addEventListener('click', (event) => this.#activate(event.target));
@@ -87,7 +87,7 @@ export class TranscriptView {
   }
 
   /**
-   * Shows other segments in place of what is there.
+   * Replaces the shown segments.
    * @param {Segment[]} segments
    */
   show(segments) {
@@ -101,7 +101,7 @@ export class TranscriptView {
     this.#scroll();
   }
 
-  /** Nothing more will come: the words of the open segment stay as they are, for reading and copying. */
+  /** Nothing more will come: the words of the open segment stay, for reading and copying. */
   settle() {
     this.live.settle();
   }
@@ -135,7 +135,7 @@ export class TranscriptView {
   }
 
   /**
-   * Puts a segment in the place of another, for example one with a corrected word.
+   * Replaces a segment by another, for example with a corrected word.
    * @param {Segment} before One of `segments`.
    * @param {Segment} after
    * @returns {boolean} False where the other is not shown any more.
@@ -168,7 +168,7 @@ export class TranscriptView {
   }
 
   /**
-   * Marks the words that sound at a moment of a playback.
+   * Highlights the words that are spoken at a position of the playback.
    * @param {number | null} seconds
    */
   highlight(seconds) {
@@ -178,7 +178,7 @@ export class TranscriptView {
     }
   }
 
-  /** Goes to the newest words and follows them again. */
+  /** Scrolls to the newest words and follows them again. */
   jumpToLive() {
     this.#setFollowing(this.follow);
     this.root.scrollTop = this.root.scrollHeight;
@@ -202,7 +202,7 @@ export class TranscriptView {
   }
 
   /**
-   * Channels end their sentences in any order; lines stand in order of their beginning.
+   * Channels end their segments in any order; rows are in order of their start.
    * @param {Segment} segment
    * @returns {HTMLElement | null} The row that comes after it.
    */

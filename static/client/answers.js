@@ -1,9 +1,9 @@
-/** After this many requests in a row that nobody answered, over as many connections, waiting has no use. */
+/** After this many requests in a row without an answer, each on its own connection, the client gives up. */
 const MAX_UNANSWERED = 3;
 
 /**
- * Sees to it that no request waits for ever: where an answer is due and nothing comes for `timeoutMs`, the connection
- * counts as lost, and when that has happened three times in a row, the whole undertaking fails.
+ * Makes sure that no request waits forever. If an answer is due and nothing arrives for `timeoutMs`, the connection
+ * counts as lost. After three times in a row, the operation fails.
  */
 export class Answers {
   /** @type {unknown} */
@@ -20,7 +20,7 @@ export class Answers {
     this.options = options;
   }
 
-  /** To be called whenever an answer may have become due. The time runs from the first of these calls. */
+  /** To be called whenever an answer may be due. The time runs from the first of these calls. */
   watch() {
     const { clock, timeoutMs, due, onLate } = this.options;
     if (!due()) this.pause();
@@ -33,14 +33,14 @@ export class Answers {
     }
   }
 
-  /** An answer came, or something that shows that it is being worked on. */
+  /** An answer arrived, or a sign that the request is being processed. */
   came() {
     this.#unanswered = 0;
     this.pause();
     this.watch();
   }
 
-  /** Nothing is awaited, for example while there is no connection. */
+  /** No answer is expected, for example without a connection. */
   pause() {
     this.options.clock.clearTimeout(this.#timer);
     this.#timer = null;

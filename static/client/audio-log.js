@@ -29,12 +29,12 @@ export class AudioLog {
   #keepFrom = 0;
   /** Log position of the server's sample 0. */
   #base = 0;
-  /** The server says how far it has got. Until its first word, what is sent counts as heard. */
+  /** The server reports its position. Until its first report, sent audio counts as received. */
   #acknowledging = false;
   #settled = 0;
   /** Control messages appended since the server's sample 0. */
   #controls = 0;
-  /** As many of them the server has: those among the audio that is sent again are left out. */
+  /** How many of them the server has; those are left out when audio is sent again. */
   #heardControls = 0;
 
   /**
@@ -43,7 +43,7 @@ export class AudioLog {
    */
   constructor(options) {
     this.options = options;
-    /** The server can resume: before its first acknowledgement it may still need everything. */
+    /** The server can resume: it may need everything before its first acknowledgement. */
     this.resumable = false;
   }
 
@@ -68,12 +68,12 @@ export class AudioLog {
     return this.#end - this.#heard;
   }
 
-  /** Log position up to which the server says that it has the audio; null where it says nothing. */
+  /** Log position up to which the server reports to have the audio; null if it does not report. */
   get acknowledged() {
     return this.#acknowledging ? this.#acknowledged : null;
   }
 
-  /** Whether more audio than at the last question is safe with the server, or recognised for good. */
+  /** Whether more audio than at the last call is acknowledged, or covered by a final. */
   progressed() {
     const before = this.#settled;
     this.#settled = Math.max(before, this.#acknowledged, this.#keepFrom);
@@ -128,7 +128,7 @@ export class AudioLog {
   }
 
   /**
-   * Sends again from the server's position on.
+   * Sends again from the server's position.
    * @param {number} frames What `resumed` says that the server has, from its sample 0 on.
    * @param {number} [controls] How many control messages it has; by default those before that position.
    * @returns {Gap | null} Audio that the server lacks although it had acknowledged it; its sample numbers go on
@@ -146,13 +146,13 @@ export class AudioLog {
     return position > wanted ? { from: wanted, to: position } : null;
   }
 
-  /** Everything counts as sent, control messages too: the server has already finished with this log. */
+  /** Marks everything as sent, including control messages: the server has already finished with this log. */
   skipAll() {
     this.#cursor = this.#entries.length;
   }
 
   /**
-   * A new recording on the server: its sample 0 is the oldest audio that no final segment covers.
+   * A new recording on the server: its sample 0 is the oldest audio without a final.
    * @returns {Gap | null} Audio that no final covers and that is no longer here.
    */
   rebase() {
@@ -198,7 +198,7 @@ export class AudioLog {
     this.#cursor = index === -1 ? this.#entries.length : index;
     const entry = this.#entries[this.#cursor];
     if (!entry?.bytes || entry.start >= position) return;
-    // The server stopped in the middle of a chunk: cut it, so that both sides count the same samples.
+    // The server stopped in the middle of a chunk: splits it, so that both sides count the same samples.
     const cut = (position - entry.start) * this.options.bytesPerFrame;
     const head = { ...entry, end: position, bytes: entry.bytes.slice(0, cut) };
     const tail = { ...entry, start: position, bytes: entry.bytes.slice(cut) };
@@ -216,7 +216,7 @@ export class AudioLog {
     let drop = 0;
     while (drop < this.#cursor) {
       const entry = this.#entries[drop];
-      // A message at the floor itself may be behind what the server has: only audio tells its position.
+      // A message exactly at the floor may be unknown to the server: only audio shows its position.
       if (!entry || (entry.bytes ? entry.end > floor : entry.end >= floor)) break;
       drop += 1;
     }

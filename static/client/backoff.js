@@ -8,8 +8,8 @@ export class Backoff {
   #failingSinceMs = null;
 
   /**
-   * Exponential backoff with full jitter: random · min(maxMs, baseMs · 2ⁿ). Full jitter spreads a crowd of
-   * clients that lost one server evenly, where a fixed schedule makes them all come back at once.
+   * Exponential backoff with full jitter: random · min(maxMs, baseMs · 2ⁿ). Full jitter spreads the clients of a lost
+   * server evenly; with a fixed schedule they would all return at once.
    * @param {{
    *   baseMs: number, maxMs: number, maxAttempts: number, minOutageMs: number, random: () => number,
    * }} options
@@ -45,7 +45,7 @@ export class Backoff {
     return retryAfterMs + jitterMs;
   }
 
-  /** Something was achieved, if not for long: no reason to give up, nor to come back at once. */
+  /** There was some success, though not for long: reason neither to give up nor to retry at once. */
   ease() {
     this.#attempt = Math.min(this.#attempt, EASED_ATTEMPTS);
     this.#failingSinceMs = null;

@@ -20,7 +20,7 @@ export class Configuring {
     return this.#requests.length > 0;
   }
 
-  /** The next answer is for a request that was sent outside a recording. */
+  /** Whether the next answer is for a request that was sent outside a recording. */
   get direct() {
     return this.#requests[0]?.direct ?? false;
   }
@@ -52,7 +52,7 @@ export class Configuring {
   }
 
   /**
-   * Settings that were asked for before a restart are part of it.
+   * A restart includes all settings requested before it.
    * @param {Message} config
    */
   allAnswered(config) {

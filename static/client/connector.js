@@ -26,19 +26,19 @@ import { Seen } from './seen.js';
  * @property {() => boolean} progressed Whether more of the recording is safe than at the last question.
  */
 
-/** Idle timeout: what the server does to a connection that records nothing. Connecting again would only repeat it. */
+/** Idle timeout: the server closes a connection that records nothing. Reconnecting would only repeat it. */
 const CLOSE_IDLE = 4408;
 const CLOSE_TRY_LATER = 1013;
 /** A server that is about to stop; with a resume token: "move to another one now". */
 const CLOSE_GOING_AWAY = 1001;
-/** How long a server that refused us may take to say why. */
+/** Time limit for asking a server why it refused a connection. */
 const REFUSAL_TIMEOUT_MS = 3_000;
-/** A connection that lasted this long was a good one; after a shorter one the waits go on growing. */
+/** A connection that lasted this long resets the backoff; after a shorter one the waits keep growing. */
 const STABLE_MS = 5_000;
 const CLOSED_BY_NOBODY = 1006;
 const NO_REFUSALS = new Set(['UNREACHABLE', 'CONNECTION_LOST', 'TIMEOUT']);
 
-/** Keeps a session alive over as many connections as it takes: attempts, refusals, waits, sequence numbers. */
+/** Keeps a session alive across connections: attempts, refusals, waits, sequence numbers. */
 export class Connector {
   /** @type {import('./types.js').ClientState} */
   state = 'idle';
@@ -50,14 +50,14 @@ export class Connector {
   session = null;
   /** @type {Deferred<void> | null} */
   #connecting = null;
-  /** An attempt is being made or waited for. */
+  /** An attempt is in progress or scheduled. */
   #busy = false;
   /** @type {unknown} */
   #retryTimer = null;
   /** @type {Reason | null} The last error that the server named; a close that follows is explained by it. */
   #lastError = null;
   #establishedAtMs = 0;
-  /** Goes up when an attempt is given up, so that its late results are ignored. */
+  /** Incremented when an attempt is abandoned, so that its late results are ignored. */
   #generation = 0;
 
   /**

@@ -60,7 +60,7 @@ export class Deferred {
       this.resolve = resolve;
       this.reject = reject;
     });
-    // Nobody may be waiting, for example for the first connection; that must not end a Node process.
+    // Possibly nothing waits for it, for example for the first connection; that must not end a Node process.
     this.promise.catch(() => {});
   }
 }

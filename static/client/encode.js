@@ -1,4 +1,4 @@
-/** Samples to wire bytes, in the encoding that the recording was started with. */
+/** Converts samples to bytes in the encoding of the recording. */
 
 /** @type {Record<import('./types.js').Encoding, number>} */
 export const BYTES_PER_SAMPLE = { pcm16: 2, float32: 4, mulaw: 1, alaw: 1 };
@@ -47,7 +47,7 @@ export function toWireBytes(audio, encoding) {
   if (ArrayBuffer.isView(audio)) {
     return new Uint8Array(audio.buffer, audio.byteOffset, audio.byteLength).slice();
   }
-  throw new TypeError('send() takes an Int16Array, a Float32Array or an ArrayBuffer');
+  throw new TypeError('send() requires an Int16Array, a Float32Array or an ArrayBuffer');
 }
 
 /**

@@ -1,11 +1,11 @@
-/** Where the server is, and why it would not let us in. */
+/** The server's address, and the reason for a refused connection. */
 import { REASONS } from './reasons.js';
 
-/** Below the server's address, which may be a sub-path of a proxy: `/speech/`. */
+/** Relative to the server's address, which may be a sub-path of a proxy: `/speech/`. */
 const SOCKET_PATH = 'ws/transcribe';
-/** Where a server has this file. */
+/** Path of this file on a server. */
 const FILE_PATH = 'static/client/endpoint.js';
-/** Longer waits than this are not asked for by a server in its right mind. */
+/** Longest wait that is accepted from a server. */
 const MAX_RETRY_AFTER_MS = 300_000;
 
 /** @typedef {import('./types.js').Reason} Reason */
@@ -34,7 +34,7 @@ function ownServer(page, module) {
 export function webSocketUrl(url, params, module = import.meta.url) {
   const page = typeof location === 'undefined' ? undefined : location.href;
   if (url === undefined && page === undefined)
-    throw new TypeError('Outside a browser the option `url` is needed');
+    throw new TypeError('Outside a browser the option `url` is required');
   const target = new URL(url ?? ownServer(page ?? '', module), page);
   target.protocol = target.protocol.replace(/^http/, 'ws');
   if (target.pathname.endsWith('/')) target.pathname += SOCKET_PATH;
@@ -46,8 +46,8 @@ export function webSocketUrl(url, params, module = import.meta.url) {
 }
 
 /**
- * A browser hides the HTTP answer to a refused WebSocket upgrade: the script sees a failed socket and nothing
- * else. So the same address is asked by plain HTTP, where the server answers with the reason that the upgrade got.
+ * A browser hides the HTTP response to a refused WebSocket upgrade: the script only sees a failed socket. So this
+ * requests the same address by plain HTTP, and the server answers with the reason for the refusal.
  * @param {string} socketUrl
  * @param {typeof globalThis.fetch | undefined} fetchLike
  * @param {{ clock: import('./types.js').Clock, timeoutMs: number }} options Past `timeoutMs` the server counts as
@@ -93,7 +93,7 @@ async function ask(url, fetchLike, signal) {
  */
 function explain(status, body) {
   const retryable = body.retryable !== false;
-  // It speaks WebSocket and would let us in: something on the way broke the connection.
+  // It accepts WebSockets and would admit the client: something in between broke the connection.
   if (status === 426 || body.code === 'UPGRADE_REQUIRED' || status < 400) {
     return { code: 'CONNECTION_LOST', text: 'The server is up, but the connection failed.', retryable: true };
   }
@@ -105,7 +105,7 @@ function explain(status, body) {
   if (status === 401 || status === 403) {
     return { code: 'UNAUTHORIZED', text: 'A valid access token is required.', retryable: false };
   }
-  // A proxy's answer, or that of a server which lacks the route.
+  // The response of a proxy, or of a server without the route.
   return { code: 'UNREACHABLE', text: `The server cannot be reached (HTTP ${status}).`, retryable: true };
 }
 
@@ -120,7 +120,7 @@ export function retryAfterMs(header) {
   return Number.isNaN(ms) ? undefined : Math.min(MAX_RETRY_AFTER_MS, Math.max(0, ms));
 }
 
-/** Close codes after which trying again cannot help. 4409 can: the old connection may be about to go. */
+/** Close codes after which a retry cannot help. 4409 may succeed later, when the old connection has ended. */
 const FATAL_CLOSE_CODES = new Set([1000, 1003, 1007, 1008, 1009]);
 
 /** @type {Record<number, [code: string, text: string]>} */
@@ -129,9 +129,9 @@ const CLOSE_REASONS = {
   1008: ['UNAUTHORIZED', 'The server does not allow this connection.'],
   1009: ['MESSAGE_TOO_LARGE', 'The message is larger than the server accepts.'],
   1011: ['INTERNAL', 'Internal server error.'],
-  1013: ['AT_CAPACITY', 'The server asks to try again later.'],
+  1013: ['AT_CAPACITY', 'The server is busy; try again later.'],
   4000: ['TIMEOUT', 'The server stopped answering.'], // Given by Link, not by a server.
-  4408: ['IDLE_TIMEOUT', 'Nothing was sent for too long.'],
+  4408: ['IDLE_TIMEOUT', 'The connection was idle for too long.'],
   4409: ['CLIENT_ID_IN_USE', 'Another connection uses this client_id.'],
   4429: ['RATE_LIMITED', 'Too many control messages in a short time.'],
 };

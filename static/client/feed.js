@@ -2,7 +2,7 @@
 const PIECE_SECONDS = 0.1;
 
 /**
- * Sends a long piece of audio no faster than the server takes it.
+ * Sends a long piece of audio as fast as the server accepts it, or slower.
  * @param {import('./runner.js').Runner} runner
  * @param {Int16Array | Float32Array} samples
  * @param {{ speed?: number, signal?: AbortSignal, onProgress?: (fraction: number) => void }} options

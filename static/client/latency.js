@@ -34,7 +34,7 @@ export class LatencyWindow {
 }
 
 /**
- * Nearest rank, so that a percentile is always a value that was measured.
+ * Nearest rank, so that a percentile is always a measured value.
  * @param {number[]} sorted Ascending.
  * @param {number} p 0–1.
  * @returns {number | null} null where there is nothing.

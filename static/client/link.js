@@ -2,8 +2,8 @@
 const CLOSE_NO_ANSWER = 4000;
 
 /**
- * One socket, from its opening to its end: messages in and out as objects, a heartbeat, and exactly one
- * `onClose`, whether the peer closed, the network died silently or nobody ever answered.
+ * One socket, from opening to end: messages as objects, a heartbeat, and exactly one `onClose`, whether the peer
+ * closed, the network failed silently or no one answered.
  */
 export class Link {
   /** @type {unknown} */
@@ -12,7 +12,7 @@ export class Link {
   #opened = false;
   #ended = false;
   #sentSinceTick = false;
-  /** Heartbeats run only while recording: an idle connection may be reaped by the server's idle timeout. */
+  /** Heartbeats run only while recording, so that the server's idle timeout can close an idle connection. */
   heartbeat = false;
 
   /**
@@ -43,7 +43,7 @@ export class Link {
     return this.socket.bufferedAmount;
   }
 
-  /** The handshake is over: from now on silence is measured by pings instead of the connect timeout. */
+  /** The handshake is complete: from now on pings detect silence instead of the connect timeout. */
   established() {
     this.options.clock.clearTimeout(this.#timer);
     this.ping();
@@ -71,7 +71,7 @@ export class Link {
     this.sendMessage({ type: 'ping' });
   }
 
-  /** Closes from our side; `onClose` is not called. */
+  /** Closes the socket; `onClose` is not called. */
   close(code = 1000, reason = '') {
     this.#detach();
     this.socket.close(code, reason);
@@ -102,7 +102,7 @@ export class Link {
     try {
       message = JSON.parse(data);
     } catch {
-      return; // Not ours to judge: a proxy's noise must not end a recording.
+      return; // Unreadable data, perhaps from a proxy, must not end a recording.
     }
     if (message.type === 'pong' && this.#pingSentAtMs !== null) {
       const rttMs = this.options.clock.now() - this.#pingSentAtMs;
@@ -113,7 +113,7 @@ export class Link {
   }
 
   /**
-   * Gives the connection up, as if it had been lost.
+   * Gives up the connection, as if it had been lost.
    * @param {string} why
    */
   fail(why) {
@@ -138,6 +138,6 @@ export class Link {
     this.socket.onopen = null;
     this.socket.onmessage = null;
     this.socket.onclose = null;
-    this.socket.onerror = () => {}; // `ws` throws on an error that nobody listens to.
+    this.socket.onerror = () => {}; // `ws` throws on an error without a listener.
   }
 }

@@ -6,13 +6,13 @@
  *   that was forgotten before its final, and no longer in the log.
  */
 
-/** Stretches of lost audio in order, joined where they touch. */
+/** Intervals of lost audio in order, merged where they touch. */
 export class Losses {
   /** @type {Loss[]} */
   list = [];
   seconds = 0;
 
-  /** Past this many gaps the last one is drawn out over all that follow; `seconds` stays exact. */
+  /** Above this number, the last interval is extended over all that follow; `seconds` stays exact. */
   static maxListed = 1_000;
 
   /** @param {Loss} loss */

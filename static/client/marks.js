@@ -1,12 +1,12 @@
 /**
- * When the audio up to each of a row of positions was handed over: what latencies are measured from. Positions may
- * be in any unit (samples, seconds), as long as it is always the same.
+ * Records when the audio up to each position was handed over, as the start of latency measurements. Positions may be in
+ * any unit (samples, seconds), if it is always the same.
  */
 export class Marks {
   /** @type {{ position: number, atMs: number }[]} Ascending in position. */
   #marks = [];
 
-  /** @param {number} [size] Older marks are forgotten: 1,200 marks of 100 ms are two minutes of audio. */
+  /** @param {number} [size] Older marks are dropped: 1,200 marks of 100 ms are two minutes of audio. */
   constructor(size = 1_200) {
     this.size = size;
   }
@@ -31,8 +31,8 @@ export class Marks {
   }
 
   /**
-   * When a speaker reached a position: a chunk's last sample is as old as the chunk, its first one 100 ms older.
-   * Audio that was handed over faster than real time is never taken for older than the chunk before it.
+   * When a speaker reached a position: a chunk's last sample is as old as the chunk, its first one 100 ms older. Audio
+   * handed over faster than real time never counts as older than the chunk before it.
    * @param {number} position
    * @param {number} unitsPerMs Of positions.
    * @returns {number | undefined} Milliseconds; undefined where it is unknown or forgotten.
@@ -58,7 +58,7 @@ export class Marks {
       else low = middle + 1;
     }
     if (low === this.#marks.length) return -1;
-    // Before the oldest mark that is left lies audio whose marks are forgotten.
+    // The audio before the oldest mark has no marks any more.
     return low === 0 && this.#marks.length === this.size ? -1 : low;
   }
 }

@@ -22,7 +22,7 @@ export function withDefaults(options) {
       baseMs: options.reconnect?.baseMs ?? 250,
       maxMs: options.reconnect?.maxMs ?? 10_000,
       maxAttempts: options.reconnect?.maxAttempts ?? 20,
-      // Attempts may fail within milliseconds. What the log can still hold is not given up for that.
+      // Attempts may fail within milliseconds. The client does not give up while the log can still hold the audio.
       minOutageMs: options.reconnect?.maxAttempts === undefined ? maxQueueSeconds * 1_000 : 0,
     },
     maxQueueSeconds,
@@ -38,7 +38,7 @@ export function withDefaults(options) {
 }
 
 /**
- * The WebSocket of this place: the given one, the global one, or the npm package `ws`.
+ * The WebSocket class: the given one, the global one, or the npm package `ws`.
  * @param {import('./types.js').SocketConstructor | undefined} given
  * @returns {Promise<import('./types.js').SocketConstructor>}
  */
@@ -49,7 +49,7 @@ export async function socketConstructor(given) {
       /** @type {unknown} */ (globalThis.WebSocket)
     );
   }
-  const name = 'ws'; // Not a literal in the call, so that browser bundlers leave it alone.
+  const name = 'ws'; // A variable, so that browser bundlers do not resolve it.
   const ws = await import(name);
   return ws.WebSocket;
 }

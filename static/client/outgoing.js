@@ -5,10 +5,10 @@ import { Marks } from './marks.js';
 import { Timeline } from './timeline.js';
 import { VoiceGate } from './voice-gate.js';
 
-/** Above this many bytes in the socket nothing more is handed to it: 4 s of 16 kHz pcm16. */
+/** With this many bytes waiting in the socket, no more are sent to it: 4 s of 16 kHz pcm16. */
 const SOCKET_HIGH_WATER_BYTES = 128 * 1024;
 const CHUNK_MS = 100;
-/** `received_samples` counts at this rate, whatever rate the recording has. */
+/** `received_samples` is counted at this rate, whatever the recording's rate. */
 const SERVER_RATE = 16_000;
 
 /**
@@ -20,9 +20,9 @@ export class Outgoing {
   /** @type {Uint8Array<ArrayBuffer>} The beginning of the next chunk. */
   #remainder = new Uint8Array(0);
   #chunkedFrames = 0;
-  /** Taken in since the server could last be sent to. */
+  /** Accepted since the connection was lost. */
   #offlineFrames = 0;
-  /** Handed over by the application, dropped or not. */
+  /** Handed over by the application, including dropped audio. */
   appFrames = 0;
   skippedFrames = 0;
   timeline = new Timeline();
@@ -78,7 +78,7 @@ export class Outgoing {
   }
 
   /**
-   * Places a control message after all audio that was handed over so far.
+   * Adds a control message after all audio handed over so far.
    * @param {Record<string, unknown>} message
    * @param {boolean} online
    * @returns {import('./losses.js').Loss | null} As of `push`.
@@ -130,7 +130,7 @@ export class Outgoing {
   }
 
   /**
-   * Sends what waits, as far as the socket takes it.
+   * Sends waiting audio, as much as the socket accepts.
    * @param {import('./link.js').Link} link
    * @returns {boolean} True when nothing waits any more.
    */
@@ -147,7 +147,7 @@ export class Outgoing {
   }
 
   /**
-   * Notes what is lost because no server has it and the log neither.
+   * Records audio that is lost, because neither the server nor the log has it.
    * @param {import('./audio-log.js').Gap | null} gap
    * @returns {import('./losses.js').Loss | null}
    */
@@ -161,14 +161,14 @@ export class Outgoing {
   }
 
   /**
-   * `received_samples` as frames of this recording; both sides round to the nearest frame, a half up.
+   * `received_samples` as frames of this recording; both sides round to the nearest frame, half up.
    * @param {number} serverSamples At 16 kHz, from the start of the recording on the server.
    */
   frames(serverSamples) {
     return Math.round((serverSamples * this.rate) / SERVER_RATE);
   }
 
-  /** The first sample that can be sent again, as the server counts them. */
+  /** The first sample that can be sent again, in the server's count. */
   get keptSamples() {
     return Math.ceil((this.log.keptFrames * SERVER_RATE) / this.rate);
   }

@@ -1,6 +1,6 @@
 import { Deferred } from './emitter.js';
 
-/** While the socket is full, how often to look whether it has room again. */
+/** How often to check a full socket for room. */
 const INTERVAL_MS = 20;
 /** `drain()` waits until less than this is waiting to be sent. */
 const DRAINED_SECONDS = 1;
@@ -52,7 +52,7 @@ export class Pump {
     await waiter.promise;
   }
 
-  /** Lets those go on who wait for room, where there is room again. */
+  /** Resolves `drain` if there is room again. */
   release() {
     if (!this.#roomy) return;
     for (const waiter of this.#draining.splice(0)) waiter.resolve();

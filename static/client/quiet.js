@@ -2,9 +2,9 @@ const MIN_MS = 3_000;
 const SILENCES = 5;
 
 /**
- * Notices an application that hands no audio over any more (push-to-talk, a muted microphone). The server waits for a
- * client that takes part in resuming, so that client has to say itself that its last words may become final. The time
- * is the one after which the server does it for others.
+ * Notices when the application stops handing over audio (push-to-talk, a muted microphone). For a client that supports
+ * resuming, the server does not finalise the last words by itself, so the client must request it. The delay is the one
+ * after which the server does it for other clients.
  */
 export class Quiet {
   /** @type {unknown} */
@@ -21,7 +21,7 @@ export class Quiet {
     this.onQuiet = onQuiet;
   }
 
-  /** Audio was handed over: the time runs from here. */
+  /** Audio was handed over: restarts the delay. */
   heard() {
     this.end();
     const quietMs = Math.max(MIN_MS, SILENCES * 1_000 * this.silenceSeconds);

@@ -6,7 +6,7 @@
  */
 const reason = (code, text, retryable = true) => ({ code, text, retryable });
 
-/** What the client itself gives as a reason; the server's own are in its table of errors. */
+/** Reasons given by the client itself; the server's reasons are in its error table. */
 export const REASONS = {
   ALREADY_RECORDING: reason('ALREADY_RECORDING', 'Stop first.', false),
   NOT_RECORDING: reason('NOT_RECORDING', 'No recording is running.', false),
@@ -14,5 +14,5 @@ export const REASONS = {
   CONNECTION_LOST: reason('CONNECTION_LOST', 'The connection was lost.'),
   UNREACHABLE: reason('UNREACHABLE', 'The server cannot be reached.'),
   TIMEOUT: reason('TIMEOUT', 'The server does not answer.'),
-  RECORDING_ENDED: reason('RECORDING_ENDED', 'The server ended the recording; a new one goes on from there.'),
+  RECORDING_ENDED: reason('RECORDING_ENDED', 'The server ended the recording; a new one continues it.'),
 };

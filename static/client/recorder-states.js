@@ -10,7 +10,7 @@ export const STATE_TEXTS = {
   denied: 'The microphone is blocked. Allow it in the browser’s site settings, then try again.',
   'no-device': 'No microphone was found.',
   busy: 'The microphone is in use by another program.',
-  insecure: 'Browsers give the microphone to https:// and localhost pages only.',
+  insecure: 'Browsers allow the microphone only on https:// and localhost pages.',
   unsupported: 'This browser cannot record audio.',
   failed: 'The microphone failed.',
 };

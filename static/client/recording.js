@@ -2,19 +2,19 @@ import { LatencyWindow } from './latency.js';
 import { Outgoing } from './outgoing.js';
 import { Results } from './results.js';
 
-/** While no words are open, what the server has had for this long is silence that it has recognised. */
+/** If no words are open, audio that the server has had for this long counts as recognised silence. */
 const SETTLED_SECONDS = 3;
-/** A recording that the server ends this much before the end of the audio was not ended by our stop. */
+/** If a recording ends this long before the end of the audio, our stop was not the cause. */
 const EARLY_SECONDS = 0.1;
-/** After our stop: as often as this the audio that is missing is recorded once more. */
+/** After our stop, missing audio is recorded again at most this often. */
 const MAX_EARLY_STOPS = 3;
 
 /**
- * One recording, from `start()` to the final transcript, over as many connections and server sessions as it
- * takes. It knows positions and times; it knows nothing about sockets beyond "send this".
+ * One recording, from `start()` to the final transcript, across connections and server sessions. It handles positions
+ * and times; of sockets it only knows "send this".
  */
 export class Recording {
-  /** The server has confirmed the start, in the present session: only then is audio sent. */
+  /** The server has confirmed the start in this session; only then is audio sent. */
   confirmed = false;
   stopping = false;
   #earlyStops = 0;
@@ -61,8 +61,7 @@ export class Recording {
   }
 
   /**
-   * The server forgot the session or ended the recording: record what no final covers again, and keep ids and
-   * times going.
+   * The server lost the session or ended the recording: records again what has no final, with continuing ids and times.
    */
   restart() {
     const { log } = this.outgoing;
@@ -78,7 +77,7 @@ export class Recording {
   }
 
   /**
-   * The same session goes on.
+   * The same session continues.
    * @param {unknown} state Of the recording on the server.
    * @param {number} receivedSamples At 16 kHz.
    * @param {number} [receivedControls] Control messages since the start; undefined where the server does not say.
@@ -92,14 +91,14 @@ export class Recording {
       this.#tell(this.outgoing.lose(log.rewind(frames, started ? receivedControls : 0)));
       return !started;
     }
-    // It has ended, and the message that says so is among the replayed ones. If the stop was ours, all is sent.
+    // It has ended, and a replayed message will say so. If the stop was ours, everything was sent.
     if (this.stopping && this.confirmed) log.skipAll();
     else this.confirmed = false;
     return false;
   }
 
   /**
-   * The server has ended the recording and recognised everything up to a moment.
+   * The server has ended the recording and recognised everything up to a position.
    * @param {unknown} totalDuration Seconds since its start on the server, as `recording_stopped` says it.
    * @returns {boolean} True where it was to be ended: we have asked for it, and the end of the audio was reached.
    */

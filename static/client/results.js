@@ -8,18 +8,15 @@ import { Voice } from './voice.js';
  */
 
 /**
- * A channel without open words still may have some that no partial has shown yet. Seconds: more than any model waits
- * before it shows a word.
+ * A channel without open words may still have some that no partial has shown. Seconds: longer than any model takes to
+ * show a word.
  */
 const UNSEEN_SECONDS = 3;
 
-/**
- * What the server heard, brought onto the application's timeline and numbered over all sessions, with the
- * latency of each result measured on the way.
- */
+/** The server's results, on the application's timeline and numbered across sessions, with the latency of each. */
 export class Results {
   #segmentOffset = 0;
-  /** One; with `multichannel` one for each channel. */
+  /** One voice; with `multichannel` one per channel. */
   #voices;
   lag = 0;
   droppedPartials = 0;
@@ -43,12 +40,12 @@ export class Results {
     this.#voices = Array.from({ length: voices }, () => new Voice(momentOf));
   }
 
-  /** The newest partial of some channel shows words that no final has yet. */
+  /** Whether the newest partial of any channel shows words without a final. */
   get open() {
     return this.#voices.some((voice) => voice.open);
   }
 
-  /** A new recording on the server counts its segments from 1 again. */
+  /** A new recording on the server restarts its segment numbers at 1. */
   restart() {
     this.#segmentOffset = this.segments.reduce((max, s) => Math.max(max, s.segment_id), 0);
     const momentOf = this.#spoken();
@@ -79,7 +76,7 @@ export class Results {
       case 'ack':
         this.outgoing.log.acknowledge(this.outgoing.frames(number(message.received_samples)));
         break;
-      default: // A later protocol's message: ours to ignore.
+      default: // A message of a later protocol version is ignored.
     }
   }
 
@@ -137,7 +134,7 @@ export class Results {
   }
 
   /**
-   * Up to where no channel needs the audio any more.
+   * The position up to which no channel needs the audio any more.
    * @param {number} newest Where the final that just came ends. Seconds on the timeline of the present session.
    */
   #settledSeconds(newest) {
@@ -172,7 +169,7 @@ export class Results {
   }
 
   /**
-   * Notes when a result came, or when it was painted; a final's words are measured then.
+   * Records when a result arrived or was painted, and measures the words of a final.
    * @param {Message} message
    * @param {Voice} voice
    * @param {number} arrivedMs

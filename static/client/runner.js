@@ -14,13 +14,13 @@ import { Starter } from './starter.js';
  * @typedef {Record<string, unknown>} Message
  */
 
-/** Messages that show that a request is being worked on; metrics, acknowledgements and pongs do not. */
+/** Messages that show that a request is being processed; metrics, acknowledgements and pongs do not. */
 const PROGRESS = new Set(
   'recording_started recording_stopped configured partial transcription warning'.split(' '),
 );
 
 /**
- * Keeps one recording going over connections, refusals and restarts: it starts it, sends its audio, and sees to it
+ * Keeps one recording running across connections, refusals and restarts: starts it, sends its audio, and makes sure
  * that every request is answered or fails in bounded time.
  */
 export class Runner {
@@ -184,10 +184,10 @@ export class Runner {
   /** @param {RNNTClientError} error */
   onError(error) {
     const { code, message, retryable, detail } = error;
-    // Answers come in the order of the requests; what stands in the log is not sent before the start is confirmed.
+    // Answers come in the order of the requests. Requests in the log are not sent before the start is confirmed.
     const configuring = this.starter.sent ? this.configuring.direct : this.configuring.waiting;
     const starting = this.starter.sent && !configuring;
-    // A start that is tried again shows as a state.
+    // A start that will be retried is reported as a state.
     if (!starting || !retryable)
       this.emit('error', { code, text: message, retryable, ...(detail === undefined ? {} : { detail }) });
     if (configuring) this.configuring.refused(error);
@@ -209,7 +209,7 @@ export class Runner {
 
   // ---- starting, ending -------------------------------------------------------------------------------
 
-  /** Audio goes to a server that has confirmed the start. */
+  /** Audio is sent only after the server has confirmed the start. */
   get #online() {
     return this.connector.ready && (this.recording?.confirmed ?? false);
   }
@@ -245,7 +245,7 @@ export class Runner {
   /** @param {Message} message */
   #stopped(message) {
     const { recording } = this;
-    // While the answer to a start is awaited, an end belongs to the recording before it.
+    // Until a start is answered, an end belongs to the previous recording.
     if (!recording || this.starter.sent) return;
     if (recording.ended(message.total_duration)) {
       this.#stopping?.resolve(recording.result());
@@ -280,13 +280,13 @@ export class Runner {
     if (this.connector.link) this.connector.link.heartbeat = on;
   }
 
-  /** Whether something that was sent has to be answered. */
+  /** Whether an answer is due. */
   get #answerDue() {
     const { recording, connector } = this;
     if (!connector.ready) return false;
     if (this.starter.sent) return true;
     if (!recording || this.starter.later) return false;
-    // Not confirmed: a message that is replayed must tell.
+    // Not confirmed yet: a replayed message must confirm it.
     return !recording.confirmed || (this.#stopping !== null && recording.outgoing.log.drained);
   }
 

@@ -1,6 +1,6 @@
-/** What is done with samples before they are sent: pure functions. */
+/** Pure functions that process samples before they are sent. */
 
-/** The highest rate that the server takes. */
+/** The highest rate that the server accepts. */
 const MAX_RATE = 48_000;
 
 /**

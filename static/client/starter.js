@@ -1,7 +1,7 @@
 import { Backoff } from './backoff.js';
 import { Deferred } from './emitter.js';
 
-/** A recording on the server that lasted this long was a good one; after a shorter one the waits go on growing. */
+/** A recording that lasted this long resets the backoff; after a shorter one the waits keep growing. */
 const STABLE_MS = 5_000;
 
 /**
@@ -10,13 +10,13 @@ const STABLE_MS = 5_000;
  */
 
 /**
- * Gets a recording started on the server, and started again: where it has no room yet, where it has ended the
- * recording by itself, and where a new session has to take over.
+ * Starts a recording on the server, and starts it again if the server was full, ended the recording by itself, or lost
+ * the session.
  */
 export class Starter {
-  /** `start_recording` is sent and not answered. */
+  /** `start_recording` was sent and has not been answered. */
   sent = false;
-  /** The next start takes over from a recording that the server has ended or forgotten. */
+  /** The next start continues a recording that the server has ended or lost. */
   takesOver = false;
   /** @type {Deferred<Message> | null} */
   #waiting = null;
@@ -36,7 +36,7 @@ export class Starter {
     this.backoff = new Backoff({ ...options.reconnect, random: options.random });
   }
 
-  /** A start is waited for, and not yet due. */
+  /** Whether a start is scheduled for later. */
   get later() {
     return this.#timer !== null;
   }
@@ -74,7 +74,7 @@ export class Starter {
   }
 
   /**
-   * Waits and begins again; shows as a state.
+   * Waits and starts again; reported as a state.
    * @param {Reason} reason
    * @param {'refused' | 'reconnecting'} state
    * @returns {boolean} False where the attempts are used up.
@@ -90,7 +90,7 @@ export class Starter {
     return true;
   }
 
-  /** The connection is gone: the next greeting begins again. */
+  /** The connection is lost: the next greeting starts again. */
   down() {
     this.#clear();
     this.sent = false;

@@ -10,7 +10,7 @@ export class Timeline {
   /** @type {{ sent: number, app: number }[]} Ascending; each holds up to the next. */
   #breaks = [{ sent: 0, app: 0 }];
 
-  /** One a gap; past this the oldest are forgotten, and only words older than they would be wrong. */
+  /** One per gap. Above this number the oldest are dropped; only times of older words would then be wrong. */
   static maxBreaks = 4_096;
 
   /**

@@ -9,11 +9,10 @@ import { peakRms } from './encode.js';
  */
 
 /**
- * Client-side voice activity: energy with a hang-over and a pre-roll. In a long silence *nothing* is sent, no
- * zeros either: at the end of the hang-over the segment is closed with `finalize` (so that none spans a gap),
- * and the word times that the server counts in the audio it heard are put back on the application's timeline
- * by `Timeline`. The hang-over is longer than the server's default end of segment, so a normal end of
- * sentence is still decided by the server.
+ * Client-side voice activity detection by energy, with hang-over and pre-roll. During a long silence nothing is sent,
+ * not even zeros. At the end of the hang-over, `finalize` closes the segment, so that no segment spans a gap. The
+ * server counts times in the audio that it received; `Timeline` maps them back to the application's timeline. The
+ * hang-over is longer than the server's default silence, so the server still decides normal ends of sentences.
  */
 export class VoiceGate {
   #open = false;

@@ -2,13 +2,13 @@ import { WordLatency } from './word-latency.js';
 
 /** @typedef {Record<string, unknown>} Message */
 
-/** One channel's transcript as it comes: where its last final ended, and whether words are open after it. */
+/** The transcript of one channel as it arrives: the end of its last final, and whether words are open after it. */
 export class Voice {
-  /** The newest partial shows words that no final has yet. */
+  /** The newest partial shows words without a final. */
   open = false;
-  /** Seconds, on the timeline of the present session: where the newest final ended. */
+  /** End of the newest final, seconds on the timeline of this session. */
   end = 0;
-  /** Seconds, on the application's timeline: what lies before has been said, in whichever session. */
+  /** End of everything reported so far in any session, seconds on the application's timeline. */
   #said = 0;
   #repeats = false;
 
@@ -30,8 +30,8 @@ export class Voice {
   }
 
   /**
-   * What of a result is new. After a restart audio is recognised again from where the slowest channel stood, so that the
-   * others hear some of their words twice.
+   * The new part of a result. After a restart, audio is recognised again from the position of the slowest channel, so
+   * the other channels get some of their words twice.
    * @template {{ text: string, words: import('./types.js').Word[] }} T
    * @param {T} result On the application's timeline.
    * @returns {T | null} Null where nothing is new.

@@ -12,7 +12,7 @@
  * @typedef {{ end: number, shown: Moment }} TimedWord `end`: seconds, of the final result.
  */
 
-/** More open words than this are compared from their common beginning and end only. */
+/** With more open words than this, only their common beginning and end are compared. */
 const MAX_COMPARED = 64;
 
 export class WordLatency {
@@ -56,7 +56,7 @@ export class WordLatency {
 }
 
 /**
- * What makes two words the same to a reader: capitals and punctuation, which finals may add, do not count.
+ * Key by which two words are equal to a reader: capitals and punctuation, which finals may add, do not count.
  * @param {Record<string, unknown>} word
  */
 function keyOf({ word }) {
@@ -65,7 +65,7 @@ function keyOf({ word }) {
 }
 
 /**
- * Words that stay keep their moment, words that are new get that of the message.
+ * Words that remain keep their time; new words get that of the message.
  * @param {{ key: string, shown: Moment }[]} before
  * @param {string[]} after
  * @param {Moment} shown
@@ -81,7 +81,7 @@ function carryOver(before, after, shown) {
 }
 
 /**
- * The longest common subsequence, so that a word that is put in before others does not make them new.
+ * The longest common subsequence, so that an inserted word does not make the following ones new.
  * @param {string[]} before
  * @param {string[]} after
  * @returns {[after: number, before: number][]}

@@ -1,6 +1,6 @@
 /**
- * The servers that are compared. An address comes from the user or from a link that somebody made: it is never used before
- * the user presses Start, and this server's token is never sent to another one.
+ * The servers to compare. An address comes from the user or from a shared link. It is never used before the user
+ * presses Start, and this server's token is never sent to another server.
  */
 import { webSocketUrl } from '../client/endpoint.js';
 
@@ -25,16 +25,16 @@ export function placeOf(text, page = location.href, socket = webSocketUrl(undefi
   if (typed === '') return { url: undefined, host: own.host, isOwn: true };
   const scheme = new URL(page).protocol === 'https:' ? 'wss' : 'ws';
   const whole = /^[a-z][a-z\d+.-]*:\/\//i.test(typed) ? typed : `${scheme}://${typed}`;
-  if (!URL.canParse(whole)) throw new TypeError(`This is no address: ${typed}`);
+  if (!URL.canParse(whole)) throw new TypeError(`This is not a valid address: ${typed}`);
   const { protocol, host } = new URL(whole);
   if (!SCHEMES.includes(protocol) || host === '') {
-    throw new TypeError(`An address begins with ws, wss, http or https: ${typed}`);
+    throw new TypeError(`An address must begin with ws, wss, http or https: ${typed}`);
   }
   return { url: whole, host, isOwn: host === own.host };
 }
 
 /**
- * What is kept in the page's own address, so that it can be shared: no keys.
+ * The text for the page's URL, so that it can be shared, without keys.
  * @param {string} text
  */
 export function shareable(text) {

@@ -1,16 +1,16 @@
-/** In which words two transcripts differ. Pure. */
+/** Finds the words in which two transcripts differ. Pure. */
 
-/** Above this many comparisons the part in which two texts differ counts as different from end to end. */
+/** With more comparisons than this, the differing part of two texts counts as completely different. */
 const MOST_COMPARED = 4_000_000;
 
 /**
- * What makes two words the same to a reader: capitals and punctuation do not count.
+ * Key by which two words are equal to a reader: capitals and punctuation do not count.
  * @param {string} word
  */
 const keyOf = (word) => word.toLowerCase().replace(/[^\p{L}\p{N}']/gu, '') || word;
 
 /**
- * Words that the other text has not, or has elsewhere: those outside of the longest common subsequence.
+ * Words that are not in the other text at the same place: those outside the longest common subsequence.
  * @param {string[]} a
  * @param {string[]} b
  * @returns {{ a: boolean[], b: boolean[] }} For each word, whether it differs.
@@ -36,7 +36,7 @@ export function differences(a, b) {
 }
 
 /**
- * The same while both still listen: words at the end that the other server may not have told yet do not count.
+ * The same while recording: words at the end do not count, since the other server may not have sent them yet.
  * @param {string[]} a
  * @param {string[]} b
  */

@@ -1,10 +1,10 @@
-/** One of the two servers: its client, its transcript, its figures. */
+/** One of the two servers: its client, transcript and figures. */
 import { painted } from '../demo/page.js';
 import { connectionText } from '../demo/states.js';
 import { pageParams } from '../page-token.js';
 import { RNNTClient, RNNTClientError } from '../websocket-client.js';
 
-/** A server that cannot be reached is not waited for: the other one goes on. */
+/** A server that cannot be reached does not delay the other. */
 const ATTEMPTS = 4;
 
 /** @param {number | null} ms */
@@ -79,7 +79,7 @@ export class Side {
     client.on('error', ({ text }) =>
       this.#showState({ state: 'refused', previous: 'live', reason: reasonOf(text) }),
     );
-    client.start({ sample_rate: sampleRate }).catch(() => {}); // the state has said why
+    client.start({ sample_rate: sampleRate }).catch(() => {}); // the state event has given the reason
   }
 
   /** @param {Float32Array} samples */
@@ -88,7 +88,7 @@ export class Side {
   }
 
   /**
-   * A file at the pace of speech.
+   * Sends a file at the pace of speech.
    * @param {Float32Array} samples
    * @param {AbortSignal} signal
    */
@@ -96,7 +96,7 @@ export class Side {
     await this.#client?.sendAll(samples, { speed: 1, signal }).catch(() => {}); // stopped, or the server is gone
   }
 
-  /** Resolves when the last word came, or never will. */
+  /** Resolves when the last word has come, or will not come. */
   async stop() {
     const client = this.#client;
     if (client === null || client.state === 'closed') return;

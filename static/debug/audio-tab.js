@@ -15,7 +15,7 @@ export function audioTab({ recorder, tone }) {
     role: 'img',
     'aria-label': 'Spectrum, 0 Hz to half the sample rate',
   });
-  const nothing = 'Nothing is drawn yet: look at the microphone, or show a tone.';
+  const nothing = 'Nothing to show yet. Start the microphone, or show a tone.';
   const verdict = el('ul', { class: 'findings' }, el('li', { class: 'hint' }, nothing));
   const hz = el('input', { type: 'number', value: '440', min: '50', max: '8000', 'aria-label': 'Tone, Hz' });
   let rate = 0;
@@ -23,15 +23,15 @@ export function audioTab({ recorder, tone }) {
 
   recorder.on('samples', (samples) => showVerdict(samples));
   recorder.on('state', ({ state, text }) => {
-    listen.textContent = state === 'recording' ? 'Stop the microphone' : 'Look at the microphone';
+    listen.textContent = state === 'recording' ? 'Stop the microphone' : 'Start the microphone';
     if (state !== 'recording' && state !== 'idle')
       verdict.replaceChildren(line(state === 'requesting', text));
     if (state === 'recording') loop();
   });
 
-  const listen = button('Look at the microphone', async () => {
+  const listen = button('Start the microphone', async () => {
     if (recorder.state === 'recording') return recorder.stop();
-    const started = await recorder.start().catch(() => null); // The state event has said why.
+    const started = await recorder.start().catch(() => null); // The state event has given the reason.
     rate = started?.sampleRate ?? 0;
     return undefined;
   });
@@ -98,7 +98,7 @@ export function audioTab({ recorder, tone }) {
 }
 
 /**
- * What a recogniser would say about 100 ms of audio.
+ * Assesses 100 ms of audio as input for a recogniser.
  * @param {Float32Array} samples
  * @param {number} rate
  * @returns {{ ok: boolean, text: string }[]}

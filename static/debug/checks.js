@@ -10,7 +10,7 @@ import { asFormat, generateTestAudio } from './test-audio.js';
 
 const TIMEOUT_MS = 10_000;
 const TONE_SECONDS = 0.5;
-/** Half a chunk at the lowest rate: what rounding may cost. */
+/** Half a chunk at the lowest rate: the largest error by rounding. */
 const DURATION_TOLERANCE_SECONDS = 0.02;
 
 /** @type {{ sample_rate: number, encoding: Encoding, channels: 1 | 2 }[]} */
@@ -55,7 +55,7 @@ function expiry() {
 const result = (name, findings) => ({ name, ok: findings.every((f) => f.ok), findings });
 
 /**
- * Is it there, does it greet, how far away is it, does it record?
+ * Checks that the server is reachable, greets, responds and records.
  * @param {RNNTClient} client Fresh; closed at the end.
  * @param {string} statusUrl
  * @returns {Promise<CheckResult>}
@@ -102,7 +102,7 @@ export async function checkConnection(client, statusUrl) {
   const findings = [];
   for (const [name, run] of steps) {
     findings.push(await step(name, run));
-    // Without a greeting nothing after it can work; without the status page all of it can.
+    // Without a greeting, later checks cannot work; without the status page, all can.
     if (findings.length > 1 && !findings[findings.length - 1]?.ok) break;
   }
   client.close();
@@ -110,6 +110,7 @@ export async function checkConnection(client, statusUrl) {
 }
 
 /**
+ * Measures one round trip.
  * @param {RNNTClient} client
  * @returns {Promise<number>} Milliseconds, of the ping that follows the greeting.
  */
@@ -120,7 +121,7 @@ function roundTrip(client) {
 }
 
 /**
- * Does the server hear every format that it may be sent at its right length?
+ * Checks that the server receives every format at the right length.
  * @param {RNNTClient} client Fresh; closed at the end.
  * @returns {Promise<CheckResult>}
  */
@@ -139,11 +140,12 @@ export async function checkFormats(client) {
       client.send(asFormat(generateTestAudio(440, TONE_SECONDS, format.sample_rate), format));
       await client.stop();
       const wrong = Math.abs(heardSeconds - TONE_SECONDS) > DURATION_TOLERANCE_SECONDS;
-      if (wrong) throw new Error(`${TONE_SECONDS} s were sent, ${heardSeconds.toFixed(3)} s were heard.`);
-      return `${heardSeconds.toFixed(2)} s heard of ${TONE_SECONDS} s`;
+      if (wrong)
+        throw new Error(`${TONE_SECONDS} s were sent, but ${heardSeconds.toFixed(3)} s were received.`);
+      return `${heardSeconds.toFixed(2)} s received of ${TONE_SECONDS} s`;
     });
     findings.push(finding);
-    if (client.recording) break; // It never stopped: the next start could only fail as well.
+    if (client.recording) break; // It did not stop, so the next start would also fail.
   }
   client.close();
   return result('Audio formats', findings);

@@ -6,7 +6,7 @@ import { button, el } from './dom.js';
  * @typedef {{ row: HTMLElement, count: number, texts: string[] }} Group The partials of one segment.
  */
 
-/** Of a segment's partials, those that can be read in its row: the newest. */
+/** Number of partials that a segment's row can show: the newest. */
 const MAX_TEXTS = 50;
 
 const KINDS = /** @type {const} */ ([
@@ -28,8 +28,8 @@ const MARKS = /** @type {Record<string, string>} */ ({
 const time = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });
 
 /**
- * Every message and event as a line that opens to its JSON; filtered by kind and text. The partials of a segment are one
- * line, which shows the newest.
+ * Shows every message and event as a line that expands to its JSON, filtered by kind and text. The partials of a
+ * segment share one line, which shows the newest.
  * @param {import('./log.js').EventLog} log
  * @param {{ actions?: HTMLElement[] }} [options]
  */
@@ -135,7 +135,7 @@ function textOf({ at, detail }) {
 }
 
 /**
- * One more partial of the same segment.
+ * Adds a partial to its segment's group.
  * @param {Group} group
  * @param {LogEntry} entry
  */

@@ -1,6 +1,6 @@
 /**
- * Many streams at once, each the bundled speech clip in a loop at speaking pace: what matters is speech, as a
- * tone costs the recogniser nothing and shows no words.
+ * Runs many streams at once, each with the bundled speech clip in a loop at the pace of speech. Speech is required: a
+ * tone costs the recogniser almost nothing and shows no words.
  */
 import { percentile } from '../client/latency.js';
 
@@ -13,14 +13,14 @@ import { percentile } from '../client/latency.js';
  * @property {number} seconds
  * @property {number} completed
  * @property {{ code: string, text: string, count: number }[]} failures
- * @property {Spread} chunkMs A chunk is sent → a partial that covers it is here.
- * @property {Spread} wordMs A word ends in the audio → the first result that shows it and is not taken back.
- * @property {Spread} finalMs Stop → the final transcript is here.
+ * @property {Spread} chunkMs From sending a chunk to receiving a partial that covers it.
+ * @property {Spread} wordMs From a word's end in the audio to the first result that shows it and is not retracted.
+ * @property {Spread} finalMs From stop to the final transcript.
  * @property {number} distinctTranscripts All streams hear the same: 1 where the server is deterministic.
  * @property {number} lateMs How late this browser's own timers were at worst; above 100 it is the bottleneck.
  */
 
-/** Streams start within this time of each other, evenly spread, as people would not start in step. */
+/** Streams start evenly spread over this time, as independent users would. */
 const RAMP_MS = 1_000;
 
 /**

@@ -3,7 +3,7 @@
  * @typedef {{ at: string, kind: LogKind, what: string, detail: unknown }} LogEntry `at`: ISO-8601.
  */
 
-/** What happened, newest last, the oldest forgotten past `size` entries. */
+/** Events, newest last; above `size` the oldest are dropped. */
 export class EventLog extends EventTarget {
   /** @type {LogEntry[]} */
   entries = [];
@@ -38,7 +38,7 @@ export class EventLog extends EventTarget {
 }
 
 /**
- * Logs are sent to other people: whoever holds a resume token could take the session over.
+ * Logs are shared with others, and anyone with a resume token could take over the session.
  * @param {unknown} detail
  */
 export function redact(detail) {

@@ -7,13 +7,13 @@ const format = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
 const ms = (value) => (value === null ? '–' : format.format(value));
 
 const LATENCIES = /** @type {const} */ ([
-  ['chunkMs', 'Chunk', 'A chunk is sent → a result that covers it is here'],
-  ['wordMs', 'Word', 'A word ends in the audio → the first result that shows it and is not taken back'],
+  ['chunkMs', 'Chunk', 'From sending a chunk to a result that covers it'],
+  ['wordMs', 'Word', 'From a word’s end in the audio to the first result that shows it and is not retracted'],
   ['rttMs', 'Round trip', 'Ping → pong'],
 ]);
 
 /**
- * The figures of the attached client, refreshed by `show`.
+ * Figures of the attached client, updated by `show`.
  * @returns {{ panel: HTMLElement, show: (stats: ClientStats, server: import('../client/types.js').ServerMetrics | null) => void }}
  */
 export function metricsTab() {
@@ -22,7 +22,7 @@ export function metricsTab() {
   const empty = el(
     'p',
     { class: 'hint' },
-    'Nothing was recorded yet. “Stream the sample” in the console fills these figures.',
+    'Nothing recorded yet. Use “Stream the sample” in the console to get figures.',
   );
   const columns = el(
     'div',

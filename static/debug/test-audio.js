@@ -1,4 +1,4 @@
-/** Audio for tests: tones, and the telephone encodings that the client library passes through as bytes. */
+/** Test audio: tones, and the telephone encodings that the client library passes through as bytes. */
 import { toWireBytes } from '../client/encode.js';
 
 /**

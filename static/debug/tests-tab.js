@@ -7,7 +7,7 @@ import { button, el } from './dom.js';
  */
 
 /**
- * Buttons for every check, and their findings below.
+ * A button for every check, with the findings below.
  * @param {import('./tools.js').RNNTDebugTools} tools
  */
 export function testsTab(tools) {

@@ -32,7 +32,7 @@ import { testsTab } from './tests-tab.js';
 const MAX_CONNECTIONS = 200;
 const MAX_SECONDS = 600;
 const REFRESH_MS = 500;
-/** What `runAllTests` asks of the server: little, so that it may be run against one in use. */
+/** Load of `runAllTests`: small, so that it can run against a server in use. */
 const SMOKE_LOAD = { connections: 3, seconds: 4 };
 
 export class RNNTDebugTools {
@@ -54,7 +54,7 @@ export class RNNTDebugTools {
 
   /** @param {{ url?: string, params?: Record<string, string> }} [options] The page's own server by default. */
   constructor(options = {}) {
-    // The token of the page is for the page's own server.
+    // The page's token is only for the page's own server.
     const own = options.url === undefined ? { params: pageParams() } : {};
     this.options = { ...own, ...options };
   }
@@ -119,8 +119,8 @@ export class RNNTDebugTools {
   }
 
   /**
-   * Writes what a client does to the console. Checks stop there: their figures must not take the place of those of the
-   * recording that is being looked at.
+   * Writes a client's events to the console. Checks do only this, so that their figures do not replace those of the
+   * recording on display.
    * @param {RNNTClient} client
    */
   #watch(client) {
@@ -136,7 +136,7 @@ export class RNNTDebugTools {
   }
 
   /**
-   * Streams the bundled clip at speaking pace, watched.
+   * Streams the bundled clip at the pace of speech, watched by the tools.
    * @returns {Promise<string>} The transcript.
    */
   async streamSample() {
@@ -163,7 +163,7 @@ export class RNNTDebugTools {
     this.#watch(client);
     const address = webSocketUrl(url, this.options.params ?? {});
     const status = new URL(address.replace(/^ws/, 'http'));
-    status.pathname = new URL('status', status).pathname; // beside the socket, also below a proxy's sub-path
+    status.pathname = new URL('status', status).pathname; // next to the WebSocket, also below a proxy's sub-path
     return this.#keep(await checkConnection(client, status.href));
   }
 
@@ -213,7 +213,7 @@ export class RNNTDebugTools {
     return { ok: checks.every((c) => c.ok) && load.failures.length === 0, checks, load };
   }
 
-  /** Everything that somebody who helps would ask for first. */
+  /** All information for a support request. */
   report() {
     return {
       created: new Date().toISOString(),

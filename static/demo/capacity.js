@@ -1,4 +1,4 @@
-/** What can honestly be said of a full server: how many places it has. It keeps no waiting list. */
+/** What can be said about a full server: its number of places. It has no waiting list. */
 import { withToken } from '../page-token.js';
 
 const TIMEOUT_MS = 3_000;
@@ -11,7 +11,7 @@ export async function capacityText() {
     const { capacity } = await response.json();
     if (!response.ok || !Number.isInteger(capacity) || capacity < 1) return '';
     const all = capacity === 1 ? 'The only place is taken.' : `All ${capacity} places are taken.`;
-    return `${all} There is no waiting list: whoever asks first gets the next free one.`;
+    return `${all} There is no waiting list; the next free place goes to the first request.`;
   } catch {
     return '';
   }

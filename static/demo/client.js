@@ -1,4 +1,4 @@
-/** The demo page's client: what it tells goes to the transcript, the state of the connection and the figures. */
+/** The client of the transcribe page: passes its events to the transcript, the connection state and the figures. */
 import { pageParams } from '../page-token.js';
 import { clockTime } from '../transcript-formats.js';
 import { RNNTClient } from '../websocket-client.js';
@@ -21,7 +21,7 @@ export function demoClient({ vad, view, isCurrent, onSegment, onGivenUp, giveUp 
     if (change.reason?.code === 'UNAUTHORIZED') byId('token-form').hidden = false;
     if (change.state === 'closed' && change.reason?.code !== 'CLOSED') onGivenUp();
   });
-  /** The refusal says that the server is full; its status says how many places there are. */
+  /** The refusal says that the server is full; its status gives the number of places. */
   const sayFull = async () => {
     const text = await capacityText();
     if (text && isCurrent() && client.state === 'refused') byId('notice-text').textContent = text;
@@ -35,7 +35,7 @@ export function demoClient({ vad, view, isCurrent, onSegment, onGivenUp, giveUp 
     onSegment();
   });
   client.on('dropped', ({ to, totalSeconds }) => {
-    notice(`${totalSeconds.toFixed(1)} s of audio are lost; the last gap ends at ${clockTime(to)}.`, 'warn');
+    notice(`${totalSeconds.toFixed(1)} s of audio were lost; the last gap ends at ${clockTime(to)}.`, 'warn');
   });
   client.on('warning', ({ text }) => notice(text, 'warn'));
   client.on('error', ({ text }) => notice(text));

@@ -1,4 +1,4 @@
-/** The code tab: what the page does just now, in the languages and SDKs that this server speaks. */
+/** The code tab: the current settings of the page as code for each supported language and SDK. */
 import { button, el } from '../debug/dom.js';
 import { pageToken } from '../page-token.js';
 import { byId, notice } from './page.js';
@@ -12,7 +12,7 @@ export class CodeView {
   /** @type {string[] | undefined} Names of the dialects; undefined: not known. */
   dialects;
 
-  /** Shows the snippets for the settings as they are now. */
+  /** Shows the snippets for the current settings. */
   show() {
     const { silence_duration = 0.6, hotwords = [] } = recordingConfig(16_000);
     const config = { silence_duration, hotwords };
@@ -60,5 +60,5 @@ export class CodeView {
 /** @param {string} code */
 async function copy(code) {
   await navigator.clipboard.writeText(code);
-  notice('The code is copied.', 'info');
+  notice('Code copied.', 'info');
 }

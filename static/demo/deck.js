@@ -1,4 +1,4 @@
-/** The recorder: from Start to the final transcript. Loaded when the page stands, since nothing of it is seen before. */
+/** The recorder, from Start to the final transcript. Loaded after the first paint, since it is not visible before. */
 import { AudioRecorder, interleave, level } from '../audio-recorder.js';
 import { STATE_NAMES } from '../client/recorder-states.js';
 import { clockTime } from '../transcript-formats.js';
@@ -22,9 +22,9 @@ export class Deck {
   #waveform = new Waveform(byId('waveform'));
   /** @type {RNNTClient | null} */
   #client = null;
-  /** The audio of the recording that runs: what the transcript shows, once the server records. */
+  /** The audio of the current recording, which the transcript shows once the server records. */
   #taping = new Tape(FILE_RATE);
-  /** Of what is being sent. */
+  /** Channels being sent. */
   #channels = 1;
   /** @type {AbortController | null} Ends the feeding of a file. */
   #feeding = null;
@@ -41,7 +41,7 @@ export class Deck {
     this.check = new LevelCheck(picker);
     this.shown = new Shown(() => this.busy);
     this.#recorder.on('samples', (samples) => {
-      // The tape and the recording begin with the same sample: word times must point at the same audio.
+      // The tape and the recording must begin with the same sample, so that word times match the audio.
       if (!this.#client?.recording) return;
       this.#hear(samples);
       this.#client.send(samples);
@@ -68,7 +68,7 @@ export class Deck {
     this.#client?.retryNow();
   }
 
-  /** @param {number} seconds Of silence that end a sentence, from now on. */
+  /** @param {number} seconds Of silence that end a segment, from now on. */
   setSilence(seconds) {
     if (this.recording) this.#client?.configure({ silence_duration: seconds }).catch(() => {});
   }
@@ -88,12 +88,12 @@ export class Deck {
       else await this.#startSamples(mine);
     } catch (error) {
       if (mine !== this.#client) return;
-      this.#client = null; // What it says about its end is no news.
+      this.#client = null; // Its remaining events are not of interest.
       await this.#recorder.stop();
       mine.close();
       this.#showRecording(false);
       this.shown.controls();
-      if (picker.source === 'microphone' && !mine.sessionId) return; // The recorder or the client has said why.
+      if (picker.source === 'microphone' && !mine.sessionId) return; // The recorder or the client has given the reason.
       if (error instanceof ServerGone || error instanceof RNNTClientError)
         showState('failed', 'Not connected');
       else showState('idle', 'Ready');
@@ -101,7 +101,7 @@ export class Deck {
     }
   }
 
-  /** Anew, for example with a token that the server asked for. */
+  /** Starts again, for example with a token that the server asked for. */
   async restart() {
     if (this.recording) await this.stop();
     await this.start();
@@ -118,7 +118,7 @@ export class Deck {
     this.finishing = false;
     await this.#endShown();
     if (this.#client !== mine) return;
-    this.#client = null; // What it says about its end is no news.
+    this.#client = null; // Its remaining events are not of interest.
     mine.close();
   }
 
@@ -134,14 +134,14 @@ export class Deck {
     return made;
   }
 
-  /** What was recorded is kept, if it came so far that it is shown. */
+  /** Keeps the recording, if it got far enough to be shown. */
   async #endShown() {
     if (this.shown.tape === this.#taping) await this.shown.end();
     else this.shown.controls();
   }
 
   /**
-   * The client has given up: nothing is recorded any more.
+   * The client has given up: recording has ended.
    * @param {RNNTClient} mine
    */
   async #abandon(mine) {
@@ -170,13 +170,13 @@ export class Deck {
     this.#taping = new Tape(sampleRate);
     this.#channels = channels;
     const { language } = await mine.start(recordingConfig(sampleRate, channels));
-    // Only now: whatever fails before costs nobody the transcript that is there.
+    // Only now, so that a failure before this point does not clear the current transcript.
     this.shown.begin(this.#taping, language);
   }
 
   /** @param {RNNTClient} mine */
   async #startMicrophone(mine) {
-    await this.check.stop(); // Not every system lets two use one microphone.
+    await this.check.stop(); // On some systems only one user can have the microphone.
     const wanted = checked('apart') ? 2 : 1;
     const { sampleRate, channels } = await this.#recorder.start({
       deviceId: this.picker.deviceId,
@@ -184,9 +184,9 @@ export class Deck {
     });
     await this.#begin(mine, sampleRate, channels);
     if (channels < wanted)
-      notice('This microphone has one channel: all speakers come in one transcript.', 'warn');
+      notice('This microphone has one channel: all speakers are in one transcript.', 'warn');
     await this.picker.listDevices();
-    // A phone that goes to sleep stops the microphone. Where this is refused, recording goes on all the same.
+    // A phone that goes to sleep stops the microphone. If the wake lock is refused, recording continues without it.
     this.#wakeLock = (await navigator.wakeLock?.request('screen').catch(() => null)) ?? null;
   }
 
@@ -206,7 +206,7 @@ export class Deck {
     const samples = interleave(channels);
     await this.#begin(mine, FILE_RATE, count);
     if (count === 1 && this.picker.source === 'file' && checked('apart'))
-      notice('This file has one channel: all speakers come in one transcript.', 'warn');
+      notice('This file has one channel: all speakers are in one transcript.', 'warn');
     this.#feeding = new AbortController();
     const { signal } = this.#feeding;
     const realTime = checked('real-time');
@@ -229,7 +229,7 @@ export class Deck {
   }
 
   /**
-   * Keeps and draws what is being sent.
+   * Records and draws the audio being sent.
    * @param {Float32Array} samples
    */
   #hear(samples) {
@@ -242,12 +242,12 @@ export class Deck {
   }
 
   /**
-   * Waits for the last words; over a lost connection that may take a while, so it can be given up.
+   * Waits for the last words. Over a lost connection that may take a while, so it can be given up.
    * @param {RNNTClient} mine
    */
   async #finish(mine) {
     if (mine.sessionId === null) {
-      showState('idle', 'Ready'); // It never got in: there is nothing to wait for.
+      showState('idle', 'Ready'); // It never started: there is nothing to wait for.
       notice('');
       return;
     }
@@ -257,7 +257,7 @@ export class Deck {
     try {
       const { transcript } = await mine.stop();
       showFigures(mine.stats);
-      showState('idle', transcript === '' ? 'No words were heard' : 'Done');
+      showState('idle', transcript === '' ? 'No words recognised' : 'Done');
     } catch (error) {
       this.shown.view.settle();
       const lost = error instanceof RNNTClientError && error.code !== 'CLOSED';

@@ -11,7 +11,7 @@ const decimal = (/** @type {number} */ digits) =>
 const [tenths, hundredths] = [decimal(1), decimal(2)];
 /** "s" in every language and width. @param {number} value @param {Intl.NumberFormat} [format] */
 const seconds = (value, format = tenths) => `${format.format(value)}\u00a0s`;
-/** A round trip above this is felt. */
+/** A longer round trip is noticeable. */
 const SLOW_MS = 200;
 const count = new Intl.NumberFormat();
 

@@ -1,4 +1,4 @@
-/** The list of kept transcripts: found by their words, opened, renamed, deleted. */
+/** The list of saved transcripts, which can be searched, opened, renamed and deleted. */
 import { el } from '../debug/dom.js';
 import { TranscriptHistory } from './history.js';
 import { byId, notice } from './page.js';
@@ -25,7 +25,7 @@ export class HistoryPanel {
   }
 
   /**
-   * Keeps a finished recording, where the user wants that.
+   * Saves a finished recording, if the user has enabled that.
    * @param {import('../transcription-ui.js').TranscriptView} view
    * @param {Tape} tape
    * @returns {Promise<Kept | null>} Null where it is not.
@@ -52,14 +52,15 @@ export class HistoryPanel {
     try {
       all = await this.#history.list();
     } catch {
-      // A private window may forbid it; then nothing is kept.
+      // A private window may forbid storage; then nothing is saved.
     }
     const found = all.filter(({ name, segments }) =>
       [name, ...segments.map((segment) => segment.text)].some((text) => text.toLowerCase().includes(wanted)),
     );
     this.#find.hidden = all.length === 0;
     this.#list.replaceChildren(...found.map((kept) => this.#row(kept)));
-    const nothing = all.length === 0 ? 'Nothing is kept yet.' : 'No kept transcript has these words.';
+    const nothing =
+      all.length === 0 ? 'No saved transcripts yet.' : 'No saved transcript contains these words.';
     if (found.length === 0) this.#list.append(el('li', { class: 'hint' }, nothing));
   }
 
@@ -94,7 +95,7 @@ export class HistoryPanel {
     try {
       await act();
     } catch {
-      notice('The browser could not keep the transcript: its storage is full or forbidden.', 'warn');
+      notice('The browser could not save the transcript: its storage is full or not allowed.', 'warn');
     }
     await this.show();
   }

@@ -1,7 +1,7 @@
-/** Transcripts that the user wants kept: in this browser only (IndexedDB), a bounded number of them, with their audio. */
+/** Saved transcripts with their audio: opt-in, only in this browser (IndexedDB), and limited in number. */
 
 const DATABASE = 'rnnt-transcripts';
-/** What is older goes. With ten minutes of audio each at 16 kHz this is 400 MB at most. */
+/** Older ones are deleted. With ten minutes of audio each at 16 kHz, this is at most 400 MB. */
 export const MAX_KEPT = 20;
 
 /**
@@ -55,7 +55,7 @@ export class TranscriptHistory {
   }
 
   /**
-   * Keeps a transcript, and forgets the oldest where there are too many.
+   * Saves a transcript, and deletes the oldest if there are too many.
    * @param {Kept} kept
    * @param {Int16Array} audio
    */

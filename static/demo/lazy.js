@@ -1,5 +1,5 @@
 /**
- * Something that is made when it is first asked for. A load that failed is tried again with the next question.
+ * A value that is created when first needed. If creating it fails, the next call tries again.
  * @template T
  * @param {() => Promise<T>} make
  * @returns {(() => Promise<T>) & { readonly loaded: boolean }}
@@ -29,7 +29,7 @@ export function lazy(make) {
 /** @returns {Promise<void>} Resolves when the page stands and the browser has time. */
 export const idle = () =>
   new Promise((resolve) => {
-    // Painted once; where there is no such callback, or the page is hidden, soon.
+    // After one paint; soon, if there is no such callback or the page is hidden.
     if (typeof requestIdleCallback === 'function') requestIdleCallback(() => resolve(), { timeout: 300 });
     else setTimeout(resolve, 50);
   });

@@ -1,6 +1,6 @@
 /**
- * The microphone's level before a recording. Only for those who have let this page use a microphone before, and only while
- * they look: it ends by itself, with the page out of sight, and when a recording starts.
+ * Shows the microphone's level before a recording. Only for users who have already allowed the microphone. It stops
+ * after a while, when the page is hidden, and when a recording starts.
  */
 import { AudioRecorder } from '../audio-recorder.js';
 import { byId } from './page.js';
@@ -26,18 +26,18 @@ export class LevelCheck {
       const zone = /** @type {keyof typeof WORDS} */ (byId('level').dataset.zone);
       if (this.#text.textContent !== WORDS[zone]) this.#text.textContent = WORDS[zone];
     });
-    // Unplugged, or taken away.
+    // Unplugged or no longer permitted.
     this.#recorder.on('state', ({ state }) => state !== 'requesting' && this.#show());
     this.offer();
   }
 
-  /** Another device or source: shows the button where it is of use, and ends what was going on. */
+  /** Another device or source was chosen: shows the button if it is useful, and stops a running check. */
   offer() {
     void this.stop();
     this.#button.hidden = !(this.picker.permitted && this.picker.source === 'microphone');
   }
 
-  /** Gives the microphone back. */
+  /** Releases the microphone. */
   async stop() {
     clearTimeout(this.#timer);
     if (!this.#running) return;

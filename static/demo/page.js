@@ -1,7 +1,7 @@
-/** What the demo page says: the state of the connection, and notices. */
+/** Messages of the transcribe page: connection state and notices. */
 import { connectionText } from './states.js';
 
-/** How long "Resumed" stays to be read: catching up itself takes milliseconds. */
+/** How long "Resumed" is shown, since catching up takes only milliseconds. */
 const RESUMED_SHOWN_MS = 3_000;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let liveTimer;
@@ -68,7 +68,7 @@ export function showConnection(change, { retry, giveUp }) {
 }
 
 /**
- * Says again and again how long the wait still is.
+ * Updates the remaining wait continuously.
  * @param {import('../client/types.js').StateChange} change
  */
 function countDown(change) {
@@ -77,17 +77,17 @@ function countDown(change) {
   const until = performance.now() + retryInMs;
   countdown = setInterval(() => {
     const { text } = connectionText({ ...change, retryInMs: Math.max(0, until - performance.now()) });
-    // Said once, counted down for the eye only: a screen reader would read every second aloud.
+    // Announced once and then counted down visually only, since a screen reader would read every second aloud.
     byId('state').setAttribute('aria-live', 'off');
     byId('state-text').textContent = text;
   }, COUNT_MS);
 }
 
-/** A page that is not drawn, for example behind another window, is not waited for longer than this. */
+/** Longest wait for a page that is not painted, for example behind another window. */
 const PAINT_TIMEOUT_MS = 250;
 
 /**
- * Calls back when what was just put on the page has been painted.
+ * Calls back when the latest changes to the page have been painted.
  * @param {() => void} done
  */
 export function painted(done) {
@@ -98,7 +98,7 @@ export function painted(done) {
     waiting = false;
   };
   setTimeout(finish, PAINT_TIMEOUT_MS);
-  // Frames are painted right after these callbacks; the next task comes after that.
+  // Frames are painted right after these callbacks; the next task comes after the paint.
   requestAnimationFrame(() => {
     const { port1, port2 } = new MessageChannel();
     port1.onmessage = () => {
@@ -110,7 +110,7 @@ export function painted(done) {
 }
 
 /**
- * Takes files that are dropped anywhere on the page.
+ * Accepts files dropped anywhere on the page.
  * @param {(file: File) => void} onFile
  * @param {() => boolean} allowed
  */
@@ -118,7 +118,7 @@ export function acceptDrops(onFile, allowed) {
   const hint = byId('drop-hint');
   document.addEventListener('dragover', (event) => {
     if (!event.dataTransfer?.types.includes('Files')) return;
-    event.preventDefault(); // Without this the browser would leave the page and open the file.
+    event.preventDefault(); // Otherwise the browser would leave the page and open the file.
     hint.hidden = !allowed();
   });
   document.addEventListener('dragleave', (event) => {

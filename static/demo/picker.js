@@ -1,4 +1,4 @@
-/** Where the audio comes from, as chosen on the page. */
+/** The chosen source of the audio. */
 import { byId } from './page.js';
 
 /** @typedef {'microphone' | 'file' | 'sample'} Source */
@@ -9,7 +9,7 @@ export class Picker {
   /** @type {File | null} */
   file = null;
   #device = /** @type {HTMLSelectElement} */ (byId('device'));
-  /** The user has let this page use a microphone: browsers name devices to such pages only. */
+  /** The user has allowed a microphone; browsers name devices only to such pages. */
   permitted = false;
 
   /** @param {() => void} onChange Another source or device was chosen, or what there is to choose from has changed. */

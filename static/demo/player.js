@@ -1,13 +1,13 @@
-/** Plays the recording, and marks the words in step with it. */
+/** Plays the recording and highlights the words in step with it. */
 
 const STEP_MS = 60;
-/** So that a word's edges are heard. */
+/** So that the edges of a word are audible. */
 const MARGIN_SECONDS = 0.05;
 
 export class Player {
-  /** Counts up with every playback, so that the end of an old one stops nothing newer. */
+  /** Incremented by every playback, so that the end of an old one does not stop a newer one. */
   #generation = 0;
-  /** Seconds: where the whole recording was left, to go on from there. */
+  /** Position at which playback was paused, seconds. */
   #left = 0;
   #playing = false;
 
@@ -26,7 +26,7 @@ export class Player {
   /** @param {number} start Seconds. @param {number} end */
   async word(start, end) {
     this.stop();
-    this.#left = start; // From here the whole is played, if that is asked for next.
+    this.#left = start; // The next playback of the whole recording starts here.
     this.view.highlight(start);
     await this.tape().play(start - MARGIN_SECONDS, end + MARGIN_SECONDS);
     if (!this.#playing) this.view.highlight(null);

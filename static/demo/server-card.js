@@ -1,9 +1,9 @@
-/** What the server says of itself. */
+/** The server's description of itself. */
 import { withToken } from '../page-token.js';
 
 /** @typedef {{ model?: { name: string, language?: string } | null, dialects?: string[] }} Card */
 
-/** This page's server, which may be below a proxy's sub-path. */
+/** The page's server, which may be below a proxy's sub-path. */
 export const SERVER = new URL('../../', import.meta.url).href;
 
 /** @returns {Promise<Card>} Empty where it does not answer. */

@@ -1,10 +1,10 @@
-/** The settings of the transcriber: kept on this device, and as the server takes them. */
+/** The settings of the transcribe page: stored on this device, and in the form that the server takes. */
 import { byId } from './page.js';
 
 const KEY = 'rnnt-settings';
-/** The inputs that are remembered, by id. */
+/** Ids of the inputs that are remembered. */
 const KEPT = 'silence hotwords partials marks gate real-time aloud keep apart channel-0 channel-1'.split(' ');
-/** A phrase of the custom vocabulary without a weight of its own. */
+/** For a phrase of the custom vocabulary without its own weight. */
 const DEFAULT_BOOST = 2;
 
 /** @param {string} id */
@@ -15,7 +15,7 @@ const input = (id) =>
 export const checked = (id) =>
   byId(id) instanceof HTMLInputElement && /** @type {HTMLInputElement} */ (byId(id)).checked;
 
-/** Fills the inputs with what was kept, and keeps what is changed from now on. */
+/** Restores the inputs, and stores changes from now on. */
 export function rememberSettings() {
   for (const [id, value] of Object.entries(stored())) {
     const node = KEPT.includes(id) ? input(id) : null;
@@ -33,7 +33,7 @@ function stored() {
     const value = JSON.parse(localStorage.getItem(KEY) ?? '{}');
     return typeof value === 'object' && value !== null ? value : {};
   } catch {
-    return {}; // Storage may be forbidden, or hold what somebody else wrote there.
+    return {}; // Storage may be forbidden, or contain foreign data.
   }
 }
 
@@ -45,7 +45,7 @@ function store() {
   try {
     localStorage.setItem(KEY, JSON.stringify(Object.fromEntries(values)));
   } catch {
-    // As above: the settings hold for this page then.
+    // As above: the settings then last as long as the page.
   }
 }
 
@@ -58,7 +58,7 @@ export function channelName(channel) {
 }
 
 /**
- * One phrase per line; `phrase:weight` gives it a weight of its own, as everywhere else on this server.
+ * One phrase per line; `phrase:weight` sets its weight, as everywhere in this server.
  * @param {string} text
  * @returns {import('../client/types.js').Hotword[]}
  */

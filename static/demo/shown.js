@@ -1,4 +1,6 @@
-/** The transcript on the screen with its audio: read, played, corrected, searched, copied, saved, cleared, kept. */
+/**
+ * The transcript on the page and its audio: can be played, corrected, searched, copied, exported, cleared and saved.
+ */
 import { TranscriptView } from '../transcription-ui.js';
 import { lazy } from './lazy.js';
 import { byId, notice } from './page.js';
@@ -12,11 +14,11 @@ import { Tape } from './tape.js';
  * @typedef {import('./history.js').Kept} Kept
  */
 
-/** Corrections that can be taken back, one after the other. */
+/** Number of corrections that can be undone, one after the other. */
 const MAX_UNDO = 100;
 
 export class Shown {
-  /** The audio of what the transcript shows. */
+  /** The audio of the shown transcript. */
   tape = new Tape(FILE_RATE);
   /** @type {Kept | null} What is shown is kept in the history, as this. */
   #kept = null;
@@ -89,13 +91,13 @@ export class Shown {
     (await this.#finder()).open();
   }
 
-  /** Loads what is not needed at first, so that it is there when the server is not. */
+  /** Loads parts that are not needed at first, so that they are available when the server is not. */
   async preload() {
     await Promise.all([this.#editor(), this.#finder(), import('./export.js'), import('./history-panel.js')]);
   }
 
   /**
-   * A new recording takes the place of what was shown.
+   * A new recording replaces the shown one.
    * @param {Tape} tape
    * @param {unknown} language BCP 47, where the server says one.
    */
@@ -109,13 +111,13 @@ export class Shown {
     this.controls();
   }
 
-  /** The recording has ended: keeps it, where the user wants that. */
+  /** The recording has ended: saves it, if the user has enabled that. */
   async end() {
     this.controls();
     if (checked('keep')) this.#kept = await (await this.#history()).keep(this.view, this.tape);
   }
 
-  /** Offers what can be done with what is shown. */
+  /** Enables the actions that are possible with the current transcript. */
   controls() {
     const nothing = this.view.text === '';
     byId('empty').hidden = !nothing || this.isBusy();
@@ -124,7 +126,7 @@ export class Shown {
     byId('find-open').hidden = this.view.segments.length === 0;
     for (const node of document.querySelectorAll('.export button')) {
       const button = /** @type {HTMLButtonElement} */ (node);
-      // Files are made of finals; what is open can be copied all the same.
+      // Files are made from finals; open words can still be copied.
       button.disabled = button.id === 'copy' ? nothing : this.view.segments.length === 0;
       if (button.id === 'play' && this.isBusy()) button.disabled = true;
     }
@@ -149,17 +151,17 @@ export class Shown {
   }
 
   /**
-   * A word was corrected: can be undone, and is kept with the rest.
+   * A word was corrected: the correction can be undone and is saved.
    * @param {Segment} before
    * @param {Segment} after
    */
   #corrected(before, after) {
     this.#corrections = [...this.#corrections, { before, after }].slice(-MAX_UNDO);
     this.#keepChange();
-    notice('The word is corrected.', 'info', [{ label: 'Undo', act: () => this.#undo() }]);
+    notice('Word corrected.', 'info', [{ label: 'Undo', act: () => this.#undo() }]);
   }
 
-  /** Takes the newest correction back. */
+  /** Undoes the newest correction. */
   #undo() {
     const last = this.#corrections.pop();
     if (!last) return;
@@ -176,7 +178,7 @@ export class Shown {
     void this.#history().then((panel) => panel.update(kept));
   }
 
-  /** What is cleared can be had back until something else is said or done. */
+  /** A cleared transcript can be restored until something else is recorded or done. */
   #clear() {
     const { segments } = this.view;
     const { tape } = this;
@@ -191,6 +193,6 @@ export class Shown {
       this.#show([...segments, ...this.view.segments]);
       notice('');
     };
-    notice('The transcript is cleared.', 'info', [{ label: 'Undo', act: undo }]);
+    notice('Transcript cleared.', 'info', [{ label: 'Undo', act: undo }]);
   }
 }

@@ -15,7 +15,7 @@
  * @property {{ title: string, code: string }[]} blocks Each ready to be copied.
  */
 
-/** SDKs refuse an empty key; a server without a token takes any. */
+/** SDKs refuse an empty key; a server without a token accepts any. */
 const keyOf = (/** @type {boolean} */ guarded) => (guarded ? 'YOUR_TOKEN' : 'any');
 const json = JSON.stringify;
 const webSocketOf = (/** @type {string} */ origin) => origin.replace(/^http/, 'ws');
@@ -246,7 +246,7 @@ function startOf({ silence_duration, hotwords = [] }) {
 }
 
 /**
- * An object as one would write it.
+ * An object as source code.
  * @param {Record<string, unknown>} value
  */
 function objectOf(value) {

@@ -1,8 +1,8 @@
-/** Where audio comes from when it is not the microphone. */
+/** Audio from sources other than the microphone. */
 
-/** What files are converted to before they are streamed. */
+/** Files are converted to this rate before they are streamed. */
 export const FILE_RATE = 16_000;
-/** An hour at 16 kHz is 230 MB of float32: more is for the upload API, not for a browser tab. */
+/** An hour at 16 kHz is 230 MB of float32; longer files should use the upload API. */
 const MAX_FILE_SECONDS = 3_600;
 
 /**
@@ -15,7 +15,7 @@ export async function decodeFile(file) {
 }
 
 /**
- * The same, channel by channel.
+ * The same, with separate channels.
  * @param {Blob} file
  * @returns {Promise<Float32Array<ArrayBuffer>[]>}
  */
@@ -55,7 +55,7 @@ export function mixPairs(samples) {
 }
 
 /**
- * The speech clip that comes with the server.
+ * The speech clip included with the server.
  * @returns {Promise<{ samples: Float32Array<ArrayBuffer>, about: { text: string, source: string, licence: string } }>}
  */
 export async function bundledSample() {
@@ -66,12 +66,12 @@ export async function bundledSample() {
   return { samples: await decodeFile(wav), about };
 }
 
-/** What the page was loaded from does not answer any more. */
+/** The server of the page does not answer any more. */
 export class ServerGone extends Error {}
 
 /** @param {string} path */
 async function load(path) {
   const response = await fetch(new URL(path, import.meta.url)).catch(() => null);
   if (response?.ok) return response;
-  throw new ServerGone('The sample cannot be loaded: the server cannot be reached.');
+  throw new ServerGone('The sample cannot be loaded. The server cannot be reached.');
 }

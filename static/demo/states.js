@@ -1,11 +1,11 @@
 /** @type {Record<string, string>} */
 const RECONNECTING = {
-  UNREACHABLE: 'Server not reached, trying again',
-  RECORDING_ENDED: 'Recording ended by the server, going on',
+  UNREACHABLE: 'Server unreachable, trying again',
+  RECORDING_ENDED: 'Recording ended by the server, continuing',
 };
 
 /**
- * What the page says about a state of the connection.
+ * The message for a connection state.
  * @param {import('../client/types.js').StateChange} change
  * @returns {{ state: string, text: string, tone?: 'bad' | 'warn' }} `tone` where a notice is due.
  */

@@ -1,6 +1,6 @@
 /**
- * The recording as the page keeps it: 16-bit samples on the application's timeline, for the waveform and for
- * playing a word back. Bounded: past `maxSeconds` the oldest audio is forgotten (10 min at 48 kHz: 58 MB).
+ * The page's copy of the recording: 16-bit samples on the application's timeline, for the waveform and for playback.
+ * Above `maxSeconds` the oldest audio is dropped (10 min at 48 kHz: 58 MB).
  */
 import { floatToPcm16, pcm16ToFloat } from '../client/encode.js';
 
@@ -38,7 +38,7 @@ export class Tape {
   }
 
   /**
-   * A tape of what was kept.
+   * A tape with saved audio.
    * @param {Int16Array} samples
    * @param {number} rate Hz.
    */
@@ -80,7 +80,7 @@ export class Tape {
   }
 
   /**
-   * Plays a stretch; a new one stops the old one.
+   * Plays an interval; a new playback stops the previous one.
    * @param {number} start Seconds.
    * @param {number} end
    * @returns {Promise<void>} Resolves when it has ended.
@@ -104,7 +104,7 @@ export class Tape {
     });
   }
 
-  /** How long the newest playback has been going on. */
+  /** Elapsed time of the current playback. */
   get playedSeconds() {
     return this.#context && this.#playing ? this.#context.currentTime - this.#playingSince : 0;
   }

@@ -1,4 +1,4 @@
-/** Light, dark or as the system has it; remembered on this device. Include it early: it sets no style itself. */
+/** Theme: light, dark or the system's; remembered on this device. Include it early: it sets no styles itself. */
 const KEY = 'rnnt-theme';
 const THEMES = ['auto', 'light', 'dark'];
 const LABELS = { auto: 'Theme: as the system', light: 'Theme: light', dark: 'Theme: dark' };
@@ -20,7 +20,7 @@ function stored() {
   try {
     return localStorage.getItem(KEY) ?? 'auto';
   } catch {
-    return 'auto'; // Storage may be forbidden; the system's theme is fine then.
+    return 'auto'; // Storage may be forbidden; then the system's theme applies.
   }
 }
 
@@ -33,7 +33,7 @@ document.addEventListener('click', (event) => {
   try {
     localStorage.setItem(KEY, next);
   } catch {
-    // As above: it holds for this page then.
+    // As above: the theme then lasts as long as the page.
   }
   apply(next);
 });

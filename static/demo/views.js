@@ -1,8 +1,8 @@
-/** The panel's two views, transcript and code; captions at full screen; the keyboard shortcuts. */
+/** The two views of the panel, transcript and code; full-screen captions; keyboard shortcuts. */
 import { byId } from './page.js';
 
 /**
- * Tabs after the ARIA pattern, over panels that stand in the page.
+ * Tabs in the ARIA pattern, for panels that exist in the page.
  * @param {(panel: string) => void} onShow
  */
 export function wireTabs(onShow) {
@@ -31,12 +31,12 @@ export function wireTabs(onShow) {
   }
 }
 
-/** Large type and nothing else, for a projector: at full screen where the browser allows it. */
+/** Shows only the text in large type, for a projector: at full screen if the browser allows it. */
 export function toggleCaptions(on = !document.body.classList.contains('captions')) {
   document.body.classList.toggle('captions', on);
   byId('captions-close').hidden = !on;
   if (on)
-    document.documentElement.requestFullscreen?.().catch(() => {}); // In the window then.
+    document.documentElement.requestFullscreen?.().catch(() => {}); // Otherwise it fills the window.
   else if (document.fullscreenElement) document.exitFullscreen().catch(() => {});
   byId(on ? 'captions-close' : 'captions').focus();
   byId('transcript').scrollTop = byId('transcript').scrollHeight;
@@ -51,7 +51,7 @@ export function wireCaptions() {
 }
 
 /**
- * Shortcuts with a modifier, so that they do not hinder those who type or dictate. The list is in the page.
+ * Shortcuts with a modifier, so that they do not interfere with typing or dictation. The page lists them.
  * @param {Record<'record' | 'finalize' | 'play' | 'find', () => void>} acts
  */
 export function wireShortcuts(acts) {

@@ -1,4 +1,4 @@
-/** The last seconds of audio as a band of bars, newest at the right, with the level beside it. */
+/** The last seconds of audio as a row of bars, newest at the right. */
 
 const BAR_SECONDS = 0.05;
 const BAR_PX = 3;
@@ -69,7 +69,7 @@ export class Waveform {
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, width, height);
     const fit = Math.floor(width / (BAR_PX + GAP_PX));
-    // People who asked for less motion get a picture that is redrawn a screenful at a time, not a moving one.
+    // For users who prefer reduced motion, the picture is redrawn a screenful at a time instead of moving.
     const total = this.#bars.length;
     const shown = this.#reduced.matches
       ? this.#bars.slice(Math.floor(total / fit) * fit)

@@ -1,8 +1,8 @@
-/** Mermaid's drawings in the place of their text. The library is loaded only where there is something to draw. */
+/** Replaces the text of Mermaid diagrams by drawings. The library is loaded only if the page has diagrams. */
 import { el } from '../debug/dom.js';
 import { options } from '../inspect/diagram.js';
 
-/** Below this the text cannot be read: the drawing scrolls instead. */
+/** Below this scale the text is unreadable: the drawing scrolls instead. */
 const MIN_SCALE = 0.75;
 const LIBRARY = new URL('../../vendor/mermaid/mermaid.tiny.js', import.meta.url).href;
 
@@ -21,7 +21,7 @@ async function library() {
 }
 
 /**
- * Draws, and draws anew in the colours of another theme. What cannot be drawn stays as its text.
+ * Draws the diagrams, and redraws them when the theme changes. A diagram that cannot be drawn stays as text.
  * @param {HTMLElement[]} diagrams
  */
 export async function drawDiagrams(diagrams) {

@@ -1,4 +1,4 @@
-/** What the documents can do beyond being read: code is copied, diagrams are drawn, the contents follow the reader. */
+/** Interactive parts of the documents: copy buttons, diagrams, and a list of contents that follows the reader. */
 import { button } from '../debug/dom.js';
 
 const SAID_MS = 1_500;
@@ -12,7 +12,7 @@ function makeCopyable(block) {
       await navigator.clipboard.writeText(text.replace(/\n$/, ''));
       copy.textContent = 'Copied';
     } catch {
-      copy.textContent = 'Not allowed'; // The browser or the user forbids it.
+      copy.textContent = 'Not allowed'; // Forbidden by the browser or the user.
     }
     setTimeout(() => {
       copy.textContent = 'Copy';
@@ -21,7 +21,7 @@ function makeCopyable(block) {
   block.append(copy);
 }
 
-/** Marks the section that is being read in the list of contents. */
+/** Highlights the current section in the list of contents. */
 function followReader() {
   const links = new Map(
     [...document.querySelectorAll('#docs-contents a')].map((link) => [

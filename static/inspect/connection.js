@@ -1,8 +1,8 @@
 import { withToken } from '../page-token.js';
 
 /**
- * The socket to `/ws/inspect`: reopened when it breaks, closed while the page is hidden, because the server
- * inspects only while somebody looks.
+ * The WebSocket to `/ws/inspect`: reopened when it breaks, and closed while the page is hidden, since the server
+ * inspects only while someone is watching.
  *
  * @typedef {'connecting' | 'live' | 'reconnecting' | 'paused' | 'refused'} LinkState
  */

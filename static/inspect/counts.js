@@ -1,4 +1,4 @@
-/** The table of transitions, with how often each was taken over all sessions. */
+/** The table of transitions, with the number of times each was taken in all sessions. */
 import { actionText, byId, el, leafState } from './dom.js';
 
 export class CountTable {

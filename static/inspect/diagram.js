@@ -9,7 +9,7 @@ import { byId, shortState } from './dom.js';
 
 const SVG_ID = 'machine';
 const NARROW_PX = 760;
-/** Below this the text cannot be read: scroll instead. */
+/** Below this scale the text is unreadable: the drawing scrolls instead. */
 const MIN_SCALE = 0.8;
 const ZOOM_STEP = 1.25;
 const PULSE_MS = 1_400;
@@ -28,7 +28,7 @@ export class Diagram {
   #boxes = new Map();
   /** @type {{ source: string, target: string, parts: Element[] }[]} */
   #edges = [];
-  /** Times the size that fits, or that can be read where that is larger. */
+  /** Relative to the size that fits, or to the smallest readable size if that is larger. */
   #zoom = 1;
   #mustFit = false;
   #natural = { width: 0, height: 0 };
@@ -52,7 +52,7 @@ export class Diagram {
     new ResizeObserver(() => this.#resize()).observe(this.#canvas);
   }
 
-  /** Whether the actions are drawn too. */
+  /** Whether actions are drawn too. */
   get #isFull() {
     return this.#details.getAttribute('aria-pressed') === 'true';
   }
@@ -90,7 +90,7 @@ export class Diagram {
     );
     for (const part of [...boxes, ...edges.flatMap((edge) => edge.parts)]) {
       part.classList.remove('taken');
-      part.getBoundingClientRect(); // Restarts the animation where one is running.
+      part.getBoundingClientRect(); // Restarts a running animation.
       part.classList.add('taken');
       setTimeout(() => part.classList.remove('taken'), PULSE_MS);
     }
@@ -100,7 +100,8 @@ export class Diagram {
     const mermaid = /** @type {{ mermaid?: Mermaid }} */ (/** @type {unknown} */ (globalThis)).mermaid;
     if (this.#machine === null) return;
     if (mermaid === undefined) {
-      this.#canvas.textContent = 'The drawing library could not be loaded; the table below says the same.';
+      this.#canvas.textContent =
+        'The drawing library could not be loaded. The table below has the same content.';
       return;
     }
     const ticket = ++this.#drawn;
@@ -156,7 +157,7 @@ export class Diagram {
     this.#resize();
   }
 
-  /** Fits the width, never larger than drawn; unless told to fit, not so small that it cannot be read. */
+  /** Fits the width, never larger than drawn, and never too small to read unless fitting was requested. */
   #resize() {
     const svg = this.#canvas.querySelector('svg');
     const { width, height } = this.#natural;

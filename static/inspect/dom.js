@@ -1,4 +1,4 @@
-/** Text reaches the page as text only: every element is made here, none from a string of HTML. */
+/** Text is inserted only as text: every element is created here, none from a string of HTML. */
 
 /**
  * @template {Element} [T=HTMLElement]

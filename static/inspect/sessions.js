@@ -1,4 +1,4 @@
-/** The table of sessions: kept row by row, filtered in the page. */
+/** The table of sessions: updated row by row and filtered in the page. */
 import { byId, duration, el } from './dom.js';
 
 const REDRAW_MS = 1_000;
@@ -20,7 +20,7 @@ export class SessionTable {
     setInterval(() => this.#age(), REDRAW_MS);
   }
 
-  /** The session opened last, which is the most likely one to be looked for. */
+  /** The session opened last, most likely the wanted one. */
   get newest() {
     const all = [...this.#sessions.values()].map(({ data }) => data);
     return all.reduce(
@@ -34,7 +34,7 @@ export class SessionTable {
     return this.#sessions.get(id)?.data ?? null;
   }
 
-  /** After a reconnection the server tells everything anew. */
+  /** After a reconnection the server sends everything again. */
   clear() {
     this.#sessions.clear();
     this.#body.replaceChildren();
@@ -94,7 +94,7 @@ export class SessionTable {
     byId('no-sessions').hidden = shown > 0;
   }
 
-  /** Rows are sent when something changes; the time that passes is counted here. */
+  /** Rows are sent only when something changes; elapsed times are counted here. */
   #age() {
     for (const { data, row } of this.#sessions.values()) {
       const cell = row.children[5];

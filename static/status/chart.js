@@ -1,6 +1,6 @@
 /**
- * A small line chart over time, drawn by uPlot: the colours of the page, lines that differ in dash as well as
- * in colour, and the newest values as text beside it for those who do not see the canvas.
+ * A small line chart over time, drawn by uPlot: the page's colours, lines that differ in dash as well as in colour, and
+ * the newest values as text next to it for users who cannot see the canvas.
  */
 
 /** @type {typeof import('uplot')} */
@@ -9,7 +9,7 @@ const UPlot = (await import(new URL('../../vendor/uplot/uPlot.esm.js', import.me
 const DASHES = [[], [6, 4], [2, 3], [9, 3, 2, 3]];
 const COLOURS = ['--line-1', '--line-2', '--line-3', '--line-4'];
 const HEIGHT_PX = 150;
-/** Between the ticks of the value axis: 1, 2 or 5 times a power of ten. */
+/** Distance between the ticks of the value axis: 1, 2 or 5 times a power of ten. */
 const STEPS = [-2, -1, 0, 1, 2, 3, 4, 5, 6].flatMap((power) => [1, 2, 5].map((n) => n * 10 ** power));
 
 /**
@@ -42,7 +42,7 @@ export class Chart {
     this.canvas.setAttribute('role', 'img');
     this.note = document.createElement('p');
     this.note.className = 'hint chart-empty';
-    this.note.textContent = 'Nothing was measured yet.';
+    this.note.textContent = 'No measurements yet.';
     root.replaceChildren(title, this.#legend(), this.canvas, this.note);
     this.plot = this.#build();
     new ResizeObserver(() => this.plot.setSize(this.#size())).observe(this.canvas);
@@ -98,7 +98,7 @@ export class Chart {
             size: 24,
             values: (_u, splits) => splits.map((t) => clock.format(t * 1_000)),
           },
-          // Never finer than what is written beside it, or two ticks would say the same.
+          // Never finer than the displayed precision, or two ticks would look the same.
           {
             ...axis,
             size: 52,
@@ -124,7 +124,7 @@ export class Chart {
   }
 
   /**
-   * The end of the axis: room above the highest value; all of it for shares of a whole.
+   * The end of the axis: some room above the highest value; 1 for shares.
    * @param {number} max
    */
   #top(max) {
@@ -157,7 +157,7 @@ export class Chart {
   }
 }
 
-/** A page that was just opened has one point: its axis is a minute long all the same. Seconds. */
+/** Minimum length of the time axis, seconds: a page that was just opened has only one point. */
 const LEAST_SECONDS = 60;
 
 /**

@@ -1,4 +1,6 @@
-/** The fleet's nodes, where the server is one of several. Every field may be missing: a fleet has servers of two versions. */
+/**
+ * The nodes of the fleet, if the server is part of one. Every field may be missing, since a fleet may run two versions.
+ */
 import { duration } from './history.js';
 
 /**
@@ -20,14 +22,14 @@ export function showFleet(cluster) {
   byId('fleet-away').hidden = cluster.available !== false;
   byId('fleet-text').textContent = summary(nodes);
   byId('fleet-table').hidden = nodes.length === 0;
-  // Addresses are told to those only who run the servers.
+  // Addresses are shown only to operators.
   byId('fleet-table').classList.toggle('no-addresses', !nodes.some(({ address }) => address));
   byId('nodes').replaceChildren(...nodes.slice(0, MAX_ROWS).map((node, i) => row(node, i === 0)));
 }
 
 /** @param {Node[]} nodes */
 function summary(nodes) {
-  if (nodes.length === 0) return 'No node is known.';
+  if (nodes.length === 0) return 'No known nodes.';
   const sum = (/** @type {'streams' | 'capacity'} */ field) =>
     count.format(nodes.reduce((all, node) => all + (node[field] ?? 0), 0));
   const more = nodes.length > MAX_ROWS ? `; the first ${MAX_ROWS} are shown` : '';

@@ -90,7 +90,7 @@ export class History {
   }
 
   /**
-   * Seconds of audio recognised per second: how many streams' worth of work was done.
+   * Seconds of audio recognised per second, which is the equivalent number of real-time streams.
    * @param {number} atSeconds
    * @param {Status | null} status
    */
@@ -99,7 +99,7 @@ export class History {
     this.#before = status && { atSeconds, audioSeconds: status.audio_seconds_processed };
     if (!status || !before || atSeconds <= before.atSeconds) return null;
     const audio = status.audio_seconds_processed - before.audioSeconds;
-    return audio < 0 ? null : audio / (atSeconds - before.atSeconds); // Less than before: the server restarted.
+    return audio < 0 ? null : audio / (atSeconds - before.atSeconds); // Less than before: the server has restarted.
   }
 }
 

@@ -1,4 +1,4 @@
-/** Words corrected by hand. Pure: a segment stays as it is, the corrected one is another. */
+/** Manual corrections of words. Pure: a segment is not changed; the corrected one is a new object. */
 import { joinTexts } from '../transcript-formats.js';
 
 /**

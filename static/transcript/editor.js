@@ -1,4 +1,4 @@
-/** Corrects one word: a small form below it. Enter or a click elsewhere keeps the correction, Escape drops it. */
+/** Corrects one word in a small form below it. Enter, or a click elsewhere, keeps the correction; Escape drops it. */
 import { correctWord } from './corrections.js';
 import { element } from './words.js';
 
@@ -30,7 +30,7 @@ export class WordEditor {
     document.addEventListener('pointerdown', ({ target }) => {
       if (!(target instanceof Node && this.#form.contains(target))) this.close(true);
     });
-    // Not before the other one has the focus: a button of the form may get it.
+    // Waits until another element has the focus, which may be a button of the form.
     this.#form.addEventListener('focusout', ({ relatedTarget }) => {
       if (relatedTarget instanceof Node && !this.#form.contains(relatedTarget)) this.close(true);
     });
@@ -48,7 +48,7 @@ export class WordEditor {
     this.#restore.textContent = `Back to “${word.heard}”`;
     this.#form.hidden = false;
     this.#place(node);
-    // On a touch screen the keyboard would cover what somebody only wants to hear.
+    // On a touch screen the keyboard would cover the page even if the user only wants to listen.
     if (matchMedia('(pointer: fine)').matches) this.#input.select();
   }
 
@@ -67,7 +67,7 @@ export class WordEditor {
     this.#form.setAttribute('aria-label', 'Correct the word');
     this.#input.type = 'text';
     this.#input.maxLength = MAX_CHARS;
-    this.#input.setAttribute('aria-label', 'The word as it was said; empty removes it');
+    this.#input.setAttribute('aria-label', 'The correct word; leave empty to remove it');
     this.#input.setAttribute('autocomplete', 'off');
     this.#restore.type = 'button';
     this.#restore.addEventListener('click', () => {
@@ -95,7 +95,7 @@ export class WordEditor {
     (this.view.root.closest('section') ?? document.body).append(this.#form);
   }
 
-  /** Keeps what was typed and goes back to the word. */
+  /** Keeps the text and returns to the word. */
   #end() {
     const node = this.#node;
     this.close(true);
@@ -127,7 +127,7 @@ export class WordEditor {
   }
 
   /**
-   * Below the word, or above it where there is no room; within the window.
+   * Below the word, or above it if there is no room; within the window.
    * @param {HTMLElement} node
    */
   #place(node) {

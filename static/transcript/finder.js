@@ -1,4 +1,4 @@
-/** Searches the transcript on the page: marks what is found, counts it, and goes from one to the next. */
+/** Searches the transcript on the page: highlights matches, counts them, and moves from one to the next. */
 import { wordsIn } from './words.js';
 
 /**
@@ -68,7 +68,7 @@ export class Finder {
     byId('find-open').focus();
   }
 
-  /** The transcript has changed: searches again, without leaving the place. */
+  /** The transcript has changed: searches again and keeps the current match. */
   refresh() {
     if (this.#bar.hidden) return;
     const current = this.#found[this.#at]?.[0];
@@ -89,7 +89,7 @@ export class Finder {
     return rows.flatMap((row) => {
       const text = /** @type {HTMLElement} */ (row);
       const nodes = wordsIn(text);
-      // A segment without words of its own is found as a whole.
+      // A segment without word elements is matched as a whole.
       if (nodes.length === 0) return findIn([text.textContent ?? ''], this.#input.value).map(() => [text]);
       const texts = nodes.map((node) => (node.classList.contains('removed') ? '' : (node.textContent ?? '')));
       return findIn(texts, this.#input.value).map((places) => places.flatMap((i) => nodes[i] ?? []));

@@ -1,4 +1,4 @@
-/** What is being said: one line, or one for each channel, with its stable part set apart. */
+/** The open words: one line, or one per channel, with the stable part marked. */
 import { element, splitPartial } from './words.js';
 
 /** @typedef {import('../client/types.js').Partial} Partial */
@@ -16,7 +16,7 @@ export class LiveLines {
   /** @param {Partial} partial */
   show({ channel, text, stable_chars }) {
     const known = this.#lines.get(channel);
-    // Where words are taken back and none are left for a moment, their line stays: nothing jumps or flashes.
+    // If words are retracted and none are left for a moment, their line stays, so that nothing jumps or flashes.
     if (text.trim() === '' && (!known || known.hidden)) return;
     const line = known ?? this.#add(channel);
     const { stable, open } = splitPartial({ text, stable_chars });
@@ -27,7 +27,7 @@ export class LiveLines {
   }
 
   /**
-   * A channel's words are final; without a channel, all are gone.
+   * A channel's words are final; without a channel, those of all channels.
    * @param {number} [channel]
    */
   clear(channel) {
@@ -38,7 +38,7 @@ export class LiveLines {
     }
   }
 
-  /** Nothing more will come: the words stay as they are, for reading and copying. */
+  /** Nothing more will come: the words stay, for reading and copying. */
   settle() {
     for (const line of this.#lines.values()) line.classList.add('settled');
   }

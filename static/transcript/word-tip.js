@@ -1,4 +1,4 @@
-/** The time and confidence of the word that is pointed at or focused. */
+/** Shows the time and confidence of the word under the pointer or with the focus. */
 import { element, wordTip } from './words.js';
 
 const MARGIN_PX = 8;

@@ -4,7 +4,7 @@
  */
 import { clockTime } from '../transcript-formats.js';
 
-/** Below these a word is marked: "unsure", "doubtful". By colour and by the form of the underline. */
+/** Words below these confidences are marked "unsure" or "doubtful", by colour and by the style of the underline. */
 const UNSURE = 0.7;
 const DOUBTFUL = 0.4;
 const percent = new Intl.NumberFormat(undefined, { style: 'percent' });
@@ -19,7 +19,7 @@ export function confidenceClass(confidence) {
 }
 
 /**
- * The open segment in two parts. The stable part is cut back to a whole word.
+ * Splits the open segment into two parts. The stable part is cut back to a whole word.
  * @param {{ text: string, stable_chars: number }} partial
  * @returns {{ stable: string, open: string }}
  */
@@ -30,7 +30,7 @@ export function splitPartial({ text, stable_chars: stableChars }) {
 }
 
 /**
- * Shows a word as it is now: marked by its confidence, or as corrected by hand.
+ * Shows the current state of a word: marked by its confidence, or as corrected by hand.
  * @param {HTMLElement} node
  * @param {Word} word
  */
@@ -40,7 +40,7 @@ export function dressWord(node, word) {
   node.classList.remove('sure', 'unsure', 'doubtful', 'edited', 'removed');
   node.classList.add(corrected ? 'edited' : confidenceClass(word.confidence));
   node.classList.toggle('removed', removed);
-  // A word that was taken out stays to be seen and to be had back.
+  // A removed word stays visible and can be restored.
   node.textContent = removed ? (word.heard ?? '') : word.word;
 }
 

@@ -32,8 +32,8 @@ describe('the debug tools', { skip: skipWithoutChromium, timeout: 120_000 }, () 
 
   it('says on every tab what an empty one is for', async () => {
     for (const [name, text] of [
-      ['Metrics', /Nothing was recorded yet/],
-      ['Audio', /Nothing is drawn yet/],
+      ['Metrics', /Nothing recorded yet/],
+      ['Audio', /Nothing to show yet/],
       ['Tests', /No test has run yet/],
       ['Console', /Nothing has happened yet/],
     ] as const) {
@@ -206,10 +206,10 @@ describe('the debug tools', { skip: skipWithoutChromium, timeout: 120_000 }, () 
     await page.getByRole('tab', { name: 'Audio' }).click();
     await page.getByRole('button', { name: 'Show a tone' }).click();
     await page.locator('.findings .pass', { hasText: 'Level -15 dBFS' }).waitFor();
-    await page.getByText('Look at the microphone').click();
+    await page.getByText('Start the microphone').click();
     await page.locator('.findings', { hasText: 'Sample rate 16000 Hz' }).waitFor();
     await page.getByText('Stop the microphone').click();
-    await page.getByText('Look at the microphone').waitFor();
+    await page.getByText('Start the microphone').waitFor();
   });
 
   it('runs all tests and shows their findings, and saves a report', async () => {

@@ -133,7 +133,7 @@ describe('the demo page', { skip: skipWithoutChromium, timeout: 120_000 }, () =>
     const { port } = new URL(server.url);
     await server.close();
     await page.click('#record');
-    await shown('#state-text', 'Server not reached, trying again');
+    await shown('#state-text', 'Server unreachable, trying again');
     assert.match(await text('#notice-text'), /server cannot be reached/);
     assert.equal(await page.getAttribute('#record', 'aria-pressed'), 'true');
     server = await startFakeHttpServer({ words: sampleWords() }, Number(port));
@@ -145,7 +145,7 @@ describe('the demo page', { skip: skipWithoutChromium, timeout: 120_000 }, () =>
     await server.close();
     await page.locator('label', { hasText: 'Sample' }).click();
     await page.click('#record');
-    await shown('#notice-text', /sample cannot be loaded: the server cannot be reached/);
+    await shown('#notice-text', /sample cannot be loaded\. The server cannot be reached/);
     assert.equal(await text('#state-text'), 'Not connected');
     assert.equal(await page.getAttribute('#record', 'aria-pressed'), 'false');
   });
@@ -184,7 +184,7 @@ describe('the demo page', { skip: skipWithoutChromium, timeout: 120_000 }, () =>
     server.fake.expire();
     await until("seen.includes('Resumed in a new session') && seen.at(-1) === 'Live'");
     const seen = (await page.evaluate('seen')) as string[];
-    const ended = seen.indexOf('Recording ended by the server, going on');
+    const ended = seen.indexOf('Recording ended by the server, continuing');
     assert.ok(ended >= 0 && ended < seen.indexOf('Resumed in a new session'), seen.join());
     await page.click('#record');
     await shown('#state-text', /^Done$/);

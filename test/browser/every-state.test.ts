@@ -112,7 +112,7 @@ const TRANSCRIBE: Record<string, Step> = {
   'of a server that is away': async (demo) => {
     await demo.server.close();
     await demo.page.click('#record');
-    await shows(demo, '#state-text', 'Server not reached');
+    await shows(demo, '#state-text', 'Server unreachable');
   },
   'with a blocked microphone': async (demo) => {
     await demo.page.evaluate(

@@ -118,7 +118,7 @@ describe('nothing is lost on the transcriber', { skip: skipWithoutChromium, time
     await page.click('.kept button:has-text("Rename")');
     await page.locator('.kept-open', { hasText: 'Foxes' }).waitFor();
     await page.click('.kept button:has-text("Delete")');
-    await page.locator('.kept', { hasText: 'No kept transcript has these words.' }).waitFor();
+    await page.locator('.kept', { hasText: 'No saved transcript contains these words.' }).waitFor();
   });
 
   it('forgets the oldest beyond twenty', async () => {

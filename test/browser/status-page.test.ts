@@ -96,7 +96,7 @@ describe('the status page', { skip: skipWithoutChromium, timeout: 60_000 }, () =
     await page.locator('th', { hasText: 'Address' }).waitFor({ state: 'hidden' });
     server.status = () => ({ ...STATUS, cluster: { available: false } });
     await page.locator('#fleet-away').waitFor();
-    assert.equal(await page.textContent('#fleet-text'), 'No node is known.');
+    assert.equal(await page.textContent('#fleet-text'), 'No known nodes.');
     server.status = () => STATUS;
     await page.locator('#fleet').waitFor({ state: 'hidden' });
   });

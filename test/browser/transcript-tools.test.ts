@@ -211,7 +211,7 @@ describe('the transcript', { skip: skipWithoutChromium, timeout: 120_000 }, () =
       await demo.page.uncheck('#real-time');
       await demo.page.click('#record');
       await demo.page.locator('#state[data-state="idle"]').waitFor();
-      await shown('#state-text', /^No words were heard$/);
+      await shown('#state-text', /^No words recognised$/);
       const heard = Buffer.from(demo.server.fake.heard('session-1'));
       assert.equal(heard.length, 2 * 2 * 16_000);
       assert.ok(Math.abs(heard.readInt16LE(400) - 8_000) < 3 && Math.abs(heard.readInt16LE(402) + 4_000) < 3);

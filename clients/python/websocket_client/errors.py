@@ -51,8 +51,8 @@ _CLOSED = {
     1008: ("UNAUTHORIZED", "The server does not allow this connection.", False),
     1009: ("MESSAGE_TOO_LARGE", "The message is larger than the server accepts.", False),
     1011: ("INTERNAL", "Internal server error.", True),
-    1013: ("AT_CAPACITY", "The server asks to try again later.", True),
-    4408: ("IDLE_TIMEOUT", "Nothing was sent for too long.", True),
+    1013: ("AT_CAPACITY", "The server is busy; try again later.", True),
+    4408: ("IDLE_TIMEOUT", "The connection was idle for too long.", True),
     4409: ("CLIENT_ID_IN_USE", "Another connection uses this client_id.", True),
     4429: ("RATE_LIMITED", "Too many control messages in a short time.", True),
 }
