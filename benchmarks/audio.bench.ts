@@ -1,6 +1,6 @@
 /**
- * What audio costs per 100 ms chunk of one stream: on the main thread (intake, by encoding), and in a codec
- * worker (resampling, by rate). Run: `node dist/benchmarks/audio.bench.js`.
+ * Cost of audio per 100 ms chunk of one stream: on the main thread (intake, by encoding), and in a codec worker
+ * (resampling, by rate). Run: `node dist/benchmarks/audio.bench.js`.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { Bench } from 'tinybench';
@@ -67,7 +67,7 @@ bench.add('ring write: 1,600 samples, plain copy', () => {
   at = (at + 1_600) % RING_SAMPLES;
 });
 
-/** The codec path's main-thread share and its worker's share, without the thread in between. */
+/** The main thread's part of the codec path and the worker's part, without the thread between them. */
 const filters = new StreamFilters();
 for (const sample_rate of [8_000, 44_100, 48_000]) {
   const format: AudioFormat = { sample_rate, encoding: 'pcm16', channels: 1 };
@@ -92,7 +92,7 @@ for (const rateHz of [...COMMON_SAMPLE_RATES.filter((rate) => rate !== 16_000), 
   bench.add(`resampler: ${rateHz} Hz → 16 kHz, 100 ms`, () => void resampler.process(input, out, 0));
 }
 
-/** What a browser records, as it comes: some 345 bytes for 100 ms. */
+/** A browser's recording as it arrives: about 345 bytes per 100 ms. */
 const recorded = readFileSync(inPackage('test', 'fixtures', 'opus', 'media-recorder.webm'));
 bench.add('live decoder: 9 s of WebM with Opus, 100 ms at a time, decode and resample', async () => {
   let looked = () => {};
@@ -121,13 +121,13 @@ console.table(
   })),
 );
 
-/** CPU time of the main thread, µs. Not a wall clock, so that other work on the machine does not count; Linux only. */
+/** CPU time of the main thread, µs. Not wall time, so that other work on the machine does not count; Linux only. */
 function mainThreadCpuUs(): number {
   const [nanoseconds] = readFileSync(`/proc/self/task/${process.pid}/schedstat`, 'latin1').split(' ');
   return Number(nanoseconds) / 1_000;
 }
 
-/** N streams of 48 kHz through a real pool, each in real time and at its own moment. */
+/** N streams of 48 kHz through a real pool, each in real time with its own phase. */
 async function throughPool(streams: number, seconds: number): Promise<void> {
   const slab = new EndlessSink();
   const pool = new CodecPool({ streamSlab: slab.buffer, slots: streams });
@@ -147,7 +147,7 @@ async function throughPool(streams: number, seconds: number): Promise<void> {
     return mainThreadCpuUs() - cpuBefore;
   };
   const received = (): number => intakes.reduce((sum, intake) => sum + intake.receivedSamples, 0) / 1_600;
-  await run((intake) => intake.push(chunk)); // threads start, code gets warm
+  await run((intake) => intake.push(chunk)); // threads start, code is compiled
   const chunksBefore = received();
   const pacingUs = await run(() => {}); // the pacing's own cost
   const cpuUs = (await run((intake) => intake.push(chunk))) - pacingUs;
@@ -160,6 +160,6 @@ async function throughPool(streams: number, seconds: number): Promise<void> {
   await Promise.all(intakes.map((intake) => intake.close()));
   await pool.close();
 }
-// With fewer streams the noise of the pacing is more than what is measured.
+// With fewer streams, the noise of the pacing exceeds the measured cost.
 if (existsSync('/proc/self/task')) for (const streams of [128, 256]) await throughPool(streams, 2);
 await noPool.close();

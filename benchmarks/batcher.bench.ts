@@ -1,4 +1,4 @@
-/** What it costs to assemble a batch and to settle it, by its size. Run: `node dist/benchmarks/batcher.bench.js`. */
+/** Cost of assembling and settling a batch, by size. Run: `node dist/benchmarks/batcher.bench.js`. */
 import type { SlotOwner } from '../src/inference/stream-table.js';
 import { createBench, report } from './report.js';
 import { createTable } from './rig.js';

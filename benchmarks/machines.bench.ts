@@ -1,6 +1,6 @@
 /**
- * What the session machine costs: an actor per connection, an event per control message, and the tag that is
- * read for every audio frame. Run: `node dist/benchmarks/machines.bench.js`.
+ * Cost of the session machine: an actor per connection, an event per control message, and the tag that is read for
+ * every audio frame. Run: `node dist/benchmarks/machines.bench.js`.
  */
 import { Bench } from 'tinybench';
 import { createActor } from 'xstate';

@@ -1,4 +1,4 @@
-/** What messages cost: read, rendered, written. Run: `node dist/benchmarks/protocol.bench.js`. */
+/** Cost of messages: parsing, rendering, writing. Run: `node dist/benchmarks/protocol.bench.js`. */
 import { controlInBinary, parseControl } from '../src/protocol/parse.js';
 import { renderTranscription, writePartial } from '../src/protocol/render.js';
 import type { Word } from '../src/transcript/words.js';
@@ -44,8 +44,8 @@ const tasks: Record<string, () => unknown> = {
   'read start_recording': () => parseControl(start),
   'read ping': () => parseControl('{"type":"ping"}'),
   'read start_recording from a binary frame': () => controlInBinary(bytes),
-  'see that a frame is audio': () => controlInBinary(FRAME),
-  'see that a frame that begins with { is audio': () => controlInBinary(brace),
+  'recognise a frame as audio': () => controlInBinary(FRAME),
+  'recognise a frame that begins with { as audio': () => controlInBinary(brace),
 };
 for (const [name, run] of Object.entries(tasks)) bench.add(name, times(COUNT, run));
 await bench.run();

@@ -1,6 +1,6 @@
 /**
- * How the micro-benchmarks measure and print: CPU time of the process, so that whatever else runs on the machine does
- * not count (the collector's and the compiler's threads do), one table each, microseconds.
+ * How the micro-benchmarks measure and print: CPU time of the process in microseconds, so that other work on the
+ * machine does not count (garbage collection and compilation do); one table each.
  */
 import { Bench, type BenchOptions } from 'tinybench';
 
@@ -12,7 +12,7 @@ const cpuMs = (): number => {
 export const createBench = (name: string, options: BenchOptions = {}): Bench =>
   new Bench({ name, time: 400, warmupTime: 200, now: cpuMs, ...options });
 
-/** `per`: how many of what the task's name says are in one call of it. */
+/** `per`: number of items, as in the task's name, per call. */
 export function report(bench: Bench, per: (taskName: string) => number = () => 1): void {
   console.log(`\n${bench.name ?? ''}`);
   console.table(
@@ -28,7 +28,7 @@ export function report(bench: Bench, per: (taskName: string) => number = () => 1
   );
 }
 
-/** Many of the same in one call, for what takes less than the clock can tell. */
+/** Many repetitions per call, for work shorter than the clock's resolution. */
 export function times(count: number, run: () => void): () => void {
   return () => {
     for (let i = 0; i < count; i++) run();

@@ -1,6 +1,6 @@
 /**
- * Many sessions on one batcher, with a lane that answers at once and sockets that only count: what is left is what
- * the main thread does. Results are scripted, so that the words, partials and finals of a step are known.
+ * Many sessions on one batcher, with a lane that answers at once and sockets that only count: measures the work of the
+ * main thread. Results are scripted, so that the words, partials and finals of a step are known.
  */
 import { CodecPool } from '../src/codec/pool.js';
 import { BATCHER_DEFAULTS, Batcher, type BatchLane } from '../src/inference/batcher.js';
@@ -21,7 +21,7 @@ import { Session } from '../src/session/session.js';
 import { fakeModel, pieces, tokenOf } from '../test/helpers/fake-model.js';
 import { BOUNDS, DEFAULTS } from '../test/helpers/fake-session.js';
 
-/** 100 ms of 16 kHz pcm16, a Buffer as ws hands it over. */
+/** 100 ms of 16 kHz pcm16, as a Buffer as from ws. */
 export const FRAME: Buffer = Buffer.from(
   Int16Array.from({ length: 1_600 }, (_, i) => 3_000 * Math.sin(i / 20)).buffer,
 );
@@ -42,7 +42,7 @@ class InstantLane implements BatchLane {
   async replace(): Promise<void> {}
 }
 
-/** A socket that counts what is sent and forgets it. */
+/** A socket that counts what is sent and drops it. */
 export class CountingTransport implements Transport {
   readonly bufferedAmount = 0;
   messages = 0;
@@ -59,7 +59,7 @@ export class CountingTransport implements Transport {
   mark(): void {}
 }
 
-/** What the model hears in a step; `step` counts from the start of the recording. */
+/** The model's results in a step; `step` counts from the start of the recording. */
 export type Script = (step: number, result: ResultViews) => void;
 
 export const silence: Script = (_step, result) => {
@@ -68,7 +68,7 @@ export const silence: Script = (_step, result) => {
   result.rms.fill(0.001);
 };
 
-/** 2.5 words a second of two tokens each, and a pause of a second after every five: about 5 partials a second. */
+/** 2.5 words per second of two tokens each, with a one-second pause after every five: about 5 partials per second. */
 export const speech: Script = (step, result) => {
   const at = step % 60;
   result.tokens.fill(-1);
@@ -79,7 +79,7 @@ export const speech: Script = (step, result) => {
   if (at < 48 && at % 4 === 1) result.tokens[0] = tokenOf('ing');
 };
 
-/** A token in every step, in segments of up to 30 words: the most that a talking person can cause. */
+/** A token in every step, in segments of up to 30 words: the most that a speaker can cause. */
 export const babble: Script = (step, result) => {
   speech(1, result);
   result.tokens[0] = tokenOf(step % 2 === 0 ? 'world' : 's');
@@ -88,7 +88,7 @@ export const babble: Script = (step, result) => {
 export interface Table {
   readonly table: StreamTable;
   readonly batcher: Batcher;
-  /** Hands out what is ready and tells every result. */
+  /** Runs what is ready and delivers every result. */
   pump(): Promise<void>;
 }
 
@@ -130,7 +130,7 @@ export function createRig(count: number, script: Script, config: Partial<Recordi
   const parts = createTable(count, Math.max(count, 1));
   const { table } = parts;
   const stats = newStats(count);
-  // Nobody talks in step with the others: each round has its share of words, partials and pauses.
+  // Speakers are not in step: each round has its share of words, partials and pauses.
   const steps = Uint32Array.from({ length: count }, (_, i) => i);
   const engine = {
     model: fakeModel(),

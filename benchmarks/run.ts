@@ -1,4 +1,4 @@
-/** `npm run bench`: every *.bench.ts in a process of its own, after a line about the machine. */
+/** `npm run bench`: runs every *.bench.ts in a separate process, after a line about the machine. */
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { cpus, loadavg, totalmem } from 'node:os';
@@ -23,7 +23,7 @@ console.log(
   [
     `rnnt-server ${packageVersion}, Node ${process.version}, ${['ws', 'piscina', 'xstate', 'tinybench'].map(versionOf).join(', ')}`,
     `${cpu?.model ?? 'unknown CPU'} × ${cpus().length}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform}`,
-    `${new Date().toISOString()}, load average ${loadavg()[0]?.toFixed(2)} before the run (other work on the machine makes every figure worse)`,
+    `${new Date().toISOString()}, load average ${loadavg()[0]?.toFixed(2)} before the run (other work on the machine distorts the figures)`,
   ].join('\n'),
 );
 for (const file of files) {

@@ -1,7 +1,7 @@
 /**
- * What a 100 ms chunk costs on the main thread, everything from the socket's payload to the socket's text: the budget
- * is 30 µs. The cost of ws itself and of the system calls is not in it; the parsing of a masked frame is measured
- * beside it. Run: `node dist/benchmarks/session.bench.js`.
+ * Cost of a 100 ms chunk on the main thread, from the socket's payload to the socket's text; the budget is 30 µs. It
+ * excludes ws itself and system calls; parsing a masked frame is measured separately. Run: `node
+ * dist/benchmarks/session.bench.js`.
  */
 import * as ws from 'ws';
 import { createBench, report, times } from './report.js';
@@ -27,7 +27,7 @@ report(whole, sizeOf);
 const [session] = createRig(1, silence, { metrics: true }).sessions;
 const parts = createBench('beside it');
 parts.add(
-  'sweep of a session with metrics, once a second',
+  'sweep of a session with metrics, once per second',
   times(100, () => session?.sweep(performance.now())),
 );
 

@@ -30,19 +30,19 @@ const connections = Number(values.connections);
 const seconds = Number(values.duration);
 const wav = readWav(values.file);
 
-/** One talker. Talkers begin spread over a second, as people do, so that their chunks do not all fall together. */
+/** One speaker. Speakers start spread over a second, so that their chunks do not coincide. */
 async function talk(index, report) {
   await sleep((1000 * index) / connections);
   const { socket } = await connect(values.url);
-  const sentAtMs = []; // by piece of 100 ms
-  let next = 0; // the first piece that no partial has covered yet
+  const sentAtMs = []; // per piece of 100 ms
+  let next = 0; // the first piece not covered by a partial yet
   let stoppedAtMs = 0;
   const spoken = new Marks(); // in seconds
   const words = new WordLatency((seconds) => spoken.momentMs(seconds, 0.001));
   const onMessage = (message) => {
     if (message.type === 'partial' || message.type === 'transcription') {
       const final = words.show(message, { ms: performance.now() });
-      // What only the flush at the end brought has waited for the stop, not for the server.
+      // Words that came only with the flush at the end waited for the stop, not for the server.
       const live = final.filter(({ shown }) => stoppedAtMs === 0 || shown.ms < stoppedAtMs);
       report.wordLatencies.push(...words.measure(live));
     }
@@ -70,7 +70,7 @@ async function talk(index, report) {
   report.finals.push(performance.now() - stoppedAtMs);
   report.audioSeconds += total_duration;
   report.words += final_transcript.split(' ').filter(Boolean).length;
-  if (final_transcript === '') throw new Error('no words came');
+  if (final_transcript === '') throw new Error('no words were recognised');
   socket.close();
 }
 

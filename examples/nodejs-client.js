@@ -17,9 +17,9 @@ const HELP = `Usage: node examples/nodejs-client.js [options]
   --url URL        the server's WebSocket (default ws://localhost:8000/ws/transcribe)
   --file FILE.wav  stream this file in real time; without it the microphone is used
   --duration S     stop after this many seconds of audio
-  --fast           stream the file as fast as the server takes it
+  --fast           stream the file as fast as the server accepts it
   --silence S      seconds of silence that end a segment (default: the server's)
-  --token TOKEN    access token, if the server wants one
+  --token TOKEN    access token, if the server requires one
   --json           print each message of the server as one line of JSON
   --help
 `;
@@ -35,7 +35,7 @@ const options = {
   help: { type: 'boolean', default: false },
 };
 
-/** Programs that write the microphone to standard output as 16 kHz mono pcm16. */
+/** Programs that write the microphone's audio to standard output as 16 kHz mono pcm16. */
 const RECORDERS = [
   ['sox', ['-q', '-d', '-t', 'raw', '-r', '16000', '-e', 'signed', '-b', '16', '-c', '1', '-']],
   ['arecord', ['-q', '-t', 'raw', '-f', 'S16_LE', '-r', '16000', '-c', '1']],
@@ -54,21 +54,21 @@ function microphone() {
   return child.stdout;
 }
 
-/** The first `seconds` of the microphone. Audio is counted, not time: a recorder may take a while to begin. */
+/** The first `seconds` of the microphone. Counts audio instead of time, since a recorder may take a while to start. */
 async function* firstSeconds(audio, seconds) {
   let left = Math.round(seconds * MICROPHONE_FORMAT.sample_rate) * 2;
   for await (const piece of audio) {
     yield piece.subarray(0, left);
     left -= piece.length;
-    if (left <= 0) return; // leaving the loop closes the pipe, and with it the recorder
+    if (left <= 0) return; // leaving the loop closes the pipe and thus ends the recorder
   }
 }
 
-/** @returns {number} Infinity where nothing was asked for. */
+/** @returns {number} Infinity if not given. */
 function secondsOf(duration = 'Infinity') {
   const seconds = Number(duration);
   if (seconds > 0) return seconds;
-  throw new Error(`--duration: a number of seconds above 0 is needed, not "${duration}"`);
+  throw new Error(`--duration: must be a number of seconds above 0, not "${duration}"`);
 }
 
 function addressOf({ url, token }) {
@@ -77,7 +77,7 @@ function addressOf({ url, token }) {
   return address.href;
 }
 
-/** @returns {Promise<number>} The exit code: 0 if words came. */
+/** @returns {Promise<number>} The exit code: 0 if words were recognised. */
 async function main() {
   const { values } = parseArgs({ options });
   if (values.help) {

@@ -21,7 +21,7 @@ MICROPHONE_RATE = 16_000
 
 
 async def file_chunks(audio: wave.Wave_read, duration: float | None):
-    """Pieces of 100 ms of a WAV file, no faster than a microphone would give them."""
+    """Pieces of 100 ms of a WAV file, at the pace of a microphone."""
     frames = int(audio.getframerate() * CHUNK_SECONDS)
     total = audio.getnframes()
     if duration is not None:
@@ -63,7 +63,7 @@ async def send_audio(socket, chunks) -> None:
         async for piece in chunks:
             await socket.send(piece)
     except asyncio.CancelledError:
-        pass  # Ctrl+C: say goodbye properly, so that the last words come
+        pass  # Ctrl+C: close properly, so that the last words arrive
     await socket.send(json.dumps({"type": "stop_recording"}))
 
 
@@ -81,7 +81,7 @@ def show(message: dict) -> None:
 
 
 async def transcribe(options: argparse.Namespace) -> str:
-    """Streams, prints what comes back, and returns the whole transcript."""
+    """Streams, prints the results, and returns the whole transcript."""
     config = {"sample_rate": MICROPHONE_RATE, "encoding": "pcm16", "channels": 1}
     if options.file:
         audio = wave.open(options.file, "rb")
@@ -117,7 +117,7 @@ def main() -> int:
     try:
         return 0 if asyncio.run(transcribe(options)) else 1
     except ConnectionRefusedError:
-        print(f"Nobody listens at {options.url}. Start the server with: npm start", file=sys.stderr)
+        print(f"No server is listening at {options.url}. Start it with: npm start", file=sys.stderr)
     except websockets.InvalidStatus as error:
         print(f"Refused: {error.response.body.decode(errors='replace')}", file=sys.stderr)
     except (OSError, wave.Error) as error:

@@ -34,7 +34,7 @@ function allowedErrors(model) {
   try {
     return JSON.parse(readFileSync(here(`../models/${model}/manifest.json`), 'utf8')).sampleWer ?? null;
   } catch {
-    return null; // the server runs a model that this checkout does not have
+    return null; // the server runs a model that is not in this checkout
   }
 }
 

@@ -1,5 +1,5 @@
-// `npm run demo`: starts the server on a free port, speaks the bundled sample to it in real time, and shows what it
-// hears: partials in place, then finals with the time of every word. Exits with 0 if words came.
+// `npm run demo`: starts the server on a free port, streams the bundled sample in real time, and shows the results:
+// partials in place, then finals with the time of every word. Exits with 0 if words were recognised.
 import { join } from 'node:path';
 import { prepareServer, root } from './prepare.mjs';
 
@@ -28,7 +28,7 @@ try {
     if (message.type === 'transcription') screen.final(message);
   });
   socket.close();
-  screen.line(`\nWhole transcript: ${stopped.final_transcript || '(no words came)'}`);
+  screen.line(`\nWhole transcript: ${stopped.final_transcript || '(no words were recognised)'}`);
   process.exitCode = stopped.final_transcript === '' ? 1 : 0;
 } catch (error) {
   process.stderr.write(`${error.message}\n`);

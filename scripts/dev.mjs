@@ -1,4 +1,4 @@
-// `npm run dev`: the compiler in watch mode, and the server restarted whenever it has written something new.
+// `npm run dev`: runs the compiler in watch mode and restarts the server after each build.
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { prepareServer, root } from './prepare.mjs';

@@ -1,5 +1,5 @@
-// `npm run docs`: writes the generated parts of the documents anew, the description of the socket, and the list of
-// third-party software.
+// `npm run docs`: rewrites the generated parts of the documents, the AsyncAPI description, and the list of third-party
+// software.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { prepare, root } from './prepare.mjs';

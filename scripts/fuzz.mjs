@@ -1,4 +1,5 @@
-// `npm run fuzz [-- --minutes 60 --seed 7]`: installs and builds what is missing, then sends a server whatever may be sent.
+// `npm run fuzz [-- --minutes 60 --seed 7]`: installs and builds what is missing, then sends arbitrary input to a
+// server.
 import { prepare } from './prepare.mjs';
 
 prepare();

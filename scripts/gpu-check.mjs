@@ -1,4 +1,4 @@
-// What a GPU makes of imported models: see benchmarks/gpu/check.ts. Needs no network once the dependencies are there.
+// Checks imported models on a GPU: see benchmarks/gpu/check.ts. Needs no network once the dependencies are installed.
 import { prepare } from './prepare.mjs';
 
 prepare();

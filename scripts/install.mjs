@@ -1,4 +1,4 @@
-// Installs what is missing, tests' and linter's tools included; npm run lint, format and typecheck begin with it.
+// Installs what is missing, including the tools of tests and linter; run first by npm run lint, format and typecheck.
 import { install } from './prepare.mjs';
 
 install();

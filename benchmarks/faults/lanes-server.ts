@@ -1,6 +1,6 @@
 /**
- * The server of `npm run faults -- lanes`: as `rnnt-server start`, but its lanes run the tests' worker, whose steps fail as its parent
- * says.
+ * The server of `npm run faults -- lanes`: like `rnnt-server start`, but its lanes run the tests' worker, whose steps
+ * fail on the parent's command.
  */
 import { loadConfig } from '../../src/config.js';
 import { startEngine } from '../../src/inference/engine.js';
@@ -10,7 +10,7 @@ import { loadModel } from '../../src/models/store.js';
 import { startServer } from '../../src/server/server.js';
 import { FAULTY_WORKER, type Fault, FaultPlan } from '../../test/helpers/faults.js';
 
-/** What the parent asks for. */
+/** Commands from the parent. */
 export type Order = { arm: Fault; afterSteps: number } | { open: true } | { drain: true } | { report: true };
 
 export interface Report {

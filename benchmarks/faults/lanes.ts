@@ -1,7 +1,8 @@
 /**
- * `npm run faults -- lanes [--streams 12] [--only hang]`: a real server with the real model and speakers in real time, while threads of its lanes
- * throw, die, have no memory or hang in the middle of a step, and while so much hangs that the process ends and is started
- * again. Fails if a word or a time of a transcript differs. Prints the longest time without a partial, undisturbed and disturbed.
+ * `npm run faults -- lanes [--streams 12] [--only hang]`: a real server with the real model and speakers in real time,
+ * while threads of its lanes throw, die, run out of memory or hang in the middle of a step, until so many hang that the
+ * process ends and is restarted. Fails if a word or a time of a transcript differs. Prints the longest time without a
+ * partial, with and without faults.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -26,12 +27,12 @@ const SPOKEN_SECONDS = 24;
 /** Steps before the fault: some seconds of speech, with all streams under way. */
 const AFTER_STEPS = 60;
 const LOOK_MS = 100;
-/** How long the streams go on before the thread that hangs wakes. */
+/** How long the streams continue before the hanging thread returns. */
 const WAKE_MS = 1_000;
 
 class Server {
   port = Number(values.port);
-  /** How it ended, each time that it did. */
+  /** Exit code or signal of each end. */
   readonly ends: (number | string)[] = [];
   restarts = 0;
   private child: ChildProcess | null = null;
@@ -43,7 +44,7 @@ class Server {
     this.options = options;
   }
 
-  /** Starts it, and again whenever it fails, as a supervisor does. */
+  /** Starts the server, and restarts it whenever it fails, as a supervisor does. */
   async start(): Promise<void> {
     const program = fileURLToPath(new URL('./lanes-server.js', import.meta.url));
     const child = fork(program, [JSON.stringify({ ...this.options, port: this.port })]);
@@ -98,7 +99,7 @@ interface Told {
   readonly longestSilenceMs: number;
 }
 
-/** One speaker in real time, who comes back whatever happens. */
+/** One speaker in real time, who reconnects after every failure. */
 async function speak(port: number, i: number): Promise<Told> {
   const client = new RNNTClient({ url: `ws://127.0.0.1:${port}/ws/transcribe`, pingIntervalMs: 1_000 });
   let heardMs = performance.now();
@@ -162,7 +163,7 @@ for (const fault of FAULTS.filter((it) => values.only === undefined || it.starts
 }
 await server.stop();
 
-// Threads hang until the process cannot go on: it ends, and a supervisor starts it again.
+// Threads hang until the process cannot continue: it ends, and a supervisor restarts it.
 if (values.only === undefined || values.only === 'end') {
   const ending = new Server({ lanes: 1, maxStreams: streams });
   await ending.start();

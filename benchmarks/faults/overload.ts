@@ -1,7 +1,7 @@
 /**
- * `npm run faults -- overload [--streams 16 --seconds 20]`: twice the rated number of speakers come to a real server, paced as they
- * speak, and those that are refused ask again all the time. Prints how fast they were refused, how late the chunks of the others
- * were, and fails if one of their transcripts is not that of an undisturbed run.
+ * `npm run faults -- overload [--streams 16 --seconds 20]`: twice the rated number of speakers connect to a real server
+ * in real time, and refused ones retry continuously. Prints how fast they were refused and how late the chunks of the
+ * others were. Fails if a transcript differs from an undisturbed run.
  */
 import { setInterval as every, setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -23,7 +23,7 @@ const live = await startLiveServer({ maxStreams: streams, admission: 'slots' });
 const refusals: number[] = [];
 let speaking = true;
 
-/** As fast as one after the other can be refused: twenty in a second for each stream too many. */
+/** Retries as fast as refusals come one after the other: twenty per second for each excess stream. */
 async function knock(): Promise<void> {
   for await (const _ of every(50)) {
     if (!speaking) return;
@@ -34,7 +34,7 @@ async function knock(): Promise<void> {
   }
 }
 
-/** Whoever has said everything ends the knocking before it makes room. */
+/** A speaker that has finished stops the retries before it frees its place. */
 async function speak(client: TestClient, bytes: Uint8Array, knocking: Promise<unknown>): Promise<string> {
   const pieces = cut(bytes, PIECE_BYTES);
   for await (const _ of every(PIECE_MS)) {
@@ -60,7 +60,7 @@ try {
     undisturbed.push((await client.transcribe(cut(bytes, PIECE_BYTES))).final_transcript);
     await client.close();
   }
-  // `recording_stopped` comes a moment before the place of its recording is free.
+  // `recording_stopped` comes a moment before the recording's place is free.
   while ((live.server.context.recogniser?.sessions.leases.active ?? 0) > 0) await setTimeout(PIECE_MS);
   const admitted = await Promise.all(Array.from({ length: streams }, () => TestClient.recording(live.ws)));
   const knocking = Promise.all(Array.from({ length: streams }, knock));

@@ -1,6 +1,7 @@
 /**
- * `npm run faults [-- --cuts 300 --seed 18]`: recordings of real speech over a network that breaks at random moments, against the
- * same recordings undisturbed. Fails if a word, a time or an event differs. Prints the figures of docs/RELIABILITY.md.
+ * `npm run faults [-- --cuts 300 --seed 18]`: recordings of real speech over a network that breaks at random moments,
+ * compared with the same recordings undisturbed. Fails if a word, a time or an event differs. Prints the figures of
+ * docs/RELIABILITY.md.
  */
 import { parseArgs } from 'node:util';
 import { BreakingNetwork } from '../../test/helpers/breaking-network.js';

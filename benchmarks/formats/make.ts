@@ -1,4 +1,4 @@
-/** Makes the files of `variants.ts` with ffmpeg and sox, and measures what the decoder gives of them. */
+/** Makes the files of `variants.ts` with ffmpeg and sox, and measures what the decoder makes of them. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ const RATE_HZ = 16_000;
 export const hasTool = (tool: Variant['tool']): boolean =>
   spawnSync(tool, [tool === 'sox' ? '--version' : '-version'], { stdio: 'ignore' }).status === 0;
 
-/** A plain WAV of 16 kHz mono, for the programs to begin with. */
+/** A plain WAV of 16 kHz mono, as input for the programs. */
 export function writeClip(path: string, samples: Int16Array): void {
   const head = Buffer.alloc(44);
   head.write('RIFF');
@@ -43,16 +43,16 @@ export function makeVariant(variant: Variant, folder: string, clip: string): Buf
 }
 
 export interface Outcome {
-  /** Seconds of audio, and how well they fit the clip; null where the file was refused. */
+  /** Seconds of audio, and their correlation with the clip; null if the file was refused. */
   readonly seconds: number | null;
   readonly correlation: number | null;
-  /** What the server says of a refused file. */
+  /** The server's response to a refused file. */
   readonly status: number | null;
   readonly message: string;
   readonly asExpected: boolean;
 }
 
-/** Decodes a variant and says whether what should come out did. */
+/** Decodes a variant and compares the result with the expectation. */
 export async function measure(variant: Variant, bytes: Uint8Array, clip: Int16Array): Promise<Outcome> {
   try {
     const samples = await decodeFile({ bytes, maxSeconds: 60 });
@@ -71,7 +71,7 @@ export async function measure(variant: Variant, bytes: Uint8Array, clip: Int16Ar
   }
 }
 
-/** The highest correlation over shifts of up to ±0.2 s: codecs delay what they code. */
+/** The highest correlation over shifts of up to ±0.2 s, since codecs add delay. */
 function bestCorrelation(a: Int16Array, b: Int16Array): number {
   let best = -1;
   const reach = RATE_HZ / 5;

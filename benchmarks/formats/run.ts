@@ -1,6 +1,6 @@
 /**
- * Writes docs/FORMATS.md: some 120 kinds of files, and what comes out of each. Run: `npm run formats` (ffmpeg and sox
- * make the files; a kind that they cannot make is left out and named).
+ * Writes docs/FORMATS.md: about 120 kinds of files, with the result of each. Run: `npm run formats` (ffmpeg and sox
+ * make the files; kinds that they cannot make are left out and named).
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,23 +1,23 @@
 /**
- * Files of every kind that people have, made of one clip: what each is made with, and what should come out. The
- * programs are called with their arguments as they stand; IN and OUT are the clip (16 kHz mono) and the new file.
+ * Files of every common kind, made from one clip: how each is made, and the expected result. The programs are called
+ * with the given arguments; IN and OUT are the clip (16 kHz mono) and the new file.
  */
 
 export interface Variant {
   readonly name: string;
-  /** Ending of the file; the server does not look at it. */
+  /** File extension; the server ignores it. */
   readonly ext: string;
   readonly tool: 'ffmpeg' | 'sox';
   readonly args: readonly string[];
   /** A change to the finished file. */
   readonly edit?: ((bytes: Buffer) => Buffer) | undefined;
-  /** 'sound': the clip comes out. Otherwise the status of the refusal. */
+  /** 'sound': the clip is decoded. Otherwise the status of the refusal. */
   readonly expect: 'sound' | 415 | 422;
-  /** ffmpeg decodes it for the server, too. */
+  /** The server also uses ffmpeg to decode it. */
   readonly byFfmpeg?: boolean;
-  /** Least correlation with the clip; what 8 kHz, 4 bits and low bit rates leave of it. Default 0.9. */
+  /** Lowest correlation with the clip, given the losses of 8 kHz, 4 bits and low bit rates. Default 0.9. */
   readonly least?: number;
-  /** How often the clip comes in it. */
+  /** How often it contains the clip. */
   readonly times?: number;
 }
 
@@ -76,7 +76,7 @@ function oggCrc(page: Uint8Array): number {
   return crc >>> 0;
 }
 
-/** Turns the 24-bit samples of a WAV of 32 bits from the high bytes to the low ones, and says 24 bits. */
+/** Moves the 24-bit samples of a 32-bit WAV from the high bytes to the low ones, and declares 24 bits. */
 function low24(wav: Buffer): Buffer {
   for (let at = dataAt(wav); at + 4 <= wav.length; at += 4) wav.writeInt32LE(wav.readInt32LE(at) >> 8, at);
   return says24(wav);

@@ -1,6 +1,6 @@
 /**
- * `npm run fuzz [-- --minutes 60 --seed 7]`: clients that send anything against a real server with the scripted engine; stops at
- * the first thing that is not as it should be, and says which seed, round and client made it. Prints its figures as JSON.
+ * `npm run fuzz [-- --minutes 60 --seed 7]`: clients send arbitrary input to a real server with the scripted engine.
+ * Stops at the first violation and names its seed, round and client. Prints its figures as JSON.
  */
 import { parseArgs } from 'node:util';
 import { fuzz } from '../../test/helpers/fuzz/run.js';

@@ -1,4 +1,4 @@
-/** A lane of the server with a table for it, and what can be measured of that. */
+/** A lane of the server with a stream table, for measurements. */
 import { totalmem } from 'node:os';
 import { GraphBuilder } from '../../src/import/builder.js';
 import { type ElementType, TYPE, value, writeModel } from '../../src/import/onnx.js';
@@ -18,7 +18,7 @@ import type { Model } from '../../src/models/store.js';
 
 const log = createLogger({ logLevel: 'warn', devMode: false });
 const RING_SECONDS = 1;
-/** Steps that are not counted: allocations, and the choice of algorithms. */
+/** Steps that are not counted, because of allocations and the choice of algorithms. */
 const WARM_STEPS = 3;
 
 const nobody: SlotOwner = { onStep() {}, onFlushed() {}, onFault() {} };
@@ -29,7 +29,7 @@ export class Rig {
     private readonly slots: readonly Slot[],
   ) {}
 
-  /** Does the slab of so many streams, and what the lane gathers of them, fit into half of the memory? */
+  /** Whether the slab of this many streams, and the lane's gathered batch, fit into half of the memory. */
   static fits(model: Model, streams: number): boolean {
     const layout = slabLayout(model.manifest, streams, RING_SECONDS);
     return layout.bytes + 2 * streams * layout.stateBytes < totalmem() / 2;
@@ -49,7 +49,7 @@ export class Rig {
     return new Rig(lane, slots);
   }
 
-  /** One step of all streams, each a chunk of `speech` further than before and 0.7 s behind its neighbour. */
+  /** One step of all streams: each advances by one chunk of `speech`, 0.7 s behind its neighbour. */
   private async step(speech: Int16Array) {
     for (const [i, slot] of this.slots.entries()) {
       while (!slot.ready()) {
@@ -98,7 +98,7 @@ const ELEMENTS = { float32: TYPE.float, float16: TYPE.float16 } as const satisfi
   ElementType
 >;
 
-/** A graph with a model's inputs and outputs that only adds nothing to its state, all of it of this type. */
+/** A graph with a model's inputs and outputs that only adds zero to its state, all of one element type. */
 export function transferGraph(manifest: Manifest, type: keyof typeof ELEMENTS) {
   const g = new GraphBuilder(17);
   const count = manifest.state.reduce((sum, tensor) => sum + elements(tensor), 0);

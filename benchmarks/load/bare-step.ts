@@ -1,6 +1,6 @@
 /**
  * The bare ONNX step: CPU milliseconds of session.run() alone, in a process that does nothing else, at several batch
- * sizes. What a server's CPU time is compared with. Prints JSON: {"1": ms, "2": ms, …}.
+ * sizes; the reference for a server's CPU time. Prints JSON: {"1": ms, "2": ms, …}.
  */
 import ort from 'onnxruntime-node';
 import { EDGE_INTS } from '../../src/inference/hotwords.js';
@@ -8,7 +8,7 @@ import { elements, STATE_TYPES, windowOf } from '../../src/models/manifest.js';
 import { loadModel } from '../../src/models/store.js';
 
 const SIZES = [1, 2, 4, 8, 16, 32, 64];
-/** Enough steps for a steady figure: about a second each. */
+/** Enough steps for a stable figure: about a second each. */
 const MEASURE_MS = 800;
 
 const { manifest, graphPath } = await loadModel(process.argv[2] ?? 'default');

@@ -72,7 +72,7 @@ const cpuSeconds = async (http: string): Promise<number> => {
 // biome-ignore lint/suspicious/noExplicitAny: a report to be printed
 const statusOf = async (http: string): Promise<any> => (await fetch(`${http}/ws/status`)).json();
 
-/** CPU of the bare step for these batches, by linear interpolation between the measured sizes. */
+/** CPU of the bare step for these batches, interpolated linearly between the measured sizes. */
 function bareMs(histogram: Record<string, number>, bare: Record<string, number>): number {
   const sizes = Object.keys(bare)
     .map(Number)
@@ -135,7 +135,7 @@ function printRow(row: Row): void {
   );
 }
 
-/** Grows the load until p95 passes the target; returns the highest N that held it. */
+/** Increases the load until p95 exceeds the target; returns the highest N that met it. */
 async function findHighest(
   from: number,
   seconds: number,

@@ -1,7 +1,7 @@
 /**
- * What a wait in the batcher brings, by simulation: the batcher and the stream table of the server, lanes that take the
- * measured time of their batch, clients that send 100 ms of audio every 100 ms, all on a clock of its own. So it says what
- * batching alone does: no sockets, no noise, the same figures on every machine.
+ * Simulates the effect of a wait in the batcher: the server's batcher and stream table, lanes that take the measured
+ * time of their batch, and clients that send 100 ms of audio every 100 ms, all on a simulated clock. It shows the
+ * effect of batching alone, without sockets or noise, with the same figures on every machine.
  *
  *   node dist/benchmarks/load/wait.js [--chunk-ms 320] [--ahead-ms 137.5] [--lanes 2] [--streams 4,8,16] [--waits 0,auto]
  *     [--steps '{"1":20.7,"4":44.7,"16":120.9}']

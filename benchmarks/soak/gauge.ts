@@ -1,9 +1,9 @@
-/** What a process and its server hold, as lines of a table. */
+/** Resources held by a process and its server, as lines of a table. */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { RunningServer } from '../../src/server/server.js';
 
-// Without a collection before each reading the heap's figures are those of chance.
+// Forces a garbage collection before each reading; otherwise heap figures are random.
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
 
@@ -32,7 +32,7 @@ export class Gauge {
     this.server = server;
   }
 
-  /** What the server lends: all 0 when nobody is there. */
+  /** Resources in use: all 0 without clients. */
   held() {
     const { registry, recogniser } = this.server.context;
     if (recogniser === null) throw new Error('The server is not ready.');
@@ -54,7 +54,7 @@ export class Gauge {
     return figures.map((figure, i) => String(figure).padStart(columns[i]?.length ?? 0)).join('  ');
   }
 
-  /** From a third of the readings on to the last, so that what is warmed once does not count. */
+  /** From the reading after a third of them to the last, so that warm-up does not count. */
   growth() {
     const first = this.readings[Math.floor(this.readings.length / 3)];
     const last = this.readings.at(-1);

@@ -1,7 +1,8 @@
 /**
- * `npm run soak [-- --minutes 60 --speakers 6 --every 10 --seed 1]`: people come and go at a real server with the real model. They record,
- * lose their connection and take it up again, vanish in mid-sentence, upload files. Each transcript is held against the first
- * one of its clip. Prints a line of figures per `--every` seconds, and as JSON at the end what was lost and how things grew.
+ * `npm run soak [-- --minutes 60 --speakers 6 --every 10 --seed 1]`: clients come and go at a real server with the real
+ * model. They record, lose their connection and resume, disappear in mid-sentence, and upload files. Each transcript is
+ * compared with the first one of its clip. Prints a line of figures every `--every` seconds, and at the end the losses
+ * and the growth as JSON.
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -43,7 +44,7 @@ async function watch(): Promise<void> {
 let failed = false;
 try {
   await Promise.all([watch(), ...speakers.map((it) => it.churn(isOver))]);
-  // Those who vanished are waited for as long as the window is; then nothing may be held.
+  // Waits for the resume window of the clients that disappeared; after that, nothing may be held.
   await wait((WINDOW_S + 2) * 1000);
   process.stdout.write(`${gauge.line()}\n`);
   const done: Record<string, number> = {};

@@ -1,4 +1,4 @@
-/** Somebody who does one thing after another, and knows what the transcript has to be. */
+/** A client that does one thing after another and knows the expected transcript. */
 import { setTimeout as wait } from 'node:timers/promises';
 import type { BreakingNetwork } from '../../test/helpers/breaking-network.js';
 import { assertSame, FORMATS, type Format, formatted, itemsOf, record } from '../../test/helpers/cut-runs.js';
@@ -10,7 +10,9 @@ import { bytesOf, cut, type Message, TestClient } from '../../test/helpers/ws-cl
 const PIECE = 3_200;
 const PIECE_MS = 100;
 
-/** The first transcript of each clip in each way of sending it. Shared: the same speech gives all speakers the same words. */
+/**
+ * The first transcript of each clip for each way of sending it. Shared, since the same speech must give the same words.
+ */
 const known = new Map<string, readonly string[]>();
 
 const wordsOf = (told: readonly Message[]): string[] =>
@@ -57,7 +59,7 @@ export class Speaker {
     return Math.floor(this.random() * most);
   }
 
-  /** Some clips, so that each comes again and again. */
+  /** A limited number of clips, so that each is repeated often. */
   private async clip(): Promise<{ name: string; samples: Int16Array }> {
     const { file } = clips[this.below(8)] ?? { file: '' };
     return { name: file, samples: await loadClip(file) };
@@ -70,7 +72,7 @@ export class Speaker {
     if (before === undefined || before.join(' ') === words.join(' ')) return;
     this.counts.different++;
     this.counts.wordsLost += Math.max(0, before.length - words.length);
-    process.stderr.write(`${what}: "${words.join(' ')}" in place of "${before.join(' ')}"\n`);
+    process.stderr.write(`${what}: "${words.join(' ')}" instead of "${before.join(' ')}"\n`);
   }
 
   /** In real time. */
@@ -90,7 +92,7 @@ export class Speaker {
     this.compare(`${name} at 16000`, wordsOf(client.received));
   }
 
-  /** Over a connection that breaks three times at random bytes, against the same without. */
+  /** Over a connection that breaks three times at random bytes; compared with an unbroken one. */
   private async cut(): Promise<void> {
     const { samples } = await this.clip();
     const format: Format = FORMATS[this.below(FORMATS.length)] ?? FORMATS[0]!; // there are three
@@ -123,7 +125,7 @@ export class Speaker {
     }
   }
 
-  /** In mid-sentence, without a word; half of them could come back and do not. */
+  /** Disconnects in mid-sentence; half of these clients could resume but do not. */
   private async vanish(): Promise<void> {
     const { samples } = await this.clip();
     const client = await TestClient.recording(`${this.live.ws}?resumable=${this.below(2)}`);

@@ -26,7 +26,7 @@ URL = os.environ.get("RNNT_URL", "http://localhost:8000")
 KEY = os.environ.get("RNNT_KEY", "any")
 FRAME_SECONDS = 0.02
 SILENCE_SECONDS = 2
-# Each plugin ends a turn after a pause of its own choice, the first and the last after 0.1 s if they are not asked for more.
+# Each plugin ends a turn after a pause of its own; without this setting the first and the last use 0.1 s.
 PAUSE_MS = 300
 
 EARS = {
@@ -39,12 +39,12 @@ EARS = {
 
 
 def ears() -> STT:
-    # From the environment, since jobs run in processes of their own.
+    # From the environment, since jobs run in separate processes.
     return EARS[os.environ.get("RNNT_PROVIDER", "deepgram")]()
 
 
 class Listener(Agent):
-    """Give it a model and a voice, and it answers."""
+    """Add a model and a voice, and it answers."""
 
     def __init__(self) -> None:
         super().__init__(instructions="You listen.")
@@ -55,7 +55,7 @@ class Listener(Agent):
 
 
 class WavMicrophone(AudioInput):
-    """A file at the pace of speech, and silence behind it."""
+    """A file at the pace of speech, followed by silence."""
 
     def __init__(self, path: str) -> None:
         super().__init__(label=path)
@@ -112,5 +112,5 @@ if __name__ == "__main__":
     if given.file is not None:
         asyncio.run(listen_to_file(given.file))
     else:
-        sys.argv[1:] = others  # what is left is LiveKit's
+        sys.argv[1:] = others  # the rest is for LiveKit
         agents.cli.run_app(agents.WorkerOptions(entrypoint_fnc=entrypoint))

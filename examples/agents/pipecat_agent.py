@@ -37,8 +37,8 @@ SILENCE_SECONDS = 2
 PAUSE_MS = 300
 
 
-# Here the server finds where a turn ends. With a voice activity detector in the pipeline the three end turns when it says so:
-# leave `settings`, `turn_detection` and `vad_force_turn_endpoint` away.
+# Here the server finds the end of a turn. With a voice activity detector in the pipeline, the services end turns when
+# it says so: then omit `settings`, `turn_detection` and `vad_force_turn_endpoint`.
 EARS = {
     "deepgram": lambda: DeepgramSTTService(
         base_url=URL, api_key=KEY, settings=DeepgramSTTService.Settings(endpointing=PAUSE_MS)
@@ -56,7 +56,7 @@ EARS = {
 
 
 class Printer(FrameProcessor):
-    """Put a model and a voice in its place, and the pipeline answers."""
+    """Replace it by a model and a voice, and the pipeline answers."""
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         await super().process_frame(frame, direction)
@@ -68,7 +68,7 @@ class Printer(FrameProcessor):
 
 
 async def play(worker: PipelineWorker, path: str) -> None:
-    """A file at the pace of speech, and silence behind it."""
+    """A file at the pace of speech, followed by silence."""
     with wave.open(path) as wav:
         rate, channels = wav.getframerate(), wav.getnchannels()
         audio = wav.readframes(wav.getnframes())

@@ -1,4 +1,4 @@
-/** Shows partials in place and finals with the time of every word. */
+/** Shows partials in place, and finals with the time of every word. */
 
 /** @param {NodeJS.WriteStream} out */
 export function createScreen(out = process.stdout) {
@@ -23,7 +23,7 @@ export function createScreen(out = process.stdout) {
   };
 }
 
-/** `0.31 in  0.45 the  0.60 old …`, as many words a line as fit. */
+/** `0.31 in  0.45 the  0.60 old …`, as many words per line as fit. */
 function wordLines(words, width) {
   const lines = [];
   let line = '';

@@ -1,12 +1,12 @@
 /**
- * One recording over a WebSocket, spoken in the raw protocol: what a client in any language has to do.
- * Applications are better served by the client library (`rnnt-server/client`), which reconnects by itself.
+ * One recording over a WebSocket in the raw protocol, as a client in any language would do it. Applications should use
+ * the client library (`rnnt-server/client`), which reconnects by itself.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import WebSocket from 'ws';
 
 const CHUNK_SECONDS = 0.1;
-/** A server that says nothing for so long is given up: no wait without an end. */
+/** Time limit for the server's greeting. */
 const GREETING_TIMEOUT_MS = 10_000;
 const STOP_TIMEOUT_MS = 30_000;
 
@@ -19,7 +19,7 @@ export function connect(url) {
   return new Promise((resolve, reject) => {
     const socket = new WebSocket(url, { handshakeTimeout: GREETING_TIMEOUT_MS });
     const timer = setTimeout(() => {
-      reject(new Error(`${url} accepts connections and does not greet.`));
+      reject(new Error(`${url} accepts connections but does not send a greeting.`));
       socket.terminate();
     }, GREETING_TIMEOUT_MS);
     socket.once('close', () => clearTimeout(timer));
@@ -35,12 +35,14 @@ export function connect(url) {
       if (greeting.type === 'connection') resolve({ socket, greeting });
       else reject(new Error(`${greeting.code}: ${greeting.error}`));
     });
-    socket.once('close', (code, reason) => reject(new Error(`The server closed: ${code} ${reason}`)));
+    socket.once('close', (code, reason) =>
+      reject(new Error(`The server closed the connection: ${code} ${reason}`)),
+    );
   });
 }
 
 function explain(error, url) {
-  if (error.code === 'ECONNREFUSED') return `Nobody listens at ${url}. Start the server with: npm start`;
+  if (error.code === 'ECONNREFUSED') return `No server is listening at ${url}. Start it with: npm start`;
   return `Cannot connect to ${url}: ${error.message}`;
 }
 
@@ -55,7 +57,7 @@ function refusal(response, body) {
   }
 }
 
-/** A WAV's samples in pieces of 100 ms, handed out no faster than a microphone would. */
+/** A WAV's samples in pieces of 100 ms, at the pace of a microphone. */
 export async function* paced(wav, { speed = 1, seconds = wav.seconds, loop = false } = {}) {
   const frameBytes = wav.bytesPerSecond / wav.sampleRate;
   const chunkBytes = Math.round(wav.sampleRate * CHUNK_SECONDS) * frameBytes;
@@ -100,16 +102,16 @@ export async function record(socket, config, audio, onMessage, onSent = () => {}
     socket.send(piece);
     bytes += piece.length;
     onSent(bytes);
-    while (socket.bufferedAmount > 1 << 20) await sleep(10); // the server slows a fast sender through TCP
+    while (socket.bufferedAmount > 1 << 20) await sleep(10); // the server slows down a fast sender through TCP
   }
   if (socket.readyState === WebSocket.OPEN) {
     socket.send(JSON.stringify({ type: 'stop_recording' }));
-    timer = setTimeout(() => socket.terminate(), STOP_TIMEOUT_MS); // which rejects, by its close
+    timer = setTimeout(() => socket.terminate(), STOP_TIMEOUT_MS); // which rejects `stopped` through the close event
   }
   return stopped.finally(() => clearTimeout(timer));
 }
 
-/** What the server must know of a WAV. */
+/** The settings that tell the server the format of a WAV. */
 export const formatOf = ({ sampleRate, channels, encoding }) => ({
   sample_rate: sampleRate,
   channels,

@@ -1,7 +1,7 @@
-/** Reads WAV files: just enough to stream one as it is. The server resamples and mixes down. */
+/** Reads WAV files, only as far as needed to stream them unchanged. The server resamples and mixes. */
 import { readFileSync } from 'node:fs';
 
-/** Format tags of the WAV header, and the names that the server has for them. */
+/** Format tags of the WAV header, and the server's names for them. */
 const ENCODINGS = { '1/16': 'pcm16', '3/32': 'float32', '6/8': 'alaw', '7/8': 'mulaw' };
 const EXTENSIBLE = 0xfffe;
 
@@ -24,7 +24,7 @@ export function parseWav(file, name = 'the file') {
   }
   const chunks = chunksOf(file);
   const { fmt, data } = chunks;
-  if (fmt === undefined || data === undefined) throw new Error(`${name} has no audio in it.`);
+  if (fmt === undefined || data === undefined) throw new Error(`${name} contains no audio.`);
   const tag = fmt.readUInt16LE(0) === EXTENSIBLE ? fmt.readUInt16LE(24) : fmt.readUInt16LE(0);
   const encoding = ENCODINGS[`${tag}/${fmt.readUInt16LE(14)}`];
   if (encoding === undefined) {
@@ -36,7 +36,7 @@ export function parseWav(file, name = 'the file') {
   return { sampleRate, channels, encoding, bytesPerSecond, data, seconds: data.length / bytesPerSecond };
 }
 
-/** The chunks of a RIFF file by name; `fmt ` without its blank. */
+/** The chunks of a RIFF file by name; `fmt ` without its space. */
 function chunksOf(file) {
   const chunks = {};
   for (let at = 12; at + 8 <= file.length; ) {

@@ -1,4 +1,7 @@
-/** Word error rate: the least insertions, deletions and substitutions that turn `heard` into `said`, per said word. */
+/**
+ * Word error rate: the fewest insertions, deletions and substitutions that turn `heard` into `said`, divided by the
+ * number of words in `said`.
+ */
 
 export const normalise = (text) =>
   text

@@ -16,10 +16,10 @@ const { values } = parseArgs({
 });
 const START = { type: 'start_recording', config: { encoding: 'mulaw', sample_rate: 8000 } };
 
-/** Opens a recording for one track; every final segment goes to the callback. */
+/** Opens a recording for one track; every final segment is sent to the callback. */
 function openTrack(callSid, track) {
   const socket = new WebSocket(values.server);
-  let early = []; // what came before the socket was open
+  let early = []; // audio from before the socket was open
   const send = (data) => (early === null ? socket.send(data) : early.push(data));
   send(JSON.stringify(START));
   socket.on('open', () => {

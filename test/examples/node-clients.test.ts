@@ -115,7 +115,7 @@ describe('the Node examples against the real server', { timeout: 120_000 }, () =
       'static/sample.wav',
     );
     assert.equal(run.code, 1);
-    assert.match(run.stderr, /Nobody listens .* npm start/);
+    assert.match(run.stderr, /No server is listening .* npm start/);
   });
 
   it('nodejs-client says what to do with a file that is not WAV', async () => {

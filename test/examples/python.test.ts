@@ -52,7 +52,7 @@ describe('python-client.py', { skip: missing('websockets'), timeout: 60_000 }, (
   it('says what to do where nobody listens', async () => {
     const run = await client('--url', 'ws://127.0.0.1:9/', '--file', 'static/sample.wav');
     assert.equal(run.code, 1);
-    assert.match(run.stderr, /Nobody listens/);
+    assert.match(run.stderr, /No server is listening/);
   });
 
   it('prints the refusal of the server', async () => {

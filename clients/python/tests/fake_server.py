@@ -1,4 +1,4 @@
-"""A server whose every answer is written in the test, and which keeps what it was sent."""
+"""A server whose answers are scripted by the test, and which keeps what it receives."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ Script = Callable[["Peer"], Awaitable[None]]
 
 
 class Peer:
-    """One connection, from the server's side. audio: all bytes that came in it. messages: the control messages, in order."""
+    """One connection, from the server's side. audio: all bytes received over it. messages: the control messages, in
+    order."""
 
     def __init__(self, socket: ServerConnection, seq: int = 0):
         assert socket.request is not None
@@ -62,12 +63,12 @@ class Peer:
                 return message
 
     async def heard(self, count: int) -> None:
-        """Until so many bytes of audio have come."""
+        """Waits until this many bytes of audio have been received."""
         while len(self.audio) < count:
             await self.take()
 
     async def start(self, **greeting: Any) -> dict[str, Any]:
-        """Greets and confirms the recording -> the settings that were asked for."""
+        """Greets and confirms the recording -> the requested settings."""
         await self.greet(**greeting)
         config: dict[str, Any] = (await self.until("start_recording"))["config"]
         await self.say("recording_started", config=config)
@@ -79,12 +80,12 @@ class Peer:
         await self.socket.wait_closed()
 
     def cut(self) -> None:
-        """The network is gone: no close frame."""
+        """Breaks the connection without a close frame."""
         self.socket.transport.abort()
 
 
 class FakeServer:
-    """Connection n is played by script n; refusals are (status, headers, body) in place of a script."""
+    """Connection n is handled by script n; a tuple (status, headers, body) instead of a script refuses it."""
 
     def __init__(self, *scripts: Script | tuple[int, dict[str, str], str]):
         self._scripts = list(scripts)
@@ -95,7 +96,7 @@ class FakeServer:
         self._server: Server | None = None
 
     def options(self, **changes: Any) -> Options:
-        """Waits are written down, not waited for; jitter is always half."""
+        """Waits are recorded instead of waited for; jitter is always half."""
 
         async def sleep(seconds: float) -> None:
             self.waits.append(seconds)

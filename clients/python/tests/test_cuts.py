@@ -19,7 +19,8 @@ SECOND_BYTES = 32_000
 
 @dataclass
 class Session:
-    """What a server knows of a stream. Two seconds make a segment, whose two words are sums over their seconds of audio."""
+    """A server's state of a stream. Every two seconds are a segment, whose two words are sums over their seconds of
+    audio."""
 
     token: str
     audio: bytearray = field(default_factory=bytearray)
@@ -53,7 +54,7 @@ class Session:
 
 
 class Simulation:
-    """A server that cuts connections at moments drawn from a seed. forgets: the share of resumed sessions that it has lost."""
+    """A server that cuts connections at seeded random moments. forgets: the share of resumed sessions that it has lost."""
 
     def __init__(self, seed: int, forgets: float):
         self.chance = random.Random(seed)
@@ -61,7 +62,7 @@ class Simulation:
         self.sessions: dict[str, Session] = {}
 
     async def open(self, peer: Peer) -> tuple[Session, int]:
-        """-> the session of the connection, how many of its messages the client has had."""
+        """-> the connection's session, number of its messages that the client has."""
         session = self.sessions.get(peer.query.get("resume", ""))
         if session and self.chance.random() >= self.forgets:
             state = "recording" if session.started and not session.stopped else "idle"
@@ -79,7 +80,7 @@ class Simulation:
         await self.play(peer, self.chance.randrange(40))
 
     async def play(self, peer: Peer, frames: int | None = None) -> None:
-        """frames: after how many the connection is cut; None: never."""
+        """frames: number after which the connection is cut; None: never."""
         session, sent = await self.open(peer)
         while True:
             for message in session.said[sent:]:

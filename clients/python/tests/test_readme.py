@@ -1,4 +1,4 @@
-"""The programs of README.md, as they stand there."""
+"""Runs the programs of README.md as written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A recording whose connections break, and servers that say no."""
+"""Recordings whose connections break, and servers that refuse."""
 
 from __future__ import annotations
 

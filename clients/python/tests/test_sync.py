@@ -1,4 +1,4 @@
-"""The client for programs without asyncio, against a fake server in a thread of its own."""
+"""The client for programs without asyncio, against a fake server in a separate thread."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SECOND = bytes(32_000)
 
 @contextlib.contextmanager
 def running(*scripts: Any) -> Iterator[FakeServer]:
-    """A fake server on an event loop of its own; leaving raises what went wrong in its scripts."""
+    """A fake server on its own event loop; leaving raises errors of its scripts."""
     server, loop = FakeServer(*scripts), asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()

@@ -1,4 +1,4 @@
-"""What an application has as "audio", as samples that the server's encodings can carry."""
+"""Converts an application's audio to samples in one of the server's encodings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .errors import UnsupportedAudio
 
 
 class Readable(Protocol):
-    """An open file, an upload of Flask (`read` returns bytes) or of FastAPI (`read` is awaited)."""
+    """An open file, or an upload of Flask (`read` returns bytes) or FastAPI (`read` is awaited)."""
 
     def read(self) -> Any: ...
 
@@ -33,7 +33,7 @@ _PCM, _FLOAT, _ALAW, _MULAW, _EXTENSIBLE = 1, 3, 6, 7, 0xFFFE
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """data: interleaved samples. sample_rate, encoding, channels: None where the data does not say (raw)."""
+    """data: interleaved samples. sample_rate, encoding, channels: None if the data does not tell (raw)."""
 
     data: bytes
     sample_rate: int | None = None
@@ -42,9 +42,9 @@ class Samples:
 
 
 async def read_audio(audio: Audio) -> Samples:
-    """A WAV file is unpacked; other bytes are taken for raw samples. Files are read in a thread.
+    """Unpacks a WAV file; other bytes count as raw samples. Files are read in a thread.
 
-    Raises UnsupportedAudio for containers that need a decoder, OSError where a path cannot be read.
+    Raises UnsupportedAudio for containers that need a decoder, OSError if a path cannot be read.
     """
     if isinstance(audio, (bytes, bytearray, memoryview)):
         return unpack(bytes(audio))
@@ -71,7 +71,7 @@ def unpack(data: bytes) -> Samples:
 
 
 def _unpack_wav(data: bytes) -> Samples:
-    """Lengths of 0, all ones or beyond the end, as pipes leave them, mean "to the end"."""
+    """Lengths of 0, all ones or beyond the end, as written to pipes, mean "to the end"."""
 
     def number(at: int, size: int) -> int:
         return int.from_bytes(data[at : at + size], "little")
@@ -102,7 +102,7 @@ def _as_encoding(body: bytes, kind: int, channels: int, rate: int, bits: int) ->
 
 
 def _to_pcm16(body: bytes, width: int) -> bytes:
-    """The two highest bytes of each sample; 8 bits have an offset in place of a sign."""
+    """The two highest bytes of each sample; 8-bit samples have an offset instead of a sign."""
     if width == 2:
         return body
     count = len(body) // width

@@ -1,4 +1,4 @@
-"""The audio on its way to the server, kept until nobody can ask for it again."""
+"""The audio on its way to the server, kept until it can no longer be needed again."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ class AudioLog:
         self._audio = bytearray()
         self._marks: deque[tuple[int, Message]] = deque()
         self._marks_sent = 0
-        self._marks_before = 0  # of the present session, forgotten
-        self._marks_heard = 0  # as many of its marks the server has: those among what is sent again are left out
+        self._marks_before = 0  # of this session, dropped
+        self._marks_heard = 0  # number of its marks that the server has: these are not sent again
         self._odd = b""
         self._start = 0
         self._final_end = 0
         self._acknowledged = 0
         self.cursor = 0
-        self.base = 0  # position of the present session's first sample
-        self.acknowledges = True  # False: a server that never does; what is sent counts as heard
+        self.base = 0  # position of this session's first sample
+        self.acknowledges = True  # False: the server never acknowledges; sent audio counts as received
 
     @property
     def end(self) -> int:
@@ -41,7 +41,7 @@ class AudioLog:
 
     @property
     def kept_from(self) -> int:
-        """The first frame of the present session that can be sent again."""
+        """The first frame of this session that can be sent again."""
         return max(0, self._start - self.base)
 
     @property
@@ -50,7 +50,7 @@ class AudioLog:
         return self.end - (self._acknowledged if self.acknowledges else self.cursor)
 
     def append(self, audio: bytes) -> None:
-        """Any length; a frame cut in two is put together again."""
+        """Any length; a frame split between two calls is rejoined."""
         audio = self._odd + audio
         whole = len(audio) - len(audio) % self._frame_bytes
         self._audio += audio[:whole]
@@ -60,7 +60,7 @@ class AudioLog:
         self._marks.append((self.end, message))
 
     def next(self, max_frames: int) -> bytes | Message | None:
-        """The next thing to send, which counts as sent from now on; None where all is."""
+        """The next item to send, which then counts as sent; None if there is none."""
         limit = self.end
         while self._marks_sent < len(self._marks):
             limit, message = self._marks[self._marks_sent]
@@ -81,7 +81,7 @@ class AudioLog:
         return piece
 
     def acknowledge(self, received: int) -> bool:
-        """received: frames of the present session that survive a cut -> whether that is more than before."""
+        """received: frames of this session that survive a lost connection -> whether that is more than before."""
         position = min(self.cursor, self.base + received)
         if position <= self._acknowledged:
             return False
@@ -90,13 +90,13 @@ class AudioLog:
         return True
 
     def final_until(self, position: int) -> None:
-        """A final segment covers the audio before `position`: nothing of it is recorded again."""
+        """A final segment covers the audio before `position`: none of it is recorded again."""
         self._final_end = max(self._final_end, min(position, self.end))
         self._forget()
 
     def rewind(self, received: int, controls: int | None = None) -> None:
-        """The session goes on: send from its frame `received` on, and the control messages from there but those that it has,
-        which are the first `controls` of the session (None: it does not say)."""
+        """The session continues: sends from its frame `received`, and the control messages from there, except the first
+        `controls` of the session, which the server has (None: unknown)."""
         self._marks_heard = controls or 0
         # no acknowledgement: the server has so much, and may die before it has written it down for another one
         self._seek(max(self._start, min(self.end, self.base + received)))
@@ -109,7 +109,7 @@ class AudioLog:
         self._acknowledged = self.base = self.cursor
 
     def skip_all(self) -> None:
-        """The server has everything, the control messages too."""
+        """The server has everything, including the control messages."""
         self.cursor = self.end
         self._marks_sent = len(self._marks)
 
@@ -121,7 +121,7 @@ class AudioLog:
         heard = self._acknowledged if self.acknowledges else self.cursor
         keep = min(heard, self._final_end)
         floor = min(self.cursor, max(keep, heard - self._max_replay))
-        if floor - self._start < self._rate:  # not for every acknowledgement: deleting moves what stays
+        if floor - self._start < self._rate:  # not for every acknowledgement, since deleting moves the rest
             return
         del self._audio[: (floor - self._start) * self._frame_bytes]
         self._start = floor

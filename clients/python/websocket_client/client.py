@@ -54,7 +54,7 @@ class RNNTClient:
             return await recording.stop()
 
     def record(self, **settings: Unpack[Settings]) -> Recording:
-        """A live recording, to be entered with `async with`."""
+        """A live recording, to be used with `async with`."""
         connector = Connector(self._url, self._token, self._client_id, self._options)
         return Recording(connector, dict(settings), self._options)
 
@@ -88,12 +88,12 @@ class Recording:
 
     @property
     def config(self) -> dict[str, Any]:
-        """The settings in force, as the server named them last."""
+        """The settings in force, as last reported by the server."""
         return dict(self._shared.effective or self._shared.config)
 
     @property
     def transcript(self) -> Transcript:
-        """What is final so far."""
+        """The final part of the transcript so far."""
         return self._shared.transcript()
 
     async def __aenter__(self) -> Self:
@@ -113,25 +113,27 @@ class Recording:
             await self._give_up()
 
     async def send(self, audio: bytes | bytearray | memoryview) -> None:
-        """Raw samples in the encoding of the recording, any length. Waits while `max_queue_seconds` are unacknowledged.
-        Raises RNNTError where the recording has ended."""
+        """Sends raw samples in the encoding of the recording, of any length. Waits while `max_queue_seconds` are
+        unacknowledged. Raises RNNTError if the recording has ended."""
         shared = self._shared
         await shared.until(lambda: shared.room() or shared.stopping or shared.done, bounded=False)
         self._append(bytes(audio))
 
     def send_nowait(self, audio: bytes | bytearray | memoryview) -> None:
-        """The same for callbacks that must not wait. Raises RNNTError QUEUE_FULL, and takes nothing, where there is no room."""
+        """The same for callbacks that must not wait. If there is no room, raises RNNTError QUEUE_FULL and sends
+        nothing."""
         self._shared.check()
         if not self._shared.room():
             raise RNNTError("QUEUE_FULL", f"{self._options.max_queue_seconds:g} s of audio wait already.", retryable=True)
         self._append(bytes(audio))
 
     async def finalize(self) -> None:
-        """Closes the open segment at this place in the audio; it comes as a `transcription`."""
+        """Closes the open segment at this point of the audio; it arrives as a `transcription`."""
         self._mark({"type": "finalize"})
 
     async def configure(self, **settings: Unpack[Settings]) -> dict[str, Any]:
-        """Changes settings from this place in the audio on -> the settings in force. Raises RNNTError where the server refuses."""
+        """Changes settings from this point of the audio -> the settings in force. Raises RNNTError if the server
+        refuses."""
         self._mark({"type": "configure", **settings})
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._shared.configuring.append((dict(settings), answer))
@@ -139,7 +141,7 @@ class Recording:
         return answer.result()
 
     async def stop(self) -> Transcript:
-        """Ends the recording after all that was sent. Raises RNNTError, with the transcript so far, where that cannot be had."""
+        """Ends the recording after all audio sent so far. Raises RNNTError, with the transcript so far, if it fails."""
         shared = self._shared
         if not shared.stopping:
             self._mark({"type": "stop_recording"})
@@ -151,7 +153,7 @@ class Recording:
         return self
 
     async def __anext__(self) -> Event:
-        """Ends with the recording. Raises RNNTError where that failed."""
+        """Ends with the recording. Raises RNNTError if the recording failed."""
         shared = self._shared
         if not shared.events:
             await shared.until(lambda: bool(shared.events) or shared.done, bounded=False)
@@ -174,7 +176,7 @@ class Recording:
         self._shared.changed()
 
     async def _run(self) -> None:
-        """Connections, until the recording is done or nothing helps."""
+        """Opens connections until the recording is done or cannot continue."""
         shared, backoff = self._shared, Backoff(self._options)
         try:
             while not shared.done:
@@ -190,7 +192,7 @@ class Recording:
                     movable = error.code == "DRAINING" and self._connector.session is not None
                     delay = backoff.next(0.0 if movable else error.retry_after)
                     if movable and shared.progress > progress:
-                        delay = 0.0  # the session goes on at another server: there is nothing to wait for
+                        delay = 0.0  # the session continues at another server: there is nothing to wait for
                     shared.lost(error, backoff.attempt, delay)
                     await self._options.sleep(delay)
         except RNNTError as error:

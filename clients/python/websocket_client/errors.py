@@ -1,4 +1,4 @@
-"""What goes wrong, each with a stable code."""
+"""Errors, each with a stable code."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ class RNNTError(Exception):
 
 
 class UnsupportedAudio(ValueError):
-    """Audio that is neither raw samples nor a WAV file that the server's encodings can carry."""
+    """Audio that is neither raw samples nor a WAV file in one of the server's encodings."""
 
 
-# Close code -> code, text, whether another connection may help. Codes not listed: the connection was lost.
+# Close code -> code, text, whether another connection may help. Other codes mean that the connection was lost.
 _CLOSED = {
     1001: ("DRAINING", "The server is shutting down.", True),
     1003: ("UNSUPPORTED_DATA", "The server does not take such data.", False),
@@ -59,6 +59,6 @@ _CLOSED = {
 
 
 def closed(code: int | None, reason: str) -> RNNTError:
-    """code: of the close frame; None where none came. reason: the server's own words, or ""."""
+    """code: of the close frame; None without one. reason: the server's text, or ""."""
     name, text, retryable = _CLOSED.get(code or 0, ("CONNECTION_LOST", "The connection was lost.", True))
     return RNNTError(name, reason or text, retryable=retryable)

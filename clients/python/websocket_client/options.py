@@ -1,4 +1,4 @@
-"""How long, how often and how much: every bound of the client."""
+"""All limits of the client: durations, counts, sizes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Options:
 
 
 class Backoff:
-    """Exponential, with full jitter: a crowd of clients that lost one server does not come back at once."""
+    """Exponential backoff with full jitter, so that the clients of a lost server do not all return at once."""
 
     def __init__(self, options: Options):
         self._options = options
@@ -51,7 +51,7 @@ class Backoff:
         return self.attempt >= self._options.max_attempts
 
     def next(self, retry_after: float) -> float:
-        """Counts an attempt -> seconds to wait before it, `retry_after` at least."""
+        """Counts an attempt -> seconds to wait before it, at least `retry_after`."""
         options = self._options
         jitter = options.random() * min(options.max_delay, options.base_delay * 2.0**self.attempt)
         self.attempt += 1

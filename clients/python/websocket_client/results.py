@@ -1,4 +1,4 @@
-"""What the server heard, on the timeline of the recording, whatever sessions it took."""
+"""The server's results, on the timeline of the recording, whatever sessions it took."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .types import Event, Segment, Transcript, Word
 
 
 class Results:
-    """Shifts the times of the present session to those of the recording, and counts segments on over sessions."""
+    """Shifts the times of this session to those of the recording, and continues segment numbers across sessions."""
 
     def __init__(self, options: Options):
         self._options = options
@@ -26,7 +26,7 @@ class Results:
         self._offset_id = self._last_id
 
     def receive(self, message: Mapping[str, Any]) -> Event:
-        """A message of the server -> the event that the application gets."""
+        """A message of the server -> the event for the application."""
         event = {key: value for key, value in message.items() if key != "seq"}
         for key in ("audio_time", "audio_end", "start"):
             if isinstance(event.get(key), (int, float)):
@@ -67,7 +67,8 @@ class Results:
 
 
 class Events:
-    """Unread events, bounded: nobody need read them. The oldest partial goes first, then the oldest of all."""
+    """Unread events, limited in number, since reading is optional. The oldest partial is dropped first, then the oldest
+    event."""
 
     def __init__(self, options: Options):
         self._options = options

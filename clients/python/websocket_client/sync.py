@@ -36,7 +36,7 @@ def _wait(coroutine: Coroutine[Any, Any, T]) -> T:
     future = asyncio.run_coroutine_threadsafe(coroutine, _loop)
     try:
         return future.result()
-    except BaseException:  # Ctrl-C in the waiting thread, too
+    except BaseException:  # also for Ctrl-C in the waiting thread
         future.cancel()
         raise
 
@@ -62,7 +62,7 @@ class RNNTClient:
 
 
 class Recording:
-    """See websocket_client.Recording. `for event in recording` waits, so it belongs into another thread than `send`."""
+    """See websocket_client.Recording. `for event in recording` blocks, so run it in another thread than `send`."""
 
     def __init__(self, recording: asynchronous.Recording):
         self._recording = recording
@@ -114,5 +114,5 @@ class Recording:
 
 
 async def _of(call: Callable[[], T]) -> T:
-    """What a call returns, called on the loop's own thread: nothing else may touch a recording."""
+    """Calls a function on the loop's thread: nothing else may touch a recording."""
     return call()

@@ -1,4 +1,4 @@
-"""What goes in and comes out, as type checkers see it. Times are seconds from the start of the recording."""
+"""Input and output types, for type checkers. Times are seconds from the start of the recording."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Word(TypedDict):
 
 
 class Segment(TypedDict):
-    """A finished piece of the transcript. reason: silence, max_duration, finalize, stop or timeout."""
+    """A finished part of the transcript. reason: silence, max_duration, finalize, stop or timeout."""
 
     segment_id: int
     text: str
@@ -24,14 +24,14 @@ class Segment(TypedDict):
 
 
 class Hotword(TypedDict):
-    """A phrase to listen for. boost: nats, 1 to 4 are of use."""
+    """A phrase of the custom vocabulary. boost: nats; useful values are 1 to 4."""
 
     phrase: str
     boost: NotRequired[float]
 
 
 class Settings(TypedDict, total=False):
-    """Of a recording; docs/WEBSOCKET_API.md has ranges and defaults."""
+    """Settings of a recording; docs/WEBSOCKET_API.md has ranges and defaults."""
 
     sample_rate: int
     encoding: str

@@ -1,5 +1,5 @@
 /**
- * A backend that takes WAV uploads and has rnnt-server recognise them, over the client library.
+ * A backend that accepts WAV uploads and transcribes them with rnnt-server through the client library.
  *
  *     npm install && npm start
  *     curl --data-binary @speech.wav http://localhost:5000/transcribe
@@ -18,7 +18,7 @@ async function transcribe(body) {
   const client = new RNNTClient({ url: RNNT_URL, reconnect: { maxAttempts: 3 } });
   try {
     await client.start({ sample_rate: sampleRate, channels, partials: false });
-    await client.sendAll(samples); // as fast as the server takes it
+    await client.sendAll(samples); // as fast as the server accepts it
     const { transcript, segments, duration } = await client.stop();
     return { text: transcript, words: segments.flatMap((segment) => segment.words), duration };
   } finally {
@@ -26,7 +26,7 @@ async function transcribe(body) {
   }
 }
 
-/** The first file of a form, whatever its field is called; else the body itself. */
+/** The first file of a form, in a field of any name; otherwise the body itself. */
 async function uploaded({ headers, body }) {
   const type = headers['content-type'] ?? '';
   if (!type.startsWith('multipart/form-data')) return body;
@@ -41,7 +41,7 @@ app.post('/transcribe', express.raw({ type: () => true, limit: MAX_UPLOAD }), as
   response.json(await transcribe(await uploaded(request)));
 });
 
-// Express knows an error handler by its four parameters.
+// Express recognises an error handler by its four parameters.
 app.use((error, _request, response, _next) => {
   const status = error.status ?? (error.retryable ? 503 : 502);
   response.status(status).json({ error: error.message, code: error.code });

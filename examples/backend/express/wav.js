@@ -12,7 +12,7 @@ export function readPcm16Wav(file) {
   }
   const fmt = chunk(file, 'fmt ');
   const data = chunk(file, 'data');
-  if (fmt.readUInt16LE(0) !== 1 || fmt.readUInt16LE(14) !== 16) throw new NotWav('16-bit PCM is needed.');
+  if (fmt.readUInt16LE(0) !== 1 || fmt.readUInt16LE(14) !== 16) throw new NotWav('16-bit PCM is required.');
   const bytes = Uint8Array.from(data.subarray(0, data.length & ~1)); // a copy, aligned for Int16Array
   return {
     samples: new Int16Array(bytes.buffer),

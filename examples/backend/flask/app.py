@@ -23,11 +23,11 @@ client = RNNTClient(os.environ.get("RNNT_URL", "ws://localhost:8000/ws/transcrib
 
 
 def uploaded() -> bytes:
-    """The form's `audio`, or its only file whatever it is called; else the body itself."""
+    """The form's `audio`, or its only file under any name; otherwise the body itself."""
     if request.mimetype == "multipart/form-data":
         upload = request.files.get("audio") or next(request.files.values(), None)
         return upload.read() if upload else b""
-    # Without looking at request.files: curl calls every body a form, and reading it as one would consume it.
+    # Without request.files: curl declares every body a form, and reading it as one would consume it.
     return request.get_data(parse_form_data=False)
 
 

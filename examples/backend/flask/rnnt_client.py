@@ -1,4 +1,4 @@
-"""A small client of rnnt-server for backends: one awaitable call, audio in, transcript out."""
+"""A small client of rnnt-server for backends: one awaitable call from audio to transcript."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ CHUNK_BYTES = 32_000
 
 
 class RNNTError(Exception):
-    """The server said no. `code` is one of docs/WEBSOCKET_API.md."""
+    """The server refused or failed. `code` is listed in docs/WEBSOCKET_API.md."""
 
     def __init__(self, code: str, text: str, retryable: bool = False):
         super().__init__(f"{code}: {text}")
@@ -37,7 +37,7 @@ class RNNTClient:
     async def transcribe(
         self, audio: bytes, sample_rate: int = 16_000, encoding: str = "pcm16", channels: int = 1
     ) -> Transcript:
-        """`audio`: raw samples in the given format. As fast as the server takes it."""
+        """`audio`: raw samples in the given format, sent as fast as the server accepts them."""
         config = {"sample_rate": sample_rate, "encoding": encoding, "channels": channels, "partials": False}
         try:
             async with websockets.connect(self.url) as socket:
