@@ -196,5 +196,4 @@ export const LIMITS = {
   clusterSharedMs: 600_000,
   /** Number of them in one call. */
   clusterSharedAtOnce: 500,
-} as
-const;
+} as const;

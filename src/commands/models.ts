@@ -10,7 +10,7 @@ export async function showModels(name: string | undefined): Promise<number> {
   if (name !== undefined) {
     const { manifest } = await loadModel(name);
     process.stdout.write(
-      `${manifest.name} ${manifest.version}: ${manifest.files.length} files, all as the manifest says\n`,
+      `${manifest.name} ${manifest.version}: ${manifest.files.length} files, all match the manifest\n`,
     );
     return 0;
   }
@@ -24,7 +24,7 @@ export async function showModels(name: string | undefined): Promise<number> {
   return 0;
 }
 
-/** Tells what a model is, and what this machine makes of it: the lanes are started and measured as for serving. */
+/** Describes a model and its speed on this machine: starts and measures the lanes as for serving. */
 export async function showModel(name: string, config: Config): Promise<number> {
   const model = await loadModel(name);
   process.stdout.write(described(model.manifest));
@@ -34,7 +34,7 @@ export async function showModel(name: string, config: Config): Promise<number> {
   const times = capacity.stepTimes.map(({ batch, ms }) => `${batch}: ${ms.toFixed(1)} ms`).join(', ');
   process.stdout.write(
     `here        ${lanes.length} ${lanes.length === 1 ? 'lane' : 'lanes'} on ${provider}; a step by batch size, all lanes busy: ${times}\n` +
-      `memory      ${Math.round(laneBytes / 1e6)} MB a lane: weights and the largest batch's working memory\n` +
+      `memory      ${Math.round(laneBytes / 1e6)} MB per lane: weights and the largest batch's working memory\n` +
       `streams     ${capacity.streams}, in batches of up to ${capacity.batch}\n`,
   );
   await engine.close();
@@ -50,11 +50,11 @@ function described(manifest: Manifest): string {
     `${name} ${version}: ${manifest.description}`,
     `kind        ${kind}`,
     `languages   ${languagesOf(manifest)}`,
-    `chunk       ${chunkMs(manifest)} ms: ${framesPerChunk} frames, ${symbolsPerFrame} ${symbolsPerFrame === 1 ? 'token' : 'tokens'} each at most`,
+    `chunk       ${chunkMs(manifest)} ms: ${framesPerChunk} frames, at most ${symbolsPerFrame} ${symbolsPerFrame === 1 ? 'token' : 'tokens'} per frame`,
     `look-ahead  ${lookaheadMs} ms`,
-    `state       ${stateLayout(manifest).bytes} bytes a stream`,
-    `can do      ${[hotwords ? 'hotwords' : '', preview ? 'preview' : ''].filter(Boolean).join(', ') || 'final tokens alone'}`,
-    `files       ${manifest.files.length}, ${megabytes.toFixed(1)} MB, all as the manifest says`,
+    `state       ${stateLayout(manifest).bytes} bytes per stream`,
+    `can do      ${[hotwords ? 'hotwords' : '', preview ? 'preview' : ''].filter(Boolean).join(', ') || 'final tokens only'}`,
+    `files       ${manifest.files.length}, ${megabytes.toFixed(1)} MB, all match the manifest`,
     `licence     ${manifest.licence}`,
     '',
   ].join('\n');

@@ -1,20 +1,22 @@
-/** Folders of models in the making, and those that imports left behind which were ended from outside (kill -9, no power). */
+/**
+ * Draft folders of models being imported, and those left behind by imports that were killed (kill -9, power failure).
+ */
 import { readdirSync, rmSync, statSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 
-/** Who makes a model: a process on a machine, or in a container. */
+/** The process that imports a model, and its machine or container. */
 export interface Maker {
   readonly host: string;
   readonly pid: number;
 }
 
-/** Hidden, so that no listing of models takes it for one. */
+/** Hidden, so that listings do not show it as a model. */
 export const draftName = (name: string, { host, pid }: Maker): string =>
   `.importing-${name}@${host.replaceAll(/[^A-Za-z0-9._-]/g, '_')}-${pid}`;
 
 const DRAFT = /^\.importing-(?:.+@(.+)-(\d+)|.+)$/;
-/** Whether a process of another machine still runs cannot be asked; no import takes as long as this. */
+/** For processes of other machines, which cannot be checked: no import takes this long. */
 const OLD_MS = 24 * 3_600_000;
 
 function isRunning(pid: number): boolean {
@@ -22,19 +24,19 @@ function isRunning(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH'; // EPERM: it is somebody else's
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH'; // EPERM: it belongs to another user
   }
 }
 
-/** When something in a draft was last written; its files are written one after another. */
+/** When a file of a draft was last written; files are written one after another. */
 function writtenMs(folder: string): number {
   const files = readdirSync(folder).map((file) => join(folder, file));
   return Math.max(...[folder, ...files].map((path) => statSync(path).mtimeMs));
 }
 
 /**
- * Removes drafts whose process has ended on this machine, and those of other machines (or of a number that another process has now)
- * that nobody has written to for a day. What cannot be looked at or removed stays: the import goes on without.
+ * Removes drafts whose process has ended on this machine. Drafts of other machines, or of a process id that is in use
+ * again, are removed if nothing was written for a day. Those that cannot be read or removed stay; the import continues.
  */
 export function removeStaleDrafts(out: string, nowMs = Date.now()): void {
   const here = DRAFT.exec(draftName('x', { host: hostname(), pid: 0 }))?.[1];
@@ -47,7 +49,7 @@ export function removeStaleDrafts(out: string, nowMs = Date.now()): void {
       const ended = host === here && !isRunning(Number(pid));
       if (ended || nowMs - writtenMs(folder) > OLD_MS) rmSync(folder, { recursive: true, force: true });
     } catch {
-      // Gone meanwhile, or somebody else's.
+      // Removed meanwhile, or of another user.
     }
   }
 }

@@ -1,4 +1,6 @@
-/** Imports a foreign model: finds its files, composes the step, checks it, writes the folder that the server loads. */
+/**
+ * Imports a foreign model: finds its files, composes the step, checks it, and writes the folder that the server loads.
+ */
 import { basename, resolve } from 'node:path';
 import { ServerError } from '../errors.js';
 import { GraphRunner } from '../inference/runner.js';
@@ -19,23 +21,23 @@ import { ModelDraft } from './write.js';
 
 export interface ImportOptions {
   readonly source: string;
-  /** Folder that gets the model's folder. */
+  /** Folder in which the model's folder is created. */
   readonly out: string;
   /** Name of the model; null: that of the source's folder. */
   readonly name: string | null;
   readonly precision: Precision;
   readonly search: Search;
-  /** For NeMo's own export, where its graph does not show them. */
+  /** For NeMo's own export, if its graph does not show them. */
   readonly streaming?: Streaming;
-  /** Languages for the manifest; null: as the folder's name tells. */
+  /** Languages for the manifest; null: from the folder's name. */
   readonly language: string | null;
   /** A spoken clip, 16 kHz, −1…1, and the WAV file that begins with it. */
   readonly clip: { readonly path: string; readonly samples: Float32Array };
-  /** Where sherpa-onnx-node is, to be asked what it hears; null: it is not at hand. */
+  /** Path of sherpa-onnx-node, for comparison; null: not installed. */
   readonly sherpa: string | null;
-  /** Told what is being done. */
+  /** Called with the current action. */
   readonly onProgress: (what: string) => void;
-  /** Told how to take everything back, as long as that may be needed; null afterwards. */
+  /** Called with a function that undoes the import while that is possible; then with null. */
   readonly onUndo?: (undo: (() => void) | null) => void;
 }
 
@@ -44,31 +46,31 @@ export interface ImportReport {
   readonly folder: string;
   readonly step: Composition;
   readonly precision: string;
-  /** What was said in the clip: the pieces as they are. */
+  /** The text of the clip as tokens. */
   readonly heard: readonly string[];
-  /** The same of sherpa-onnx; null: it is not at hand, or cannot take the model. */
+  /** The same from sherpa-onnx; null: not installed, or it cannot use the model. */
   readonly heardBySherpa: readonly string[] | null;
-  /** Fastest milliseconds of a step on one core by batch size. */
+  /** Fastest time of a step on one core in milliseconds, by batch size. */
   readonly stepMs: ReadonlyMap<number, number>;
 }
 
 const GRAPH = 'step.onnx';
 const GUARDED = 'step-guarded.onnx';
 const TOKENS = 'tokens.txt';
-/** Silence that sherpa-onnx's server puts behind the last audio, and steps over as far as whole windows go. */
+/** Silence that sherpa-onnx's server adds after the audio; it processes as many whole windows as fit. */
 const SHERPA_TAIL_MS = 800;
-/** With long chunks that may leave next to nothing behind the last word; models emit some 200 ms late. */
+/** With long chunks almost nothing may remain after the last word; models emit about 200 ms late. */
 const LEAST_TAIL_MS = 300;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 
-/** @throws ServerError MODEL_MISSING, MODEL_CORRUPT, MODEL_UNSUPPORTED; then nothing is left behind */
+/** @throws ServerError MODEL_MISSING, MODEL_CORRUPT, MODEL_UNSUPPORTED; nothing is left behind then */
 export async function importModel(options: ImportOptions): Promise<ImportReport> {
   try {
     return await importWhole(options);
   } catch (error) {
-    // What the file system says: no space, no permission, no folder where one was.
+    // Errors of the file system: no space, no permission, a missing folder.
     if (!(error instanceof Error && 'syscall' in error)) throw error;
-    const advice = 'See to permissions and space, or choose another --out.';
+    const advice = 'Check permissions and free space, or choose another --out.';
     throw new ServerError('MODEL_UNSUPPORTED', `${error.message}. ${advice}`, { cause: error });
   }
 }
@@ -110,7 +112,7 @@ async function importWhole(options: ImportOptions): Promise<ImportReport> {
 }
 
 /**
- * Writes the graph, and checks that no stream depends on its neighbours. Where one does, one row more may help.
+ * Writes the graph, and checks that no stream depends on its neighbours. If one does, an extra row may help.
  * @throws ServerError MODEL_UNSUPPORTED if it does not
  */
 async function addIndependentStep(
@@ -123,7 +125,7 @@ async function addIndependentStep(
   for (const graph of [GRAPH, GUARDED]) {
     const step = graph === GRAPH ? composed : withGuardRow(composed);
     draft.addGraph(graph, step.model);
-    onProgress(graph === GRAPH ? 'checking batches' : 'checking batches with one row more');
+    onProgress(graph === GRAPH ? 'checking batches' : 'checking batches with an extra row');
     const checked = await checkBatches(new StepRunner(runner, draft.path(graph), step));
     dependence = checked.dependence;
     if (dependence === null) return { step, graph, stepMs: checked.stepMs };
@@ -131,14 +133,14 @@ async function addIndependentStep(
   }
   throw unsupported(
     `A stream's result depends on the other streams of its batch (${dependence}).`,
-    'Take another --precision; if fp32 does this too, please report it.',
+    'Use another --precision; if fp32 has the same problem, please report it.',
   );
 }
 
-/** Ids of the tokens that sherpa-onnx finds in the clip with the same files; null if nobody can be asked. */
+/** Ids of the tokens that sherpa-onnx finds in the clip with the same files; null if it is not available. */
 async function heardBySherpa(options: ImportOptions, files: SourceFiles): Promise<readonly number[] | null> {
   const { sherpa, search, clip, onProgress } = options;
-  // It does not take NeMo's own export, with decoder and joiner in one file.
+  // sherpa-onnx does not support NeMo's own export, with decoder and joiner in one file.
   if (sherpa === null || files.paths.decoder === files.paths.joiner) return null;
   onProgress('asking sherpa-onnx');
   const method = search === 'beam' ? 'modified_beam_search' : 'greedy_search';
@@ -148,7 +150,7 @@ async function heardBySherpa(options: ImportOptions, files: SourceFiles): Promis
     files: [clip.path],
     samples: clip.samples.length,
   };
-  // What it cannot take is no fault of the import.
+  // A model that sherpa-onnx cannot use is not an error of the import.
   const answers = await askSherpa({ module: sherpa, method, ...place }).catch(() => []);
   return answers[0]?.tokens ?? null;
 }
@@ -191,8 +193,8 @@ function manifestOf(
   const toMs = (samples: number) => (samples / LIMITS.sampleRateHz) * 1000;
   const holdsMs = toMs((holdsFrames * chunkSamples) / framesPerChunk);
   const lookaheadMs = toMs(windowSamples - chunkSamples);
-  // What sherpa-onnx has stepped over at least behind the last audio: as many steps as there give the same last words. A step more for
-  // safety would cost every final result a fifth to a third of its time.
+  // The silence that sherpa-onnx processes at least after the audio: the same number of steps gives the same last
+  // words. Another step for safety would make every final a fifth to a third slower.
   const tailMs = Math.max(LEAST_TAIL_MS, lookaheadMs, SHERPA_TAIL_MS - toMs(windowSamples));
   return {
     schema: 1,

@@ -25,20 +25,20 @@ const QUANTISE = 'DynamicQuantizeLinear';
 const CONTRIBUTED = 'com.microsoft';
 const AXES = 'int8/axes';
 const TINY = 'int8/tiny';
-/** A row of zeros is divided by this: what no number at all becomes as an integer depends on its place in the batch. */
+/** Divisor of a row of zeros, since the integer that NaN becomes depends on its place in the batch. */
 const LEAST = 1e-9;
 /** Largest values are 127 steps from the zero point. */
 const STEPS = 127;
 const ZERO_POINT = 128;
 
-/** The model with its activations quantised row by row; itself if it quantises none. */
+/** The model with its activations quantised row by row; unchanged if it quantises none. */
 export function quantiseByRow(model: Model): Model {
   const { nodes, initializers } = model.graph;
   if (!nodes.some((it) => it.op === QUANTISE)) return model;
   const users = usersOf(nodes);
   const makers = new Map(nodes.flatMap((it) => it.outputs.map((name) => [name, it])));
   const added: TensorProto[] = [tensor(AXES, TYPE.int64, [1], [-1]), tensor(TINY, TYPE.float, [], [LEAST])];
-  /** Nodes → what stands in their place: at the end of a product the product as it is done here. */
+  /** Nodes and their replacements; the new product replaces the end of the old one. */
   const places = new Map<NodeProto, NodeProto[]>();
   for (const node of nodes) {
     if (node.op !== QUANTISE) continue;
@@ -74,7 +74,7 @@ function usersOf(nodes: readonly NodeProto[]): Map<string, NodeProto[]> {
   return users;
 }
 
-/** The nodes that make a float of a product: MatMulInteger → Cast → Mul by both scales. */
+/** The nodes that convert a product to float: MatMulInteger → Cast → Mul by both scales. */
 function endOf(
   product: NodeProto,
   users: ReadonlyMap<string, readonly NodeProto[]>,
@@ -84,7 +84,7 @@ function endOf(
   const known = product.op === 'MatMulInteger' && cast?.op === 'Cast' && mul?.op === 'Mul';
   if (known && castToo.length === 0 && mulToo.length === 0) return [cast, mul];
   throw unsupported(
-    `Its int8 product ${nameOf(product)} (${product.op}, ${cast?.op}, ${mul?.op}) is none that can be rescaled by rows, and as it is a stream would depend on its neighbours.`,
+    `Its int8 product ${nameOf(product)} (${product.op}, ${cast?.op}, ${mul?.op}) cannot be rescaled by rows, so a stream would depend on its neighbours.`,
     'Take --precision fp32.',
   );
 }
@@ -124,7 +124,8 @@ function rowByRow({ inputs, outputs }: NodeProto, opset: number): NodeProto[] {
 }
 
 /**
- * A product of rows that were divided by their largest values: by the fixed scale and the weight's, then multiplied back.
+ * A product of rows divided by their largest values: multiplied by the fixed scale and the weight's, then by those
+ * values.
  * @param end multiplies by both scales
  * @param scales the fixed one; the largest values
  */

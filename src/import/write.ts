@@ -1,4 +1,4 @@
-/** Writes an imported model's folder: under a hidden name, moved into its place when it is whole. */
+/** Writes an imported model's folder under a hidden name, and moves it into place when it is complete. */
 import { createHash } from 'node:crypto';
 import {
   closeSync,
@@ -30,14 +30,14 @@ type ListedFile = Manifest['files'][number];
 const GATHER_BYTES = 1 << 20;
 const MANIFEST = 'manifest.json';
 
-/** A folder in the making. Nothing of it is left behind unless `publish` was called. */
+/** A folder being written. Nothing of it remains unless `publish` was called. */
 export class ModelDraft {
-  /** Where the files are until then. */
+  /** Path of the files until then. */
   readonly folder: string;
   private readonly target: string;
   private readonly listed: ListedFile[] = [];
 
-  /** @throws ServerError MODEL_UNSUPPORTED if there is such a model already */
+  /** @throws ServerError MODEL_UNSUPPORTED if the model already exists */
   constructor(out: string, name: string) {
     this.target = join(out, name);
     if (existsSync(this.target)) {
@@ -61,12 +61,15 @@ export class ModelDraft {
     this.list(name, createHash('sha256').update(text).digest('hex'));
   }
 
-  /** Writes a graph, piece by piece: its weights are never copied as a whole. @throws ServerError MODEL_UNSUPPORTED beyond 2 GB */
+  /**
+   * Writes a graph piece by piece, so that its weights are never copied as a whole.
+   * @throws ServerError MODEL_UNSUPPORTED beyond 2 GB
+   */
   addGraph(name: string, model: Model): void {
     const { parts, size } = encodeModel(model);
     if (size > LIMITS.maxOnnxBytes) {
       throw unsupported(
-        `The composed graph would have ${size} bytes; protobuf, and so an ONNX file, ends at 2 GB.`,
+        `The composed graph would have ${size} bytes; an ONNX file is limited to 2 GB (protobuf).`,
         'Save the encoder with external data (onnx.save_model with save_as_external_data=True).',
       );
     }
@@ -91,7 +94,7 @@ export class ModelDraft {
     );
   }
 
-  /** Takes a file over: a link to the same bytes where the file system can, else a copy. */
+  /** Adds a file: as a hard link if the file system allows it, otherwise as a copy. */
   async addLinked(name: string, from: string): Promise<void> {
     try {
       linkSync(from, this.path(name));
@@ -105,7 +108,10 @@ export class ModelDraft {
     this.listed.push({ path, bytes: statSync(this.path(path)).size, sha256: hash });
   }
 
-  /** Writes the manifest and moves the folder into its place. @returns the model's folder */
+  /**
+   * Writes the manifest and moves the folder into place.
+   * @returns the model's folder
+   */
   publish(manifest: Omit<Manifest, 'files'>): string {
     const files = [...this.listed].sort((a, b) => (a.path < b.path ? -1 : 1));
     const whole = { ...manifest, files };
@@ -115,26 +121,26 @@ export class ModelDraft {
         .map((issue) => `${issue.path.join('.')}: ${issue.message}`)
         .join('; ');
       throw unsupported(
-        `The model is beyond the server's bounds: ${where}.`,
-        'Take one with shorter chunks.',
+        `The model exceeds the server's limits: ${where}.`,
+        'Use a model with shorter chunks.',
       );
     }
     writeFileSync(this.path(MANIFEST), `${JSON.stringify(whole, null, 2)}\n`);
     try {
       renameSync(this.folder, this.target);
     } catch (cause) {
-      throw new ServerError('MODEL_UNSUPPORTED', `${this.target} cannot be made.`, { cause });
+      throw new ServerError('MODEL_UNSUPPORTED', `${this.target} cannot be created.`, { cause });
     }
     return this.target;
   }
 
-  /** Removes what was written; does nothing after `publish`. */
+  /** Removes what was written; no effect after `publish`. */
   discard(): void {
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
 
-/** Small pieces together, large ones as they are. */
+/** Joins small pieces and passes on large ones. */
 function* gathered(parts: readonly Uint8Array[]): Generator<Uint8Array> {
   let small: Uint8Array[] = [];
   let bytes = 0;

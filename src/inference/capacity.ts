@@ -1,28 +1,33 @@
 /**
- * How many streams this machine holds, from step times measured at start.
+ * Rated capacity: the number of streams that this machine can hold, estimated from step times measured at the start.
  *
- * A stream costs two things for each second of its speech:
+ * Each second of speech of a stream has two costs:
+ *   steps    1000 / chunk of them, each T(b) / b of a lane's time when b streams share it; nearly all the cost of a large
+ *            model
+ *   serving  sockets, conversion, transcripts, JSON, moving states: about the same for every model, and the larger part for
+ *            a small one. So no single share of the step time fits both
  *
- *   steps    1000 / chunk of them, each T(b) / b of a lane's time when b streams share it. A large model's are nearly all it costs
- *   serving  sockets, conversion, transcripts, JSON, moving states: much the same for every model. Of a small one's they are the larger
- *            part, so no one share of the step time fits both
- *
- * Lanes, and the threads that serve, share the cores. The batch that carries the most is taken, as long as its step, on the part of
- * a core that serving leaves to a lane, is over within the latency target: streams come back chunk by chunk in the same order, so
- * a chunk waits for little more than its own step.
+ * Lanes and serving threads share the cores. The estimate uses the batch size that carries the most streams, provided
+ * that its step, on the part of a core that serving leaves to a lane, fits the latency target. Streams return chunk by
+ * chunk in the same order, so a chunk waits for little more than its own step.
  */
 export interface StepTime {
   readonly batch: number;
   readonly ms: number;
 }
 
-/** Steps under load are slower than probes, which are the fastest of a few: caches are shared with serving, states are copied. */
+/**
+ * Steps under load are slower than probes, which take the fastest of a few: serving shares the caches, and states are
+ * copied.
+ */
 const SLOWER = 1.2;
-/** Milliseconds of CPU for serving a second of a stream: measured 1.5 to 2.5, whatever the model (`npm run bench:rating`). */
+/**
+ * Milliseconds of CPU to serve one second of a stream: measured 1.5 to 2.5, for every model (`npm run bench:rating`).
+ */
 export const SERVING_MS = 2;
-/** The part of it that one thread does, the main one. */
+/** The part of it on the main thread. */
 const MAIN_THREAD_MS = 1;
-/** The part of their time that lanes and cores may be busy: with more, whatever gathers is never worked off. */
+/** Highest utilisation of lanes and cores; above it, a backlog is never worked off. */
 const BUSY = 0.95;
 /** The part of the latency target that a step may take. */
 const STEP_SHARE = 0.8;
@@ -34,21 +39,21 @@ export interface Capacity {
   readonly stepTimes: readonly StepTime[];
 }
 
-/** What there is to compute with. */
+/** The machine's computing resources. */
 export interface Machine {
   readonly lanes: number;
-  /** Cores that a lane keeps busy during a step; 0: it computes on another device. */
+  /** Cores that a lane keeps busy during a step; 0 if it computes on another device. */
   readonly coresPerLane: number;
   readonly cores: number;
 }
 
-/** The chunk latency that capacity must hold when nobody says: a longer chunk may take longer. */
+/** The default chunk latency for the rated capacity: longer chunks allow more. */
 export const targetMs = (asked: number, chunkMs: number): number =>
   asked > 0 ? asked : Math.max(100, chunkMs / 2);
 
 /**
- * What is left of a capacity measured on `lanes` lanes when `live` of them still work: each carries its share. With
- * none left nobody is admitted.
+ * The rest of a capacity measured on `lanes` lanes when `live` of them still work: each carries its share; 0 if none is
+ * left.
  */
 export function streamsLeft(streams: number, live: number, lanes: number): number {
   return live === 0 ? 0 : Math.max(1, Math.floor((streams * live) / lanes));
@@ -80,7 +85,7 @@ export function estimateCapacity(
   let best = { streams: 1, batch: 1 };
   for (const { batch, ms } of timesByBatch(stepTimes)) {
     const stepMs = ms * SLOWER;
-    /** Of a lane's time, for a second of a stream. */
+    /** Lane time for one second of a stream. */
     const laneMs = (stepMs / batch) * (1000 / chunkMs);
     const streams = Math.floor(
       BUSY *

@@ -1,4 +1,4 @@
-/** The recogniser: stream table, batcher and lanes behind one face. */
+/** The recogniser: combines stream table, batcher and lanes. */
 import { availableParallelism } from 'node:os';
 import type { Config } from '../config.js';
 import { ServerError } from '../errors.js';
@@ -21,10 +21,10 @@ import { waitPolicy } from './wait.js';
 import { hangLimitMs, Watchdog } from './watchdog.js';
 
 const PROBE_REPEATS = 5;
-/** A slot whose tenant left in the middle of a step is not free until the step returns: room for some of those. */
+/** If a stream ends during a step, its slot is free only after the step: spare slots for those. */
 const SPARE_SLOTS = 4;
 
-/** What status pages tell of a lane. */
+/** Figures of a lane for status pages. */
 export interface LaneFigures {
   readonly id: number;
   readonly provider: Provider;
@@ -32,29 +32,32 @@ export interface LaneFigures {
   readonly steps: number;
   readonly busyMs: number;
   readonly restarts: number;
-  /** Its threads that were given up and hang still. */
+  /** Its abandoned threads that still hang. */
   readonly hungThreads: number;
 }
 
 export interface Engine {
   readonly model: Model;
   readonly provider: Provider;
-  /** As measured at start, less what the lanes carried that are lost since. */
+  /** As measured at the start, less the share of lanes lost since. */
   readonly capacity: Capacity;
   readonly table: StreamTable;
   readonly stats: EngineStats;
   readonly lanes: readonly LaneFigures[];
-  /** Bytes by which the process grew when the lanes started and ran their largest batches, for each: weights and the runtime's memory. */
+  /**
+   * Growth of the process per lane, bytes, when the lanes started and ran their largest batches: weights and runtime
+   * memory.
+   */
   readonly laneBytes: number;
-  /** Turns phrases into what the graph takes; null: the model has no hotwords. */
+  /** Compiles phrases for the graph; null: the model does not support hotwords. */
   readonly hotwords: HotwordCompiler | null;
   /**
-   * Resolves, with the reason, when this process cannot go on: every lane is lost, or a step hangs whose streams cannot be
-   * moved. Whoever owns the engine then brings its sessions to safety and ends the process.
+   * Resolves with the reason when this process cannot continue: every lane is lost, or a step hangs whose streams
+   * cannot be moved. The owner of the engine then saves its sessions and ends the process.
    */
   readonly lost: Promise<unknown>;
   readonly waiting: number;
-  /** Places of the slab that are nobody's until the steps that hang on them return. */
+  /** Places of the slab reserved until the hanging steps on them return. */
   readonly quarantined: number;
   lease(owner: SlotOwner, bulk?: boolean): Slot | null;
   release(slot: Slot): void;
@@ -78,7 +81,9 @@ async function startLanes(
   });
 }
 
-/** Runs a part of the start. If it fails no thread of these lanes stays behind: one would keep the process alive. */
+/**
+ * Runs a part of the start. If it fails, the lanes are closed, since a remaining thread would keep the process alive.
+ */
 async function closingLanesOnFailure<T>(lanes: readonly Lane[], run: () => T | Promise<T>): Promise<T> {
   try {
     return await run();
@@ -88,7 +93,7 @@ async function closingLanesOnFailure<T>(lanes: readonly Lane[], run: () => T | P
   }
 }
 
-/** Step times with every lane busy at once, as they will be under load; up to the first that is longer than `longestMs`. */
+/** Measures step times with every lane busy, as under load, up to the first that is longer than `longestMs`. */
 async function measureSteps(
   lanes: readonly Lane[],
   maxBatch: number,
@@ -113,7 +118,9 @@ function resolveProvider(config: Config, log: Logger): Provider {
   return 'cpu';
 }
 
-/** Several threads of a lane round by the size of the batch (docs/MODELS.md says how much); the embedded model does not. */
+/**
+ * With several threads per lane, rounding depends on the batch size (see docs/MODELS.md); not so in the embedded model.
+ */
 function warnOfRounding({ manifest: { kind } }: Model, { laneThreads }: Config, log: Logger): void {
   if (kind === undefined || laneThreads <= 1) return;
   log.warn(
@@ -122,17 +129,17 @@ function warnOfRounding({ manifest: { kind } }: Model, { laneThreads }: Config, 
   );
 }
 
-/** What no option of the server sets. */
+/** Settings that are not options of the server. */
 export interface EngineTestOptions {
-  /** The file that the lanes' threads run: a worker whose steps fail as a test says. */
+  /** The file that the lanes' threads run: a worker whose steps fail as the test says. */
   readonly worker?: string;
-  /** The time that a step has. */
+  /** Time limit of a step. */
   readonly hangLimitMs?: number;
 }
 
 /**
- * Starts the lanes, warms them up and measures what they carry. Nothing is ready before this returns, and if it throws
- * no lane is left.
+ * Starts the lanes, warms them up and measures their capacity. Nothing is ready before this returns; if it throws, no
+ * lane remains.
  * @throws ServerError PROVIDER_UNAVAILABLE, MODEL_INVALID
  */
 export async function startEngine(
@@ -142,8 +149,8 @@ export async function startEngine(
   test: EngineTestOptions = {},
 ): Promise<Engine> {
   let provider = resolveProvider(config, log);
-  // The slab is sized before the lanes exist, so an automatic size is what fits in memory; what the machine really holds is
-  // measured afterwards.
+  // The slab is allocated before the lanes exist, so an automatic size is what fits in memory. The capacity is measured
+  // afterwards.
   const layoutFor = (slots: number) => slabLayout(model.manifest, slots, config.ringSeconds);
   const spareSlots = config.maxUploads + SPARE_SLOTS;
   const streams = planStreams({ ...config, slotBytes: layoutFor(1).bytes, spareSlots });
@@ -189,7 +196,7 @@ export async function startEngine(
     let grace: NodeJS.Timeout | undefined;
     const onLost = (error: unknown) => {
       tellLost(error);
-      // Whoever owns the engine may bring its streams to safety; then, or if nobody does, they are told.
+      // Time for the owner of the engine to save its streams; after that, they are given up.
       grace ??= setTimeout(() => made.giveUp(), LIMITS.rescueMs);
     };
     const made = new Batcher(table, observe(stats, log, onLost), rules);
@@ -207,7 +214,7 @@ export async function startEngine(
   });
 }
 
-/** What stays the same while an engine runs. */
+/** The constant part of a running engine. */
 type Fixed = Pick<Engine, 'model' | 'hotwords' | 'provider' | 'table' | 'stats' | 'laneBytes' | 'lost'> & {
   readonly lanes: readonly Lane[];
 };
@@ -215,7 +222,7 @@ type Fixed = Pick<Engine, 'model' | 'hotwords' | 'provider' | 'table' | 'stats' 
 interface Admits {
   readonly measured: Capacity;
   readonly most: number;
-  /** By slots alone: as many as there are, whatever was measured. */
+  /** Admit by slots alone, whatever was measured. */
   readonly slots: boolean;
 }
 
@@ -247,7 +254,7 @@ function engineOf(
     },
     close: async () => {
       await Promise.all(lanes.map((lane) => lane.close()));
-      endWatch(); // not before: a step may hang while its lane closes
+      endWatch(); // not earlier, since a step may hang while its lane closes
     },
   };
 }

@@ -1,6 +1,6 @@
 /**
- * What the HTTP routes answer with, as schemas: `/docs/openapi.json` is made from them, and a test holds the real
- * answers against them. Answers may gain fields, so objects are open.
+ * Schemas of the HTTP responses. `/docs/openapi.json` is generated from them, and a test checks real responses against
+ * them. Responses may gain fields, so objects are open.
  */
 import { z } from 'zod';
 import { ERRORS } from '../errors.js';
@@ -15,25 +15,25 @@ const delays = open({ p50: z.number(), p99: z.number(), max: z.number() }).descr
 const memory = open({ rss_mb: z.number(), heap_mb: z.number(), slab_mb: z.number(), lane_mb: z.number() });
 const fleet = open({
   name: z.string(),
-  available: z.boolean().describe('False while Redis is away: then this server goes on by itself.'),
+  available: z.boolean().describe('False while Redis cannot be reached: this server then runs on its own.'),
   nodes: z
     .array(
       open({
         id: z.string(),
-        address: z.string().nullable().describe('Null for those who may not see `/health/extended`.'),
+        address: z.string().nullable().describe('Null for clients that may not see `/health/extended`.'),
         version: z.string(),
         model: z.string().nullable(),
         fingerprint: z
           .string()
           .nullable()
-          .describe('The same: sessions go on to the same results, to the bit.'),
-        capacity: count.describe('Streams that it is rated for; 0 until that was measured.'),
+          .describe('Servers with the same fingerprint continue sessions with bit-identical results.'),
+        capacity: count.describe('Rated capacity in streams; 0 until measured.'),
         streams: count,
         status: z.string(),
         started_at: z.string(),
       }),
     )
-    .describe('This server first, then those that gave a sign of life within the last seconds.'),
+    .describe('This server first, then those that reported within the last seconds.'),
 });
 const lane = open({
   id: count,
@@ -41,11 +41,11 @@ const lane = open({
   state: z.string(),
   steps: count,
   restarts: count,
-  hung_threads: count.describe('Threads that were given up since their step does not return.'),
-  busy_ratio: z.number().describe('Part of the time since the server was ready.'),
+  hung_threads: count.describe('Threads that were abandoned because their step does not return.'),
+  busy_ratio: z.number().describe('Share of the time since the server was ready.'),
 });
 
-/** The code of an error stands in the table of docs/WEBSOCKET_API.md. */
+/** Error codes are listed in docs/WEBSOCKET_API.md. */
 export const errorAnswer = open({
   type: z.literal('error'),
   error: z.string(),
@@ -63,10 +63,8 @@ export const serviceCardAnswer = open({
   status,
   model: model.nullable().describe('Null until the model is loaded.'),
   protocol_version: z.string(),
-  dialects: z.array(z.string()).describe('Of other vendors, as `--dialects` names them.'),
-  endpoints: z
-    .record(z.string(), z.string())
-    .describe("Paths by what they are for, below the server's own address."),
+  dialects: z.array(z.string()).describe('Protocols of other vendors, as named by `--dialects`.'),
+  endpoints: z.record(z.string(), z.string()).describe("Paths by purpose, relative to the server's address."),
 });
 
 /** GET /health, /health/live, /health/ready */
@@ -78,7 +76,7 @@ export const healthAnswer = open({
   version: z.string(),
 });
 
-/** GET /health/extended; what is about the model is missing until it is loaded. */
+/** GET /health/extended; fields about the model are missing until it is loaded. */
 export const extendedHealthAnswer = healthAnswer.extend({
   model: model
     .extend({ licence: z.string(), chunk_ms: z.number(), lookahead_ms: z.number(), state_bytes: count })
@@ -88,7 +86,7 @@ export const extendedHealthAnswer = healthAnswer.extend({
     streams: count,
     slots: count,
     at_batch: count,
-    step_ms: z.record(z.string(), z.number()).describe('Milliseconds of a step, by batch size.'),
+    step_ms: z.record(z.string(), z.number()).describe('Milliseconds per step, by batch size.'),
   }).optional(),
   lanes: z.array(lane),
   memory,
@@ -98,9 +96,7 @@ export const extendedHealthAnswer = healthAnswer.extend({
     .extend({ trouble: z.string().nullable().describe('Why Redis cannot be used.') })
     .optional()
     .describe('With `--cluster`.'),
-  config: z
-    .record(z.string(), z.unknown())
-    .describe('The options in force; secrets are only said to be set.'),
+  config: z.record(z.string(), z.unknown()).describe('The options in force; secrets only as set or not set.'),
 });
 
 /** GET /ws/status */
@@ -112,9 +108,9 @@ export const liveStatusAnswer = open({
   connections: count,
   sessions: z.record(z.string(), count).describe('Sessions by state.'),
   admitted: count,
-  capacity: count.describe('Streams that this server holds; 0 until it was measured.'),
-  waiting: count.describe('Streams with a chunk that waits for a lane.'),
-  quarantined: count.describe('Slots that nobody may use until the steps that hang on them return.'),
+  capacity: count.describe('Rated capacity in streams; 0 until measured.'),
+  waiting: count.describe('Streams with a chunk waiting for a lane.'),
+  quarantined: count.describe('Slots reserved until the hanging steps on them return.'),
   batch_size: open({
     mean: z.number(),
     p50: count,
@@ -128,7 +124,7 @@ export const liveStatusAnswer = open({
   lanes: z.array(lane),
   memory,
   event_loop_delay_ms: delays,
-  suspended: count.describe('Sessions whose connection broke, waiting for their clients.'),
+  suspended: count.describe('Sessions without a connection, waiting for their clients.'),
   uploads: open({ active: count, waiting: count }),
   cluster: fleet.nullable().describe('Null without `--cluster`.'),
   totals: open({
@@ -168,9 +164,9 @@ const channel = open({
 
 /** POST /auth/token */
 export const tokenAnswer = open({
-  token: z.string().describe('Sent wherever a key is.'),
-  key: z.string().describe('The name of the key that it stands for.'),
-  expires_at: z.string().describe('ISO 8601. A recording that runs then goes on.'),
+  token: z.string().describe('Used like a key.'),
+  key: z.string().describe('Name of the key that issued it.'),
+  expires_at: z.string().describe('ISO 8601. A recording running at that time continues.'),
   expires_in_s: count,
 });
 
@@ -185,7 +181,7 @@ export const uploadAnswer = open({
   processing_time_ms: z.number(),
   audio_duration_s: seconds,
   real_time_factor: z.number(),
-  channels: z.array(channel).optional().describe('With `multichannel=true`: each channel by itself.'),
+  channels: z.array(channel).optional().describe('With `multichannel=true`: one transcript per channel.'),
   warnings: z.array(open({ code: z.enum(['NOT_SUPPORTED', 'UNKNOWN_PARAMETER']), detail: z.string() })),
 });
 
@@ -194,7 +190,7 @@ export const uploadProgress = z.discriminatedUnion('type', [
   open({
     type: z.literal('progress'),
     audio_s: seconds,
-    total_s: seconds.nullable().describe('An estimate until the file is read; null where there is none.'),
+    total_s: seconds.nullable().describe('An estimate until the file is read; null if unknown.'),
     percent: z.number().nullable(),
   }),
   segment.extend({ type: z.literal('transcription'), words: z.array(word) }),

@@ -1,6 +1,6 @@
 /**
- * Finds the session that a connection asks for: on this server, or with the rest of the fleet. The fleet is asked in bounded
- * time, before the upgrade is answered; where it cannot be asked, only this server's sessions are found.
+ * Finds the session that a connection asks for, on this server or elsewhere in the fleet. The fleet is asked before the
+ * upgrade is answered, with a time limit. If it cannot be asked, only sessions of this server are found.
  */
 
 import type { TakenSession } from '../cluster/store.js';
@@ -14,7 +14,7 @@ import { takeOver } from '../session/takeover.js';
 import { type Admitted, type Resumption, requireReady } from './admission.js';
 import type { ServerContext } from './context.js';
 
-/** What a session that comes from elsewhere is made with. */
+/** Data with which a session from elsewhere is created. */
 export interface Host {
   readonly sessions: SessionContext;
   readonly dialect: Dialect;
@@ -42,7 +42,7 @@ export async function arrive(
     await bounded(session.handover.keep(), false, LIMITS.recordLookMs);
   }
   if (keeping === null) return { ...resumption, session: undefined };
-  // Where no stream can go on none is taken: its own server may still have it, and another one a place.
+  // If no stream can run here, no session is taken over: its own server may still have it, or another one a place.
   if (engine.table.vacancies === 0) throw new ServerError('AT_CAPACITY', 'no place is free');
   const taken = await bounded(keeping.store.take(hashOf(token), grant.identity), null, LIMITS.recordWaitMs);
   if (taken === null) return { ...resumption, session: undefined };
@@ -50,13 +50,13 @@ export async function arrive(
   const own = restored(context, taken, resumption, grant, host);
   if (own === undefined) return { ...resumption, session: undefined };
   context.registry.add(own);
-  // The client gets a token that the fleet knows. Of two servers that take a session at once the second one has it.
+  // The client gets a token that the fleet knows. If two servers take a session at once, the second one keeps it.
   await bounded(own.handover.keep(), false, LIMITS.recordLookMs);
   if (own.activity === 'closed') throw new ServerError('CLIENT_ID_IN_USE', 'another server has the session');
   return { ...resumption, session: own };
 }
 
-/** Undefined: what the client has been told cannot be gone on with. */
+/** Undefined: the session cannot be continued without contradicting what the client was sent. */
 function restored(
   context: ServerContext,
   taken: TakenSession,
@@ -89,7 +89,7 @@ function restored(
   }
 }
 
-/** The result, or `otherwise` where it fails or takes too long. */
+/** The result, or `otherwise` on failure or timeout. */
 function bounded<T>(promise: Promise<T>, otherwise: T, ms: number): Promise<T> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => resolve(otherwise), ms);

@@ -1,4 +1,4 @@
-/** `/metrics`: the figures of `/ws/status` for Prometheus, read when asked for. */
+/** `/metrics`: the figures of `/ws/status` for Prometheus, read on request. */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Cluster } from '../cluster/cluster.js';
 import { isReady, type ServerContext } from './context.js';
@@ -6,7 +6,7 @@ import { droppedPartials } from './status.js';
 
 type Read = () => number;
 
-/** Seconds; the budgets lie at 0.1 and 0.15. */
+/** Seconds; the latency budgets are 0.1 and 0.15. */
 const LATENCY_BUCKETS = [0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5];
 
 export function createPrometheus(context: ServerContext): Registry {
@@ -39,26 +39,26 @@ export function createPrometheus(context: ServerContext): Registry {
   gauge('streams', 'Recordings that hold a slot', () => context.recogniser?.sessions.leases.active ?? 0);
   gauge(
     'capacity_streams',
-    'Streams this machine is rated for, with the lanes that are left',
+    'Rated capacity in streams, with the remaining lanes',
     () => engine()?.capacity.streams ?? 0,
   );
   gauge('slots_vacant', 'Free slots of the stream table', () => engine()?.table.vacancies ?? 0);
   gauge(
     'slots_quarantined',
-    'Slots that nobody may use until the steps that hang on them return',
+    'Slots reserved until the hanging steps on them return',
     () => engine()?.quarantined ?? 0,
   );
   gauge(
     'sessions_suspended',
-    'Sessions whose connection broke, waiting for their clients',
+    'Sessions without a connection, waiting for their clients',
     () => context.recogniser?.sessions.desk.suspendedCount ?? 0,
   );
-  gauge('streams_waiting', 'Streams with a whole chunk that wait for a lane', () => engine()?.waiting ?? 0);
+  gauge('streams_waiting', 'Streams with a whole chunk waiting for a lane', () => engine()?.waiting ?? 0);
   gauge('event_loop_delay_p99_seconds', 'Lateness of the event loop', () => eventLoop.delays().p99 / 1000);
   gauge('resident_memory_bytes', 'Resident memory of the process', () => process.memoryUsage.rss());
   gauge(
     'lane_memory_bytes',
-    'By how much the process grew for each lane when they started: weights and working memory',
+    'Growth of the process per lane at the start: weights and working memory',
     () => engine()?.laneBytes ?? 0,
   );
   gauge(
@@ -78,17 +78,19 @@ export function createPrometheus(context: ServerContext): Registry {
       },
     });
   fleetGauge('available', '1 if the fleet’s Redis can be used', ({ available }) => (available ? 1 : 0));
-  fleetGauge('nodes', 'Servers of the fleet that live, this one included', (it) => it.nodes().length);
+  fleetGauge('nodes', 'Live servers of the fleet, including this one', (it) => it.nodes().length);
 
   counter('connections', 'Admitted connections', () => metrics.connections);
-  counter('resumptions', 'Sessions that went on over another connection', () => metrics.resumed);
-  counter('takeovers', 'Sessions of other servers of the fleet that went on here', () => metrics.takenOver);
+  counter('resumptions', 'Sessions resumed over another connection', () => metrics.resumed);
+  counter('takeovers', 'Sessions taken over from other servers of the fleet', () => metrics.takenOver);
   counter('connections_refused', 'Refused upgrades', () => metrics.refused);
   counter('recordings', 'Recordings started', () => metrics.recordings);
   counter('segments', 'Final segments sent', () => metrics.segments);
   counter('audio_seconds', 'Audio recognised', () => metrics.audioSeconds);
   counter('ignored_frames', 'Audio frames outside a recording', () => metrics.ignoredFrames);
-  counter('dropped_partials', 'Partials that a newer one replaced', () => droppedPartials(context));
+  counter('dropped_partials', 'Partials replaced by a newer one before sending', () =>
+    droppedPartials(context),
+  );
   counter('steps', 'Model steps', () => engine()?.stats.steps ?? 0);
   counter('stream_steps', 'Model steps times streams in them', () => engine()?.stats.streamSteps ?? 0);
   counter('lane_failures', 'Failed steps', () => engine()?.stats.laneFailures ?? 0);
@@ -109,13 +111,13 @@ export function createPrometheus(context: ServerContext): Registry {
   });
   metrics.chunkHistogram = new Histogram({
     name: 'rnnt_chunk_latency_seconds',
-    help: 'Chunk complete in the ring to result at hand',
+    help: 'From a complete chunk in the ring to its result',
     buckets: LATENCY_BUCKETS,
     registers: [register],
   });
   metrics.finalHistogram = new Histogram({
     name: 'rnnt_final_latency_seconds',
-    help: 'stop_recording to recording_stopped',
+    help: 'From stop_recording to recording_stopped',
     buckets: LATENCY_BUCKETS,
     registers: [register],
   });

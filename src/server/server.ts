@@ -1,4 +1,4 @@
-/** The server process: lifecycle machine, HTTP, sockets, recogniser, put together. */
+/** The server process: connects lifecycle machine, HTTP, WebSockets and recogniser. */
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { createActor } from 'xstate';
@@ -38,25 +38,31 @@ export interface RunningServer {
   readonly context: ServerContext;
   readonly app: FastifyInstance;
   readonly port: number;
-  /** Null where Wyoming is off. */
+  /** Null if Wyoming is off. */
   readonly wyomingPort: number | null;
-  /** Resolves when the model is warm; rejects with a ServerError when it cannot be had, DRAINING if it came too late. */
+  /**
+   * Resolves when the model is warm; rejects with a ServerError if it cannot be loaded, or DRAINING if that came too
+   * late.
+   */
   readonly ready: Promise<Engine>;
   /** Resolves when the process has nothing left to do. */
   readonly stopped: Promise<{ outcome: StopOutcome; code: ErrorCode | null }>;
-  /** Reads certificates and keys again; never fails. */
+  /** Reloads certificates and keys; never fails. */
   reload(): Promise<void>;
   /** Finishes running recordings, then stops. */
   drain(): void;
 }
 
-/** How the engine is made; tests put a scripted one in its place. */
+/** Creates the engine; tests use a scripted one. */
 export type EngineFactory = (config: Config, log: Logger) => Promise<Engine>;
 
 const realEngine: EngineFactory = async (config, log) =>
   startEngine(await loadModel(config.model), config, log);
 
-/** How sessions outlive this server: as long as their clients may take to come back, and some more for its last sign of life. */
+/**
+ * Storage for sessions. A record lasts as long as its client may take to return, plus a margin after the server's last
+ * renewal.
+ */
 function keepingOf(engine: Engine, config: Config, store: SessionStore | null): Keeping | null {
   if (store === null || config.resumeWindow === 0) return null;
   const fingerprint = engineFingerprint(engine.model, engine.provider);
@@ -69,7 +75,7 @@ function assemble(engine: Engine, context: ServerContext, store: SessionStore | 
   const { manifest, tokens } = engine.model;
   const pieces = pieceTable(tokens, manifest);
   const defaults = recordingDefaults(config, manifest.language);
-  // Last: it starts threads, which nobody could end if something else threw after it.
+  // Last, since it starts threads, which would not be ended if something else threw after it.
   const { slab: streamSlab, slots } = engine.table;
   const codecPool = new CodecPool({ streamSlab, slots: slots.length, log: context.log });
   return {
@@ -102,8 +108,8 @@ function assemble(engine: Engine, context: ServerContext, store: SessionStore | 
 }
 
 /**
- * Listens at once (so that health can be asked), then loads the model; readiness follows.
- * @param store where sessions outlive this server, if not at its cluster
+ * Listens at once, so that health checks work, then loads the model and becomes ready.
+ * @param store in which sessions outlive this server, if not its cluster's
  */
 export async function startServer(
   config: Config,
@@ -191,7 +197,7 @@ export async function startServer(
     registry.stop();
     eventLoop.stop();
     wyoming?.close();
-    closeSockets(sockets); // app.close() waits for all of them, the inspector's too
+    closeSockets(sockets); // app.close() waits for all of them, including the inspector's
     const { recogniser } = context;
     const parts = [app, recogniser?.codecPool, recogniser?.engine, keyring, cluster];
     for (const part of parts) {
@@ -204,7 +210,7 @@ export async function startServer(
     log.info('stopped');
   }
 
-  // Listening comes first: a model that fails at once must find a server that it can close.
+  // Listens first: if the model fails at once, there must be a server to close.
   let wyomingPort: number | null = null;
   try {
     await app.listen({ host: config.host, port: config.port });
@@ -228,11 +234,11 @@ export async function startServer(
   cluster?.open();
   lifecycle.subscribe(() => cluster?.beat());
 
-  /** Whatever goes wrong on the way ends the start: nothing may hang in `starting`, and no lane may stay behind. */
+  /** Any error on the way ends the start, so that nothing hangs in `starting` and no lane remains. */
   async function start(): Promise<Engine> {
     const engine = await makeEngine(config, log);
     try {
-      if (statusOf(context) !== 'starting') throw new ServerError('DRAINING'); // told to leave meanwhile
+      if (statusOf(context) !== 'starting') throw new ServerError('DRAINING'); // told to stop meanwhile
       context.recogniser = assemble(engine, context, store ?? cluster?.store ?? null);
     } catch (error) {
       await engine.close().catch((err: unknown) => log.error({ err }, 'the engine could not be closed'));
@@ -247,7 +253,7 @@ export async function startServer(
     if (error.code !== 'DRAINING') lifecycle.send({ type: 'FAILED', code: error.code });
     throw error;
   });
-  ready.catch(() => {}); // whoever awaits it is told; nobody has to
+  ready.catch(() => {}); // handling it is optional
 
   return {
     context,

@@ -18,7 +18,7 @@ const modelCard = (context: ServerContext) => {
     : { name: manifest.name, version: manifest.version, language: manifest.language };
 };
 
-/** Where other vendors' clients find what they speak, as far as it is turned on. */
+/** Paths for other vendors' clients, as far as enabled. */
 const dialectPaths = ({ config }: ServerContext): Record<string, string> =>
   Object.fromEntries(
     dialectsOf(config.dialects)
@@ -54,7 +54,7 @@ export function serviceCard(context: ServerContext) {
   };
 }
 
-/** GET /health: liveness is that it answers at all; readiness is `ready`. */
+/** GET /health: liveness is that it answers; readiness is `ready`. */
 export function health(context: ServerContext) {
   return {
     status: statusOf(context),
@@ -149,14 +149,17 @@ export function batchSummary(sizes: Uint32Array) {
   return { mean, p50: percentile(0.5), p95: percentile(0.95), max, histogram };
 }
 
-/** Of closed sessions and of open ones: what /ws/status and /metrics both tell. */
+/** Of open and closed sessions, for /ws/status and /metrics. */
 export function droppedPartials({ registry, metrics }: ServerContext): number {
   let open = 0;
   for (const session of registry.list()) open += session.droppedPartials;
   return metrics.droppedPartials + open;
 }
 
-/** GET /ws/status. @param forAdmin whoever asks may see the extended health as well */
+/**
+ * GET /ws/status.
+ * @param forAdmin whether the client may also see the extended health
+ */
 export function liveStatus(context: ServerContext, forAdmin: boolean) {
   const { registry, metrics, recogniser } = context;
   const stats = recogniser?.engine.stats;

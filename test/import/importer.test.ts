@@ -219,9 +219,9 @@ test('models show tells kind, chunk, look-ahead, state and languages, and measur
   assert.match(told, /^languages +en$/m);
   assert.match(told, /^chunk +320 ms: 8 frames/m);
   assert.match(told, /^look-ahead +137\.5 ms$/m);
-  assert.match(told, /^state +10\d{4} bytes a stream$/m);
+  assert.match(told, /^state +10\d{4} bytes per stream$/m);
   assert.match(told, /^can do +hotwords, preview$/m);
   assert.match(told, /^here +1 lanes? on cpu; .*1: [\d.]+ ms, 2: [\d.]+ ms$/m);
-  assert.match(told, /^memory +[1-9]\d* MB a lane/m);
+  assert.match(told, /^memory +[1-9]\d* MB per lane/m);
   assert.match(told, /^streams +[1-9]\d*, in batches of up to [12]$/m);
 });
