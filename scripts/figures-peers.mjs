@@ -14,7 +14,7 @@ const round = (value, digits = 1) => Number(value.toFixed(digits));
 const ratio = (ours, theirs) => (theirs > 0 ? `${round(ours / theirs, 2)} ×` : '–');
 const finals = ({ final_ms }) => `${final_ms.p50} / ${final_ms.p95}`;
 
-/** The largest number of streams at which both servers were measured and both held. */
+/** The largest number of streams that was measured on both servers and met by both. */
 function common(ours, theirs) {
   const held = Math.min(ours.held, theirs.held);
   const both = ours.rows.filter(
@@ -26,7 +26,7 @@ function common(ours, theirs) {
     : { our, their: theirs.rows.find(({ streams }) => streams === our.streams) };
 }
 
-/** rnnt-server beside sherpa-onnx's own server: one row for each model. */
+/** rnnt-server compared with sherpa-onnx's own server: one row per model. */
 export function peersBlock(report) {
   const rows = report.models.map(({ model, ours, theirs, words }) => {
     const at = common(ours, theirs);
@@ -65,7 +65,7 @@ export function peersBlock(report) {
   ].join('\n');
 }
 
-/** The rated number of streams beside what held. */
+/** The rated capacity next to the number of streams that met the target. */
 export function ratingBlock(report) {
   const rows = report.models.map(({ model, target_ms, rated, held }) => [
     model,
@@ -78,7 +78,7 @@ export function ratingBlock(report) {
   return [made(report), '', table(head, rows), '', 'Made by `npm run bench:rating`.'].join('\n');
 }
 
-/** What a wait in the batcher brings. */
+/** The effect of a wait in the batcher. */
 export function waitBlock(report) {
   const rows = report.rows.map(({ model, wait, streams, own, final_ms, cpu_ms_per_stream_second }) => [
     model,
@@ -101,7 +101,7 @@ export function waitBlock(report) {
   return [made(report), '', table(head, rows), '', 'Made by `npm run bench:wait`.'].join('\n');
 }
 
-/** What imports take. */
+/** The cost of imports. */
 export function importBlock(report) {
   const rows = report.models.map(({ name, megabytes, seconds, cpuSeconds }) => [
     name,

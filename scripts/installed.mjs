@@ -1,9 +1,9 @@
 /**
- * Whether node_modules has what the lockfile wants. npm leaves a record of what it installed in
- * node_modules/.package-lock.json; after `npm ci` by hand nothing is installed again.
+ * Whether node_modules matches the lockfile. npm records what it installed in node_modules/.package-lock.json, so after
+ * a manual `npm ci` nothing is installed again.
  */
 
-/** The workspace of what tests, benchmarks and the linter need. */
+/** The workspace with the tools of tests, benchmarks and the linter. */
 export const TOOLS = 'test/tools';
 
 /**
@@ -19,12 +19,12 @@ export function isInstalled(lock, present, { tools }) {
     if (!path.startsWith('node_modules/')) return true; // this package itself and its workspaces
     const found = present.packages[path];
     if (found !== undefined) return entry.version === found.version && entry.integrity === found.integrity;
-    // Optional packages are for other systems than this one, or could not be built here.
+    // Optional packages may be for other systems, or could not be built here.
     return entry.optional === true || entry.devOptional === true || (wanted !== null && !wanted.has(path));
   });
 }
 
-/** What a package needs, and what that needs in turn, by its place in the tree. */
+/** A package's dependencies, direct and indirect, by their place in the tree. */
 function reachable(packages, from, seen = new Set()) {
   const { dependencies, devDependencies, optionalDependencies, peerDependencies } = packages[from];
   const names = Object.keys({
@@ -42,7 +42,7 @@ function reachable(packages, from, seen = new Set()) {
   return seen;
 }
 
-/** Where Node finds a package: in node_modules of the one that asks, or of a folder above it. */
+/** Where Node finds a package: in node_modules of the dependent package, or of a folder above it. */
 function resolved(packages, from, name) {
   for (let folder = from; ; folder = folder.slice(0, Math.max(0, folder.lastIndexOf('node_modules/') - 1))) {
     const path = folder === '' ? `node_modules/${name}` : `${folder}/node_modules/${name}`;

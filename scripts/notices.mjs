@@ -1,6 +1,6 @@
 /**
- * THIRD_PARTY_NOTICES.md from the lockfile, the installed packages, the bundled speech and the models' cards.
- * Written by `npm run docs`; a test fails when it is stale.
+ * THIRD_PARTY_NOTICES.md from the lockfile, the installed packages, the bundled speech and the models' cards. Written
+ * by `npm run docs`; a test fails if it is out of date.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { TOOLS } from './installed.mjs';
 
 const readJson = (path) => JSON.parse(readFileSync(path, 'utf8'));
 
-/** Packages of the lockfile: name, version, licence, and whether only developers have it. */
+/** Packages of the lockfile: name, version, licence, and whether they are only for development. */
 export function lockedPackages(root) {
   const { packages } = readJson(join(root, 'package-lock.json'));
   return Object.entries(packages)
@@ -20,7 +20,7 @@ export function lockedPackages(root) {
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** The first copyright line of a package's licence file, where it is installed and has one. */
+/** The first copyright line of a package's licence file, if it is installed and has one. */
 function copyrightOf(root, path) {
   const folder = join(root, path);
   if (!existsSync(folder)) return '';
@@ -42,7 +42,7 @@ function runtimeRows(root) {
       ({ dev, name, version }) => !dev && !seen.has(`${name}@${version}`) && seen.add(`${name}@${version}`),
     )
     .map(({ name, version, licence, optional, path }) => {
-      // What is installed depends on the machine for optional packages; their owners are named by their main package.
+      // Whether optional packages are installed depends on the machine; their owners are named by their main package.
       const owner = optional ? '' : copyrightOf(root, path);
       return `| ${name} | ${version} | ${licence} | ${owner} |`;
     });
@@ -74,12 +74,12 @@ function speechRows(root) {
   return rows;
 }
 
-/** What a model's folder says about where it comes from; the card has the details. */
+/** The origin of a model, from its folder; the card has the details. */
 function modelSections(root) {
   const folder = join(root, 'models');
   const listed = readFileSync(join(folder, 'default'), 'utf8').trim();
   const path = join(folder, listed, 'manifest.json');
-  // The pilot is for building the server only and is never published.
+  // The pilot is only for development of the server and is never published.
   if (listed === 'pilot' || !existsSync(path)) return ['No model is part of this checkout.'];
   const { name, version, licence, provenance } = readJson(path);
   const card = existsSync(join(folder, listed, 'MODEL_CARD.md'));

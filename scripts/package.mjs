@@ -1,5 +1,5 @@
-// `npm run package`: the tarball that npm publishes. Scripts are off (.npmrc), so `npm pack` alone would take what
-// dist/ happens to hold; here it is built anew, without tests and without files whose source is gone.
+// `npm run package`: makes the tarball that npm publishes. Scripts are off (.npmrc), so `npm pack` alone would pack the
+// current dist/. This rebuilds it, without tests and without files whose source no longer exists.
 import { spawnSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,8 +1,8 @@
-// Loads of real speech, in real time (benchmarks/peers):
-//   npm run bench:peers    rnnt-server against sherpa-onnx's own server
-//   npm run bench:rating   the rated number of streams against what holds
-//   npm run bench:wait     what a wait in the batcher brings
-//   npm run bench:import   what an import takes
+// Load tests with real speech, in real time (benchmarks/peers):
+//   npm run bench:peers    rnnt-server compared with sherpa-onnx's own server
+//   npm run bench:rating   the rated capacity compared with the number of streams that meets the target
+//   npm run bench:wait     the effect of a wait in the batcher
+//   npm run bench:import   the time of an import
 import { prepare } from './prepare.mjs';
 
 prepare();

@@ -1,7 +1,7 @@
 /**
- * Makes the working tree ready to run: installs from the lockfile when something of it is missing, compiles when a
- * source changed. Both do nothing on a second start. What only tests, benchmarks and the linter need (the workspace
- * test/tools) is left out where the server alone is wanted.
+ * Prepares the working tree: installs from the lockfile if something is missing, and compiles if a source has changed.
+ * Neither does anything on a second start. The workspace test/tools, needed only by tests, benchmarks and the linter,
+ * is left out if only the server is needed.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
@@ -17,11 +17,11 @@ const dist = join(root, 'dist');
 const readJson = (file) => (existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : null);
 
 function run(command, args) {
-  // npm is a .cmd file on Windows, which needs a shell; node is none, and its path has a space that a shell would cut.
+  // npm is a .cmd file on Windows, which needs a shell. node is not, and a shell would split its path at the space.
   const shell = process.platform === 'win32' && command === 'npm';
   const { status, error } = spawnSync(command, args, {
     cwd: root,
-    stdio: ['ignore', 2, 2], // standard output belongs to the command that is run in the end
+    stdio: ['ignore', 2, 2], // standard output is for the command that is finally run
     shell,
   });
   if (error) throw error;
@@ -31,23 +31,23 @@ function run(command, args) {
 /** @param {{ tools: boolean }} wanted `tools`: also what tests, benchmarks and the linter need. */
 export function hasInstalled(wanted) {
   const lock = readJson(join(root, 'package-lock.json'));
-  if (lock === null) return true; // a published package: whoever installed it has what it needs
-  // npm writes this file last, so what it names is there.
+  if (lock === null) return true; // a published package: its dependencies are installed with it
+  // npm writes this file last, so everything it names is installed.
   return isInstalled(lock, readJson(join(modules, '.package-lock.json')), wanted);
 }
 
 /** @param {{ tools?: boolean }} [wanted] */
 export function install({ tools = true } = {}) {
   if (hasInstalled({ tools })) return;
-  // Whoever has the tools keeps them: npm takes away what it is not asked for.
+  // Installed tools are kept, since npm removes everything it is not asked for.
   const all = tools || existsSync(join(modules, 'rnnt-server-tools'));
   process.stderr.write('Installing dependencies …\n');
-  // No scripts, also where somebody's own settings allow them (.npmrc says why).
+  // No scripts, even if the user's own settings allow them (.npmrc gives the reason).
   const args = ['ci', '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund'];
   run('npm', all ? args : [...args, '--workspaces=false']);
 }
 
-/** Newest change below a folder, so that an unchanged tree starts without a compiler. */
+/** Newest change below a folder, so that an unchanged tree is not compiled. */
 function newestSource(folder) {
   let newest = 0;
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
@@ -59,17 +59,16 @@ function newestSource(folder) {
 }
 
 const SERVER_SOURCES = ['src', 'workers', 'machines'];
-/** What can be built: from what, with which compiler settings in this order, and what else is built then. */
+/** Build targets: sources, compiler settings in order, and further steps. */
 const TARGETS = {
-  // The client's types first: the load generator measures with the client library's own code, and subtitles are
-  // written with that of the pages.
+  // The client's types first: the load generator uses the client library's code, and subtitles use the pages' code.
   server: {
     sources: [...SERVER_SOURCES, 'static'],
     projects: ['tsconfig.client.json', 'tsconfig.build.json'],
   },
   // Only the types of the client library: its JavaScript is served as it is.
   client: { sources: ['static'], projects: ['tsconfig.client.json'] },
-  // The client's types first: the tests import it by the name that its users do.
+  // The client's types first: the tests import it by its public name.
   tests: {
     includes: ['server', 'client'],
     sources: [...SERVER_SOURCES, 'benchmarks', 'test', 'static'],

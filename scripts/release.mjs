@@ -1,6 +1,6 @@
 /**
- * `node scripts/release.mjs 0.2.0`: makes the tree ready to be tagged. What stands under "Unreleased" becomes the
- * section of the version, dated today; package.json and the lockfile get its number. docs/RELEASING.md has the rest.
+ * `node scripts/release.mjs 0.2.0`: prepares the tree for a release tag. The "Unreleased" section becomes that of the
+ * version, dated today; package.json and the lockfile get its number. docs/RELEASING.md has the rest.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -19,8 +19,8 @@ const VERSION = /^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/;
  * @throws Error for a version that is none or was released already, or with nothing to release
  */
 export function released(changelog, version, date) {
-  if (!VERSION.test(version)) throw new Error(`"${version}" is no version, as 1.2.3 or 1.2.3-rc.1 is`);
-  if (changelog.includes(`\n## ${version} `)) throw new Error(`${version} has a section already`);
+  if (!VERSION.test(version)) throw new Error(`"${version}" is not a version such as 1.2.3 or 1.2.3-rc.1`);
+  if (changelog.includes(`\n## ${version} `)) throw new Error(`${version} already has a section`);
   const [, before, unreleased, after] =
     /^([\s\S]*?\n## Unreleased\n)([\s\S]*?)((?:\n## [\s\S]*)?)$/.exec(changelog) ?? [];
   if (unreleased === undefined) throw new Error('CHANGELOG.md has no section "Unreleased"');

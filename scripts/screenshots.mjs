@@ -1,6 +1,6 @@
 /**
- * `npm run screenshots`: the pictures of docs/images, of the pages in Chromium with the embedded model behind them.
- * Needs what the browser tests need.
+ * `npm run screenshots`: makes the pictures in docs/images, of the pages in Chromium with the embedded model. Needs the
+ * same tools as the browser tests.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, statSync } from 'node:fs';
@@ -37,7 +37,7 @@ async function sample(viewport, colorScheme, until) {
 
 async function save(page, name) {
   const path = join(FOLDER, `${name}.png`);
-  await page.mouse.move(0, 0); // No button looks pointed at.
+  await page.mouse.move(0, 0); // so that no button is shown as hovered
   await page.evaluate('document.fonts.ready.then(() => 0)');
   await page.screenshot({ path });
   console.log(`${path}: ${Math.round(statSync(path).size / 1024)} KB`);
@@ -59,7 +59,7 @@ try {
 
   await save(await sample(PHONE, 'light', SPEAKING), 'transcriber-phone');
 
-  // These are looked at while somebody speaks, and see only what happens after they were opened.
+  // These pages show only what happens after they were opened, so they are captured during speech.
   const status = await open('status.html', LAPTOP);
   const inspect = await open('inspect.html', LAPTOP);
   await sample(LAPTOP, 'light', DONE);

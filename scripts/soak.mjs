@@ -1,4 +1,4 @@
-// `npm run soak [-- --minutes 60]`: installs and builds what is missing, then lets clients come and go for so long.
+// `npm run soak [-- --minutes 60]`: installs and builds what is missing, then lets clients come and go for that time.
 import { prepare } from './prepare.mjs';
 
 prepare();

@@ -7,7 +7,7 @@ import { prepare, root } from './prepare.mjs';
 prepare();
 const filters = process.argv.slice(2);
 const found = [];
-/** A test whose source is gone may still lie in dist/. */
+/** dist/ may still contain a test whose source was removed. */
 const hasSource = (path) =>
   existsSync(join(root, relative(join(root, 'dist'), path)).replace(/\.js$/, '.ts'));
 (function walk(folder) {
@@ -19,11 +19,11 @@ const hasSource = (path) =>
 })(join(root, 'dist', 'test'));
 const files = found.filter((file) => filters.every((filter) => file.includes(filter))).sort();
 if (files.length === 0) {
-  // Given no file, node --test looks for some itself, and would run everything.
+  // Without a file, node --test would search for tests and run everything.
   process.stderr.write(`No test file has ${filters.join(' and ')} in its path.\n`);
   process.exit(1);
 }
-// Two files at a time: most of them own a server with inference threads.
+// Two files at a time, since most of them start a server with inference threads.
 const args = ['--enable-source-maps', '--test', '--test-concurrency=2', '--test-timeout=600000', ...files];
 const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
 process.exitCode = status ?? 1;

@@ -44,7 +44,7 @@ const { values } = parseArgs({
 const provider = values.provider as Provider;
 const batches = values.batches.split(',').map(Number);
 const stepCount = Number(values.steps);
-/** A larger batch is not tried once a step takes longer than this. */
+/** Larger batches are not tried once a step takes longer than this. */
 const LONGEST_STEP_MS = 2_000;
 const COMPARED_STREAMS = 4;
 const FIXTURES = inPackage('test', 'fixtures', 'foreign');
@@ -81,7 +81,9 @@ async function imported(shape: string, base: string): Promise<Model> {
   return loadModel(folder);
 }
 
-/** Places where the tokens of some streams of speech differ from the CPU's, and how many there are. */
+/**
+ * The number of positions where tokens of some streams of speech differ from the CPU's, and the number of positions.
+ */
 async function differences(model: Model): Promise<{ differ: number; of: number }> {
   const said = [];
   for (const on of [provider, 'cpu'] as const) {
@@ -118,7 +120,7 @@ async function stepTimes(model: Model): Promise<{ steps: Step[]; deviceMb: numbe
   return { steps, deviceMb: used === null || before === null ? null : used - before };
 }
 
-/** The most streams of which the simulation says that they hold p95 ≤ chunk/2. */
+/** The most streams for which the simulation keeps p95 ≤ chunk/2. */
 async function held(model: Model, times: readonly StepTime[]): Promise<number> {
   const chunk = chunkMs(model.manifest);
   const aheadMs = (windowOf(model.manifest) - model.manifest.chunkSamples) / 16;
@@ -132,7 +134,7 @@ async function held(model: Model, times: readonly StepTime[]): Promise<number> {
   return most;
 }
 
-/** Milliseconds for moving the state of a batch there and back, by a graph that does nothing else. */
+/** Milliseconds to move the state of a batch to the device and back, by a graph that does nothing else. */
 async function transfers(model: Model, base: string, batch: number) {
   const { manifest } = model;
   const result: Record<string, number> = {};

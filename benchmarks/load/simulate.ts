@@ -1,4 +1,7 @@
-/** The batcher and the stream table of the server on a clock of their own, with lanes that take the measured time of a batch. */
+/**
+ * Simulates the server's batcher and stream table with a simulated clock, and lanes that take the measured time of a
+ * batch.
+ */
 import { BATCHER_DEFAULTS, Batcher, type BatchLane } from '../../src/inference/batcher.js';
 import type { StepTime } from '../../src/inference/capacity.js';
 import { slabLayout } from '../../src/inference/layout.js';
@@ -11,13 +14,13 @@ import { fakeManifest } from '../../test/helpers/fake-model.js';
 export const SIMULATED_MS = 60_000;
 const FRAME_MS = 100;
 const FRAME_SAMPLES = 1_600;
-/** Each stream asks for a flush so often if nobody says, and goes on. */
+/** Default interval at which each stream requests a flush. */
 const FLUSH_EVERY_MS = 7_000;
 /** As with imported models of 320 ms chunks: 342 ms. */
 const FLUSH_SAMPLES = 5_480;
 const MAX_BATCH = 64;
 
-/** Milliseconds of a step, by linear interpolation between the measured ones and on beyond them. */
+/** Milliseconds of a step, by linear interpolation between the measured ones and extrapolation beyond them. */
 function stepMs(stepTimes: readonly StepTime[], batch: number): number {
   const only = stepTimes.length === 1 ? stepTimes[0] : undefined;
   if (only !== undefined) return (only.ms * batch) / only.batch;
@@ -27,7 +30,7 @@ function stepMs(stepTimes: readonly StepTime[], batch: number): number {
   return low.ms + ((high.ms - low.ms) * (batch - low.batch)) / (high.batch - low.batch);
 }
 
-/** What happens at its time, in the order of time. */
+/** Runs callbacks at their simulated times, in order. */
 class Clock {
   now = 0;
   private readonly due: { at: number; run: () => void }[] = [];
@@ -45,7 +48,7 @@ class Clock {
   }
 }
 
-/** Notes how late each of its chunks and flushes was. */
+/** Records how late each of its chunks and flushes was. */
 class Client implements SlotOwner {
   readonly chunkMs: number[];
   readonly flushMs: number[];
@@ -86,13 +89,13 @@ export interface Setting {
   readonly stepTimes: readonly StepTime[];
   readonly lanes: number;
   readonly chunkMs: number;
-  /** What a step sees beyond its chunk. */
+  /** Look-ahead of a step, beyond its chunk. */
   readonly aheadMs: number;
   readonly wait: number | 'auto';
   readonly flushEveryMs?: number;
 }
 
-/** What `streams` streams see within a minute, and what they cost: milliseconds, but for the counts. */
+/** What `streams` streams experience within a minute, and what they cost: milliseconds, except for counts. */
 export async function simulate(streams: number, setting: Setting) {
   const { stepTimes, lanes, chunkMs, aheadMs, wait, flushEveryMs = FLUSH_EVERY_MS } = setting;
   const clock = new Clock();

@@ -25,28 +25,28 @@ export interface LoadPlan {
 export interface LoadFigures {
   /** Seconds of audio sent within the window, all streams together. */
   readonly streamSeconds: number;
-  /** Utterances that ended within the window; those of them without a final result in time are `lost`. */
+  /** Utterances that ended within the window; those without a final result in time are `lost`. */
   readonly utterances: number;
   readonly lost: number;
   readonly failed: number;
-  /** From the end's being sent to the final result; a lost one counts as `LOST_MS`. */
+  /** From sending the end to the final result; a lost one counts as `LOST_MS`. */
   readonly final_ms: Percentiles;
-  /** Results of steps within the window, where the server sends one for each. */
+  /** Results of steps within the window, if the server sends one for each. */
   readonly steps: number;
   readonly words: number;
-  /** How late the client was with its frames: if this is large, it is what was measured. */
+  /** How late the client's own frames were. If this is large, it dominates the other figures. */
   readonly late_ms: Percentiles;
 }
 
 const RATE = 16_000;
 const FRAME = 1_600;
 const FRAME_MS = 100;
-/** A connection is opened so long before its first sample. */
+/** How long before its first sample a connection is opened. */
 const AHEAD_MS = 1_000;
 /** A final result that takes longer is lost. */
 export const LOST_MS = 8_000;
 
-/** The recordings of people that the tests use, as −1…1. */
+/** The human recordings of the tests, as −1…1. */
 export async function humanClips(): Promise<Float32Array[]> {
   const list = JSON.parse(readFileSync(inPackage('test', 'fixtures', 'speech.json'), 'utf8')) as {
     file: string;
@@ -103,14 +103,14 @@ class Run {
       if (heard.failed) return fail();
       if (this.inWindow && heard.step) this.steps++;
       if (this.inWindow) this.words += heard.words?.length ?? 0;
-      // Two messages may come in one read, the second of them behind the end.
+      // Two messages may come in one read, the second after the end.
       if (!heard.ended || endedMs === 0 || !this.open.has(socket)) return;
       if (counts) this.finalMs.push(performance.now() - endedMs);
       if (counts) this.answered++;
       done();
     });
     for (let from = 0; from < clip.length; from += FRAME) {
-      // A frame is there when its last sample is.
+      // A frame is complete at its last sample.
       const part = clip.subarray(from, from + FRAME);
       const dueMs = atMs + ((from + part.length) * 1_000) / RATE;
       await sleep(dueMs - performance.now());
@@ -127,7 +127,7 @@ class Run {
     socket.send(protocol.end);
   }
 
-  /** One stream: its utterances are others than its neighbours', and no two begin together. */
+  /** One stream. Its utterances differ from its neighbours', and no two begin together. */
   async stream(index: number, startMs: number): Promise<void> {
     const { clips } = this.plan;
     let atMs = startMs + AHEAD_MS + ((index * 618.034) % 3_000);
@@ -141,7 +141,7 @@ class Run {
   }
 }
 
-/** Loads a server and tells what its clients saw. Nothing of it is left when it returns. */
+/** Loads a server and returns what its clients measured. Nothing remains when it returns. */
 export async function load(plan: LoadPlan): Promise<LoadFigures> {
   const run = new Run(plan);
   const startMs = performance.now();
@@ -152,7 +152,7 @@ export async function load(plan: LoadPlan): Promise<LoadFigures> {
   await sleep(plan.seconds * 1_000);
   run.inWindow = false;
   await plan.onWindow('close');
-  // Those that ended in the window may still be answered, under the same load.
+  // Utterances that ended in the window may still be answered, under the same load.
   const until = performance.now() + LOST_MS;
   while (run.answered < run.utterances && performance.now() < until) await sleep(FRAME_MS);
   run.over = true;
@@ -171,7 +171,7 @@ export async function load(plan: LoadPlan): Promise<LoadFigures> {
   };
 }
 
-/** What a server hears in some clips, one after another, as fast as it takes them. */
+/** A server's text of some clips, one after another, as fast as it accepts them. */
 export async function hear(
   url: string,
   protocol: Protocol,

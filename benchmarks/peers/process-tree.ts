@@ -1,7 +1,7 @@
-/** CPU time and memory of a process and of all that it started, from /proc (Linux). */
+/** CPU time and memory of a process and its descendants, from /proc (Linux). */
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** Clock ticks a second: what `getconf CLK_TCK` says on every Linux of today. */
+/** Clock ticks per second: the value of `getconf CLK_TCK` on every current Linux. */
 const TICKS_PER_SECOND = 100;
 const PAGE_BYTES = 4_096;
 /** Places among the fields behind the command's name in /proc/PID/stat (proc(5)). */

@@ -1,4 +1,4 @@
-/** One row of figures: a server loaded by so many streams for a while. */
+/** One row of figures: a server under a load of a given number of streams. */
 import { loadavg } from 'node:os';
 import { type LoadFigures, load } from './client.js';
 import { treeFigures } from './process-tree.js';
@@ -9,9 +9,9 @@ export interface Row extends LoadFigures {
   /** Of the server's whole process tree, within the window. */
   readonly cpu_ms_per_stream_second: number;
   readonly rss_mb: number;
-  /** Load average of the machine before the server started: other work makes every figure worse. */
+  /** Load average of the machine before the server started; other work distorts the figures. */
   readonly busy_before: number;
-  /** What rnnt-server says of itself, since its start; null for others. */
+  /** rnnt-server's own figures since its start; null for others. */
   readonly own: OwnFigures | null;
 }
 
@@ -74,7 +74,7 @@ export async function measureRow({ start, streams, clips, warmSeconds, seconds }
       warmSeconds,
       seconds,
       onWindow: async (edge) => {
-        // What is asked over HTTP costs the server a little, so it is asked outside of what is counted.
+        // HTTP requests cost the server a little, so they are made outside the measured window.
         if (edge === 'open') {
           if (peer.http !== null) stepsBefore = await streamSteps(peer.http);
           before = treeFigures(peer.pid);

@@ -38,12 +38,12 @@ const mostFinalMs = Number(values['final-ms']);
 const [seconds, warmSeconds] = [Number(values.seconds), Number(values.warm)];
 const untilMs = performance.now() + Number(values.minutes) * 60_000;
 
-/** Numbers of streams that are tried. */
+/** Numbers of streams to try. */
 const LADDER = [1, 2, 4, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32, 36, 40, 48, 56, 64, 72, 80, 96, 112, 128, 144, 160, 192, 224, 256, 288, 320, 384, 448, 512]; // biome-ignore format: a list
 
-/** Admission by slots: both take whoever comes. */
+/** Admission by slots: both servers then accept every client. */
 const OURS = ['--admission', 'slots'];
-/** sherpa-onnx on few cores: threads that decode × batch × how often it looks; its defaults are the first. */
+/** sherpa-onnx on few cores: decoder threads × batch × polling interval; its defaults come first. */
 const SETTINGS = [
   { work: 3, batch: 5, loop: 10, intra: 1 },
   { work: 2, batch: 16, loop: 10, intra: 1 },
@@ -61,14 +61,14 @@ const optionsOf = ({ work, batch, loop, intra }: Setting): string[] => [
 const holds = ({ final_ms, utterances, lost, failed }: Row): boolean =>
   final_ms.p95 <= mostFinalMs && utterances > 0 && lost === 0 && failed === 0;
 
-/** Clips that both hear before they are loaded. */
+/** Clips that both transcribe before the load. */
 const COMPARED_CLIPS = 6;
 
 class OutOfTime extends Error {}
 
 interface Side {
   readonly rows: Row[];
-  /** Most streams that held; 0: none of those tried. */
+  /** Most streams that met the target; 0: none of those tried. */
   held: number;
 }
 
@@ -106,7 +106,7 @@ async function rowOf(model: PeerModel, setting: Setting | null, streams: number)
   return row;
 }
 
-/** Up the ladder from about `from` streams, or down until it holds. */
+/** Climbs the ladder from about `from` streams, or descends until the target is met. */
 async function climb(model: PeerModel, setting: Setting | null, from: number): Promise<Side> {
   const side: Side = { rows: [], held: 0 };
   const at = async (place: number): Promise<boolean> => {
@@ -124,7 +124,7 @@ async function climb(model: PeerModel, setting: Setting | null, from: number): P
   return side;
 }
 
-/** How many words of some clips both hear alike. */
+/** The number of words of some clips that are the same in both. */
 async function compareWords(model: PeerModel, some: readonly Float32Array[]): Promise<ModelReport['words']> {
   const told: string[][][] = [];
   for (const setting of [null, SETTINGS[1] as Setting]) {
@@ -143,7 +143,7 @@ async function compareWords(model: PeerModel, some: readonly Float32Array[]): Pr
   return { same, of: Math.max(mine ?? 0, others ?? 0), ours: mine ?? 0, theirs: others ?? 0 };
 }
 
-/** Where to begin: what rnnt-server says that it carries. */
+/** Starting point: rnnt-server's rated capacity. */
 async function ratingOf(model: PeerModel): Promise<number> {
   const peer = await startOurs(model.folder, []);
   const { capacity } = (await (await fetch(`${peer.http}/health/extended`)).json()) as {
@@ -171,7 +171,7 @@ async function compareModel(model: PeerModel): Promise<ModelReport> {
   const order = tried.map((_, i) => i).sort((a, b) => finalOf(tried[a]) - finalOf(tried[b]));
   const best = SETTINGS[order[0] ?? 0] as Setting;
   const theirs = await climb(model, best, Math.max(1, Math.round(ours.held * 0.75)));
-  // Both where the other stopped, so that costs stand side by side.
+  // Each also at the other's limit, so that costs can be compared.
   for (const [side, setting] of [
     [ours, null],
     [theirs, best],
@@ -214,7 +214,7 @@ try {
     for (const precision of PRECISIONS.filter((it) => values.precisions.split(',').includes(it))) {
       at = `${shape} ${precision}`;
       reports.push(await compareModel(prepareModel(shape, precision, values.work)));
-      write(); // whatever comes later, this is kept
+      write(); // kept, whatever comes later
     }
   }
 } catch (error) {

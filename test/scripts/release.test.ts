@@ -26,12 +26,12 @@ test('the first release needs no earlier one', () => {
   );
 });
 
-test('nothing is released twice, without changes or under a name that is no version', () => {
-  assert.throws(() => released(changelog, '0.1.0', '2026-02-03'), /0\.1\.0 has a section already/);
+test('nothing is released twice, without changes or under a name that is not a version', () => {
+  assert.throws(() => released(changelog, '0.1.0', '2026-02-03'), /0\.1\.0 already has a section/);
   const empty = released(changelog, '0.2.0', '2026-02-03');
   assert.throws(() => released(empty, '0.3.0', '2026-02-04'), /nothing under "Unreleased"/);
   for (const version of ['', 'v0.2.0', '0.2', 'next'])
-    assert.throws(() => released(changelog, version, '2026-02-03'), /is no version/);
+    assert.throws(() => released(changelog, version, '2026-02-03'), /is not a version/);
   assert.throws(() => released('# Changelog\n', '0.2.0', '2026-02-03'), /no section "Unreleased"/);
 });
 
