@@ -117,7 +117,7 @@ test('transcribe says of each file what is the matter with it, and exits with 1 
   assert.equal(first, `${missing}: There is no such file.`);
   assert.match(
     second ?? '',
-    /LICENSE: The audio format is not recognised\. What was sent is text\. WAV, FLAC/,
+    /LICENSE: The audio format is not recognised\. The file is text\. WAV, FLAC/,
   );
 });
 

@@ -1,4 +1,4 @@
-/** What the decoders of files understand, in words: for error messages and help texts, which load no decoder. */
+/** The formats that the file decoders support, as text for errors and help; importing this loads no decoder. */
 export const FILE_FORMATS = [
   'WAV',
   'FLAC',

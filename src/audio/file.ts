@@ -1,9 +1,9 @@
 /**
- * Audio files → 16-bit samples at 16 kHz, mono or channel by channel, piece by piece. Runs in a codec worker: it takes
- * its time and holds its thread.
+ * Decodes audio files to 16-bit samples at 16 kHz, mono or per channel, piece by piece. Runs in a codec worker, since
+ * it occupies its thread.
  *
- * A damaged or truncated file is refused (CORRUPT_AUDIO), never transcribed in part or as noise; the error comes where
- * the damage is, after the pieces before it.
+ * A damaged or truncated file is refused (CORRUPT_AUDIO), never transcribed in part or as noise. The error comes at the
+ * damaged place, after the pieces before it.
  */
 import { performance } from 'node:perf_hooks';
 import type { ErrorCode } from '../errors.js';
@@ -17,22 +17,22 @@ import { PieceWriter } from './piece-writer.js';
 
 export interface FileRequest {
   readonly bytes: Uint8Array;
-  /** UPLOAD_TOO_LONG beyond it. */
+  /** Longer files fail with UPLOAD_TOO_LONG. */
   readonly maxSeconds: number;
-  /** Given: the bytes are raw PCM of this format. Otherwise the bytes say what they are. */
+  /** If given, the bytes are raw PCM in this format. Otherwise the format is detected. */
   readonly format?: AudioFormat | undefined;
-  /** True: each channel by itself. Otherwise all are mixed to one. */
+  /** True: separate channels. Otherwise all are mixed to one. */
   readonly separate?: boolean | undefined;
 }
 
 export interface FilePiece {
-  /** 16 kHz samples of each channel, all of one length, at most a second. Each in a buffer of its own. */
+  /** Samples of each channel at 16 kHz, all of the same length, at most one second. Each in its own buffer. */
   readonly channels: readonly Int16Array<ArrayBuffer>[];
-  /** How much of the file has been read, 0…1; 0 where that is not known. */
+  /** How much of the file has been read, 0…1; 0 if unknown. */
   readonly fraction: number;
 }
 
-/** How a failure travels from a worker: an Error would lose its code on the way. */
+/** The form in which a worker reports a failure, since an Error would lose its code. */
 export interface FileFailure {
   readonly code: ErrorCode;
   readonly detail: string | undefined;
@@ -51,17 +51,20 @@ export async function* openFile(request: FileRequest): AsyncGenerator<FilePiece,
   for await (const block of watch.timed(blocks)) {
     for (const part of slices(block)) {
       writer.add(part);
-      if (writer.samples > maxSamples) throw new ServerError('UPLOAD_TOO_LONG', `${maxSeconds} s at most.`);
+      if (writer.samples > maxSamples) throw new ServerError('UPLOAD_TOO_LONG', `At most ${maxSeconds} s.`);
       if (writer.full) yield { channels: writer.take(), fraction: block.fraction };
     }
     watch.check(writer.samples / LIMITS.sampleRateHz);
   }
   writer.finish();
-  if (writer.samples === 0) throw new ServerError('CORRUPT_AUDIO', 'There are no samples in it.');
+  if (writer.samples === 0) throw new ServerError('CORRUPT_AUDIO', 'It contains no samples.');
   yield { channels: writer.take(), fraction: 1 };
 }
 
-/** All of a file at once. @throws as `openFile` */
+/**
+ * Decodes a whole file at once.
+ * @throws as `openFile`
+ */
 export async function decodeFile(request: Omit<FileRequest, 'separate'>): Promise<Int16Array<ArrayBuffer>> {
   const pieces: Int16Array[] = [];
   for await (const { channels } of openFile(request)) pieces.push(...channels.slice(0, 1));
@@ -91,7 +94,7 @@ function* rawBlocks(bytes: Uint8Array, format: AudioFormat): Generator<Block, vo
   yield* sampleBlocks(bytes, span, { ...SAMPLES[encoding], littleEndian: true, channels, rateHz });
 }
 
-/** A file that costs its decoder much more than its sound is worth was made to. */
+/** Limits decoding time in proportion to the audio: a file that exceeds it is malicious. */
 class Stopwatch {
   private busyMs = 0;
 
@@ -108,7 +111,7 @@ class Stopwatch {
     if (this.busyMs <= LIMITS.fileDecodeMs + seconds * 1000) return;
     throw new ServerError(
       'CORRUPT_AUDIO',
-      `Its decoder made only ${seconds.toFixed(1)} s of audio in ${Math.round(this.busyMs / 1000)} s.`,
+      `Its decoder gave only ${seconds.toFixed(1)} s of audio in ${Math.round(this.busyMs / 1000)} s.`,
     );
   }
 }

@@ -16,7 +16,7 @@ import { createDot } from './dot.js';
 import { COMMON_SAMPLE_RATES } from './format.js';
 
 export const MIN_RATE_HZ = 8_000;
-/** Of a stream; files may have more. */
+/** For streams; files may have higher rates. */
 export const MAX_RATE_HZ = 48_000;
 export const MAX_FILE_RATE_HZ = 192_000;
 
@@ -32,7 +32,7 @@ const MAX_ODD_FILTERS = 8;
 const LANES = 8;
 
 const COMMON: ReadonlySet<number> = new Set(COMMON_SAMPLE_RATES);
-/** Rates that are always at hand: their filters are small, and nearly everybody sends one of them. */
+/** Rates whose filters are always available: they are small, and nearly every client uses one of these rates. */
 export const isCommonRate = (rateHz: number): boolean => COMMON.has(rateHz);
 
 export interface Filter {
@@ -48,14 +48,14 @@ export interface Filter {
   at(phase: number, offset: number): number;
 }
 
-/** Of this thread, by rate, the least recently used first. */
+/** Filters of this thread by rate, least recently used first. */
 const filters = new Map<number, Filter>();
 
-/** Rates whose filters this thread holds, the least recently used first. */
+/** Rates whose filters this thread holds, least recently used first. */
 export const heldRates = (): number[] => [...filters.keys()];
 
 /**
- * The filter for a whole input rate, 8,000–192,000 Hz; designed here if this thread does not hold it.
+ * The filter for an integer input rate, 8,000–192,000 Hz; designed here if this thread does not hold it.
  * @throws ServerError UNSUPPORTED_SAMPLE_RATE
  */
 export function filterFor(rateHz: number): Filter {
@@ -79,7 +79,7 @@ export const MAX_TAPS = tapsFor(MAX_RATE_HZ);
 
 interface Shape {
   readonly phases: number;
-  /** Whether each phase has a row of its own; else rows are interpolated. */
+  /** Whether each phase has its own row; otherwise rows are interpolated. */
   readonly exact: boolean;
   readonly rows: number;
   readonly taps: number;
@@ -95,7 +95,7 @@ function shapeOf(rateHz: number): Shape {
   return { phases, exact, rows: exact ? phases : INTERPOLATED_PHASES + 1, taps: tapsFor(rateHz) };
 }
 
-/** Coefficients in the table of a stream's rate at most: 0.9 MB. */
+/** Most coefficients in the table of a stream's rate: 0.9 MB. */
 export const MAX_TABLE_LENGTH = MAX_EXACT_PHASES * MAX_TAPS;
 
 /** Coefficients in a rate's table. */
@@ -104,7 +104,7 @@ export function tableLength(rateHz: number): number {
   return rows * taps;
 }
 
-/** Designs a rate's filter into `table`, float32, row by row: up to tens of milliseconds. */
+/** Designs a rate's filter into `table`, float32, row by row; takes up to tens of milliseconds. */
 export function designTable(rateHz: number, table: Float32Array): void {
   const { exact, phases, rows, taps } = shapeOf(rateHz);
   const fractions = exact ? phases : INTERPOLATED_PHASES;
@@ -113,7 +113,7 @@ export function designTable(rateHz: number, table: Float32Array): void {
   }
 }
 
-/** A filter whose table is written by `fill`: designed there, or copied. */
+/** A filter whose table `fill` writes: by designing or by copying it. */
 export function filterOf(rateHz: number, fill: (table: Float32Array) => void): Filter {
   const { exact, phases, rows, taps } = shapeOf(rateHz);
   const rowBytes = taps * 4;

@@ -1,26 +1,26 @@
 /**
- * What the first bytes of a recording say about it. Samples may be any bytes, so only marks that samples do not make by
- * chance count: at least 32 bits of them, for MPEG two frames in a row.
+ * Detects the format of a recording by its first bytes. Samples may be any bytes, so only marks that samples do not
+ * contain by chance count: at least 32 bits, or for MPEG consecutive frames.
  */
 import type { AudioFormat, Encoding } from '../audio/format.js';
 
 export type Header =
-  /** Samples, as the client said. */
+  /** Samples, in the announced format. */
   | { readonly kind: 'samples' }
   /** More bytes are needed to tell. */
   | { readonly kind: 'unclear' }
-  /** A WAV header of samples that can be taken: they begin after `bytes`. */
+  /** A WAV header of supported samples, which begin after `bytes`. */
   | { readonly kind: 'wav'; readonly format: AudioFormat; readonly bytes: number }
   /** A container whose audio is decoded as it arrives. */
   | { readonly kind: 'container' }
-  /** Something that cannot be taken live, by its name. */
+  /** A format that is not supported live, by name. */
   | { readonly kind: 'foreign'; readonly name: string };
 
 const SAMPLES: Header = { kind: 'samples' };
 const UNCLEAR: Header = { kind: 'unclear' };
 const foreign = (name: string): Header => ({ kind: 'foreign', name });
 
-/** Bytes that a format begins with; `at` other than 0 for a mark further in. */
+/** Bytes with which a format begins; `at` is not 0 for a mark further in. */
 interface Mark {
   readonly name: string;
   readonly bytes: string;
@@ -42,11 +42,11 @@ const MARKS: readonly Mark[] = [
 const text = (bytes: Uint8Array, from: number, to: number): string =>
   String.fromCharCode(...bytes.subarray(from, to));
 
-/** True, false, or null: so far it agrees, and there is less of it than the mark is long. */
+/** True, false, or null: it matches so far but is shorter than the mark. */
 function begins(bytes: Uint8Array, { bytes: mark, at = 0 }: Mark): boolean | null {
   const present = text(bytes, at, at + mark.length);
   if (present === mark) return true;
-  // A box has its length before its name: of a first box it is less than 64 KiB, so it begins with two zeros.
+  // A box has its length before its name. The first box is smaller than 64 KiB, so it begins with two zeros.
   if (at > 0 && (bytes[0] !== 0 || (bytes[1] ?? 0) !== 0)) return false;
   return mark.startsWith(present) && bytes.length < at + mark.length ? null : false;
 }
@@ -71,7 +71,7 @@ export function readHeader(bytes: Uint8Array): Header {
 
 const MP4_CODECS = { mp4a: 'AAC', Opus: 'Opus', alac: 'ALAC', fLaC: 'FLAC' };
 
-/** With its codec, if the index that names it is among the bytes, as it is in the first that a browser sends. */
+/** Includes the codec if the index is among the bytes, as in a browser's first piece. */
 function mp4Name(bytes: Uint8Array): string {
   const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const entries = all.indexOf('stsd');
@@ -118,7 +118,7 @@ function mpegFrame(bytes: Uint8Array, at: number): { name: string; length: numbe
   };
 }
 
-/** One sync word is eleven bits, which samples have now and then: three frames in a row. */
+/** A sync word has only eleven bits, which samples contain now and then, so three consecutive frames are required. */
 function mpeg(bytes: Uint8Array): Header {
   let at = 0;
   for (let frames = 0; frames < 3; frames++) {
@@ -139,7 +139,7 @@ const WAV_ENCODINGS: Record<string, Encoding> = {
 };
 const EXTENSIBLE = 0xfffe;
 
-/** RIFF: chunks up to the samples; the length of the data is of no interest, a stream's is not known. */
+/** RIFF: chunks up to the samples. The length of the data is ignored, since a stream does not know it. */
 function riff(bytes: Uint8Array): Header {
   if (!'RIFF'.startsWith(text(bytes, 0, 4))) return SAMPLES;
   if (bytes.length < 12) return UNCLEAR;

@@ -1,9 +1,9 @@
 /**
- * Two channels to one. Their mean, as long as they agree; where they are opposite in phase (a balanced line with one
- * wire swapped, "wide" microphones) the mean would cancel the voice, so there the second channel is turned round.
+ * Mixes two channels to one: their mean, as long as they agree. If they are opposite in phase (a balanced line with one
+ * wire swapped, "wide" microphones), the mean would cancel the voice, so the second channel is inverted.
  *
- * Decided sample by sample from running averages, so the result depends on the samples alone, not on how they were
- * cut; and the turn takes some milliseconds, so that it cannot be heard as a click.
+ * Decisions are made per sample from running averages, so the result depends only on the samples, not on how they were
+ * split. The inversion takes some milliseconds, so it is not audible as a click.
  */
 
 /** Plain numbers, so that a stream can keep them in shared memory. */
@@ -12,23 +12,23 @@ export interface MixState {
   left: number;
   right: number;
   cross: number;
-  /** What the second channel is multiplied by: 1, −1 when turned round, between them on the way. */
+  /** Factor of the second channel: 1, −1 when inverted, in between during the change. */
   gain: number;
-  /** 1 or −1: where the gain goes. */
+  /** 1 or −1: the target of the gain. */
   target: number;
-  /** Samples in a row that the channels have been opposite for. */
+  /** Consecutive samples for which the channels were opposite. */
   opposite: number;
 }
 
 /** Time constant of the averages: a few periods of the lowest voices. */
 const AVERAGE_S = 0.02;
 const TURN_S = 0.01;
-/** The channels must be opposite for so long: a few samples of anything may be. */
+/** How long the channels must be opposite, since a few samples may be by chance. */
 const SURE_S = 0.005;
-/** Correlation below which the second channel is turned round, and above which it is turned back. */
+/** Correlation below which the second channel is inverted, and above which it is restored. */
 const OPPOSITE = -0.8;
 const ALIKE = 0.3;
-/** Both channels' energy is taken to be at least this much (level 16 of 32,768), so that noise decides nothing. */
+/** Minimum energy assumed for each channel (level 16 of 32,768), so that noise decides nothing. */
 const FLOOR = 16 ** 2;
 
 export const freshMix = (): MixState => ({ left: 0, right: 0, cross: 0, gain: 1, target: 1, opposite: 0 });

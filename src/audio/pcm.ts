@@ -29,7 +29,7 @@ const scratchMono = new Float32Array(BLOCK_FRAMES);
 const scratchLeft = new Float32Array(BLOCK_FRAMES);
 const scratchRight = new Float32Array(BLOCK_FRAMES);
 
-/** How a stream's two channels are mixed, and what that remembers of what came before. */
+/** State of the mixer of a stream's two channels. */
 export interface LiveMix {
   readonly state: MixState;
   readonly rateHz: number;
@@ -63,7 +63,7 @@ export function decodeFloats(
     }
     return;
   }
-  // An aligned copy: frames of a socket begin at any byte.
+  // An aligned copy, since a socket's frames may begin at any byte.
   scratchBytes.set(bytes.subarray(byteAt, byteAt + values * SAMPLE_BYTES[encoding]));
   const source = encoding === 'pcm16' ? scratchInt16 : scratchFloat32;
   if (encoding === 'float32') cleanFloats(scratchFloat32, values);
@@ -95,14 +95,14 @@ export function roundSample(value: number): number {
 }
 
 /**
- * Cuts messages of any length at sample-frames: what a message leaves unfinished is kept for the next one.
- * For each message first `completeSplit`, then `wholeFrames`.
+ * Splits messages of any length at sample-frames; an incomplete frame is kept for the next message. For each message
+ * call `completeSplit`, then `wholeFrames`.
  */
 export class FrameCutter {
   private readonly frameBytes: number;
   private readonly carry: Uint8Array;
   private carried = 0;
-  /** Bytes of the message in hand that went to complete the carried frame. */
+  /** Bytes of the current message that completed the carried frame. */
   private skip = 0;
   private frameCount = 0;
 
@@ -129,7 +129,7 @@ export class FrameCutter {
     return this.carry;
   }
 
-  /** The message without the bytes that completed a frame and without those that begin another. */
+  /** The message without the bytes that completed a frame and those that begin another. */
   wholeFrames(message: Uint8Array): Uint8Array {
     const rest = (message.length - this.skip) % this.frameBytes;
     const end = message.length - rest;
@@ -141,7 +141,7 @@ export class FrameCutter {
     return this.skip === 0 && rest === 0 ? message : message.subarray(this.skip, end);
   }
 
-  /** Forgets a sample-frame that was begun: the client will send it again from its start. */
+  /** Drops an incomplete sample-frame: the client will send it again. */
   discardPartial(): void {
     this.carried = 0;
   }
@@ -161,8 +161,8 @@ export class PcmDecoder {
   }
 
   /**
-   * Decodes all of `bytes` to `ring[at…]`, wrapping around, and returns how many samples were placed. The
-   * caller has made sure that they have room and that the bytes end with a sample-frame.
+   * Decodes all of `bytes` to `ring[at…]`, wrapping around, and returns the number of samples written. The caller
+   * ensures that there is room and that the bytes end with a complete sample-frame.
    */
   decodeInto(bytes: Uint8Array, ring: Int16Array, at: number): number {
     const frames = Math.floor(bytes.length / this.frameBytes);
@@ -177,7 +177,7 @@ export class PcmDecoder {
     if (frames <= 0) return;
     const { encoding, channels } = this.format;
     if (channels === 1 && encoding === 'pcm16') {
-      // What nearly every client sends: a plain copy, aligned or not.
+      // The most common case: a plain copy, aligned or not.
       this.bytesOf(ring).set(bytes.subarray(byteAt, byteAt + frames * 2), at * 2);
     } else if (channels === 1 && encoding !== 'float32') {
       const table = encoding === 'mulaw' ? MULAW : ALAW;
@@ -191,7 +191,7 @@ export class PcmDecoder {
     }
   }
 
-  /** The ring's bytes; a stream writes to one ring all its life, so the view is made once. */
+  /** The ring's bytes. A stream always writes to the same ring, so the view is created once. */
   private bytesOf(ring: Int16Array): Uint8Array {
     if (this.ring !== ring) {
       this.ring = ring;

@@ -1,4 +1,6 @@
-/** Gathers blocks of any rate and number of channels into pieces of 16 kHz: of files, and of live audio that is decoded. */
+/**
+ * Collects blocks of any rate and number of channels into pieces at 16 kHz, for files and for compressed live audio.
+ */
 import { ServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { BLOCK_FRAMES } from './block.js';
@@ -9,7 +11,7 @@ import { roundSample } from './pcm.js';
 import { StreamResampler } from './resampler.js';
 
 const PIECE_SAMPLES = LIMITS.sampleRateHz;
-/** The most samples that one block of input gives, at the lowest rate. */
+/** Most samples that one block of input gives, at the lowest rate. */
 const BLOCK_SAMPLES = Math.ceil((BLOCK_FRAMES * LIMITS.sampleRateHz) / MIN_RATE_HZ) + 1;
 
 export class PieceWriter {
@@ -19,26 +21,31 @@ export class PieceWriter {
   private rateHz = 0;
   private resamplers: StreamResampler[] = [];
   private channels: Int16Array<ArrayBuffer>[] = [];
-  /** Samples in the piece that is being filled, and before it. */
+  /** Samples in the current piece, and in earlier pieces. */
   private length = 0;
   private before = 0;
 
-  /** @param wanted channels of a piece: 1, all are mixed; more, or as many as the first block has: each by itself */
+  /**
+   * @param wanted channels of a piece: 1, all are mixed; more, or 'each' for as many as the first block has: separate
+   */
   constructor(wanted: number | 'each') {
     this.wanted = wanted;
   }
 
-  /** Time to take what is there: a second, or what a block gives more. */
+  /** Whether `take` is due: a second of audio, and up to a block more. */
   get full(): boolean {
     return this.length >= PIECE_SAMPLES;
   }
 
-  /** Of each channel, from the beginning. */
+  /** Samples per channel, from the beginning. */
   get samples(): number {
     return this.before + this.length;
   }
 
-  /** At most BLOCK_FRAMES; `take` once it is full. @throws ServerError UNSUPPORTED_MEDIA */
+  /**
+   * Adds at most BLOCK_FRAMES; call `take` once it is full.
+   * @throws ServerError UNSUPPORTED_MEDIA
+   */
   add({ planes, rateHz }: Block): void {
     if (this.channels.length === 0) this.open(this.wanted === 'each' ? planes.length : this.wanted);
     if (rateHz !== this.rateHz) this.changeRate(rateHz);
@@ -58,7 +65,7 @@ export class PieceWriter {
     this.flush();
   }
 
-  /** What is there, each channel in a buffer of its own. */
+  /** Takes the collected samples, each channel in its own buffer. */
   take(): Int16Array<ArrayBuffer>[] {
     const channels = this.channels.map((samples) => samples.slice(0, this.length));
     this.before += this.length;
@@ -70,14 +77,14 @@ export class PieceWriter {
     if (channels > LIMITS.maxFileChannels) {
       throw new ServerError(
         'UNSUPPORTED_MEDIA',
-        `${LIMITS.maxFileChannels} channels at most can be kept apart.`,
+        `At most ${LIMITS.maxFileChannels} channels can be transcribed separately.`,
       );
     }
-    // A full piece, the block that fills it, and a resampler's tail.
+    // Room for a full piece, the block that fills it, and a resampler's tail.
     this.channels = Array.from({ length: channels }, () => new Int16Array(PIECE_SAMPLES + 3 * BLOCK_SAMPLES));
   }
 
-  /** Parts of a chained stream may have rates of their own. */
+  /** Parts of a chained stream may have different rates. */
   private changeRate(rateHz: number): void {
     if (!Number.isInteger(rateHz) || rateHz < MIN_RATE_HZ || rateHz > MAX_FILE_RATE_HZ) {
       throw new ServerError(

@@ -12,7 +12,7 @@ import { BLOCK_FRAMES } from './block.js';
 import { type Filter, filterFor, tapsFor } from './filter.js';
 import { roundSample } from './pcm.js';
 
-/** What a stream keeps between calls; plain numbers and floats, so that it can live in shared memory. */
+/** A stream's state between calls; plain numbers and floats, so that it can be in shared memory. */
 export interface ResamplerState {
   /** The last input samples, oldest first, in `[0, held)`; 16-bit units. */
   readonly history: Float32Array;
@@ -23,14 +23,14 @@ export interface ResamplerState {
   phase: number;
 }
 
-/** Input samples after an output's position that it waits for: the latency. */
+/** Input samples after an output's position that must arrive first: the latency. */
 export const latencyFrames = (rateHz: number): number => tapsFor(rateHz) / 2;
 
-/** Samples at 16 kHz after a stream's beginning from which the output does not depend on what came before it. */
+/** Samples at 16 kHz after the start of a stream from which the output no longer depends on earlier input. */
 export const settlingSamples = (rateHz: number): number =>
   rateHz === LIMITS.sampleRateHz ? 0 : Math.ceil((latencyFrames(rateHz) * LIMITS.sampleRateHz) / rateHz) + 1;
 
-/** A fresh stream's state: half a window of silence comes before the first sample. */
+/** The state of a new stream: half a window of silence precedes the first sample. */
 export function resetState(state: ResamplerState, rateHz: number): void {
   const silence = tapsFor(rateHz) / 2 - 1;
   state.history.fill(0, 0, silence);
@@ -39,7 +39,7 @@ export function resetState(state: ResamplerState, rateHz: number): void {
   state.phase = 0;
 }
 
-/** One a thread: runs any number of streams in turn. */
+/** One per thread: runs any number of streams in turn. */
 export class Resampler {
   private filter: Filter;
 
@@ -57,7 +57,7 @@ export class Resampler {
     return this.filter.taps / 2;
   }
 
-  /** How many input samples may be given at most so that no more than `room` outputs come. */
+  /** Most input samples that give at most `room` outputs. */
   inputFor(room: number): number {
     const { step, phases } = this.filter;
     return Math.max(0, Math.floor(((room - 1) * step) / phases));
@@ -68,7 +68,7 @@ export class Resampler {
     return Math.ceil((frames * this.filter.phases) / this.filter.step);
   }
 
-  /** The working memory to decode the next input into, from `state.held` on: at most BLOCK_FRAMES samples. */
+  /** The working memory for the next input, from `state.held` on: at most BLOCK_FRAMES samples. */
   load(state: ResamplerState): Float32Array {
     this.filter.work.set(state.history.subarray(0, state.held));
     return this.filter.work;
@@ -99,7 +99,7 @@ export class Resampler {
         offset += 1;
       }
     }
-    const from = Math.min(offset, end); // what the next window needs stays
+    const from = Math.min(offset, end); // kept for the next window
     state.history.set(filter.work.subarray(from, end));
     state.held = end - from;
     state.offset = offset - from;
@@ -108,7 +108,7 @@ export class Resampler {
   }
 }
 
-/** One stream with a state of its own: what the file decoder and tests use. */
+/** One stream with its own state, for the file decoder and tests. */
 export class StreamResampler {
   private readonly resampler: Resampler;
   private readonly state: ResamplerState;
@@ -139,7 +139,7 @@ export class StreamResampler {
     return written;
   }
 
-  /** The tail: as if taps/2 samples of silence followed. The stream has ended after it. */
+  /** The tail, as if taps/2 samples of silence followed. The stream has ended after it. */
   flush(out: Int16Array, at: number): number {
     return this.process(new Float32Array(this.latencyFrames), out, at);
   }

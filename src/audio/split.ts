@@ -1,4 +1,4 @@
-/** Interleaved channels → the bytes of each, for streams that keep them apart. */
+/** Splits interleaved channels, for streams with separate channels. */
 import type { AudioFormat } from './format.js';
 import { FrameCutter, frameBytesOf } from './pcm.js';
 
@@ -13,9 +13,9 @@ export class ChannelSplitter {
     this.sampleBytes = frameBytesOf(format) / format.channels;
   }
 
-  /** Each channel's samples of a message of any length; a begun sample-frame waits for the next one. */
+  /** Each channel's samples of a message of any length; an incomplete sample-frame waits for the next one. */
   split(message: Uint8Array): Uint8Array[] {
-    // What completes a frame is read before `wholeFrames` may begin another in the same place.
+    // The completed frame is copied before `wholeFrames` may begin another in the same memory.
     const first = this.cutter.completeSplit(message)?.slice();
     const rest = this.cutter.wholeFrames(message);
     const frameBytes = this.channels * this.sampleBytes;
@@ -33,7 +33,7 @@ export class ChannelSplitter {
     });
   }
 
-  /** Forgets a sample-frame that was begun: the client will send it again from its start. */
+  /** Drops an incomplete sample-frame: the client will send it again. */
   discardPartial(): void {
     this.cutter.discardPartial();
   }

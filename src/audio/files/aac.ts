@@ -1,17 +1,17 @@
-/** AAC: nothing with a clean licence decodes it in JavaScript, so frames are handed to ffmpeg with ADTS headers. */
+/** AAC: no JavaScript decoder has a suitable licence, so frames are passed to ffmpeg with ADTS headers. */
 import { type Blocks, damaged, unsupported } from './block.js';
 import { ffmpegBlocks } from './ffmpeg.js';
 import { id3Bytes } from './mpeg-scan.js';
 import type { PacketStream } from './packets.js';
 
 const HEAD_BYTES = 7;
-/** Frames have 13 bits for their length. */
+/** The length of a frame has 13 bits. */
 const MAX_FRAME_BYTES = 0x1fff;
 const RATES_HZ = [
   96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350,
 ];
 
-/** Object type, sample rate and channels of an AudioSpecificConfig (ISO 14496-3), as ADTS has fields for them. */
+/** Object type, sample rate and channels of an AudioSpecificConfig (ISO 14496-3), as fields of ADTS. */
 function adtsFields(config: Uint8Array | undefined, stream: PacketStream) {
   const [first = 0, second = 0] = config ?? [];
   let type = first >> 3;
@@ -22,7 +22,7 @@ function adtsFields(config: Uint8Array | undefined, stream: PacketStream) {
     rate = RATES_HZ.indexOf(stream.rateHz);
     channels = stream.channels;
   }
-  // HE-AAC (5, 29) names the type below it; decoders find its upper half by themselves.
+  // HE-AAC (5, 29) names the base type; decoders detect its upper band themselves.
   if (type === 5 || type === 29) type = 2;
   if (type < 1 || type > 4 || rate < 0 || rate > 12 || channels < 1 || channels > 7) {
     throw unsupported(stream.container, `AAC of type ${type}`);
@@ -30,7 +30,7 @@ function adtsFields(config: Uint8Array | undefined, stream: PacketStream) {
   return { type, rate, channels };
 }
 
-/** Packets of AAC out of a container. */
+/** Decodes AAC packets from a container. */
 export const aacPacketBlocks = (stream: PacketStream): Blocks =>
   ffmpegBlocks({
     demuxer: 'aac',
@@ -64,7 +64,7 @@ const frameBytes = (bytes: Uint8Array, at: number): number => {
   return ((bytes[at + 3]! & 3) << 11) | (bytes[at + 4]! << 3) | (bytes[at + 5]! >> 5);
 };
 
-/** Do so many ADTS frames begin here? */
+/** Whether `count` ADTS frames begin here. */
 export function isAdtsRun(bytes: Uint8Array, start: number, count: number): boolean {
   let at = start;
   for (let i = 0; i < count; i += 1) {
@@ -75,7 +75,9 @@ export function isAdtsRun(bytes: Uint8Array, start: number, count: number): bool
   return true;
 }
 
-/** A bare .aac file: frames with ADTS headers, walked first, since ffmpeg drops half a frame without a word. */
+/**
+ * A bare .aac file: frames with ADTS headers. They are checked first, since ffmpeg silently drops an incomplete frame.
+ */
 export function aacBlocks(bytes: Uint8Array, start: number): Blocks {
   let at = start;
   while (at < bytes.length) {

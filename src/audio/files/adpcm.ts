@@ -9,7 +9,7 @@ export interface AdpcmLayout {
   readonly channels: number;
   readonly rateHz: number;
   readonly blockBytes: number;
-  /** Samples per channel of a whole file, where it says so; the last block may be filled up. */
+  /** Samples per channel of the whole file, if it says so; the last block may be padded. */
   readonly totalFrames?: number | undefined;
 }
 
@@ -100,7 +100,7 @@ const MS_ADAPT = Int16Array.of(
   230,
   230,
 );
-/** The seven predictors every decoder knows; a file may bring more in its header. */
+/** The seven standard predictors; a file may add more in its header. */
 export const MS_COEFFICIENTS: readonly (readonly [number, number])[] = [
   [256, 0],
   [512, -256],
@@ -156,7 +156,7 @@ export const msAdpcmBlocks = (
   coefficients: readonly (readonly [number, number])[],
 ): Generator<Block, void> => adpcmBlocks(bytes, span, layout, 7 * layout.channels, msBlock(coefficients));
 
-/** Block by block; a last one that is shorter than its header (`leastBytes`) is left out. */
+/** Decodes block by block; a last block shorter than its header (`leastBytes`) is left out. */
 function* adpcmBlocks(
   bytes: Uint8Array,
   span: Span,

@@ -1,6 +1,6 @@
 /**
- * Apple Lossless: adaptive Golomb codes, an adaptive predictor, and a matrix for two channels, all in whole numbers of
- * 32 bits. After Apple's published description and reference decoder (Apache-2.0); the names are theirs.
+ * Apple Lossless: adaptive Golomb codes, an adaptive predictor, and a matrix for two channels, all in 32-bit integers.
+ * Follows Apple's published description and reference decoder (Apache-2.0), including its names.
  */
 import { type Blocks, checkChannels, damaged, makePlanes, unsupported } from './block.js';
 import { viewOf } from './bytes.js';
@@ -55,7 +55,7 @@ export async function* alacBlocks(stream: PacketStream, config: AlacConfig): Blo
   }
 }
 
-/** Bits of a packet, high ones first. Past the end they are 0, and `overrun` tells. */
+/** Reads the bits of a packet, high bits first. Past the end they are 0, and `overrun` is set. */
 class Bits {
   private at = 0;
   constructor(private readonly bytes: Uint8Array) {}

@@ -1,26 +1,28 @@
 /**
- * What every file decoder gives: blocks of audio, one plane per channel. Decoders are generators, so whoever reads
- * them sets the pace and nothing piles up.
+ * The output of every file decoder: blocks of audio, one plane per channel. Decoders are generators, so their reader
+ * sets the pace and nothing accumulates.
  */
 import { ServerError } from '../../errors.js';
 import { BLOCK_FRAMES } from '../block.js';
 
 export interface Block {
-  /** One array per channel, all of one length, in 16-bit units (±32,768). Valid until the next block is asked for. */
+  /**
+   * One array per channel, all of the same length, in 16-bit units (±32,768). Valid until the next block is requested.
+   */
   readonly planes: readonly Float32Array[];
   readonly rateHz: number;
-  /** How far into the file this block reaches, 0…1; for telling progress. */
+  /** How far into the file this block reaches, 0…1, for progress reports. */
   readonly fraction: number;
 }
 
 export type Blocks = AsyncGenerator<Block, void, undefined>;
 
-/** More channels than cinema sound has are a damaged header. */
+/** A header with more channels than cinema sound counts as damaged. */
 export const MAX_CHANNELS = 32;
 /** 16-bit units per 1.0 of a float sample. */
 export const FULL_SCALE = 32_768;
 
-/** 415: what was found, by its container and codec, and what would help. */
+/** 415: the container and codec that were found, and a hint. */
 export const unsupported = (container: string, codec: string, help = ''): ServerError =>
   new ServerError('UNSUPPORTED_MEDIA', `${container} with ${codec}.${help === '' ? '' : ` ${help}`}`);
 
@@ -46,7 +48,7 @@ export function makePlanes(channels: number, frames: number): Float32Array[] {
 export const cutPlanes = (planes: readonly Float32Array[], from: number, to: number): Float32Array[] =>
   planes.map((plane) => plane.subarray(from, to));
 
-/** A block of any length in parts of BLOCK_FRAMES at most. */
+/** Splits a block into parts of at most BLOCK_FRAMES. */
 export function* slices(block: Block): Generator<Block, void> {
   const frames = block.planes[0]?.length ?? 0;
   for (let at = 0; at < frames; at += BLOCK_FRAMES) {
@@ -54,7 +56,7 @@ export function* slices(block: Block): Generator<Block, void> {
   }
 }
 
-/** A synchronous decoder as the asynchronous kind that all share. */
+/** Adapts a synchronous decoder to the common asynchronous interface. */
 export async function* slowly(blocks: Iterable<Block>): Blocks {
   yield* blocks;
 }

@@ -1,6 +1,6 @@
 /**
- * The outline of MP4 and Matroska files: does every part that is announced lie within the file? Their demuxers stop
- * without a word where a file was cut off; here it is found, and where.
+ * Checks the outline of MP4 and Matroska files: whether every announced part is within the file. Their demuxers stop
+ * silently where a file is cut off; this finds the place.
  */
 import { damaged } from './block.js';
 import { printable, textAt, viewOf } from './bytes.js';
@@ -12,7 +12,7 @@ export interface Box {
   readonly end: number;
 }
 
-/** The boxes of MP4 between two places; the last may reach beyond `end`. */
+/** The boxes of MP4 between two positions; the last may reach beyond `end`. */
 export function* boxesIn(bytes: Uint8Array, start: number, end: number): Generator<Box, void> {
   const view = viewOf(bytes);
   for (let at = start; at + 8 <= end; ) {
@@ -58,7 +58,7 @@ export function mp4Cookie(bytes: Uint8Array, codec: string): Uint8Array | undefi
   return find(0, bytes.length, 0);
 }
 
-/** A sound entry has 28 bytes before its own boxes, in QuickTime's versions 1 and 2 some more. */
+/** A sound entry has 28 bytes before its own boxes, more in QuickTime's versions 1 and 2. */
 function cookieIn(bytes: Uint8Array, description: Box, codec: string): Uint8Array | undefined {
   for (const entry of boxesIn(bytes, description.start + 8, Math.min(description.end, bytes.length))) {
     if (entry.type !== codec) continue;
@@ -79,7 +79,7 @@ const EBML = 0x1a45_dfa3;
 const SEGMENT = 0x1853_8067;
 const CLUSTER = 0x1f43_b675;
 
-/** An element's identity and where its contents lie; `end` is undefined for one of unknown size. */
+/** An element's id and the position of its contents; `end` is undefined for unknown size. */
 function elementAt(bytes: Uint8Array, at: number) {
   const idBytes = Math.clz32(bytes[at] ?? 0) - 23;
   if (idBytes > 4) return undefined;
@@ -102,9 +102,9 @@ function elementAt(bytes: Uint8Array, at: number) {
 }
 
 /**
- * Walks the top of a Matroska or WebM file. A browser that records leaves segments and clusters of unknown size, and
- * no end; but each part that has a size must be there.
- * @returns the documents in it, each with a header of its own: a page may stop its recorder and start it again
+ * Walks the top level of a Matroska or WebM file. A recording browser leaves segments and clusters of unknown size,
+ * without an end; but each part with a size must be complete.
+ * @returns its documents, each with its own header: a page may stop its recorder and start it again
  * @throws ServerError CORRUPT_AUDIO
  */
 export function matroskaDocuments(bytes: Uint8Array): Uint8Array[] {
@@ -122,7 +122,7 @@ export function matroskaDocuments(bytes: Uint8Array): Uint8Array[] {
       throw damaged('WebM', `the part at byte ${at} needs ${missing} more bytes`);
     }
     if (id === EBML && at > 0) starts.push(at);
-    // Into segments and clusters: their blocks are checked one by one.
+    // Into segments and clusters, whose blocks are checked one by one.
     at = id === SEGMENT || id === CLUSTER || end === undefined ? start : end;
   }
   return starts.map((start, i) => bytes.subarray(start, starts[i + 1]));

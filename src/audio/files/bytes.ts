@@ -1,4 +1,4 @@
-/** Reading the headers of files: integers and names at a position, and spans that end where the file does. */
+/** Reads file headers: integers and names at a position, and spans that end with the file. */
 import { damaged } from './block.js';
 
 export const viewOf = (bytes: Uint8Array): DataView =>
@@ -8,7 +8,7 @@ export const viewOf = (bytes: Uint8Array): DataView =>
 export const textAt = (bytes: Uint8Array, at: number, length: number): string =>
   String.fromCharCode(...bytes.subarray(at, at + length));
 
-/** A four-character code as a person can read it: what cannot be printed becomes hexadecimal. */
+/** A four-character code in printable form: unprintable characters become hexadecimal. */
 export function printable(code: string): string {
   if (/^[\x21-\x7e][\x20-\x7e]*$/.test(code)) return code.trim();
   return `0x${Buffer.from(code, 'latin1').toString('hex')}`;
@@ -19,9 +19,9 @@ export function need(container: string, bytes: Uint8Array, at: number, length: n
   if (at < 0 || at + length > bytes.length) throw damaged(container, `the header at byte ${at} is cut short`);
 }
 
-/** From here on a 32-bit length stands for "unknown": the writer could not seek back (ffmpeg, sox in a pipe). */
+/** From here on a 32-bit length means "unknown": the writer could not seek back (ffmpeg or sox in a pipe). */
 const STREAMED_BYTES = 0x7f00_0000;
-/** What a header may promise beyond the end without being damaged: lengths that count the header itself. */
+/** Excess length that a header may declare without being damaged, since some lengths include the header. */
 const SLACK_BYTES = 4096;
 const SLACK_SHARE = 0.01;
 
@@ -31,8 +31,8 @@ export interface Span {
 }
 
 /**
- * Where a file's samples end. A length that was never filled in (0, or near 2³¹ or 2³²) reaches to the end of the
- * file; one that is slightly too large does too, as some recorders count the header.
+ * Where a file's samples end. A length that was never filled in (0, or near 2³¹ or 2³²) means the end of the file. So
+ * does a slightly excessive length, since some recorders count the header.
  * @throws ServerError CORRUPT_AUDIO when more is missing
  */
 export function audioSpan(container: string, bytes: Uint8Array, start: number, declared: number): Span {

@@ -1,4 +1,4 @@
-/** Apple's CAF: samples, IMA ADPCM, and packets whose lengths stand in a table of their own. */
+/** Apple's CAF: samples, IMA ADPCM, and packets with a separate table of lengths. */
 
 import { aacPacketBlocks } from './aac.js';
 import { imaQuickTimeBlocks } from './adpcm.js';
@@ -98,7 +98,7 @@ function findChunks(bytes: Uint8Array): Chunks {
     const name = textAt(bytes, at, 4);
     const length = Number(view.getBigInt64(at + 4, false));
     const start = at + 12;
-    // −1: to the end. The data begin after a count of edits.
+    // −1: to the end. The data begin after an edit count.
     if (name === 'data') found[name] = audioSpan('CAF', bytes, start + 4, length < 0 ? 0 : length - 4);
     else found[name] = { start, end: Math.min(start + Math.max(0, length), bytes.length) };
     if (length < 0) break;
@@ -126,7 +126,7 @@ interface PacketTable {
   readonly validFrames: number | undefined;
 }
 
-/** The table of packets: counts, then lengths of 7 bits a byte, the high bit set while more follow. */
+/** The packet table: counts, then lengths in groups of 7 bits, the high bit set while more follow. */
 function packetTable(bytes: Uint8Array, about: Description, span: Span | undefined): PacketTable {
   if (span === undefined || span.end - span.start < 24) {
     throw damaged('CAF', 'the table of packets is missing, the recording was not finished');
@@ -168,11 +168,11 @@ function* packetsOf(bytes: Uint8Array, data: Span, lengths: Iterable<number>): G
   }
 }
 
-/** The codec's header alone; older writers wrap it as MP4 does, in `frma` and `alac`. */
+/** The codec's own header; older writers wrap it in `frma` and `alac`, as in MP4. */
 const alacCookie = (cookie: Uint8Array = new Uint8Array(0)): Uint8Array =>
   textAt(cookie, 4, 4) === 'frma' ? cookie.subarray(24) : cookie;
 
-/** The AudioSpecificConfig in a descriptor of MPEG-4: tag 5, a length of 7 bits a byte, the contents. */
+/** The AudioSpecificConfig in an MPEG-4 descriptor: tag 5, a length in groups of 7 bits, the contents. */
 function decoderConfig(cookie: Uint8Array = new Uint8Array(0)): Uint8Array | undefined {
   for (let at = 0; at + 2 < cookie.length; at += 1) {
     if (cookie[at] !== 5) continue;

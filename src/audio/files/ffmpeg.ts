@@ -1,9 +1,10 @@
 /**
- * Formats that nothing in the house decodes (AAC, Speex, AMR, WMA, …), by the program `ffmpeg` if it is on the PATH.
+ * Formats without a built-in decoder (AAC, Speex, AMR, WMA, …) are decoded by the program `ffmpeg`, if it is on the
+ * PATH.
  *
- * It is told which demuxer to use, reads from a pipe and writes to one, and may open nothing else: no file, no
- * network (`-protocol_whitelist pipe`). It is stopped when nobody reads on, and when it has written what the longest
- * upload may have; a file that it complains about is damaged.
+ * It is told which demuxer to use, reads from one pipe and writes to another, and may open nothing else: no file, no
+ * network (`-protocol_whitelist pipe`). It is stopped when its output is no longer read, or when it has written the
+ * longest audio that an upload may have. A file for which it reports an error counts as damaged.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,21 +13,21 @@ import { type Blocks, checkChannels, damaged, unsupported } from './block.js';
 import { sampleBlocks } from './samples.js';
 
 export interface FfmpegInput {
-  /** ffmpeg's name of the format: it shall not guess. */
+  /** ffmpeg's name of the format, so that it does not guess. */
   readonly demuxer: string;
   readonly container: string;
   readonly codec: string;
   /** The file, in pieces. */
   readonly input: Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
-  /** Bytes of it in all, for progress; those of the pieces where unknown. */
+  /** Total bytes, for progress; default: those of the pieces. */
   readonly totalSeconds?: number | undefined;
 }
 
 const HELP = 'It is decoded by ffmpeg, which is not on the PATH of the server.';
-/** Without a byte in or out for so long ffmpeg is stuck. */
+/** ffmpeg counts as stuck after this long without reading or writing a byte. */
 const STALL_MS = 20_000;
 const AU_HEAD_BYTES = 24;
-/** What it says on standard error is kept up to here. */
+/** Most characters kept of its standard error. */
 const MAX_COMPLAINT_CHARS = 2_000;
 
 function argumentsFor(demuxer: string): string[] {
@@ -65,7 +66,7 @@ export async function* ffmpegBlocks(from: FfmpegInput): Blocks {
   });
   const closed = once(child, 'close').catch(() => undefined);
   let badInput: unknown;
-  // Caught here: a promise that nobody waits for yet would end the thread.
+  // Caught here, since an unhandled rejection would end the thread.
   const fed = feed(child, from.input).catch((error: unknown) => {
     badInput = error;
     child.kill('SIGKILL');
@@ -86,7 +87,7 @@ export async function* ffmpegBlocks(from: FfmpegInput): Blocks {
   }
 }
 
-/** Its first complaint, without the addresses in memory that it names its parts by. */
+/** Its first error message, without memory addresses. */
 const firstLine = (text: string): string =>
   (text.split('\n')[0] ?? '')
     .replace(/ @ 0x[0-9a-f]+/g, '')
@@ -97,7 +98,7 @@ async function feed(child: ChildProcess, input: FfmpegInput['input']): Promise<v
   const { stdin } = child;
   if (stdin === null) return;
   let open = true;
-  // ffmpeg may have seen enough, or never have begun: its exit code and its words tell.
+  // ffmpeg may have read enough, or may not have started: its exit code and messages tell.
   stdin.on('error', () => {
     open = false;
   });
@@ -115,7 +116,7 @@ async function feed(child: ChildProcess, input: FfmpegInput['input']): Promise<v
   stdin.end();
 }
 
-/** The next piece of its output. While nobody asks for one ffmpeg may wait, but asked it must answer. */
+/** The next piece of its output. While no output is requested ffmpeg may wait; after a request it must answer. */
 async function read(child: ChildProcess, output: AsyncIterator<Buffer>): Promise<Buffer | undefined> {
   const stall = setTimeout(() => child.kill('SIGKILL'), STALL_MS).unref();
   const { done, value } = await output.next();

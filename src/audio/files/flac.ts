@@ -1,9 +1,9 @@
 /**
  * FLAC files (native and in Ogg) through libFLAC, compiled to asm.js by the package libflacjs.
  *
- * The asm.js variant is used on purpose: the package's WASM glue (Emscripten 1.39) takes the global `fetch`
- * of Node 18+ for a browser's and fails to load. libFLAC checks a CRC for each frame and the MD5 of the whole
- * stream, so that damage is reported, never heard.
+ * The asm.js variant is used because the package's WASM glue (Emscripten 1.39) mistakes the global `fetch` of Node 18+
+ * for a browser's and fails to load. libFLAC checks a CRC per frame and the MD5 of the whole stream, so damage is
+ * reported and never decoded as audio.
  */
 import { createRequire } from 'node:module';
 import { type Block, type Blocks, damaged } from './block.js';
@@ -12,7 +12,7 @@ type Flac = typeof import('libflacjs/dist/libflac.min.js');
 
 let flac: Promise<Flac> | undefined;
 
-/** Loads libFLAC once a thread; tens of milliseconds, so only when a FLAC file is there. */
+/** Loads libFLAC once per thread. It takes tens of milliseconds, so it is loaded only for a FLAC file. */
 function loadFlac(): Promise<Flac> {
   flac ??= new Promise((resolve) => {
     const library = createRequire(import.meta.url)('libflacjs/dist/libflac.min.js') as Flac;
@@ -37,11 +37,11 @@ export async function* flacBlocks(bytes: Uint8Array, name = 'FLAC'): Blocks {
   let expectedSamples = 0;
   let rateHz = 0;
   let failure: string | undefined;
-  /** What the callbacks of one call gave: one block at most. */
+  /** Output of the callbacks of one call: at most one block. */
   const ready: Block[] = [];
   const where = (): string => `${rateHz === 0 ? 0 : (samples / rateHz).toFixed(1)} s into the audio`;
 
-  // Exceptions must not unwind through the compiled C code: the callbacks only gather.
+  // Exceptions must not unwind through the compiled C code, so the callbacks only collect.
   const status = library.init_decoder_stream(
     decoder,
     (maxBytes) => {
@@ -65,7 +65,7 @@ export async function* flacBlocks(bytes: Uint8Array, name = 'FLAC'): Blocks {
   );
   try {
     if (status !== 0) throw damaged(name, `the decoder said ${status}`);
-    // Each call consumes input or ends; the bound is for a decoder that does neither.
+    // Each call consumes input or ends; the bound guards against a decoder that does neither.
     for (let calls = 0; calls <= bytes.length && failure === undefined; calls += 1) {
       if (library.FLAC__stream_decoder_get_state(decoder) > MAX_STATE_DECODING) break;
       if (!library.FLAC__stream_decoder_process_single(decoder)) break;

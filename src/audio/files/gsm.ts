@@ -1,6 +1,6 @@
 /**
- * GSM full rate (06.10, ETSI EN 300 961) decoded in whole numbers as the standard has it: 160 samples at 8 kHz from
- * 260 bits. WAV packs two frames in 65 bytes, low bits first; everybody else one in 33, high bits first, after 0xD.
+ * GSM full rate (06.10, ETSI EN 300 961), decoded in integers as in the standard: 160 samples at 8 kHz from 260 bits.
+ * WAV packs two frames into 65 bytes, low bits first; all others pack one into 33, high bits first, after 0xD.
  */
 import { type Block, makePlanes } from './block.js';
 import type { Span } from './bytes.js';
@@ -18,7 +18,7 @@ const LAR_OFFSET = [0, 0, 2048, -2560, 94, -1792, -341, -1144] as const;
 const LAR_INVERSE = [13107, 13107, 13107, 13107, 19223, 17476, 31454, 29708] as const;
 const MANTISSA = [18431, 20479, 22527, 24575, 26623, 28671, 30719, 32767] as const;
 const GAIN = [3277, 11469, 21299, 32767] as const;
-/** Where in a frame the reflection coefficients step from the previous frame's to this one's. */
+/** Positions in a frame where the reflection coefficients move from the previous frame's to this frame's. */
 const STEPS = [
   { from: 0, to: 13, mix: (old: number, now: number) => (old >> 2) + (now >> 2) + (old >> 1) },
   { from: 13, to: 27, mix: (old: number, now: number) => (old >> 1) + (now >> 1) },
@@ -31,7 +31,7 @@ const clamp16 = (value: number): number => Math.max(-32_768, Math.min(32_767, va
 const multiply = (a: number, b: number): number =>
   a === -32_768 && b === -32_768 ? 32_767 : (a * b + 16_384) >> 15;
 
-/** Reads the next so many bits of a frame. */
+/** Reads the next bits of a frame. */
 type ReadBits = (count: number) => number;
 
 function bitReader(bytes: Uint8Array, firstBit: number, lowFirst: boolean): ReadBits {
@@ -71,7 +71,7 @@ export class GsmDecoder {
     this.logArea = logArea;
   }
 
-  /** One sub-frame's residual: what the long-term predictor repeats, and 13 pulses on a grid. */
+  /** The residual of a sub-frame: the repetition of the long-term predictor, and 13 pulses on a grid. */
   private excite(bits: ReadBits, start: number): void {
     const lag = bits(7);
     const gain = GAIN[bits(2)]!;
@@ -105,7 +105,7 @@ export class GsmDecoder {
   }
 }
 
-/** A logarithmic area ratio as a reflection coefficient, by three straight lines. */
+/** Converts a logarithmic area ratio to a reflection coefficient, by three straight lines. */
 function reflectionOf(logArea: number): number {
   const size = Math.min(32_767, Math.abs(logArea));
   const value =

@@ -1,4 +1,4 @@
-/** MP4, M4A, MOV, 3GP, Matroska and WebM, with or without video: mediabunny takes them apart. */
+/** MP4, M4A, MOV, 3GP, Matroska and WebM, with or without video, demuxed by mediabunny. */
 import type { EncodedPacket, Input, InputAudioTrack } from 'mediabunny';
 import { ServerError } from '../../errors.js';
 import { aacPacketBlocks } from './aac.js';
@@ -14,7 +14,7 @@ import { endAt, type Packet, type PacketStream, trimmed } from './packets.js';
 import { type SampleLayout, sampleBlocks } from './samples.js';
 import { unlaced, vorbisBlocks } from './vorbis.js';
 
-/** Sample layouts by mediabunny's names of codecs, where samples are not coded at all. */
+/** Sample layouts by mediabunny's codec names, for uncompressed samples. */
 const SAMPLES: Record<string, Pick<SampleLayout, 'kind' | 'width' | 'littleEndian'>> = {
   'pcm-u8': { kind: 'uint', width: 1, littleEndian: true },
   'pcm-s8': { kind: 'int', width: 1, littleEndian: true },
@@ -31,7 +31,7 @@ const SAMPLES: Record<string, Pick<SampleLayout, 'kind' | 'width' | 'littleEndia
   ulaw: { kind: 'mulaw', width: 1, littleEndian: true },
   alaw: { kind: 'alaw', width: 1, littleEndian: true },
 };
-/** What ffmpeg reads as bare packets one after the other, with what must stand in front. */
+/** Codecs that ffmpeg reads as consecutive bare packets, with the header they need. */
 const BARE: Record<string, { demuxer: string; head?: string }> = {
   ac3: { demuxer: 'ac3' },
   'ac-3': { demuxer: 'ac3' },
@@ -66,7 +66,7 @@ async function* documentBlocks(bytes: Uint8Array, container: 'MP4' | 'WebM'): Bl
     yield* await trackBlocks(bytes, track, container);
   } catch (error) {
     if (error instanceof ServerError) throw error;
-    // mediabunny trips over what it did not expect: a damaged index.
+    // mediabunny throws on unexpected data: a damaged index.
     throw damaged(container, error instanceof Error ? error.message.replace(/\.$/, '') : 'it cannot be read');
   } finally {
     input.dispose();
@@ -98,7 +98,7 @@ async function trackBlocks(bytes: Uint8Array, track: InputAudioTrack, container:
     channels: await track.getNumberOfChannels(),
     rateHz,
     packets: packetsOf(track, totalSeconds, codec === 'opus' ? OPUS_RATE_HZ : rateHz),
-    // What an encoder puts in front of the sound lies before the time 0.
+    // Samples that the encoder added before the sound have negative times.
     skipFrames: Math.max(0, Math.round(-first * rateHz)),
     totalSeconds,
   };
@@ -185,7 +185,7 @@ async function* payloads(stream: PacketStream, head?: string): AsyncGenerator<Ui
   for await (const { data } of stream.packets) yield data;
 }
 
-/** For decoders that read a whole stream: its packets joined, no larger than the file they come from. */
+/** For decoders that read a whole stream: its packets joined, no larger than the file itself. */
 async function* gathered(
   stream: PacketStream,
   fileBytes: number,
@@ -196,14 +196,14 @@ async function* gathered(
   let left = fileBytes;
   for await (const part of payloads(stream, head)) {
     left -= part.length;
-    // An index may name the same bytes a million times.
+    // An index may refer to the same bytes a million times.
     if (left < 0) throw damaged(stream.container, 'its packets lie over each other');
     parts.push(part);
   }
   yield* decodeAll(Buffer.concat(parts));
 }
 
-/** fLaC and its STREAMINFO, as a native file begins; MP4 keeps the blocks alone. */
+/** fLaC and STREAMINFO, as at the start of a native file; MP4 stores only the blocks. */
 function flacHead(description: Uint8Array | undefined): string {
   const text = Buffer.from(description ?? new Uint8Array(0)).toString('latin1');
   return text.startsWith('fLaC') ? text : `fLaC${text}`;

@@ -1,6 +1,6 @@
 /**
- * Walks the frames of MPEG audio (MP3, MP2, MP1) before they are decoded: libmpg123 skips what it cannot read without
- * a word, so what is damaged or cut short has to be found here.
+ * Checks the frames of MPEG audio (MP3, MP2, MP1) before they are decoded. libmpg123 silently skips what it cannot
+ * read, so damage and truncation must be found here.
  */
 import { damaged } from './block.js';
 import { textAt, viewOf } from './bytes.js';
@@ -46,7 +46,7 @@ export function mpegHeader(bytes: Uint8Array, at: number): MpegHeader | undefine
 const alike = (a: MpegHeader, b: MpegHeader): boolean =>
   a.layer === b.layer && a.version === b.version && a.rateHz === b.rateHz;
 
-/** Does a run of `count` frames of one kind begin here? The last may reach to the end of the file. */
+/** Whether a run of `count` frames of one kind begins here. The last may reach to the end of the file. */
 export function isMpegRun(bytes: Uint8Array, start: number, count: number): boolean {
   const first = mpegHeader(bytes, start);
   if (first === undefined) return false;
@@ -59,7 +59,7 @@ export function isMpegRun(bytes: Uint8Array, start: number, count: number): bool
   return true;
 }
 
-/** How long the ID3v2 tag at a position is; 0 if there is none. */
+/** Length of the ID3v2 tag at a position; 0 if there is none. */
 export function id3Bytes(bytes: Uint8Array, at: number): number {
   if (textAt(bytes, at, 3) !== 'ID3' || at + 10 > bytes.length) return 0;
   const size = [6, 7, 8, 9].reduce((sum, i) => (sum << 7) | (bytes[at + i]! & 0x7f), 0);
@@ -84,12 +84,12 @@ function tagBytes(bytes: Uint8Array, at: number): number {
   return zeros;
 }
 
-/** Frames one after the other, of one sample rate and number of channels. */
+/** Consecutive frames with the same sample rate and number of channels. */
 export interface MpegRun {
   readonly start: number;
   readonly end: number;
   readonly header: MpegHeader;
-  /** Samples that the encoder put in front of the sound, from its info frame; 0 if it does not say. */
+  /** Samples that the encoder added before the sound, from its info frame; 0 if unknown. */
   readonly delay: number;
   /** Samples of sound, from the info frame. */
   readonly samples: number | undefined;
@@ -104,7 +104,7 @@ interface Info {
   readonly padding: number;
 }
 
-/** The info frame that encoders put first (Xing, Info, VBRI): no sound, but how much of it there is. */
+/** The info frame that encoders put first (Xing, Info, VBRI): contains no sound, but its length. */
 function infoFrame(bytes: Uint8Array, at: number, header: MpegHeader): Info | undefined {
   if (header.layer !== 3) return undefined;
   const view = viewOf(bytes.subarray(at, at + header.frameBytes));
@@ -127,13 +127,13 @@ function infoFrame(bytes: Uint8Array, at: number, header: MpegHeader): Info | un
   };
 }
 
-/** Bytes before the first frame and after the last that may be anything: a stream was recorded from its middle. */
+/** Arbitrary bytes allowed before the first frame and after the last, as in a stream recorded from its middle. */
 export const MAX_JUNK_BYTES = 8_192;
 
 /**
  * The runs of frames in a file.
- * @param base where `bytes` begin in the file, for messages
- * @throws ServerError CORRUPT_AUDIO where something else lies between frames, or the last is not whole
+ * @param base position of `bytes` in the file, for messages
+ * @throws ServerError CORRUPT_AUDIO if other data is between frames, or the last is incomplete
  */
 export function scanMpeg(bytes: Uint8Array, name: string, base = 0): MpegRun[] {
   const runs: MpegRun[] = [];
@@ -171,7 +171,7 @@ function skipJunk(bytes: Uint8Array, from: number, isFirst: boolean, name: strin
   throw damaged(name, `what begins at byte ${base + from} are no audio frames`);
 }
 
-/** Walks to the end of a run. A promise of more frames than there are is a file that was cut short. */
+/** Walks to the end of a run. If it declares more frames than there are, the file was cut short. */
 function walkRun(bytes: Uint8Array, start: number, name: string): MpegRun {
   const header = mpegHeader(bytes, start)!; // by isMpegRun
   const info = infoFrame(bytes, start, header);

@@ -40,7 +40,7 @@ function* decodeRun(
     skip -= from;
     left -= count;
     if (count <= 0) continue;
-    // The decoder always gives two channels; of mono both are the same.
+    // The decoder always gives two channels; for mono they are equal.
     const planes = channelData
       .slice(0, run.header.channels)
       .map((plane) => scaled(plane.subarray(from, from + count)));

@@ -1,7 +1,7 @@
 /**
- * Takes an Ogg file apart (RFC 3533): pages with their checksums, chained links one after the other, the packets of a
- * link's audio stream. Flags for the end of a stream are not trusted: Telegram for Android sets none, others set one
- * in the middle. A link ends where new streams begin, or with the file.
+ * Demuxes Ogg files (RFC 3533): pages with checksums, chained links, and the packets of a link's audio stream.
+ * End-of-stream flags are ignored: Telegram for Android sets none, others set one in the middle. A link ends where new
+ * streams begin, or with the file.
  */
 import { damaged } from './block.js';
 import { textAt, viewOf } from './bytes.js';
@@ -10,9 +10,9 @@ import { id3Bytes } from './mpeg-scan.js';
 export const PAGE_HEADER_BYTES = 27;
 const CRC_AT = 22;
 const FLAG = { continued: 1, begins: 2 } as const;
-/** Bytes after the last page that may be anything harmless: padding, an ID3v1 tag. */
+/** Harmless bytes allowed after the last page: padding, an ID3v1 tag. */
 const ID3V1_BYTES = 128;
-/** Pages without a granule position say so by −1. */
+/** Marks a page without a granule position: −1. */
 const NO_GRANULE = 0xffff_ffff_ffff_ffffn;
 
 /** CRC-32 of Ogg: polynomial 0x04c11db7, not reflected, starting from 0 (RFC 3533). */
@@ -32,7 +32,7 @@ export interface Page {
   readonly begins: boolean;
   /** Its first packet began on the page before it. */
   readonly continued: boolean;
-  /** Where the last packet that ends on it ends, in the codec's units; undefined: none does. */
+  /** End of the last packet that ends on the page, in the codec's units; undefined if none does. */
   readonly granule: number | undefined;
 }
 
@@ -49,10 +49,10 @@ export interface PagePackets {
 }
 
 export interface OggLink {
-  /** The first packet of the audio stream: says what the codec is. */
+  /** The first packet of the audio stream, which identifies the codec. */
   readonly head: Uint8Array;
   readonly codec: string;
-  /** The last position that the stream states, in the codec's units; undefined if none does. */
+  /** The last position that the stream gives, in the codec's units; undefined if none. */
   readonly lastGranule: number | undefined;
   /** Whole pages of the stream, headers included. */
   pages(): Generator<Uint8Array, void>;
@@ -81,8 +81,8 @@ export const codecOf = (head: Uint8Array): string => {
 };
 
 /**
- * The links of a file, in order; `codec` of a link without audio names what is there.
- * @throws ServerError CORRUPT_AUDIO where a page is damaged or missing
+ * The links of a file, in order; without audio, `codec` names the content of a link.
+ * @throws ServerError CORRUPT_AUDIO if a page is damaged or missing
  */
 export function oggLinks(bytes: Uint8Array): OggLink[] {
   const links: Page[][] = [];
@@ -124,7 +124,7 @@ function linkOf(bytes: Uint8Array, pages: readonly Page[]): OggLink {
   };
 }
 
-/** A gap in the pages' numbers is audio that is missing. */
+/** A gap in the page numbers means missing audio. */
 export function checkSequence(before: Page | undefined, page: Page): void {
   if (before === undefined || page.sequence <= before.sequence + 1) return;
   const missing = page.sequence - before.sequence - 1;
@@ -145,7 +145,7 @@ function* readPages(bytes: Uint8Array): Generator<Page, void> {
   }
 }
 
-/** @throws ServerError CORRUPT_AUDIO if its checksum does not fit */
+/** @throws ServerError CORRUPT_AUDIO if its checksum does not match */
 export function readPage(bytes: Uint8Array, at: number, end: number, base = 0): Page {
   const view = viewOf(bytes);
   if (pageCrc(bytes, at, end) !== view.getUint32(at + CRC_AT, true)) {
@@ -169,7 +169,7 @@ function isPadding(bytes: Uint8Array, at: number): boolean {
   return bytes.subarray(at).every((octet) => octet === 0);
 }
 
-/** Where the page ends; Infinity if its header is not whole. */
+/** End of the page; Infinity if its header is incomplete. */
 export function pageEnd(bytes: Uint8Array, at: number): number {
   if (at + PAGE_HEADER_BYTES > bytes.length) return Number.POSITIVE_INFINITY;
   const segments = bytes[at + 26]!;
@@ -178,7 +178,7 @@ export function pageEnd(bytes: Uint8Array, at: number): number {
   return end;
 }
 
-/** Over the page with its own CRC field taken as 0. */
+/** Computed with the page's own CRC field as 0. */
 function pageCrc(bytes: Uint8Array, at: number, end: number): number {
   let crc = 0;
   for (let i = at; i < end; i += 1) {
@@ -189,7 +189,10 @@ function pageCrc(bytes: Uint8Array, at: number, end: number): number {
   return crc;
 }
 
-/** Puts the packets of one stream together: one is the segments up to one of fewer than 255 bytes, and may go on in the next page. */
+/**
+ * Reassembles the packets of one stream. A packet ends with a segment of fewer than 255 bytes and may continue on the
+ * next page.
+ */
 export class PacketJoiner {
   private begun: Uint8Array[] = [];
 
@@ -202,7 +205,7 @@ export class PacketJoiner {
   read(bytes: Uint8Array, page: Page): OggPacket[] {
     const packets: OggPacket[] = [];
     if (!page.continued) this.begun = [];
-    // Without its beginning (the stream was recorded from its middle) a packet is left out.
+    // A packet without its beginning (the stream was recorded from its middle) is left out.
     let orphan = page.continued && this.begun.length === 0;
     const segments = bytes[page.at + 26]!;
     let from = page.at + PAGE_HEADER_BYTES + segments;

@@ -1,4 +1,4 @@
-/** Ogg: Opus, Vorbis, FLAC, Speex; several links in one file are one recording. */
+/** Ogg: Opus, Vorbis, FLAC, Speex. Several links in one file are one recording. */
 import { type Blocks, damaged, unsupported } from './block.js';
 import { viewOf } from './bytes.js';
 import { ffmpegBlocks } from './ffmpeg.js';
@@ -30,7 +30,7 @@ function linkBlocks(link: OggLink, fileBytes: number): Blocks {
   }
 }
 
-/** The packets of sound as `PacketStream` wants them: without the first so many, which are headers. */
+/** The audio packets as a `PacketStream`, without the headers at the start. */
 function streamOf(link: OggLink, headers: number, fileBytes: number): PacketStream {
   function* packets(): Generator<Packet, void> {
     let left = headers;
@@ -58,7 +58,7 @@ export const opusStream = (head: Uint8Array, packets: AsyncIterable<Packet>): Pa
   packets,
 });
 
-/** The packets of sound behind the two headers, with their places: a page says where the last of its packets ends. */
+/** The audio packets after the two headers, with positions: a page gives the end of its last packet. */
 export async function* oggOpusPackets(
   pages: Iterable<PagePackets> | AsyncIterable<PagePackets>,
   fileBytes = Number.POSITIVE_INFINITY,
@@ -89,6 +89,6 @@ function vorbisLink(link: OggLink, fileBytes: number): Blocks {
   return trimmed(blocks, 0, endAt(believable(link.lastGranule)), rateHz);
 }
 
-/** A link that says it ends before it begins (or an end flag in the middle reset it) says nothing. */
+/** Ignores an end before the start, as after an end flag in the middle. */
 export const believable = (total: number | undefined): number | undefined =>
   total !== undefined && total > 0 ? total : undefined;

@@ -1,4 +1,4 @@
-/** Opus by libopus in WebAssembly (opus-decoder), packet by packet, at 48 kHz. */
+/** Opus through libopus in WebAssembly (opus-decoder), packet by packet, at 48 kHz. */
 import { LIMITS } from '../../limits.js';
 import { BLOCK_FRAMES } from '../block.js';
 import { type Block, type Blocks, damaged, makePlanes, unsupported } from './block.js';
@@ -8,25 +8,25 @@ import type { PacketStream } from './packets.js';
 
 export const OPUS_RATE_HZ = 48_000;
 const MAX_CHANNELS = 8;
-/** 120 ms, the longest packet, at 512 kbit/s for each channel: nothing larger is Opus. */
+/** 120 ms, the longest packet, at 512 kbit/s per channel; larger packets are not Opus. */
 const MAX_PACKET_BYTES = 3_840;
 
 /** The longest packet, 120 ms. */
 const MAX_PACKET_FRAMES = 5_760;
-/** A container's clock counts milliseconds and follows the sender's: less than this is no gap. */
+/** A container's clock counts milliseconds and follows the sender's; smaller differences are not gaps. */
 const MIN_GAP_FRAMES = OPUS_RATE_HZ / 10;
 const MAX_GAP_FRAMES = LIMITS.maxGapSeconds * OPUS_RATE_HZ;
 
 export interface OpusHead {
   readonly channels: number;
-  /** Samples at 48 kHz that the encoder asks to be dropped at the start. */
+  /** Samples at 48 kHz to be dropped at the start, as requested by the encoder. */
   readonly preSkip: number;
   readonly mapping:
     | { streamCount: number; coupledStreamCount: number; channelMappingTable: number[] }
     | undefined;
 }
 
-/** An OpusHead packet (RFC 7845); without one, as the container says. */
+/** Parses an OpusHead packet (RFC 7845); without one, uses the container's values. */
 export function opusHead(head: Uint8Array | undefined, channels: number, container: string): OpusHead {
   if (head === undefined || head.length < 19 || textAt(head, 0, 8) !== 'OpusHead') {
     return { channels, preSkip: 0, mapping: undefined };
@@ -52,7 +52,7 @@ export function opusHead(head: Uint8Array | undefined, channels: number, contain
   return { channels: count, preSkip, mapping: { streamCount, coupledStreamCount, channelMappingTable } };
 }
 
-/** Frames of 48 kHz that a packet stands for, by its first two bytes (RFC 6716, section 3.1). */
+/** Length of a packet in frames at 48 kHz, from its first two bytes (RFC 6716, section 3.1). */
 export function opusFrames(packet: Uint8Array): number {
   const [first = 0, second = 0] = packet;
   const config = first >> 3;
@@ -65,9 +65,9 @@ export function opusFrames(packet: Uint8Array): number {
 }
 
 /**
- * All that is decoded; the caller leaves out the pre-skip (`trimmed`). Where the container's clock jumps ahead (a sender that
- * fell silent, or lost some of its audio) silence stands in the gap, so that times are those of the recording: a minute of it
- * at most, since a clock may also have been set.
+ * Decodes everything, including the pre-skip (see `trimmed`). If the container's clock jumps ahead (the sender was
+ * silent or lost audio), the gap is filled with silence, so that times match the recording. At most a minute, since the
+ * clock may also have been set.
  */
 export async function* opusBlocks(stream: PacketStream, head: OpusHead): Blocks {
   const name = `${stream.container} with Opus`;
@@ -76,7 +76,7 @@ export async function* opusBlocks(stream: PacketStream, head: OpusHead): Blocks 
   const decoder = new OpusDecoder({ channels, sampleRate: OPUS_RATE_HZ, ...mapping });
   await decoder.ready;
   let decodedFrames = 0;
-  /** On the container's clock. */
+  /** Position on the container's clock. */
   let place: number | undefined;
   try {
     for await (const { data, fraction, at } of stream.packets) {
@@ -92,7 +92,7 @@ export async function* opusBlocks(stream: PacketStream, head: OpusHead): Blocks 
         );
       }
       decodedFrames += decoded.samplesDecoded;
-      // A clock that goes back a little is followed; one that goes back far is not believed.
+      // Small steps back of the clock are followed; large ones are ignored.
       if (at !== undefined && gap > -MIN_GAP_FRAMES) place = at;
       if (place !== undefined) place += decoded.samplesDecoded;
       yield { planes: decoded.channelData.map(scaled), rateHz: OPUS_RATE_HZ, fraction };
@@ -105,11 +105,11 @@ export async function* opusBlocks(stream: PacketStream, head: OpusHead): Blocks 
 function* silence(channels: number, frames: number, fraction: number): Generator<Block, void> {
   const planes = makePlanes(channels, BLOCK_FRAMES);
   for (let left = frames; left > 0; left -= BLOCK_FRAMES) {
-    for (const plane of planes) plane.fill(0); // whoever read the last one may have written there
+    for (const plane of planes) plane.fill(0); // the reader may have overwritten the last block
     const count = Math.min(left, BLOCK_FRAMES);
     yield { planes: planes.map((plane) => plane.subarray(0, count)), rateHz: OPUS_RATE_HZ, fraction };
   }
 }
 
-/** More samples than any page or block of a file holds may not be trimmed from its end: one second. */
+/** Most samples that may be trimmed from the end, one second: more than a page or block holds. */
 export const MAX_OPUS_TRIM = OPUS_RATE_HZ;

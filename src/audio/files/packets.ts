@@ -1,11 +1,11 @@
-/** Streams of packets, taken out of whatever container, to audio: one decoder for each codec. */
+/** Decodes streams of packets from any container: one decoder per codec. */
 import { type Block, type Blocks, cutPlanes } from './block.js';
 
 export interface Packet {
   readonly data: Uint8Array;
   /** How far into the file its end lies, 0…1. */
   readonly fraction: number;
-  /** Where the container says that it begins, frames of the codec's rate; undefined: behind the one before it. */
+  /** Start according to the container, in frames at the codec's rate; undefined: after the previous packet. */
   readonly at?: number | undefined;
 }
 
@@ -17,26 +17,26 @@ export interface PacketStream {
   readonly channels: number;
   readonly rateHz: number;
   readonly packets: Iterable<Packet> | AsyncIterable<Packet>;
-  /** Samples in front that the encoder put there, where the container says so. */
+  /** Samples that the encoder added before the sound, if the container says so. */
   readonly skipFrames?: number | undefined;
-  /** Samples of sound, where the container says so: what the encoder filled up at the end is left out. */
+  /** Samples of sound, if the container says so; padding after them is dropped. */
   readonly totalFrames?: number | undefined;
   readonly totalSeconds?: number | undefined;
 }
 
-/** Where a stream ends, as far as it is known: a live one tells it again with every page. */
+/** The end of a stream, as far as known; a live stream updates it with every page. */
 export interface StreamEnd {
   /** Frames of sound, where the container says so. */
   readonly totalFrames: number | undefined;
-  /** Grows with each statement: what lay beyond an earlier one was sound after all. */
+  /** Increases with each update: audio beyond an earlier end was sound after all. */
   readonly page: number;
 }
 
 export const endAt = (totalFrames: number | undefined): StreamEnd => ({ totalFrames, page: 0 });
 
 /**
- * Leaves out what the encoder put in front of the sound and behind it. A total that would leave out more than
- * `mostFrames` is not believed: it is never a reason to shorten a transcript.
+ * Drops what the encoder added before and after the sound. A total that would drop more than `mostFrames` is ignored:
+ * it must never shorten a transcript.
  */
 export async function* trimmed(
   blocks: Blocks | Iterable<Block>,
@@ -47,7 +47,7 @@ export async function* trimmed(
   let skip = skipFrames;
   let seen = 0;
   let page = 0;
-  /** What lies beyond the total, until it is clear that it is filling only. */
+  /** Audio beyond the total, until it is certain to be padding. */
   let beyond: Block[] = [];
   let beyondFrames = 0;
   for await (const block of blocks) {

@@ -1,6 +1,6 @@
 /**
  * WAV in all its forms: RIFF, RIFX (big-endian), RF64 and BW64 (beyond 4 GiB), Sony's W64; with samples of every width,
- * G.711, ADPCM, GSM, MP3. Read here and not by a library: those on npm return garbage for truncated files.
+ * G.711, ADPCM, GSM, MP3. Not parsed by a library, since those on npm return garbage for truncated files.
  */
 import { type AdpcmLayout, imaWavBlocks, MS_COEFFICIENTS, msAdpcmBlocks } from './adpcm.js';
 import { type Blocks, checkChannels, damaged, slowly, unsupported } from './block.js';
@@ -24,7 +24,7 @@ const TAG = {
 const EXTENSIBLE = 0xfffe;
 /** KSDATAFORMAT_SUBTYPE_…: the format tag, then these 14 bytes. */
 const SUBTYPE_TAIL = '000000001000800000aa00389b71';
-/** What WAV files are found to hold now and then, by the registered format tag. */
+/** Other codecs found in WAV files, by their registered format tag. */
 const CODEC_NAMES: Record<number, string> = {
   2: 'MS ADPCM',
   17: 'IMA ADPCM',
@@ -113,7 +113,7 @@ function findChunks(bytes: Uint8Array, dialect: Dialect): Chunks {
     }
     if (name === 'data') {
       if (length === 0xffff_ffff && longData > 0) length = longData;
-      if (length === 0 && isChunk(bytes, start)) length = Number.NaN; // empty in truth: other chunks follow
+      if (length === 0 && isChunk(bytes, start)) length = Number.NaN; // really empty: other chunks follow
       if (found.data === undefined && !Number.isNaN(length)) found.data = { start, declared: length };
       if (found.fmt !== undefined) return found;
     }
@@ -132,7 +132,7 @@ interface Format {
   readonly rateHz: number;
   readonly blockBytes: number;
   readonly bits: number;
-  /** What follows the format proper: coefficients, samples per block. */
+  /** Bytes after the basic format: coefficients, samples per block. */
   readonly extra: Uint8Array;
 }
 
@@ -197,7 +197,7 @@ function checkBlock(dialect: Dialect, codec: string, format: Format, headBytes: 
   throw damaged(dialect.name, `a block of ${codec} has ${format.blockBytes} bytes`);
 }
 
-/** MS ADPCM's predictors as the file has them: cbSize, samples per block, how many, the pairs. */
+/** MS ADPCM's predictors from the file: cbSize, samples per block, their number, the pairs. */
 function coefficientsOf(extra: Uint8Array): readonly (readonly [number, number])[] {
   const view = viewOf(extra);
   const count = extra.length >= 6 ? view.getUint16(4, true) : 0;
@@ -210,7 +210,7 @@ function coefficientsOf(extra: Uint8Array): readonly (readonly [number, number])
 
 function sampled(bytes: Uint8Array, span: Span, format: Format, dialect: Dialect): Blocks {
   const { tag, channels, rateHz, blockBytes, bits } = format;
-  // A sample's width is what a block holds of it (24 bits may stand in 32); some writers leave the block out.
+  // A sample's width follows from the block size (24 bits may be stored in 32); some writers leave out the block size.
   const byBlock = blockBytes / channels;
   const byBits = Math.ceil(bits / 8);
   const width = Number.isInteger(byBlock) && byBlock >= byBits ? byBlock : byBits;
@@ -236,7 +236,7 @@ function sampled(bytes: Uint8Array, span: Span, format: Format, dialect: Dialect
   return slowly(sampleBlocks(bytes, span, { ...layout, low24 }));
 }
 
-/** Are samples of 24 bits in the low bytes of 32 (then the top byte repeats the sign), or in the high ones? */
+/** Whether 24-bit samples are in the low bytes of 32 (the top byte then repeats the sign) or in the high bytes. */
 function isLow24(bytes: Uint8Array, { start, end }: Span): boolean {
   for (let at = start; at + 4 <= end; at += 4) {
     const sign = bytes[at + 2]! & 0x80 ? 0xff : 0;

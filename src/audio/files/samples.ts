@@ -11,7 +11,7 @@ export interface SampleLayout {
   readonly littleEndian: boolean;
   readonly channels: number;
   readonly rateHz: number;
-  /** A sample of 24 bits in the low bytes of 32, not in the high ones. */
+  /** 24-bit samples are in the low bytes of 32, not in the high ones. */
   readonly low24?: boolean;
 }
 
@@ -31,7 +31,7 @@ function half(bits: number): number {
   return exponent === 31 ? Number.NaN : sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
-/** Samples of fewer bits than their bytes hold stand in the high bits, so only the bytes count. */
+/** Samples with fewer bits than their bytes hold use the high bits, so only the number of bytes matters. */
 const READERS: Record<string, (little: boolean) => Read> = {
   uint1: () => (view, at) => (view.getUint8(at) - 128) * 256,
   uint2: (little) => (view, at) => view.getUint16(at, little) - FULL_SCALE,
@@ -58,7 +58,7 @@ const low24: Read = (view, at) => view.getInt32(at, true) / 256;
 export const isReadable = ({ kind, width }: Pick<SampleLayout, 'kind' | 'width'>): boolean =>
   `${kind}${width}` in READERS;
 
-/** The samples of a span; an incomplete last frame (less than one sample) is left out. */
+/** The samples of a span; an incomplete last frame is left out. */
 export function* sampleBlocks(bytes: Uint8Array, span: Span, layout: SampleLayout): Generator<Block, void> {
   const { kind, width, channels, rateHz, littleEndian } = layout;
   const read = layout.low24 ? low24 : READERS[`${kind}${width}`]?.(littleEndian);

@@ -7,7 +7,7 @@ import { isReadable, type SampleLayout, sampleBlocks } from './samples.js';
 
 type Coded = Omit<SampleLayout, 'channels' | 'rateHz'>;
 
-/** Compression types of AIFC that are samples after all; 0: of as many bytes as the file says. */
+/** AIFC compression types that are plain samples; 0: with the number of bytes that the file gives. */
 const AIFC: Record<string, Coded> = {
   NONE: { kind: 'int', width: 0, littleEndian: false },
   twos: { kind: 'int', width: 0, littleEndian: false },
@@ -23,7 +23,7 @@ const AIFC: Record<string, Coded> = {
   alaw: { kind: 'alaw', width: 1, littleEndian: false },
 };
 
-/** An 80-bit float of the 68881, as AIFF keeps its sample rate. */
+/** An 80-bit float of the 68881, as AIFF stores its sample rate. */
 function extended(view: DataView, at: number): number {
   const exponent = (view.getUint16(at, false) & 0x7fff) - 16_383 - 63;
   return view.getUint32(at + 2, false) * 2 ** (exponent + 32) + view.getUint32(at + 6, false) * 2 ** exponent;

@@ -1,4 +1,4 @@
-/** What a file is, by its bytes: names and content types lie. */
+/** Detects a file's format by its bytes, since names and content types are unreliable. */
 import { ServerError } from '../../errors.js';
 import { fileFormatsText } from '../file-formats.js';
 import { aacBlocks, isAdtsRun } from './aac.js';
@@ -15,7 +15,7 @@ import { oggBlocks } from './ogg.js';
 import { riffBlocks, riffDialect } from './riff.js';
 import { aiffBlocks, auBlocks } from './simple.js';
 
-/** Formats that ffmpeg alone reads, by how they begin: [offset, magic, its demuxer, container, codec]. */
+/** Formats that only ffmpeg can read, by their first bytes: [offset, magic, its demuxer, container, codec]. */
 const RARE: readonly (readonly [number, string, string, string, string])[] = [
   [0, '#!AMR-WB\n', 'amr', 'AMR', 'AMR wideband'],
   [0, '#!AMR\n', 'amr', 'AMR', 'AMR narrowband'],
@@ -34,7 +34,7 @@ const RARE: readonly (readonly [number, string, string, string, string])[] = [
   [0, 'FORM', 'iff', 'IFF', '8SVX'],
   [0, '\x00\x00\x01\xba', 'mpeg', 'MPEG program stream', 'MPEG audio'],
 ];
-/** Pictures, documents and archives that people send by mistake: named, so that they see it. */
+/** Pictures, documents and archives that are sent by mistake, for a helpful error. */
 const OTHERS: readonly (readonly [string, string])[] = [
   ['\x89PNG', 'a PNG picture'],
   ['\xff\xd8\xff', 'a JPEG picture'],
@@ -49,7 +49,7 @@ const OTHERS: readonly (readonly [string, string])[] = [
   ['<html', 'an HTML page'],
 ];
 const TS_PACKET_BYTES = 188;
-/** Frames in a row that make a bare stream certain. */
+/** Consecutive frames that identify a bare stream. */
 const SURE_FRAMES = 4;
 
 /**
@@ -74,7 +74,7 @@ export function fileBlocks(file: Uint8Array): Blocks {
   return bareStream(file, start) ?? rareBlocks(bytes, head);
 }
 
-/** Frames without a container, behind whatever stands in front of them. */
+/** Frames without a container, after any bytes before them. */
 function bareStream(file: Uint8Array, start: number): Blocks | undefined {
   const limit = Math.min(file.length, start + MAX_JUNK_BYTES);
   if (isAdtsRun(file, start, SURE_FRAMES)) return aacBlocks(file, start);
@@ -105,18 +105,18 @@ function rareBlocks(bytes: Uint8Array, head: string): Blocks {
     (/^[\t\r\n\x20-\x7e]+$/.test(head) ? 'text' : bytes.length === 0 ? 'nothing' : 'no known format');
   throw new ServerError(
     'UNSUPPORTED_MEDIA',
-    `What was sent is ${found}. ${fileFormatsText} are understood; raw samples need ?encoding=pcm16&sample_rate=…`,
+    `The file is ${found}. ${fileFormatsText} are supported; raw samples need ?encoding=pcm16&sample_rate=…`,
   );
 }
 
-/** ID3 tags in front, of MP3, FLAC and everything else. */
+/** Length of ID3 tags before MP3, FLAC and other formats. */
 function tagsBytes(bytes: Uint8Array): number {
   let at = 0;
   for (let length = id3Bytes(bytes, at); length > 0; length = id3Bytes(bytes, at)) at += length;
   return Math.min(at, bytes.length);
 }
 
-/** Without the tags that players put at the end: ID3v1, and APE with its size in a footer. */
+/** The file without tags at its end: ID3v1, and APE with its size in a footer. */
 function withoutTail(bytes: Uint8Array): Uint8Array {
   const rest = textAt(bytes, bytes.length - 128, 3) === 'TAG' ? bytes.subarray(0, -128) : bytes;
   const footer = rest.length - 32;

@@ -1,4 +1,4 @@
-/** Vorbis by libvorbis in WebAssembly, packet by packet. */
+/** Vorbis through libvorbis in WebAssembly, packet by packet. */
 import type { OggVorbisDecoder } from '@wasm-audio-decoders/ogg-vorbis';
 import { type Blocks, checkChannels, damaged } from './block.js';
 import { textAt, viewOf } from './bytes.js';
@@ -68,7 +68,7 @@ function checkHeaders(name: string, { identification, setup }: VorbisHeaders): v
   if (textAt(setup, 0, 7) !== '\x05vorbis') throw damaged(name, 'the codebooks of the stream are missing');
 }
 
-/** The headers as Matroska and MP4 keep them: how many (less one), their lengths in 255s, then they themselves. */
+/** The headers as Matroska and MP4 store them: their number minus one, their lengths in 255s, then the headers. */
 export function unlaced(description: Uint8Array | undefined, name: string): VorbisHeaders {
   const bytes = description ?? new Uint8Array(0);
   let at = 1;

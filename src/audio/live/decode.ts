@@ -1,4 +1,4 @@
-/** Compressed audio as it arrives → pieces of 16 kHz. Runs in a codec worker, many streams in turns. */
+/** Decodes compressed audio as it arrives to pieces at 16 kHz. Runs in a codec worker, many streams in turn. */
 import { ServerError } from '../../errors.js';
 import { LIMITS } from '../../limits.js';
 import { type Blocks, slices } from '../files/block.js';
@@ -12,21 +12,21 @@ import { Restarts } from './restarts.js';
 import { ByteSource } from './source.js';
 
 export interface LiveRequest {
-  /** `opus`: every piece of input is one packet. `container`: WebM or Ogg, cut anywhere. */
+  /** `opus`: every piece of input is one packet. `container`: WebM or Ogg, split anywhere. */
   readonly encoding: 'opus' | 'container';
-  /** Of bare packets. */
+  /** For bare packets. */
   readonly channels: 1 | 2;
-  /** Channels of a piece: 1, all are mixed; 2, each by itself. */
+  /** Channels of a piece: 1, all are mixed; 2, separate. */
   readonly outputs: number;
 }
 
-/** The next samples of each channel, 16 kHz, each in a buffer of its own. */
+/** The next samples of each channel, 16 kHz, each in its own buffer. */
 export type LivePiece = readonly Int16Array<ArrayBuffer>[];
 
 export interface LiveListener {
   /**
-   * The next samples; resolves when more may be decoded.
-   * @param dry all that has come is decoded, as far as it is whole, and this is the last of it; the piece may be empty then
+   * Takes the next samples; resolves when more may be decoded.
+   * @param dry all complete input is decoded, and this is its last piece, which may be empty
    */
   piece(piece: LivePiece, dry: boolean): Promise<void>;
 }
@@ -46,7 +46,7 @@ export class LiveDecoding {
   }
 
   /**
-   * Decodes until the source has ended. What was decoded before a failure is told.
+   * Decodes until the source has ended. Audio decoded before a failure is delivered.
    * @throws ServerError UNSUPPORTED_MEDIA naming what was found, CORRUPT_AUDIO saying where
    */
   async run(): Promise<void> {

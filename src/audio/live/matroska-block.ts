@@ -1,4 +1,6 @@
-/** A block of Matroska: when, and the frames in it, one or several that share a head ("lacing", RFC 9559 section 10.3). */
+/**
+ * A block of Matroska: its time and its frames, one or several with a common head ("lacing", RFC 9559 section 10.3).
+ */
 import { damaged } from '../files/block.js';
 import { lengthOf } from './matroska-parts.js';
 
@@ -6,7 +8,7 @@ const NAME = 'WebM';
 const LACING = { xiph: 1, fixed: 2, ebml: 3 } as const;
 
 /**
- * @param at where it stands in the stream, for messages
+ * @param at position in the stream, for messages
  * @throws ServerError CORRUPT_AUDIO
  */
 export function blockFrames(block: Uint8Array, at: number): { ticks: number; frames: Uint8Array[] } {
@@ -20,7 +22,7 @@ export function blockFrames(block: Uint8Array, at: number): { ticks: number; fra
   return { ticks, frames };
 }
 
-/** The frames behind the list of their lengths, the last of which is left out; undefined if they do not fit. */
+/** The frames after the list of their lengths, which omits the last; undefined if they do not fit. */
 function laced(bytes: Uint8Array, lacing: number): Uint8Array[] | undefined {
   const count = (bytes[0] ?? 0) + 1;
   const list = lacing === LACING.fixed ? fixedLengths(bytes, count) : readLengths(bytes, count, lacing);
@@ -59,7 +61,7 @@ function readLengths(bytes: Uint8Array, count: number, lacing: number) {
     if (size > 4) return undefined;
     let value = bytes[at]! & (2 ** (8 - size) - 1);
     for (let j = 1; j < size; j += 1) value = value * 256 + (bytes[at + j] ?? 0);
-    // The first is a length, the others how much they differ from the one before.
+    // The first is a length, each other the difference from the one before.
     lengths.push(i === 0 ? value : lengths[i - 1]! + value - (2 ** (7 * size - 1) - 1));
     at += size;
   }

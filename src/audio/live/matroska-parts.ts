@@ -1,4 +1,4 @@
-/** The elements of Matroska: their heads, and those that say what the audio is (RFC 8794, RFC 9559). */
+/** The elements of Matroska: their heads, and those that describe the audio (RFC 8794, RFC 9559). */
 import { checkChannels, damaged, unsupported } from '../files/block.js';
 import { viewOf } from '../files/bytes.js';
 import type { SampleLayout } from '../files/samples.js';
@@ -8,14 +8,14 @@ const NAME = 'WebM';
 
 export interface Part {
   readonly id: number;
-  /** Of its contents; undefined: they end where something begins that does not belong to them. */
+  /** Size of its contents; undefined: they end where an element begins that does not belong to them. */
   readonly size: number | undefined;
   readonly headBytes: number;
-  /** Where it begins in the stream. */
+  /** Its position in the stream. */
   readonly at: number;
 }
 
-/** The length that the first byte of a number of variable length says; 9 if it is none. */
+/** Length of a variable-length number, from its first byte; 9 if that is not valid. */
 export const lengthOf = (first: number): number => Math.clz32(first) - 23;
 
 /** A number of variable length without its mark; undefined: all ones, "unknown". */
@@ -31,7 +31,7 @@ function numberAt(bytes: Uint8Array, at: number, length: number): number | undef
 }
 
 /**
- * The head of the next element, left where it is; null where the stream ends before it is whole.
+ * The head of the next element, without consuming it; null if the stream ends before it is complete.
  * @throws ServerError CORRUPT_AUDIO
  */
 export async function partHead(source: ByteSource): Promise<Part | null> {
@@ -49,7 +49,10 @@ export async function partHead(source: ByteSource): Promise<Part | null> {
   return { id, size: numberAt(source.peek(headBytes), idBytes, sizeBytes), headBytes, at };
 }
 
-/** The elements inside of one that is there whole. @throws ServerError CORRUPT_AUDIO */
+/**
+ * The child elements of a complete element.
+ * @throws ServerError CORRUPT_AUDIO
+ */
 function* children(bytes: Uint8Array): Generator<{ id: number; content: Uint8Array }, void> {
   for (let at = 0; at < bytes.length; ) {
     const idBytes = lengthOf(bytes[at]!);
@@ -87,7 +90,7 @@ export interface LiveTrack {
   readonly description: Uint8Array | undefined;
   readonly channels: number;
   readonly rateHz: number;
-  /** A block that begins so is of this track. */
+  /** Whether a block with this head belongs to this track. */
   owns(head: Uint8Array): boolean;
 }
 

@@ -1,10 +1,11 @@
 /**
- * WebM and Matroska as they arrive, as MediaRecorder writes them: segment and clusters of unknown size, no index, no end.
+ * WebM and Matroska as they arrive, as MediaRecorder writes them: segment and clusters of unknown size, no index, no
+ * end.
  *
- * Every block is handed on as soon as it is whole. (mediabunny, which reads files here, reads a cluster to its end before it
- * gives the first block of it; a browser's cluster lasts seconds.) Segments, clusters and groups are entered without looking at
- * their sizes, as identities tell what lies on which level; everything else is passed over by its size. An identity that
- * Matroska does not know is damage.
+ * Every block is passed on as soon as it is complete. (mediabunny, used for files, reads a cluster to its end before it
+ * gives its first block; a browser's cluster lasts seconds.) Segments, clusters and groups are entered regardless of
+ * their sizes, since ids show the level of an element. Other known elements are skipped by size. An unknown id counts
+ * as damage.
  */
 import { LIMITS } from '../../limits.js';
 import { type Blocks, damaged } from '../files/block.js';
@@ -48,7 +49,7 @@ export async function* liveMatroskaBlocks(source: ByteSource, restarts: Restarts
   }
 }
 
-/** One header and what follows it; another header begins another. */
+/** One header and what follows it; another header begins another document. */
 class Document {
   /** The stream ended in it. */
   last = false;
@@ -87,7 +88,7 @@ class Document {
     }
   }
 
-  /** The sound of the first audio track. A part that is not whole when the sender stops was never sent. */
+  /** The packets of the first audio track. An element that is incomplete when the sender stops was never sent. */
   private async *packets(): AsyncGenerator<Packet, void> {
     for (let begun = false; !this.last; begun = true) {
       const part = await partHead(this.source);
@@ -139,7 +140,7 @@ class Document {
     if (!(await this.source.skip(withinBounds(part, size, LIMITS.maxLiveSkipBytes)))) this.last = true;
   }
 
-  /** Null where the stream ends in it. */
+  /** Null if the stream ends in it. */
   private async whole(part: Part, size: number): Promise<Uint8Array | null> {
     const isThere = await this.source.has(withinBounds(part, size, LIMITS.maxLivePartBytes));
     if (isThere) return this.source.take(size);

@@ -1,4 +1,6 @@
-/** Ogg as it arrives: page by page, links one after the other, no end flag needed. Opus alone is decoded live. */
+/**
+ * Ogg as it arrives: page by page, one link after the other, without need of an end flag. Only Opus is decoded live.
+ */
 import { LIMITS } from '../../limits.js';
 import { type Blocks, damaged, unsupported } from '../files/block.js';
 import { textAt } from '../files/bytes.js';
@@ -36,7 +38,7 @@ export async function* liveOggBlocks(source: ByteSource, restarts: Restarts): Bl
   }
 }
 
-/** The pages in order; the next one may be looked at first. */
+/** The pages in order, with a look-ahead of one. */
 class Pages {
   private readonly source: ByteSource;
   private next: LivePage | null = null;
@@ -54,7 +56,7 @@ class Pages {
     this.next = null;
   }
 
-  /** A page that is not whole when the sender stops was never sent. */
+  /** A page that is incomplete when the sender stops was never sent. */
   private async read(): Promise<LivePage | null> {
     const source = this.source;
     if (!(await source.has(4))) return null;
@@ -72,11 +74,11 @@ class Pages {
   }
 }
 
-/** Streams that begin together, up to where others do. */
+/** Streams that begin together, up to where others begin. */
 class Link {
   private readonly pages: Pages;
   private preSkip = 0;
-  /** What the last page said; read by `trimmed`. */
+  /** The end given by the last page; read by `trimmed`. */
   private readonly end = { totalFrames: undefined as number | undefined, page: 0 };
 
   constructor(pages: Pages) {

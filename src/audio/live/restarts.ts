@@ -1,13 +1,19 @@
-/** How often streams begin anew within one: a page may stop its recorder and start it again, but each costs a decoder. */
+/**
+ * Limits how often streams restart within one: a page may stop its recorder and start it again, but each start needs a
+ * new decoder.
+ */
 import { LIMITS } from '../../limits.js';
 import { damaged } from '../files/block.js';
 
 export class Restarts {
-  /** Of audio so far: an honest stream lasts a while. */
+  /** Audio so far: a genuine stream lasts a while. */
   seconds = 0;
   private begun = 0;
 
-  /** One more begins. @throws ServerError CORRUPT_AUDIO */
+  /**
+   * Counts one more.
+   * @throws ServerError CORRUPT_AUDIO
+   */
   count(container: string): void {
     this.begun += 1;
     if (this.begun > LIMITS.maxLiveRestarts + this.seconds) {

@@ -1,4 +1,4 @@
-/** Bytes that arrive in pieces of any length, read as one stream by whoever waits for them. */
+/** Bytes that arrive in pieces of any length, read as one stream by a waiting reader. */
 export class ByteSource {
   private readonly onDry: () => Promise<void>;
   private readonly pieces: Uint8Array[] = [];
@@ -8,7 +8,7 @@ export class ByteSource {
   /** Bytes read so far. */
   position = 0;
 
-  /** @param onDry all that has come is looked at, and more is needed: whoever reads waits until it resolves, and for more */
+  /** @param onDry all bytes are read and more are needed: the reader waits for its promise, and for more bytes */
   constructor(onDry: () => Promise<void> = () => Promise.resolve()) {
     this.onDry = onDry;
   }
@@ -19,20 +19,20 @@ export class ByteSource {
     this.wake?.();
   }
 
-  /** No more will come. */
+  /** No more bytes will come. */
   end(): void {
     this.ended = true;
     this.wake?.();
   }
 
-  /** Nobody wants the rest. */
+  /** The rest is not needed. */
   abandon(): void {
     this.pieces.length = 0;
     this.length = 0;
     this.end();
   }
 
-  /** Waits until so many bytes are there; false: the stream ends before. */
+  /** Waits for `count` bytes; false if the stream ends before. */
   async has(count: number): Promise<boolean> {
     while (this.length < count && !this.ended) {
       const before = this.length;
@@ -46,7 +46,7 @@ export class ByteSource {
     return this.length >= count;
   }
 
-  /** The next bytes, which are there (`has`), left where they are. */
+  /** The next available bytes (see `has`), without consuming them. */
   peek(count: number): Uint8Array {
     const first = this.pieces[0];
     if (first !== undefined && first.length >= count) return first.subarray(0, count);
@@ -60,14 +60,14 @@ export class ByteSource {
     return all;
   }
 
-  /** The next bytes, which are there. */
+  /** Consumes the next available bytes. */
   take(count: number): Uint8Array {
     const bytes = this.peek(count);
     this.drop(count);
     return bytes;
   }
 
-  /** Passes over bytes that need not be there yet; false: the stream ends before. */
+  /** Skips bytes that may not have arrived; false if the stream ends before. */
   async skip(count: number): Promise<boolean> {
     let left = count;
     while (left > 0) {
@@ -79,7 +79,7 @@ export class ByteSource {
     return true;
   }
 
-  /** The next piece as it came, or the rest of it; null at the end. */
+  /** The next piece as it arrived, or the rest of it; null at the end. */
   async piece(): Promise<Uint8Array | null> {
     if (!(await this.has(1))) return null;
     const piece = this.pieces.find(({ length }) => length > 0)!; // `has` saw to it
