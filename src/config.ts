@@ -144,7 +144,7 @@ export const OPTIONS = {
     schema: real(0, 300),
     initial: 3,
     unit: 's',
-    doc: 'In a fleet: over how long the sessions of a server that is asked to stop are sent to the others, so that they do not all come at once; at most half of `--drain-timeout`.',
+    doc: 'In a fleet: time over which a server that is told to stop spreads the move of its sessions to the others; at most half of `--drain-timeout`.',
   },
   checkpointBytesPerSecond: {
     schema: whole(1_024, 1 << 30),
