@@ -1,4 +1,4 @@
-/** A recording on an engine, without a session around it: writes down all that it tells, and what it could be saved as. */
+/** A recording on an engine without a session: records all its events, and each state in which it could be saved. */
 import { type AudioFormat, samplesOf } from '../../src/audio/format.js';
 import { frameBytesOf } from '../../src/audio/pcm.js';
 import type { CodecPool } from '../../src/codec/pool.js';
@@ -10,18 +10,18 @@ import { Recording, type RecordingListener, type RecordingState } from '../../sr
 import { pieceTable } from '../../src/transcript/pieces.js';
 
 const PIECE_BYTES = 2_000;
-/** Beyond the window that a step waits for. */
+/** More than the window that a step waits for. */
 const AHEAD_SAMPLES = 3_400;
 
 export interface Saved {
   readonly state: RecordingState;
-  /** How many of the events were told before it. */
+  /** Number of events before it. */
   readonly told: number;
 }
 
 export class BareRecording implements SlotOwner, RecordingListener {
   readonly told: string[] = [];
-  /** One for each step outside a flush. */
+  /** One per step outside a flush. */
   readonly saved: Saved[] = [];
   private readonly slot: Slot;
   private readonly recording: Recording;
@@ -36,7 +36,7 @@ export class BareRecording implements SlotOwner, RecordingListener {
   private done: () => void = () => {};
   private failed: (error: unknown) => void = () => {};
 
-  /** @param finalizeAt bytes behind which the segment is closed; one that was closed before is not again */
+  /** @param finalizeAt byte positions after which the segment is closed; each applies once */
   constructor(
     private readonly engine: Engine,
     codecPool: CodecPool,
@@ -60,7 +60,7 @@ export class BareRecording implements SlotOwner, RecordingListener {
     this.at = this.recording.receivedFrames * this.frameBytes;
   }
 
-  /** Resolves when everything is told. */
+  /** Resolves when everything is reported. */
   async run(): Promise<void> {
     const done = new Promise<void>((resolve, reject) => {
       this.done = resolve;
@@ -73,7 +73,7 @@ export class BareRecording implements SlotOwner, RecordingListener {
   }
 
   private feed(): void {
-    // Little ahead, so that many steps are outside the flushes of the finalize and the stop.
+    // Only slightly ahead, so that many steps are outside the flushes of finalize and stop.
     while (!this.cutting && this.at < this.audio.length && this.aheadSamples < this.mostAhead) {
       const end = Math.min(this.at + PIECE_BYTES, this.audio.length);
       const stop = this.at < this.finalizeAt ? Math.min(end, this.finalizeAt) : end;

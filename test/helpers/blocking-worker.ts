@@ -1,6 +1,6 @@
-/** Tasks for tests of a pool of threads: its thread is busy until the test opens the gate. */
+/** Tasks for tests of a thread pool: the thread is busy until the test opens the gate. */
 
-/** What test and worker share: [begun, opened]. */
+/** Shared by test and worker: [begun, opened]. */
 export type Gate = Int32Array<SharedArrayBuffer>;
 
 export const newGate = (): Gate => new Int32Array(new SharedArrayBuffer(8));
@@ -21,7 +21,7 @@ export function block(gate: Gate): string {
   return 'done';
 }
 
-/** Leaves an error behind that comes once the gate is open: when the test has the task's answer. */
+/** Leaves an error that is thrown once the gate is open, when the test has the task's answer. */
 export function stray(gate: Gate): null {
   setImmediate(() => {
     Atomics.wait(gate, 1, 0);

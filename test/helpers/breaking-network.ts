@@ -1,12 +1,14 @@
-/** A network between clients and a server that breaks where a test wants it to: after so many bytes, in the middle of a frame. */
+/**
+ * A network between clients and a server that breaks after a given number of bytes, possibly in the middle of a frame.
+ */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 
-/** What happens when the bytes are used up. */
+/** How the connection breaks. */
 export type Break =
-  /** Both ends see the connection go. */
+  /** Both ends see the connection close. */
   | 'cut'
-  /** The client sees it go; to the server it looks open and says nothing any more. */
+  /** The client sees it close; to the server it looks open but silent. */
   | 'half-open';
 
 export interface Plan {
@@ -19,7 +21,7 @@ export interface Plan {
 const FOREVER: Plan = { up: Number.POSITIVE_INFINITY, down: Number.POSITIVE_INFINITY, kind: 'cut' };
 
 export class BreakingNetwork {
-  /** For the connections that come; the last one holds for those behind it. None: they last. */
+  /** For the coming connections; the last plan applies to all later ones. Without plans, connections last. */
   readonly plans: Plan[] = [];
   cuts = 0;
   private readonly server: Server;
@@ -72,14 +74,14 @@ export class BreakingNetwork {
   }
 }
 
-/** Hands on `budget` bytes, as fast as they are taken, then ends. */
+/** Passes on `budget` bytes at the reader's pace, then ends. */
 function pass(from: Socket, to: Socket, budget: number, end: () => void): void {
   let left = budget;
   from.on('data', (data) => {
     if (left <= 0) return;
     const part = data.subarray(0, Math.min(left, data.length));
     left -= part.length;
-    // What was handed over has to arrive before the cut: it is the cut's place.
+    // Passed bytes must arrive before the cut, since they define its place.
     const more = to.write(part, () => left <= 0 && end());
     if (more) return;
     from.pause();

@@ -10,7 +10,7 @@ export const skipWithoutChromium: string | false = existsSync(CHROMIUM)
   ? false
   : `no Chromium at ${CHROMIUM}: install Debian's chromium or set CHROMIUM_PATH`;
 
-/** Headless Chromium whose microphone plays the bundled sample, and asks nobody for permission. */
+/** Headless Chromium whose microphone plays the bundled sample, with permission granted. */
 export function launchChromium(microphoneWav = join(process.cwd(), 'static/sample.wav')): Promise<Browser> {
   return chromium.launch({
     executablePath: CHROMIUM,
@@ -30,10 +30,10 @@ export function launchChromium(microphoneWav = join(process.cwd(), 'static/sampl
   });
 }
 
-/** What axe-core finds wrong with the page, one line each. WCAG 2.2 A and AA, and best practices. */
+/** Problems of the page according to axe-core, one line each. WCAG 2.2 A and AA, and best practices. */
 export async function violations(page: Page): Promise<string[]> {
   const axe = await readFile(join(process.cwd(), 'node_modules/axe-core/axe.min.js'), 'utf8');
-  // By the debugger, not by a script element: the page's Content-Security-Policy stays in force.
+  // Through the debugger, not a script element, so that the page's Content-Security-Policy stays in force.
   await page.evaluate(axe);
   return page.evaluate(async () => {
     const { axe } = globalThis as unknown as {
@@ -46,7 +46,7 @@ export async function violations(page: Page): Promise<string[]> {
   });
 }
 
-/** Windows and colours in which pages are looked at: a laptop, a phone, the narrowest phone. */
+/** Window sizes and colour schemes of the checks: a laptop, a phone, the narrowest phone. */
 const LOOKS = [
   [1280, 800, 'light'],
   [1280, 800, 'dark'],
@@ -56,8 +56,8 @@ const LOOKS = [
 ] as const;
 
 /**
- * What is wrong with the page in any of them: wider than its window, or not accessible.
- * @param shots folder for a picture of each, by this name
+ * Problems of the page in any of them: wider than its window, or not accessible.
+ * @param shots folder for a screenshot of each, by this name
  */
 export async function lookAt(page: Page, shots?: string): Promise<string[]> {
   const found: string[] = [];

@@ -15,12 +15,12 @@ const words = [
   { word: 'five', start: 4.0, end: 4.4 },
 ];
 
-/** A ramp: each sample says its own position, so that a lost, doubled or moved sample shows. */
+/** A ramp: each sample encodes its own position, so that lost, doubled or moved samples are visible. */
 export function ramp(seconds: number, from = 0): Int16Array {
   return Int16Array.from({ length: Math.round(seconds * RATE) }, (_, i) => ((from + i) % 60_000) - 30_000);
 }
 
-/** The same as the bytes that a server hears. */
+/** The same as bytes. */
 export const rampBytes = (seconds: number, from = 0): Buffer => Buffer.from(ramp(seconds, from).buffer);
 
 export function setUp(serverOptions: FakeServerOptions = {}, clientOptions: ClientOptions = {}) {

@@ -1,4 +1,4 @@
-/** Recordings over a network that breaks, against the same recordings undisturbed. */
+/** Recordings over a breaking network, compared with the same recordings undisturbed. */
 import assert from 'node:assert/strict';
 import type { Plan } from './breaking-network.js';
 import { type Item, ResumingClient, type ResumingOptions } from './resuming-client.js';
@@ -22,7 +22,7 @@ export interface Format {
   readonly config: { readonly encoding: 'pcm16' | 'float32' };
 }
 
-/** A way without resampling, one whose frames are a whole part of 16 kHz, and one whose are not. */
+/** One without resampling, one whose frames divide 16 kHz evenly, and one whose do not. */
 export const FORMATS: readonly Format[] = [
   { sampleRate: 16_000, frameBytes: 2, config: { encoding: 'pcm16' } },
   { sampleRate: 48_000, frameBytes: 2, config: { encoding: 'pcm16' } },
@@ -49,10 +49,10 @@ export function itemsOf(bytes: Uint8Array, frameBytes: number, random: () => num
   return [...items, { type: 'stop_recording' }];
 }
 
-/** A recording with `count` breaks at random places of what is sent and answered. */
+/** A recording with `count` breaks at random positions of input and output. */
 export function plansOf(random: () => number, count: number, bytes: number): Plan[] {
   return Array.from({ length: count }, () => ({
-    // The handshake is some 400 bytes: now and then that is where it breaks.
+    // The handshake is about 400 bytes; now and then the break falls into it.
     up: 200 + Math.floor(random() ** 2 * (1.2 * bytes)),
     down: random() < 0.3 ? 150 + Math.floor(random() * 3_000) : Number.POSITIVE_INFINITY,
     kind: random() < 0.3 ? 'half-open' : 'cut',
@@ -70,19 +70,19 @@ export async function record(url: string, items: readonly Item[], options: Resum
 }
 
 const CLOCKED = ['timestamp', 'processing_time_ms', 'seq'];
-/** Once a second by the server's clock, or held back while nobody is there. */
+/** Depend on the server's clock, or are held back without a client. */
 const PASSING = new Set(['ack', 'metrics', 'partial', 'pong', 'connection', 'moving']);
 
 const timeless = (message: Message): Message =>
   Object.fromEntries(Object.entries(message).filter(([name]) => !CLOCKED.includes(name)));
 
-/** All that has to be the same, in its order. */
+/** All messages that must be the same, in order. */
 export const lasting = (told: readonly Message[]): Message[] =>
   told.filter(({ type, code }) => !PASSING.has(type) && code !== 'RESUME_EXPIRED').map(timeless);
 
 /** The same finals, word times and events in the same order; and no partial that the undisturbed run did not have. */
 export function assertSame(run: readonly Message[], undisturbed: readonly Message[], what: string): void {
-  // `configured` answers at once what the recogniser has not come to yet: its place among the results is chance.
+  // `configured` is answered at once, ahead of the recogniser, so its place among the results varies.
   for (const answers of [false, true]) {
     const those = (told: readonly Message[]) =>
       lasting(told).filter(({ type }) => (type === 'configured') === answers);

@@ -1,12 +1,12 @@
-/** A TCP proxy that breaks connections at given bytes: cuts in the middle of a frame, and connections half dead. */
+/** A TCP proxy that breaks connections at given bytes: in the middle of a frame, or leaving one end open. */
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
 export interface Break {
-  /** Counted in this direction from the connection's beginning. */
+  /** Counted in this direction from the start of the connection. */
   readonly direction: 'up' | 'down';
   readonly afterBytes: number;
   /**
-   * `cut`: both ends learn of it. `server-blind`: only the client does; the server's end stays open. `silent`: nobody does;
+   * `cut`: both ends see it. `server-blind`: only the client does; the server's end stays open. `silent`: neither does;
    * nothing passes any more.
    */
   readonly how: 'cut' | 'server-blind' | 'silent';
@@ -17,7 +17,7 @@ export interface CuttingProxy {
   close(): Promise<void>;
 }
 
-/** @param breaks one for each connection, in order; the connections after them are left alone */
+/** @param breaks one per connection, in order; later connections are not broken */
 export async function startCuttingProxy(target: string, breaks: readonly Break[]): Promise<CuttingProxy> {
   const { hostname, port, pathname } = new URL(target);
   const sockets = new Set<Socket>();

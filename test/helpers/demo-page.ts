@@ -1,4 +1,4 @@
-/** The transcriber in Chromium, with a scripted server behind it, for tests of what it does. */
+/** The transcribe page in Chromium with a scripted server, for tests. */
 import assert from 'node:assert/strict';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import type { ServerMessage } from '../../src/protocol/types.js';
@@ -12,10 +12,10 @@ export interface DemoPage {
   text(selector: string): Promise<string>;
   /** Starts the microphone and waits until the server records. */
   record(): Promise<void>;
-  /** Says a final of these words to the recording. */
+  /** Sends a final with these words. */
   say(text: string): void;
   partial(text: string): void;
-  /** Ends with a complaint where the page has thrown or written an error to the console. */
+  /** Fails if the page has thrown an error or written one to the console. */
   close(): Promise<void>;
 }
 

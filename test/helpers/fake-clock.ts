@@ -1,4 +1,6 @@
-/** Time that moves only when a test says so, for code that takes its clock as `{ now, setTimeout, clearTimeout }`. */
+/**
+ * Time that moves only when a test advances it, for code that takes its clock as `{ now, setTimeout, clearTimeout }`.
+ */
 export class FakeClock {
   #nowMs = 0;
   #nextId = 1;
@@ -21,7 +23,7 @@ export class FakeClock {
     return this.#timers.size;
   }
 
-  /** Moves on, timer by timer, letting promises settle in between. */
+  /** Advances timer by timer, and lets promises settle in between. */
   async advance(ms: number): Promise<void> {
     const endMs = this.#nowMs + ms;
     await settle();

@@ -1,6 +1,6 @@
 /**
- * An engine without ONNX: the real stream table and batcher over lanes that run the fake model. Nothing happens
- * until the test pumps the batcher and finishes or fails a lane's step, unless `auto` says otherwise.
+ * An engine without ONNX: the real stream table and batcher over lanes that run the fake model. Nothing happens until
+ * the test pumps the batcher and finishes or fails a lane's step, unless `auto` is set.
  */
 import { BATCHER_DEFAULTS, Batcher, type BatcherOptions } from '../../src/inference/batcher.js';
 import { type Capacity, streamsLeft } from '../../src/inference/capacity.js';
@@ -17,16 +17,16 @@ export interface FakeEngineOptions extends Partial<BatcherOptions> {
   slots?: number;
   lanes?: number;
   ringSeconds?: number;
-  /** Streams that admission lets in; by default as many as there are slots. */
+  /** Streams that admission accepts; default: the number of slots. */
   capacity?: number;
   manifest?: Partial<Manifest>;
-  /** Whether streams are given up as soon as the last lane is lost, or when the test says so; default true. */
+  /** Whether streams are given up as soon as the last lane is lost (default), or when the test does so. */
   givesUp?: boolean;
-  /** Runs by itself, for tests of the server; else nothing happens until the test says so. */
+  /** Runs by itself, for tests of the server; otherwise the test drives it. */
   auto?: boolean;
 }
 
-/** What a settled engine may need at most; more is an endless loop. */
+/** Most rounds until an engine settles; more means an endless loop. */
 const MOST_ROUNDS = 100_000;
 
 export class FakeEngine implements Engine {
@@ -39,7 +39,7 @@ export class FakeEngine implements Engine {
   readonly hotwords: HotwordCompiler | null;
   readonly batcher: Batcher;
   readonly lost: Promise<unknown>;
-  /** What the observer was told: `failed 0`, `lost 1`. */
+  /** Events reported to the observer: `failed 0`, `lost 1`. */
   readonly events: string[] = [];
   /** The batcher's clock, milliseconds. */
   nowMs = 0;
@@ -131,7 +131,7 @@ export class FakeEngine implements Engine {
   };
   async close(): Promise<void> {}
 
-  /** Ends the event loop's turn: the batcher hands out what is ready. False: nothing was due. */
+  /** Ends the event loop's turn: the batcher hands out what is ready. False: nothing was ready. */
   pump(): boolean {
     const { pumps } = this;
     this.pumps = [];
@@ -148,8 +148,8 @@ export class FakeEngine implements Engine {
   }
 
   /**
-   * One round: hands out what is ready and lets every step under way come back; else time passes for whoever waits. False:
-   * there was nothing to do.
+   * One round: hands out what is ready and finishes every running step; otherwise advances the clock if streams wait.
+   * False: there was nothing to do.
    */
   async round(): Promise<boolean> {
     const pumped = this.pump();
@@ -169,7 +169,7 @@ export class FakeEngine implements Engine {
   }
 }
 
-/** Lets everything that is already decided happen: promises, not timers. */
+/** Lets pending promises settle; timers do not run. */
 export async function microtasks(): Promise<void> {
   for (let i = 0; i < 20; i++) await Promise.resolve();
 }

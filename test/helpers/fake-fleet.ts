@@ -1,4 +1,4 @@
-/** Servers of a fleet without a network: each a session context on a scripted engine, with a store in memory. */
+/** Servers of a fleet without a network: each is a session context on a scripted engine, with a store in memory. */
 import { native } from '../../src/protocol/dialects/native.js';
 import type { SessionContext } from '../../src/session/context.js';
 import { hashOf } from '../../src/session/resume-desk.js';
@@ -27,7 +27,10 @@ export class FakeFleet {
     return { ...openFakeSession({ query: '?resumable=1', keeping, ...options }), store };
   }
 
-  /** Takes the session over as the server does it. @throws ServerError RESUME_EXPIRED */
+  /**
+   * Takes over the session as a server does.
+   * @throws ServerError RESUME_EXPIRED
+   */
   async take(
     { context }: FakeNode,
     token: string,
@@ -51,7 +54,7 @@ function dialectFor({ engine, defaults }: SessionContext) {
   return native.create({ url, headers: {} }, { manifest: engine.model.manifest, defaults, resumes: true });
 }
 
-/** Lets what was put off to the next turns of the event loop happen: records are written there. */
+/** Lets the next turns of the event loop run; records are written in them. */
 export async function turns(count = 4): Promise<void> {
   for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,6 +1,6 @@
 /**
- * The fake model as an ONNX graph, for tests of a lane: written as the protobuf that ONNX is (onnx.proto3), so that no
- * tool is needed for it. One symbol a frame; else it does as `fakeStep`.
+ * The fake model as an ONNX graph, for tests of a lane: written directly as ONNX's protobuf (onnx.proto3), so that no
+ * tool is needed. One symbol per frame; otherwise it does the same as `fakeStep`.
  */
 import { type Manifest, resultTokens } from '../../src/models/manifest.js';
 import { CHUNK, FRAME, FRAMES, fakeManifest, WITH_PREVIEW } from './fake-model.js';
@@ -73,7 +73,7 @@ function node(
   ]);
 }
 
-/** What the graph of a window hears lies at the window's end. */
+/** The graph of a window reads the end of the window. */
 const WINDOW_NODES = [
   node('Slice', 'pcm chunk_from chunk_to time_axis', 'heard'),
   node('Reshape', 'heard by_frame', 'frames'),

@@ -19,7 +19,7 @@ const TYPES: Record<string, string> = {
   '.wav': 'audio/wav',
   '.woff2': 'font/woff2',
 };
-/** What a strict deployment would send; the pages must work under it. */
+/** The policy of a strict deployment; the pages must work under it. */
 export const STRICT_CSP =
   "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self' ws: wss:; media-src 'self' blob:; object-src 'none'; base-uri 'none'";
 
@@ -118,7 +118,7 @@ async function closeAll(http: Server, sockets: WebSocketServer): Promise<void> {
   await new Promise<void>((resolve) => http.close(() => resolve()));
 }
 
-/** The words of the bundled sample, spread evenly over it: what a fake recogniser hears in it. */
+/** The words of the bundled sample, spread evenly over it: the results of a fake recogniser. */
 export function sampleWords(): { word: string; start: number; end: number }[] {
   const about = JSON.parse(readFileSync(join(ROOT, 'static/sample.json'), 'utf8')) as {
     text: string;

@@ -31,7 +31,7 @@ export class FakeLane implements BatchLane {
   steps = 0;
   busyMs = 0;
   restarts = 0;
-  /** Steps that were given up and are under way still; `wake` lets the oldest return. */
+  /** Abandoned steps that are still running; `wake` lets the oldest return. */
   private readonly abandoned: Running[] = [];
   /** The batches so far, as lists of slot numbers. */
   readonly batches: (readonly number[])[] = [];
@@ -39,12 +39,12 @@ export class FakeLane implements BatchLane {
   onRecover: () => Promise<void> = async () => {};
   /** Slots that make the step of any batch with them fail. */
   readonly poisoned = new Set<number>();
-  /** The longest row of failures without a success between them: so long nobody else is served. */
+  /** The longest run of failures without a success in between, during which no other stream is served. */
   mostFailuresInARow = 0;
   private failuresInARow = 0;
-  /** Steps come back by themselves, in the next turn of the event loop. */
+  /** Steps return by themselves, in the next turn of the event loop. */
   auto = false;
-  /** By ring: the window of its last step here. */
+  /** By ring: the window of its last step on this lane. */
   private readonly seen = new Map<number, { generation: number; read: number; audio: Int16Array }>();
   private readonly table: StreamTable;
   private readonly fleet: readonly FakeLane[];
@@ -58,7 +58,7 @@ export class FakeLane implements BatchLane {
     this.fleet = fleet;
   }
 
-  /** The slots of the step under way; empty when the lane rests. */
+  /** The slots of the running step; empty when the lane is idle. */
   get slots(): readonly number[] {
     return this.running?.slots ?? [];
   }
@@ -102,7 +102,7 @@ export class FakeLane implements BatchLane {
     await this.recover();
   }
 
-  /** A step that was given up goes on to its end after all. False: there is none. */
+  /** Lets an abandoned step finish. False: there is none. */
   wake(fails = false): boolean {
     const late = this.abandoned.shift();
     if (late === undefined) return false;
@@ -112,7 +112,7 @@ export class FakeLane implements BatchLane {
     return true;
   }
 
-  /** Computes the step under way and returns it. False: there is none. */
+  /** Computes the running step and returns its results. False: there is none. */
   finish(): boolean {
     const { running } = this;
     if (running === null) return false;
@@ -125,7 +125,7 @@ export class FakeLane implements BatchLane {
     return true;
   }
 
-  /** The step under way fails; `half`: after it has written results and next states. */
+  /** Fails the running step; `half`: after it has written results and next states. */
   fail(error: unknown = new Error('the lane died'), half = false): boolean {
     const { running } = this;
     if (running === null) return false;
@@ -136,20 +136,20 @@ export class FakeLane implements BatchLane {
     return true;
   }
 
-  /** The window of the last step on a ring on any lane, which is forgotten. */
+  /** The window of the last step on a ring on any lane, which is then dropped. */
   private lastWindow(ring: number) {
     const before = this.fleet.map((lane) => lane.seen.get(ring)).find((seen) => seen !== undefined);
     for (const lane of this.fleet) lane.seen.delete(ring);
     return before;
   }
 
-  /** What a step looked ahead to is what the next one begins with. */
+  /** The look-ahead of a step must be the start of the next window. */
   private checkWindow(header: Int32Array, audio: Int16Array): void {
     const { ringSamples } = this.table.layout;
     const [read, ring] = [header[READ]!, header[RING]!];
     const before = this.lastWindow(ring);
     const { generation } = this.table.slots[ring]!; // a stream keeps its ring
-    // A stream that goes on from elsewhere is not fresh either, whoever had the slot before.
+    // A resumed stream is not fresh either, whatever the slot held before.
     if (header[FRESH] === 0 && before?.generation === generation) {
       const ahead = before.audio.subarray((read - before.read + ringSamples) % ringSamples);
       const both = Math.min(ahead.length, audio.length);

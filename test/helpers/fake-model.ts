@@ -1,9 +1,9 @@
 /**
- * A model that hears markers instead of speech, so that tests can say exactly what must come out and when. A sample
- * of 16,000 + n is "token n". The token comes out one step (100 ms) after its chunk, kept meanwhile in the stream's
- * state, as a real model with emission delay does: only a flush brings the last ones out. The manifest's timing
- * takes the delay back, so a word's time is the frame that its marker lies in. With the outputs of `WITH_PREVIEW` it shows what
- * it keeps, and tells how old a token is, with the same times.
+ * A model that recognises markers instead of speech, so that tests know exactly what must come out and when. A sample
+ * of 16,000 + n is "token n". A token comes out one step (100 ms) after its chunk and is kept in the stream's state
+ * until then, as in a real model with emission delay: only a flush brings out the last ones. The manifest's timing
+ * undoes the delay, so a word's time is the frame of its marker. With the outputs of `WITH_PREVIEW` it shows the kept
+ * tokens as a preview and reports the age of tokens, with the same times.
  */
 import { type Manifest, manifestSchema } from '../../src/models/manifest.js';
 import type { Model } from '../../src/models/store.js';
@@ -13,12 +13,12 @@ export const CHUNK = 1_600;
 export const FRAMES = 2;
 export const FRAME = CHUNK / FRAMES;
 export const SYMBOLS = 3;
-/** Silence that a flush puts in: one step, which is the emission delay. */
+/** Silence inserted by a flush: one step, which is the emission delay. */
 export const FLUSH_MS = 100;
 
 const MARKER = 16_000;
 const WORDS = 'hello world one two three four five six seven eight nine ten'.split(' ');
-/** Token texts by id: blank, specials, endings, then a word each. */
+/** Token texts by id: blank, specials, endings, then words. */
 export const TOKENS: readonly string[] = [
   '<blk>',
   '<unk>',
@@ -64,7 +64,7 @@ export function fakeManifest(changes: Partial<Manifest> = {}): Manifest {
   });
 }
 
-/** Changes to the manifest of a fake model that tells times and shows what it has not said. */
+/** Changes to the manifest for a fake model with token ages and a preview. */
 export const WITH_PREVIEW = {
   outputs: {
     tokens: 'tokens', logp: 'logp', vad: 'vad', times: 'times', preview: 'preview', previewLogp: 'preview_logp',
@@ -92,13 +92,13 @@ export interface FakeAnswer {
   /** (frames × symbols), −1 = nothing. */
   readonly tokens: Int32Array;
   readonly state: Int32Array;
-  /** (frames × symbols × 2): a token is said one chunk after its frame, and is one frame long. */
+  /** (frames × symbols × 2): a token is emitted one chunk after its frame, and is one frame long. */
   readonly times: Int32Array;
   /** (frames × symbols × 3): the tokens of this chunk. */
   readonly preview: Int32Array;
 }
 
-/** Emits the tokens that the state remembers, and remembers those of this chunk. */
+/** Emits the tokens kept in the state, and keeps those of this chunk. */
 export function fakeStep({ audio, state }: FakeStep): FakeAnswer {
   const tokens = state.map((kept) => kept - 1);
   const next = new Int32Array(state.length);

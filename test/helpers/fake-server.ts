@@ -5,7 +5,7 @@ import { newSession, type Peer, type Session, samplesOf } from './fake-server-se
 
 export type { Peer } from './fake-server-session.js';
 
-/** A word that the fake recogniser hears at this place of every recording. Seconds. */
+/** A word that the fake recogniser finds at this place of every recording. Seconds. */
 export interface ScriptedWord {
   word: string;
   start: number;
@@ -25,8 +25,8 @@ export interface FakeServerOptions {
 const BYTES: Record<Encoding, number> = { pcm16: 2, float32: 4, mulaw: 1, alaw: 1 };
 
 /**
- * Speaks the protocol with scripted results: a pure function of the audio's length, so that what a client
- * receives shows exactly which samples the server heard. Transports (in memory, `ws`) live elsewhere.
+ * Speaks the protocol with scripted results, which are a pure function of the audio's length: what a client receives
+ * shows exactly which samples the server received. Transports (in memory, `ws`) are separate.
  */
 export class FakeServer {
   readonly options: Required<FakeServerOptions>;
@@ -40,9 +40,9 @@ export class FakeServer {
   mute = false;
   /** Types of messages that are received and never answered. */
   readonly ignored = new Set<string>();
-  /** While set, said after every start of a recording. */
+  /** If set, sent after every start of a recording. */
   onStart: ServerMessage | null = null;
-  /** While set, the answer to every `start_recording`. */
+  /** If set, the answer to every `start_recording`. */
   noStart: { code: string; error: string; retryable: boolean } | null = null;
   #nextId = 1;
 
@@ -131,24 +131,24 @@ export class FakeServer {
     }
   }
 
-  /** The resume window has passed: every session that has no connection is forgotten. */
+  /** The resume window has passed: sessions without a connection are dropped. */
   expire(): void {
     for (const session of [...this.sessions.values()]) {
       if (session.peer === null) this.sessions.delete(session.id);
     }
   }
 
-  /** Says anything to everybody, for example an error or a warning. */
+  /** Sends a message to all clients, for example an error or a warning. */
   broadcast(message: ServerMessage): void {
     for (const session of this.peers.values()) this.#say(session, message);
   }
 
-  /** Ends every recording of its own accord, as a server does that is told to stop. */
+  /** Ends every recording by itself, as a server does on a drain. */
   endRecordings(): void {
     for (const session of this.peers.values()) this.#stop(session);
   }
 
-  /** All the audio that a session heard, joined. */
+  /** All audio received by a session, joined. */
   heard(sessionId: string): Uint8Array {
     return Buffer.concat(this.audio.filter((a) => a.sessionId === sessionId).map((a) => a.bytes));
   }

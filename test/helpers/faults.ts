@@ -1,6 +1,6 @@
 /**
- * What a lane's thread is to suffer in its next step. Only threads that run `faulty-lane-worker.ts` look at it: the server's own
- * worker knows nothing of faults, no option names another one, and nothing under test/ is in the package.
+ * Plans a fault for the next step of a lane's thread. Only threads that run `faulty-lane-worker.ts` read the plan: the
+ * server's own worker contains no faults, no option selects another worker, and nothing under test/ is in the package.
  */
 import { fileURLToPath } from 'node:url';
 import { setEnvironmentData } from 'node:worker_threads';
@@ -8,9 +8,9 @@ import { setEnvironmentData } from 'node:worker_threads';
 export const FAULTS = [
   /** The step throws before anything is written. */
   'throw',
-  /** It stands still before it reads its batch, and goes on when the gate is opened. */
+  /** It blocks before it reads its batch, and continues when the gate is opened. */
   'hang before',
-  /** It stands still when the graph has run and nothing is written yet. */
+  /** It blocks after the graph has run, before anything is written. */
   'hang after',
   /** Its thread ends. */
   'die',
@@ -20,10 +20,12 @@ export const FAULTS = [
 export type Fault = (typeof FAULTS)[number];
 
 export const FAULTY_WORKER = fileURLToPath(new URL('./faulty-lane-worker.js', import.meta.url));
-/** Under which the threads find the plan. */
+/** Key under which the threads find the plan. */
 export const PLAN = 'rnnt-test-faults';
 
-/** The plan's fields: the fault's number and 1, steps until then, whether the gate is open, threads that stand at it. */
+/**
+ * The plan's fields: the fault's number plus 1, steps until then, whether the gate is open, threads that wait at it.
+ */
 export const FAULT = 0;
 export const STEPS = 1;
 export const GATE = 2;
@@ -37,7 +39,7 @@ export class FaultPlan {
     setEnvironmentData(PLAN, this.plan);
   }
 
-  /** The fault comes once, after so many steps of whatever lanes. */
+  /** The fault occurs once, after `afterSteps` steps of any lanes. */
   arm(fault: Fault, afterSteps = 0): void {
     Atomics.store(this.plan, GATE, 0);
     Atomics.store(this.plan, STEPS, afterSteps);

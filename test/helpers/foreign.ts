@@ -1,4 +1,4 @@
-/** Models of other programs that the tests import (test/fixtures/foreign/README.md), and their recordings. */
+/** Models from other programs that the tests import (test/fixtures/foreign/README.md), and their recordings. */
 import { readFileSync } from 'node:fs';
 import type { InferenceSession } from 'onnxruntime-node';
 import { Tensor } from 'onnxruntime-node';
@@ -62,7 +62,7 @@ export function recording(name: string): Float32Array {
   );
 }
 
-/** A token said: id, frame from the start that it stands in (its age taken off), log-probability. */
+/** An emitted token: id, frame from the start minus its age, log-probability. */
 export interface Said {
   readonly token: number;
   readonly frame: number;
@@ -71,9 +71,9 @@ export interface Said {
 
 export interface Heard {
   readonly said: Said[][];
-  /** Packed state of the whole batch after the last step, and after each if they were asked for. */
+  /** Packed state of the whole batch after the last step; after each step if requested. */
   readonly states: Float32Array[];
-  /** By stream and step: tokens that the search holds and has not said. */
+  /** By stream and step: tokens that the search holds and has not emitted. */
   readonly previews: Said[][][];
 }
 
@@ -99,12 +99,12 @@ export const openStep = async (step: Composition): Promise<StepSession> => ({
   step,
 });
 
-/** sherpa-onnx takes a chunk when one more frame of 10 ms is there than the chunk needs. */
+/** sherpa-onnx takes a chunk once there is one more frame of 10 ms than the chunk needs. */
 export const SHERPA_WAITS = 160;
 
 /**
- * Recordings as the streams of one batch, as far as whole windows go, `padSamples` of silence behind each.
- * @param waits samples that must lie behind a window before it is taken
+ * Runs recordings as the streams of one batch, as far as whole windows go, each followed by `padSamples` of silence.
+ * @param waits samples that must follow a window before it is taken
  */
 export async function hear(
   { session, step }: StepSession,

@@ -8,14 +8,14 @@ import type { MemoryStore } from './memory-store.js';
 
 export interface LiveServer {
   readonly server: RunningServer;
-  /** As if it had been killed and started again: its sockets are gone, and its sessions, which say nothing any more. */
+  /** As if killed and restarted: its sockets are closed, and its sessions are silent. */
   kill(): void;
   readonly http: string;
   readonly ws: string;
   stop(): Promise<void>;
 }
 
-/** Small and quiet: one lane, short batches, admission by slots, so that a busy machine changes nothing. */
+/** Small and quiet: one lane, short batches, admission by slots, so that a busy machine makes no difference. */
 const FOR_TESTS = {
   host: '127.0.0.1',
   port: 0,

@@ -1,4 +1,4 @@
-/** The store of a fleet in memory, with one handle for each server, and everything that may go wrong on the way to it. */
+/** The store of a fleet in memory, with one handle per server and injectable failures. */
 import type { SessionRecord, SessionStore, TakenSession } from '../../src/cluster/store.js';
 
 interface Held {
@@ -20,7 +20,7 @@ export class MemoryFleet {
     return new MemoryStore(this);
   }
 
-  /** Lets the store's clock go on: what was neither written nor touched is gone. */
+  /** Advances the store's clock: records that were neither written nor touched expire. */
   pass(ms: number): void {
     this.nowMs += ms;
     for (const [id, { record, expiresMs }] of this.held) {
@@ -32,12 +32,12 @@ export class MemoryFleet {
 export class MemoryStore implements SessionStore {
   /** It cannot be reached, and says so. */
   away = false;
-  /** It takes calls and fails every one. */
+  /** It accepts calls but fails every one. */
   failing = false;
-  /** The server is dead: whatever it still does reaches nobody. */
+  /** The server is dead: its calls have no effect. */
   dead = false;
   private readonly fleet: MemoryFleet;
-  /** Goes up when the server is killed and started again: calls of before reach nobody and are never answered. */
+  /** Incremented when the server is killed and restarted: earlier calls have no effect and are never answered. */
   private life = 0;
   private waiting: (() => void)[] | null = null;
 
@@ -49,12 +49,12 @@ export class MemoryStore implements SessionStore {
     return !this.away;
   }
 
-  /** Another process has this handle from now on. */
+  /** From now on another process uses this handle. */
   restart(): void {
     this.life++;
   }
 
-  /** Calls from now on wait until `answer`. */
+  /** From now on calls wait until `answer`. */
   stall(): void {
     this.waiting ??= [];
   }
@@ -86,7 +86,7 @@ export class MemoryStore implements SessionStore {
     await this.reach();
     const held = this.fleet.held.get(id);
     if ((held?.epoch ?? 0) > epoch) return 'taken';
-    // As the real store: what is not there has to be written whole.
+    // As in the real store: a missing record must be written in full.
     if (held === undefined || held.record === null) return 'lost' as Outcome;
     this.fleet.touches++;
     held.expiresMs = this.fleet.nowMs + ttlMs;

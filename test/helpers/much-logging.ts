@@ -1,4 +1,7 @@
-/** Logs more than any buffer holds and ends as ever; `pretty`: as in development. Whether it lived to its end is its exit code. */
+/**
+ * Logs more than any buffer holds and ends normally; `pretty`: as in development. Its exit code shows whether it
+ * reached the end.
+ */
 import { createLogger } from '../../src/log.js';
 
 const log = createLogger({ logLevel: 'info', devMode: process.argv[2] === 'pretty' });

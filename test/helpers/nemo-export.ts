@@ -49,7 +49,10 @@ function joined(decoder: Model, joiner: Model): Uint8Array {
   return writeModel({ ir: 8, producer: 'pytorch', opsets: [{ domain: '', version: 17 }], meta: [], graph });
 }
 
-/** The digits recogniser, as a multilingual one is: told German it hears nothing, told anything else it hears as ever. */
+/**
+ * The digits recogniser as a multilingual model: told German it recognises nothing, told anything else it works
+ * normally.
+ */
 export function nemoMultilingual(): Record<string, Uint8Array> {
   const { encoder, decoder, joiner } = nemoDigits(80);
   const g = new GraphBuilder(17);

@@ -1,6 +1,6 @@
 /**
- * Redis for tests: one of their own, which may be stopped, emptied and frozen. `RNNT_TEST_REDIS` (.ci/run) is taken where
- * there is no redis-server (or valkey-server) to start.
+ * A Redis for tests, which may be stopped, emptied and frozen. `RNNT_TEST_REDIS` (.ci/run) is used if there is no
+ * redis-server (or valkey-server) to start.
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
@@ -53,7 +53,7 @@ async function answers(port: number): Promise<boolean> {
   }
 }
 
-/** A Redis on a port that it keeps, in memory only: it has forgotten everything when it starts again. */
+/** A Redis on a fixed port, in memory only: it is empty after a restart. */
 export class TestRedis {
   readonly port: number;
   private readonly args: readonly string[];
@@ -104,7 +104,7 @@ export class TestRedis {
     await once(child, 'exit');
   }
 
-  /** Takes connections and bytes, and answers nothing. */
+  /** Accepts connections and bytes, but answers nothing. */
   freeze(): void {
     this.child?.kill('SIGSTOP');
   }

@@ -1,4 +1,4 @@
-/** Beam search with hotwords written plainly, over all symbols, for comparison with the one in the graph. */
+/** Beam search with hotwords in plain code, over all symbols, for comparison with the one in the graph. */
 import type { InferenceSession } from 'onnxruntime-node';
 import { Tensor } from 'onnxruntime-node';
 import { EDGE_INTS } from '../../src/inference/hotwords.js';

@@ -1,6 +1,6 @@
 /**
- * The client's part of resuming, as docs/WEBSOCKET_API.md says it and no more: one list of what is to be sent, one number of
- * the last message. Written apart from the client library, so that both are held against the server.
+ * The client's part of resuming, exactly as docs/WEBSOCKET_API.md describes it: a list of items to send and the number
+ * of the last message. Independent of the client library, so that the server is tested with both.
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -16,22 +16,22 @@ export interface ResumingOptions {
   readonly sampleRate?: number;
   readonly frameBytes?: number;
   readonly config?: object;
-  /** Where to go next, if not always to the same server. */
+  /** The next server, if not always the same. */
   next?(): string;
   /**
-   * The session may be lost while nothing is final, and with a fresh one all is recorded anew: its server died before the
-   * fleet knew of the recording.
+   * The session may be lost while nothing is final: its server died before the fleet knew of the recording. A new
+   * session then records everything again.
    */
   readonly mayExpire?: boolean;
   /** Makes a connection, if not as usual. */
   open?(address: string): WebSocket;
   /** How long to wait before connecting again. */
   readonly retryMs?: number;
-  /** Waited for before each item is sent. */
+  /** Awaited before each item is sent. */
   beforeItem?(client: ResumingClient, item: Item): Promise<void>;
   /**
-   * Where to reconnect twice at once, with the same token, whenever `wanted` says so. A network that does not break: who of
-   * the two goes on is known by the other's end. The one that goes on is cut by the client itself then.
+   * A server to which it reconnects twice at once, with the same token, whenever `wanted` says so, over a network that
+   * does not break. The one that loses is recognised by its end; the client itself then cuts the other.
    */
   readonly twice?: { readonly url: string; wanted(): boolean };
 }
@@ -39,11 +39,11 @@ export interface ResumingOptions {
 const MOST_RECONNECTIONS = 200;
 
 export class ResumingClient {
-  /** Everything that was told, by number and once each; `resumed` is not among it. */
+  /** All messages by number, once each; without `resumed`. */
   readonly told: Message[] = [];
   reconnections = 0;
   expirations = 0;
-  /** Resumptions by the state that they found. */
+  /** Number of resumptions by the state that they found. */
   readonly found: Record<string, number> = {};
   private readonly url: string;
   private readonly items: Iterable<Item>;
@@ -61,7 +61,7 @@ export class ResumingClient {
     this.options = options;
   }
 
-  /** Records all items over as many connections as it takes. Resolves with what was told. */
+  /** Records all items over as many connections as needed. Resolves with the messages. */
   async run(): Promise<Message[]> {
     const done = new Promise<void>((resolve, reject) => {
       this.resolve = resolve;
@@ -102,7 +102,7 @@ export class ResumingClient {
       socket.on('message', (data) => {
         try {
           const message = JSON.parse(data.toString()) as Message;
-          // With two at once nothing is taken before it is clear which of them goes on.
+          // With two connections, no message counts before it is clear which one continues.
           told.push(message);
           if (open === 1) for (const each of told.splice(0)) this.take(socket, each);
         } catch (error) {
@@ -161,7 +161,7 @@ export class ResumingClient {
         this.start(socket);
         break;
       case 'recording_started':
-        // Told again behind `resumed`, which has said already where to go on.
+        // Sent again after `resumed`, which has already given the position.
         if (!this.started) void this.send(socket);
         this.started = true;
         break;
@@ -190,7 +190,7 @@ export class ResumingClient {
     void this.send(socket, message.received_samples, message.received_controls);
   }
 
-  /** All that stands behind so many samples, without the first controls. */
+  /** Sends everything after `samples`, without the first `controls`. */
   private async send(socket: WebSocket, samples = 0, controls = 0): Promise<void> {
     const { sampleRate = 16_000, frameBytes = 2 } = this.options;
     const frames = (samples * sampleRate) / 16_000;

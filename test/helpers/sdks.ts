@@ -1,6 +1,6 @@
 /**
- * Other vendors' SDKs, for tests that point them at this server: the package `test/sdks`, which is installed here when a test
- * needs it and is no part of anything else.
+ * Other vendors' SDKs, for tests against this server. The package `test/sdks` is installed when a test needs it and is
+ * independent of everything else.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -18,7 +18,7 @@ type Anything = any;
 /** Why the SDKs cannot be used; false if they can, after installing them. */
 export function sdksProblem(): string | false {
   if (isInstalled()) return false;
-  // Beside its place and then moved there, since several tests may come here at once.
+  // Installed next to its place and then moved, since several tests may do this at once.
   const made = mkdtempSync(join(folder, 'node_modules-'));
   try {
     for (const name of ['package.json', 'package-lock.json'])
@@ -58,7 +58,7 @@ function isInstalled(): boolean {
   });
 }
 
-/** What every SDK must give: word times that go forward. */
+/** Every SDK must give ascending word times. */
 export function assertAscending(starts: readonly number[]): void {
   const sorted = starts.toSorted((a, b) => a - b);
   assert.ok(starts.length > 0, 'words have times');

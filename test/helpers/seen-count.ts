@@ -1,4 +1,7 @@
-/** What a client says that it has seen, as docs/WEBSOCKET_API.md says it and no more: written apart from the client library. */
+/**
+ * The client's position in a session's messages, exactly as docs/WEBSOCKET_API.md describes it. Independent of the
+ * client library.
+ */
 import type { Message } from './ws-client.js';
 
 const COUNTED = new Set([

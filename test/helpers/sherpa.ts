@@ -1,4 +1,7 @@
-/** sherpa-onnx in a process of its own, for comparison. Installed under test/sherpa by the first test that asks; skipped where it cannot be. */
+/**
+ * sherpa-onnx in a separate process, for comparison. Installed under test/sherpa by the first test that needs it; the
+ * tests are skipped if that fails.
+ */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,7 +15,7 @@ export const SHERPA_FOLDER = inPackage('test', 'sherpa');
 const INSTALLED = join(SHERPA_FOLDER, 'node_modules', 'sherpa-onnx-node');
 const INSTALL_MS = 300_000;
 
-/** Why sherpa-onnx cannot be asked, or null after it is installed. */
+/** Why sherpa-onnx cannot be used, or null after it is installed. */
 export function sherpaProblem(): string | null {
   if (!existsSync(INSTALLED)) {
     const install = [
@@ -68,8 +71,8 @@ export function sherpaHears(run: SherpaRun): Promise<SherpaAnswer[]> {
 }
 
 /**
- * Puts a transducer's files into a folder, the joiner's logits doubled: sherpa-onnx divides them by a temperature of two before it
- * tells log-probabilities, and its Node package cannot be told otherwise. What it finds greedily is the same.
+ * Writes a transducer's files into a folder, with the joiner's logits doubled: sherpa-onnx divides them by a
+ * temperature of two for log-probabilities, which its Node package cannot change. Greedy results are the same.
  */
 export function withDoubledLogits(files: Record<string, Uint8Array>, folder: string): void {
   const changed = Object.entries(files).map(([name, bytes]) => [

@@ -1,7 +1,7 @@
-/** The tenant of a slot, for tests of the table and the batcher. */
+/** The owner of a slot, for tests of the table and the batcher. */
 import type { Slot, SlotOwner } from '../../src/inference/stream-table.js';
 
-/** Writes down what it is told. */
+/** Records its events. */
 export class Tenant implements SlotOwner {
   readonly tokens: number[] = [];
   readonly valid: number[] = [];

@@ -1,6 +1,6 @@
 /**
- * Transducers of a few kilobytes with the inputs, outputs and metadata of icefall's exports and weights from a seed. They hear
- * nothing, but every cache and every frame takes part in what they say, so a mixed-up one shows.
+ * Transducers of a few kilobytes with the inputs, outputs and metadata of icefall's exports, and seeded weights. They
+ * recognise nothing, but every cache and every frame affects their output, so mix-ups are visible.
  */
 import { GraphBuilder, type Value } from '../../src/import/builder.js';
 import { type ModelProto, TYPE, value, writeModel } from '../../src/import/onnx.js';
@@ -108,12 +108,12 @@ const DESIGNS: Record<TinyKind, Design> = {
 
 const sizeOf = (shape: Cache['shape']): number => shape.reduce<number>((n, it) => (it === N ? n : n * it), 1);
 
-/** How many numbers of a cache take part in what is said. */
+/** How many numbers of a cache affect the output. */
 const PICKED = 6;
 
 /**
- * (B, size) → (B, 1): a sum of some numbers all over a row. Added one by one: in a reduction over rows the order depends on how many
- * rows there are.
+ * (B, size) → (B, 1): a sum of some numbers across the row. Added one by one, since the order of a reduction depends on
+ * the number of rows.
  */
 function weightedSum(g: GraphBuilder, rows: Value, size: number, weights: Float32Array): Value {
   const places = count(weights.length).map((i) => Math.floor(((i + 0.5) * size) / weights.length));

@@ -12,7 +12,7 @@ export interface Node {
   readonly store: MemoryStore;
   /** With `?resumable=1`. */
   readonly ws: string;
-  /** As by SIGKILL: its sockets are gone, and it never writes again. */
+  /** As by SIGKILL: its sockets are closed, and it never writes again. */
   kill(): void;
   stop(): Promise<void>;
 }
@@ -50,7 +50,7 @@ async function startNode(
       for (const socket of sockets) socket.destroy();
     },
     async stop() {
-      store.dead = true; // nothing is to be handed over any more
+      store.dead = true; // no session is to be handed over any more
       store.away = true;
       server.drain();
       await server.stopped;

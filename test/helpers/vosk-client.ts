@@ -1,4 +1,4 @@
-/** A client of vosk-server as its samples are: it sends, then waits for one answer. */
+/** A client of vosk-server like its samples: it sends, then waits for one answer. */
 import { once } from 'node:events';
 import { type ClientOptions, WebSocket } from 'ws';
 

@@ -1,4 +1,4 @@
-/** A log for tests that look at it: each error as its message and what went wrong. */
+/** A log for tests that read it: each error as its message and its cause. */
 import { pino } from 'pino';
 import type { Logger } from '../../src/log.js';
 

@@ -1,4 +1,4 @@
-/** A plain WebSocket client that waits for what it is told to wait for. No timers: the test runner's limit is the bound. */
+/** A plain WebSocket client that waits for given messages. No timers: the test runner's time limit applies. */
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
 
@@ -53,7 +53,7 @@ export class TestClient {
     });
   }
 
-  /** The next message of this type that was not read yet; those before it count as read. */
+  /** The next unread message of this type; those before it count as read. */
   async until(type: string): Promise<Message> {
     for (;;) {
       for (; this.read < this.received.length; this.read++) {

@@ -1,4 +1,4 @@
-/** A client of Wyoming over TCP that reads messages by the bytes that they say they have. */
+/** A client of Wyoming over TCP that reads messages by their declared lengths. */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
@@ -8,7 +8,7 @@ export interface WyomingMessage {
   readonly data: Record<string, any>;
 }
 
-/** A message with its lengths. Data stands behind the line, as the Python package sends it, or in it. */
+/** A message with its lengths. Data comes after the line, as the Python package sends it, or in it. */
 export function framed(
   type: string,
   data: object = {},

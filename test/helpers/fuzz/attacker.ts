@@ -1,4 +1,4 @@
-/** One client that means no good, or does not know better: what it sends comes from a seed, what it is told is checked. */
+/** A malicious or faulty client: its input is seeded, and everything it receives is checked. */
 import assert from 'node:assert/strict';
 import { ERRORS } from '../../../src/errors.js';
 import { LIMITS } from '../../../src/limits.js';
@@ -9,23 +9,23 @@ import { type Dice, garbled, mutated, written } from './mutate.js';
 import { type Heard, OPCODE, RawSocket } from './raw-socket.js';
 
 const MOST_MOVES = 24;
-/** One in so many sends something larger than any bound. */
+/** Share of inputs that exceed every limit. */
 const RARELY = 0.004;
 
-/** What is known of a session that broke off, for who takes it up. */
+/** What is known of a broken session, for the client that resumes it. */
 export interface Left {
   token: string | null;
 }
 
-/** What ends the talk: what follows would be read as part of something else. */
+/** Moves that end the conversation, since later input would be read as part of something else. */
 const LAST_MOVES = ['goodbye', 'code', 'cut', 'half', 'garbage', 'short', 'rules', 'silent'] as const;
 
 export class Attacker {
   readonly socket: RawSocket;
   readonly address: string;
-  /** For a report: everything it did. */
+  /** For a report: all its moves. */
   readonly moves: string[] = [];
-  /** What a close frame of its own gave as its reason; the server repeats it. */
+  /** The reason in its own close frame, which the server repeats. */
   private ownReason = '';
   private readonly speech: Speech;
   private readonly dice: Dice;
@@ -45,7 +45,7 @@ export class Attacker {
     this.address = address;
   }
 
-  /** Connects, does its moves, and leaves in one way or another. */
+  /** Connects, makes its moves, and leaves in one way or another. */
   async run(left: Left): Promise<void> {
     const { socket, dice } = this;
     if (dice.chance(0.04)) return await this.noise();
@@ -75,7 +75,7 @@ export class Attacker {
     return this.socket.settled(`m${this.marks}`);
   }
 
-  /** Something that is no upgrade. */
+  /** A request that is not an upgrade. */
   private async noise(): Promise<void> {
     const { socket, dice } = this;
     this.moves.push('noise');
@@ -212,7 +212,7 @@ export class Attacker {
     }
   }
 
-  /** Every answer is well-formed, and every error has a code that the table has. */
+  /** Checks that every answer is well-formed and every error code is in the table. */
   check(): void {
     const about = `${this.name}, ${this.address}: ${this.moves.join(' | ')}`;
     try {
@@ -230,7 +230,10 @@ const tokenIn = ({ texts }: Heard): string | null => {
   return tokens.at(-1) ?? null;
 };
 
-/** What ws itself says of a client that breaks the rules of WebSockets: protocol, data, UTF-8, size; 1000, 1005: goodbye. */
+/**
+ * Close codes that ws itself sends to a client that violates the protocol: protocol, data, UTF-8, size; 1000, 1005:
+ * normal.
+ */
 const WS_CODES = [1000, 1002, 1003, 1005, 1007, 1009];
 const isCode = (code: unknown): boolean => typeof code === 'string' && Object.hasOwn(ERRORS, code);
 
@@ -261,10 +264,7 @@ function checkHeard(dialect: string, heard: Heard, ownReason: string): void {
 
 // biome-ignore lint/suspicious/noExplicitAny: whatever the server says
 function checkMessage(dialect: string, message: any, text: string): void {
-  assert.doesNotMatch(
-    text,
-    /"(?:INTERNAL|ENGINE_FAILED|internal|engine_failed)"|Internal server error/,
-  );
+  assert.doesNotMatch(text, /"(?:INTERNAL|ENGINE_FAILED|internal|engine_failed)"|Internal server error/);
   if (dialect === 'native' && (message.type === 'error' || message.type === 'warning'))
     assert.ok(isCode(message.code), text);
   if (dialect === 'deepgram' && message.type === 'Error') {

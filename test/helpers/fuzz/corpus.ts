@@ -1,4 +1,4 @@
-/** What clients of each dialect say when they mean well: the fuzzer starts from it. */
+/** Valid messages of each dialect, from which the fuzzer starts. */
 import { COMMON_SAMPLE_RATES } from '../../../src/audio/format.js';
 import type { Dice } from './mutate.js';
 
@@ -16,7 +16,7 @@ const HZ = COMMON_SAMPLE_RATES.map(String);
 const YES_NO = ['true', 'false', '1', '0', ''];
 const base64 = Buffer.alloc(4_800, 7).toString('base64');
 
-/** Alaw, the odd rate and two channels apart are in it, so that every decoder is on the way. */
+/** Includes A-law, an odd rate and separate channels, so that every decoder is used. */
 const CONFIG = {
   sample_rate: 16_000, encoding: 'pcm16', channels: 1, multichannel: false, language: 'en', partials: true, partial_interval_ms: 0,
   vad_threshold: 0.5, silence_duration: 0.3, max_segment_duration: 5, words: true, vad_events: true, metrics: true,
@@ -122,7 +122,7 @@ export const SPEECHES: readonly Speech[] = [
   },
 ];
 
-/** The path and query of a connection; now and then one that nobody would ask for. */
+/** The path and query of a connection; now and then a nonsensical one. */
 export function addressOf({ path, query }: Speech, dice: Dice): string {
   const params = new URLSearchParams();
   for (const [name, values] of Object.entries(query)) {

@@ -1,4 +1,4 @@
-/** Random choices from a seed, and what they make of messages: values put in, fields taken out, characters changed. */
+/** Seeded random choices, and mutations of messages: replaced values, removed fields, changed characters. */
 
 export class Dice {
   private readonly random: () => number;
@@ -8,7 +8,7 @@ export class Dice {
     this.random = random;
   }
 
-  /** A whole number from 0 to below `most`. */
+  /** An integer from 0 to below `most`. */
   below(most: number): number {
     return Math.floor(this.random() * most);
   }
@@ -28,7 +28,7 @@ export class Dice {
   }
 }
 
-/** Stands for lists in lists, deeper than a function that calls itself can follow, JSON.stringify included. */
+/** Stands for lists nested deeper than any recursive function can follow, including JSON.stringify. */
 const DEEP = 'as deep as a frame may be';
 const LEVELS = 30_000;
 const deep = '['.repeat(LEVELS) + ']'.repeat(LEVELS);

@@ -1,6 +1,6 @@
 /**
- * A WebSocket client of bare TCP, which can break every rule: it writes its frames by hand, and reads what it is answered without
- * believing it. No timers: who waits for it is bounded by the run.
+ * A WebSocket client on bare TCP that can violate every rule: it writes its frames by hand and checks every answer. No
+ * timers: the run itself is bounded.
  */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
@@ -15,7 +15,7 @@ export interface FrameShape {
   readonly masked?: boolean;
   /** The three reserved bits, 0 to 7. */
   readonly reserved?: number;
-  /** What the header says of the length, in place of the truth. */
+  /** The length claimed in the header, instead of the real one. */
   readonly claimed?: number;
 }
 
@@ -48,9 +48,9 @@ export function frameBytes({
   return Buffer.concat([head.subarray(0, at + 4), body]);
 }
 
-/** What a connection was told. */
+/** What a connection received. */
 export interface Heard {
-  /** The answer to the upgrade; 0: none came. */
+  /** The status of the upgrade's response; 0: none. */
   status: number;
   /** The body of an upgrade that was refused. */
   refusal: string;
@@ -114,14 +114,14 @@ export class RawSocket {
     return this.heard.status !== 0;
   }
 
-  /** Waits until it is so, or the connection is gone. */
+  /** Waits for a condition, or for the end of the connection. */
   async until(isSo: () => boolean): Promise<void> {
     while (!isSo() && !this.gone) {
       await new Promise<void>((resolve) => this.waiting.add(resolve));
     }
   }
 
-  /** Everything that was written before was looked at, or the connection is over. */
+  /** Waits until everything written before was processed, or the connection is over. */
   async settled(mark: string): Promise<void> {
     this.frame({ opcode: OPCODE.ping, payload: Buffer.from(mark) });
     await this.until(() => this.heard.pongs.has(mark) || this.heard.closeCode !== null);
@@ -135,7 +135,7 @@ export class RawSocket {
     this.socket.resume();
   }
 
-  /** Says that nothing more will come, and goes on reading. */
+  /** Ends its side and continues reading. */
   half(): void {
     this.socket.end();
   }

@@ -1,7 +1,7 @@
 /**
- * A real server with the scripted engine, attacked from a seed, while neighbours record the same sound again and again. What has
- * to hold: each neighbour is told what it was told alone, every answer is well-formed, nothing unforeseen is logged, and in the end
- * nothing is left of anybody.
+ * A real server with the scripted engine under seeded attacks, while neighbours repeatedly record the same audio.
+ * Checks that each neighbour gets the same results as alone, every answer is well-formed, nothing unexpected is logged,
+ * and no resources remain in the end.
  */
 import assert from 'node:assert/strict';
 import { pino } from 'pino';
@@ -20,7 +20,7 @@ import { WyomingAttacker } from './wyoming.js';
 
 export interface FuzzOptions {
   readonly seed: number;
-  /** Ends when it says so, asked before each round. */
+  /** Called before each round; false ends the run. */
   more(round: number): boolean;
   /** Attackers at once. */
   readonly attackers?: number;
@@ -32,13 +32,13 @@ export interface FuzzFigures {
   moves: number;
   /** Recordings of neighbours, each compared. */
   neighbours: number;
-  /** Sessions that were taken up again. */
+  /** Sessions that were resumed. */
   resumed: number;
   /** Errors that the server counted, by code. */
   errors: Record<string, number>;
 }
 
-/** Enough for all: two channels each, and what waits for a client that is gone. */
+/** Enough for all: two channels each, and sessions that wait for a lost client. */
 const SLOTS = 64;
 /** Words at known places, with a pause in which a segment ends. */
 const SOUND = [
@@ -51,7 +51,10 @@ const FORMATS = [
   { sample_rate: 48_000, encoding: 'pcm16', channels: 2 },
 ];
 
-/** Somebody who records the same again and again, each time over a connection of its own: the rate of controls is bounded. */
+/**
+ * A client that records the same audio repeatedly, over a new connection each time, since the rate of controls is
+ * limited.
+ */
 class Neighbour {
   private readonly url: string;
   private readonly config: object;
@@ -64,7 +67,7 @@ class Neighbour {
     this.what = `the neighbour with ${JSON.stringify(config)}`;
   }
 
-  /** Records once while nobody else is there. */
+  /** Records once while there are no other clients. */
   static async alone(url: string, config: object): Promise<Neighbour> {
     const neighbour = new Neighbour(url, config);
     neighbour.alone = await neighbour.record(() => 3_201);
@@ -136,7 +139,10 @@ async function eventually(isSo: () => boolean): Promise<void> {
   for (let i = 0; i < SOON && !isSo(); i++) await new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Nobody is connected any more: no session, slot, codec stream or token is held, but by those who wait to be resumed. */
+/**
+ * Checks that nothing is held any more: no session, slot, codec stream or token, except by sessions that wait to be
+ * resumed.
+ */
 async function nothingLeft({ context }: RunningServer, engine: FakeEngine): Promise<void> {
   const { registry, recogniser } = context;
   const { sessions, codecPool } = recogniser ?? assert.fail('the server was ready');
@@ -157,10 +163,10 @@ async function nothingLeft({ context }: RunningServer, engine: FakeEngine): Prom
   assert.deepEqual(left, [], 'held for nobody');
 }
 
-/** What keeps the process alive, by kind, and who listens to it. */
+/** Resources that keep the process alive, by kind, and their listeners. */
 function resources(): Record<string, number> {
   const counts: Record<string, number> = {};
-  // Those that come and go by themselves: what a test prints, and this file's own waiting.
+  // Resources that come and go by themselves: from printing, and from this file's own waiting.
   const passing = new Set(['Immediate', 'TTYWrap', 'PipeWrap', 'FSReqPromise', 'CloseReq']);
   for (const kind of process.getActiveResourcesInfo()) {
     if (!passing.has(kind)) counts[kind] = (counts[kind] ?? 0) + 1;

@@ -1,4 +1,4 @@
-/** One HTTP client that means no good: files, forms and heads from a seed, cut short, longer than said, or never ended. */
+/** A malicious HTTP client: seeded files, forms and headers, cut short, with wrong lengths, or never ended. */
 import assert from 'node:assert/strict';
 import { bytesOf, spoken } from '../fake-model.js';
 import { pcm16Wav } from '../wav.js';

@@ -1,4 +1,4 @@
-/** One client of Wyoming's port that means no good: lines, lengths and payloads from a seed, in pieces of any size. */
+/** A malicious client of Wyoming's port: seeded lines, lengths and payloads, in pieces of any size. */
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { ERRORS } from '../../../src/errors.js';
