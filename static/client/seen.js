@@ -1,14 +1,14 @@
-/** Messages that follow from what the client sent: the server counts the same ones. */
+/** Messages that follow only from the client's input; the server counts the same ones. */
 const COUNTED = new Set('transcription speech_started speech_ended configured warning error'.split(' '));
 
 /**
- * What has come of one session. A server that takes the session over from another one makes again what follows from the
- * client's own audio and messages, and has to know how much of it the client has.
+ * The messages received in one session. A server that takes over the session from another one produces again what
+ * follows from the client's audio and messages, and must know how much of it the client has.
  */
 export class Seen {
-  /** Recordings that began and ended: even between two of them. */
+  /** Recordings begun plus recordings ended: even between recordings. */
   #phase = 0;
-  /** Since then, by channel; what names no channel counts as the first one's. */
+  /** Messages since then, per channel; those without a channel count for the first one. */
   #events = [0, 0];
   /** @type {number | null} Where the last message was counted, if it is an error. */
   #last = null;
@@ -19,7 +19,7 @@ export class Seen {
   }
 
   /**
-   * Takes a message of the session; `connection` and `resumed` are none.
+   * Counts a message of the session, other than `connection` and `resumed`.
    * @param {Record<string, unknown>} message
    * @returns {boolean} False for what was replayed although it had come.
    */

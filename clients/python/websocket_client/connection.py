@@ -1,4 +1,4 @@
-"""One connection after another to the same session: greeting, resume, refusals, sequence numbers."""
+"""Consecutive connections of one session: greeting, resume, refusals, sequence numbers."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ _MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 _SOCKET_PATH = "ws/transcribe"
 
 
-# What follows from what the client sent: a server that takes the session over makes it again, and counts the same.
+# Messages that follow only from the client's input: a server that takes over the session sends them again, and counts
+# the same ones.
 _COUNTED = frozenset({"transcription", "speech_started", "speech_ended", "configured", "warning", "error"})
 
 
 @dataclass(slots=True)
 class Session:
-    """phase: recordings that began and ended. events: counted messages since then, by channel."""
+    """phase: recordings begun plus recordings ended. events: counted messages since then, per channel."""
 
     id: str
     token: str | None
@@ -43,7 +44,7 @@ class Session:
         self.ends_with_error = False
 
     def accept(self, message: dict[str, Any]) -> bool:
-        """False for a message that was replayed although it had arrived."""
+        """False for a replayed message that had already arrived."""
         seq = message.get("seq")
         if isinstance(seq, int):
             if seq <= self.last_seq:
@@ -60,7 +61,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Greeting:
-    """resumed: the `resumed` message where the session goes on; None where a session began."""
+    """resumed: the `resumed` message if the session continues; None for a new session."""
 
     resumed: dict[str, Any] | None
 
@@ -75,7 +76,7 @@ class Connector:
         self.kept_from: Callable[[], int] = lambda: 0  # the first sample that can be sent again, 16 kHz
 
     async def open(self) -> tuple[ClientConnection, Greeting]:
-        """One attempt. Raises RNNTError; `retryable` tells whether another may succeed."""
+        """One attempt. Raises RNNTError; `retryable` tells whether another attempt may succeed."""
         try:
             async with asyncio.timeout(self._options.connect_timeout):
                 socket = await connect(
@@ -85,7 +86,7 @@ class Connector:
                     ping_interval=self._options.ping_interval,
                     ping_timeout=self._options.ping_interval,
                     close_timeout=1,
-                    compression=None,  # samples do not get smaller
+                    compression=None,  # samples do not compress well
                     max_size=_MAX_MESSAGE_BYTES,
                 )
                 try:
@@ -101,7 +102,7 @@ class Connector:
             raise RNNTError("UNREACHABLE", f"{self._url}: {error or 'no answer'}", retryable=True) from error
 
     def accept(self, message: dict[str, Any]) -> bool:
-        """False for a message that was replayed although it had arrived."""
+        """False for a replayed message that had already arrived."""
         return self.session is None or self.session.accept(message)
 
     def _address(self) -> str:
@@ -120,7 +121,7 @@ class Connector:
         return urlunsplit((scheme, parts.netloc, path, urlencode(query), ""))
 
     async def _greet(self, socket: ClientConnection) -> Greeting:
-        """Reads until a session begins or goes on. A stale token is answered by RESUME_EXPIRED, then a greeting."""
+        """Reads until a session begins or continues. A stale token is answered by RESUME_EXPIRED, then a greeting."""
         refused: RNNTError | None = None
         while True:
             try:
@@ -137,7 +138,7 @@ class Connector:
             if kind == "connection":
                 session = Session(str(message.get("session_id", "")), message.get("resume_token"), int(message.get("seq", 0)))
                 if self.session and self.session.token and self.session.id == session.id:
-                    self.session.token = session.token or self.session.token  # the same one greets again; `resumed` follows
+                    self.session.token = session.token or self.session.token  # the same session greets again; `resumed` follows
                     continue
                 self.session = session
                 return Greeting(None)
@@ -146,7 +147,7 @@ class Connector:
 
 
 def parse(data: str | bytes) -> dict[str, Any] | None:
-    """A message of the server; None for what is none, a proxy's noise for example, which must not end a recording."""
+    """A message of the server; None for anything else, such as a proxy's page, which must not end a recording."""
     try:
         message = json.loads(data)
     except ValueError:

@@ -1,4 +1,4 @@
-"""One connection of a recording, and what its connections share."""
+"""One connection of a recording, and the state shared by its connections."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FIXED = ("sample_rate", "encoding", "channels")
 
 
 class Shared:
-    """The state of a recording. Whoever changes it calls `changed`; whoever waits for it uses `until`."""
+    """The state of a recording. Code that changes it calls `changed`; code that waits for it uses `until`."""
 
     def __init__(self, config: dict[str, Any], options: Options):
         self.options = options
@@ -40,7 +40,7 @@ class Shared:
         self.configuring: deque[tuple[dict[str, Any], asyncio.Future[dict[str, Any]]]] = deque()
         self.effective: dict[str, Any] | None = None
         self.started = self.stopping = self.done = False
-        self.progress = 0  # grows with everything that another connection need not repeat
+        self.progress = 0  # grows with everything that need not be sent again
         self.heard_at: float | None = None  # time of the last message; None while there is no connection
         self._failure: RNNTError | None = None
         self._waiters: set[asyncio.Future[None]] = set()
@@ -50,7 +50,7 @@ class Shared:
         return self.log.waiting < self.options.max_queue_seconds * self.rate
 
     def kept_samples(self) -> int:
-        """The first sample of the present session that can be sent again, 16 kHz."""
+        """The first sample of this session that can be sent again, 16 kHz."""
         return -(-self.log.kept_from * _SERVER_RATE // self.rate)
 
     def transcript(self) -> Transcript:
@@ -110,7 +110,7 @@ class Shared:
 
 
 class Link:
-    """Sends what the log has and takes what the server says, until the recording is done or the connection is lost."""
+    """Sends the log and receives the server's messages, until the recording is done or the connection is lost."""
 
     def __init__(self, socket: ClientConnection, connector: Connector, shared: Shared):
         self._socket = socket
@@ -140,7 +140,7 @@ class Link:
             raise
         except ConnectionClosed as error:
             frame = error.rcvd
-            named = self._reason if frame else None  # an error and then the close: the one explains the other
+            named = self._reason if frame else None  # an error, then the close: the error explains the close
             if named and self._connector.session:
                 self._connector.session.uncount_error()
             raise named or closed(frame.code if frame else None, frame.reason if frame else "") from error
@@ -151,7 +151,7 @@ class Link:
             await self._leave(given_up)
 
     def _begin(self, greeting: Greeting) -> bool:
-        """Puts the log where the server stands -> whether `start_recording` has to be sent."""
+        """Sets the log to the server's position -> whether `start_recording` must be sent."""
         shared, log = self._shared, self._shared.log
         session = self._connector.session
         log.acknowledges = session is not None and session.token is not None
@@ -161,7 +161,7 @@ class Link:
             log.rebase()
             shared.results.restart(log.base / shared.rate)
             shared.effective = None
-            for settings, _ in shared.configuring:  # those whose place in the audio is not recorded again
+            for settings, _ in shared.configuring:  # those at a place in the audio that is not recorded again
                 shared.config |= {name: value for name, value in settings.items() if name not in _FIXED}
             if shared.started:
                 shared.events.push({"type": "state", "state": "resumed", "fresh": True})
@@ -189,7 +189,7 @@ class Link:
                 continue
             shared.wake.clear()
             try:
-                # not wait_for, which before Python 3.12 swallows a cancellation that comes together with the event
+                # not wait_for, which before Python 3.12 swallows a cancellation that coincides with the event
                 async with asyncio.timeout(shared.options.keepalive_interval):
                     await shared.wake.wait()
             except TimeoutError:
@@ -239,7 +239,7 @@ class Link:
         if self._shared.stopping:
             self._shared.done = True
             return
-        # a server that is about to go ends its recordings itself: what follows is recorded in a new session
+        # a server that is about to stop ends its recordings itself: the rest is recorded in a new session
         self._connector.session = None
         raise RNNTError("DRAINING", "The server ended the recording.", retryable=True)
 
@@ -259,7 +259,7 @@ class Link:
         return int(samples) * self._shared.rate // _SERVER_RATE if isinstance(samples, (int, float)) else 0
 
     async def _leave(self, given_up: bool) -> None:
-        """Says goodbye if nothing more is wanted: a server keeps the place of a client that only vanished."""
+        """Says goodbye if nothing more is needed: a server keeps the place of a client that just disappears."""
         try:
             if self._shared.done or given_up:
                 await self._socket.close()
