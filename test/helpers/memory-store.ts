@@ -64,7 +64,7 @@ export class MemoryStore implements SessionStore {
     return this.waiting?.length ?? 0;
   }
 
-  /** What waits is done, in order, and calls are answered at once again. */
+  /** Executes waiting calls in order; later calls are answered at once again. */
   answer(): void {
     const waiting = this.waiting ?? [];
     this.waiting = null;
