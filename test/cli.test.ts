@@ -115,10 +115,7 @@ test('transcribe says of each file what is the matter with it, and exits with 1 
   assert.equal(stdout, '');
   const [first, second] = stderr.trim().split('\n');
   assert.equal(first, `${missing}: There is no such file.`);
-  assert.match(
-    second ?? '',
-    /LICENSE: The audio format is not recognised\. The file is text\. WAV, FLAC/,
-  );
+  assert.match(second ?? '', /LICENSE: The audio format is not recognised\. The file is text\. WAV, FLAC/);
 });
 
 test('models lists what the package carries', async () => {

@@ -67,7 +67,7 @@ export class Recording {
     const { log } = this.outgoing;
     this.confirmed = false;
     this.#restarted = true;
-    // Without partials words may be open unseen.
+    // Without partials, words may be open without being seen.
     const quiet = !this.results.open && this.config.partials !== false;
     if (quiet && log.acknowledged !== null)
       log.keepFrom(log.acknowledged - Math.round(SETTLED_SECONDS * this.rate));

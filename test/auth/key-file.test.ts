@@ -43,7 +43,10 @@ const BAD: readonly (readonly [string, RegExp])[] = [
   [`anna sha256:${HASH} stream=3`, /line 1: limits must be given as streams=N/],
   [`anna sha256:${HASH} streams=-3`, /line 1: limits/],
   [`anna sha256:${HASH} streams=many`, /line 1: limits/],
-  [`# one\nanna sha256:${HASH}\nanna sha256:${sha256('other').toString('hex')}`, /line 3: the name or the key/],
+  [
+    `# one\nanna sha256:${HASH}\nanna sha256:${sha256('other').toString('hex')}`,
+    /line 3: the name or the key/,
+  ],
   [`anna sha256:${HASH}\nbert sha256:${HASH}`, /line 2: the name or the key/],
 ];
 for (const [text, says] of BAD) {

@@ -190,7 +190,10 @@ describe('sessions in Redis', { skip: skipWithoutRedis, timeout: 60_000 }, () =>
   test('what is larger than all that may be under way is refused', async () => {
     const { here } = await two();
     const bytes = new Uint8Array(65 << 20);
-    await assert.rejects(here.store.write('s1', 1, record({ bytes }), TTL_MS), /too many calls are under way/);
+    await assert.rejects(
+      here.store.write('s1', 1, record({ bytes }), TTL_MS),
+      /too many calls are under way/,
+    );
     assert.equal(await here.store.write('s1', 1, record(), TTL_MS), 'written');
   });
 });
