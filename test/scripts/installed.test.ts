@@ -81,7 +81,10 @@ test('npm start needs no tool of the tests', () => {
   const real = JSON.parse(readFileSync(inPackage('package-lock.json'), 'utf8')) as Lock;
   const tools = Object.keys(real.packages['test/tools']?.devDependencies ?? {});
   assert.ok(tools.includes('playwright-core'));
-  const dropped = new Set(tools.map((name) => `node_modules/${name}`));
+  // The server itself uses one of them, ajv, through a library.
+  const paths = tools.map((name) => `node_modules/${name}`);
+  const dropped = new Set(paths.filter((path) => real.packages[path]?.dev === true));
+  assert.ok(dropped.size > 1);
   const present: Lock = {
     packages: Object.fromEntries(Object.entries(real.packages).filter(([path]) => !dropped.has(path))),
   };
