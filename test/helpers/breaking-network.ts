@@ -49,6 +49,7 @@ export class BreakingNetwork {
     for (const socket of [client, server]) {
       socket.setNoDelay();
       this.sockets.add(socket);
+      socket.on('close', () => this.sockets.delete(socket));
       socket.on('error', () => {});
     }
     let over = false;
