@@ -8,7 +8,7 @@ import { type PrefixProxy, startPrefixProxy } from '../helpers/prefix-proxy.js';
 
 const TOKEN = 'secret-of-a';
 const scriptOf = (text: string) => ({ utterances: [{ at: 0.2, text }], settle: 0.1 });
-describe('comparing two servers', { skip: skipWithoutChromium, timeout: 180_000 }, () => {
+describe('comparing two servers', { skip: skipWithoutChromium, timeout: 400_000 }, () => {
   let browser: Browser;
   let page: Page;
   let a: RunningMock;

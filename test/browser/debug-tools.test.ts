@@ -9,7 +9,7 @@ const TRANSCRIPT = sampleWords()
   .map((w) => w.word)
   .join(' ');
 
-describe('the debug tools', { skip: skipWithoutChromium, timeout: 120_000 }, () => {
+describe('the debug tools', { skip: skipWithoutChromium, timeout: 400_000 }, () => {
   let browser: Browser;
   let server: FakeHttpServer;
   let page: Page;

@@ -9,7 +9,7 @@ const TRANSCRIPT = sampleWords()
   .map((w) => w.word)
   .join(' ');
 
-describe('the demo page', { skip: skipWithoutChromium, timeout: 120_000 }, () => {
+describe('the demo page', { skip: skipWithoutChromium, timeout: 400_000 }, () => {
   let browser: Browser;
   let context: BrowserContext;
   let server: FakeHttpServer;

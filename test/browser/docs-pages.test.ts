@@ -6,7 +6,7 @@ import { launchChromium, lookAt, skipWithoutChromium } from '../helpers/browser.
 import { type PrefixProxy, startPrefixProxy } from '../helpers/prefix-proxy.js';
 import { type ScriptedServer, startScriptedServer } from '../helpers/scripted-server.js';
 
-describe('the documentation', { skip: skipWithoutChromium, timeout: 180_000 }, () => {
+describe('the documentation', { skip: skipWithoutChromium, timeout: 400_000 }, () => {
   let browser: Browser;
   let context: BrowserContext;
   let server: ScriptedServer;

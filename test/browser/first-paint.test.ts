@@ -17,7 +17,7 @@ interface Loaded {
   early: boolean;
 }
 
-describe('the first paint of the transcribe page', { skip: skipWithoutChromium, timeout: 120_000 }, () => {
+describe('the first paint of the transcribe page', { skip: skipWithoutChromium, timeout: 400_000 }, () => {
   let server: LiveServer;
   let browser: Browser;
   let page: Page;

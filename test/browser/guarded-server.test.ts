@@ -5,7 +5,7 @@ import type { Browser, Page } from 'playwright-core';
 import { launchChromium, skipWithoutChromium } from '../helpers/browser.js';
 import { type ScriptedServer, startScriptedServer } from '../helpers/scripted-server.js';
 
-describe('the pages of a guarded server', { skip: skipWithoutChromium, timeout: 120_000 }, () => {
+describe('the pages of a guarded server', { skip: skipWithoutChromium, timeout: 400_000 }, () => {
   let browser: Browser;
   let server: ScriptedServer;
 

@@ -34,7 +34,7 @@ const LISTEN = `(async () => {
   return { code: await closed, messages };
 })()`;
 
-describe('MediaRecorder in Chromium', { skip: skipWithoutChromium, timeout: 180_000 }, () => {
+describe('MediaRecorder in Chromium', { skip: skipWithoutChromium, timeout: 400_000 }, () => {
   let server: LiveServer;
   let browser: Browser;
   let page: Page;

@@ -19,7 +19,7 @@ const NOTE_TRACKS = `
 `;
 const RUNNING = "tracks.filter(({ readyState }) => readyState === 'live').length";
 
-describe('before a recording', { skip: skipWithoutChromium, timeout: 120_000 }, () => {
+describe('before a recording', { skip: skipWithoutChromium, timeout: 400_000 }, () => {
   let browser: Browser;
   let demo: DemoPage;
 

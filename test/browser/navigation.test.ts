@@ -14,7 +14,7 @@ const PAGES = [
   'static/debug.html',
 ];
 
-describe('the navigation', { skip: skipWithoutChromium, timeout: 120_000 }, () => {
+describe('the navigation', { skip: skipWithoutChromium, timeout: 400_000 }, () => {
   let server: LiveServer;
   let browser: Browser;
   let page: Page;

@@ -5,7 +5,7 @@ import type { Browser } from 'playwright-core';
 import { launchChromium, skipWithoutChromium } from '../helpers/browser.js';
 import { type DemoPage, openDemo } from '../helpers/demo-page.js';
 
-describe('nothing is lost on the transcriber', { skip: skipWithoutChromium, timeout: 120_000 }, () => {
+describe('nothing is lost on the transcriber', { skip: skipWithoutChromium, timeout: 400_000 }, () => {
   let browser: Browser;
   let demo: DemoPage;
 

@@ -7,7 +7,7 @@ import { type DemoPage, openDemo } from '../helpers/demo-page.js';
 
 const LINES = 60;
 
-describe('reading along', { skip: skipWithoutChromium, timeout: 120_000 }, () => {
+describe('reading along', { skip: skipWithoutChromium, timeout: 400_000 }, () => {
   let browser: Browser;
   let demo: DemoPage;
 

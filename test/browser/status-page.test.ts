@@ -7,7 +7,7 @@ import { fleetOf, statusAnswer } from '../helpers/status-answer.js';
 
 const STATUS = statusAnswer();
 
-describe('the status page', { skip: skipWithoutChromium, timeout: 60_000 }, () => {
+describe('the status page', { skip: skipWithoutChromium, timeout: 400_000 }, () => {
   let browser: Browser;
   let server: FakeHttpServer;
   let page: Page;

@@ -6,7 +6,7 @@ import { launchChromium, skipWithoutChromium } from '../helpers/browser.js';
 import { type LiveServer, startLiveServer } from '../helpers/live-server.js';
 import { type PrefixProxy, startPrefixProxy } from '../helpers/prefix-proxy.js';
 
-describe("pages below a proxy's sub-path", { skip: skipWithoutChromium, timeout: 180_000 }, () => {
+describe("pages below a proxy's sub-path", { skip: skipWithoutChromium, timeout: 400_000 }, () => {
   let browser: Browser;
   let live: LiveServer;
   let proxy: PrefixProxy;

@@ -8,7 +8,7 @@ import { sampleWords } from '../helpers/fake-http-server.js';
 
 const FULL = { code: 'AT_CAPACITY', error: 'The server is full.', retryable: true };
 
-describe('the views of the transcriber', { skip: skipWithoutChromium, timeout: 120_000 }, () => {
+describe('the views of the transcriber', { skip: skipWithoutChromium, timeout: 400_000 }, () => {
   let browser: Browser;
   let demo: DemoPage;
 

@@ -8,7 +8,7 @@ import { launchChromium, skipWithoutChromium } from '../helpers/browser.js';
 import { type DemoPage, openDemo } from '../helpers/demo-page.js';
 import { pcm16Wav } from '../helpers/wav.js';
 
-describe('the transcript', { skip: skipWithoutChromium, timeout: 120_000 }, () => {
+describe('the transcript', { skip: skipWithoutChromium, timeout: 400_000 }, () => {
   let browser: Browser;
   let demo: DemoPage;
 

@@ -20,7 +20,7 @@ function call(): Buffer {
   return Buffer.from(pcm16Wav(pairs, 16_000, 2));
 }
 
-describe('a stereo call', { skip: skipWithoutChromium, timeout: 120_000 }, () => {
+describe('a stereo call', { skip: skipWithoutChromium, timeout: 400_000 }, () => {
   let server: LiveServer;
   let browser: Browser;
 

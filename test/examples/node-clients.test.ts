@@ -96,7 +96,7 @@ describe('the Node examples against the real server', { timeout: 120_000 }, () =
     assert.match(run.stdout, /segment\(s\) in 3 s of audio/);
     const wrong = await runScript(...base, '--duration', 'long');
     assert.equal(wrong.code, 1);
-    assert.match(wrong.stderr, /--duration: a number of seconds/);
+    assert.match(wrong.stderr, /--duration: must be a number of seconds/);
   });
 
   it('nodejs-client says how to get a recorder where there is none', async () => {
