@@ -30,6 +30,8 @@ export class Gate {
   closed = false;
   private readonly parts: GateParts;
   private flushBeganMs = 0;
+  /** A flush began. The machine says so only when its transition is over, but a cut may come in the middle of it. */
+  private isFlushing = false;
   /** Callback waiting for the session to stand still. */
   private onStill: (() => void) | null = null;
 
@@ -56,7 +58,7 @@ export class Gate {
     inbox.hold();
     recorder.live.whenCaughtUp(() => {
       act();
-      if (this.parts.activity() === 'recording') this.release();
+      if (this.isRecording) this.release();
     });
     this.regulate();
   }
@@ -92,15 +94,20 @@ export class Gate {
     this.parts.inbox.hold();
     finalize(() => {
       // If a flush has begun meanwhile, the gate stays closed for it.
-      if (this.parts.activity() === 'recording') this.release();
+      if (this.isRecording) this.release();
     });
     this.regulate();
+  }
+
+  private get isRecording(): boolean {
+    return !this.isFlushing && this.parts.activity() === 'recording';
   }
 
   /** No input is accepted until everything before the stop is reported. */
   flush(reason: FlushReason): void {
     const { inbox, recorder } = this.parts;
     this.flushBeganMs = performance.now();
+    this.isFlushing = true;
     inbox.hold();
     recorder.live?.end(reason === 'timeout' ? 'timeout' : 'stop');
     this.regulate();
@@ -109,6 +116,7 @@ export class Gate {
   /** Everything is reported: waiting input is processed as soon as the slots are free. */
   finish(): void {
     void this.parts.recorder.finish(performance.now() - this.flushBeganMs).then(() => {
+      this.isFlushing = false;
       if (this.parts.activity() === 'idle') this.release();
     });
   }
