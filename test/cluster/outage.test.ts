@@ -28,8 +28,10 @@ describe('a fleet whose Redis goes away', { skip: skipWithoutRedis, timeout: 60_
     const log = pino({ level: 'info' }, { write: (text: string) => lines.push(JSON.parse(text)) });
     return { log, lines, text: () => JSON.stringify(lines) };
   }
-  const away = (lines: readonly { msg: string }[]) => lines.filter(({ msg }) => /fleet is not available/.test(msg)).length;
-  const there = (lines: readonly { msg: string }[]) => lines.filter(({ msg }) => /fleet is available/.test(msg)).length;
+  const away = (lines: readonly { msg: string }[]) =>
+    lines.filter(({ msg }) => /fleet is not available/.test(msg)).length;
+  const there = (lines: readonly { msg: string }[]) =>
+    lines.filter(({ msg }) => /fleet is available/.test(msg)).length;
 
   async function reserved(...args: string[]): Promise<TestRedis> {
     const redis = await TestRedis.reserve(...args);
@@ -170,7 +172,11 @@ describe('a fleet whose Redis goes away', { skip: skipWithoutRedis, timeout: 60_
     const outcomes = await Promise.all(touches);
     const refused = outcomes.filter((outcome) => outcome === 'too many calls are under way').length;
     assert.ok(refused >= 100 && refused <= 110, `${refused}`);
-    await assert.rejects(cluster.store.touch('s1', 1, TTL_MS), /too many calls/, 'nobody waits for them any more');
+    await assert.rejects(
+      cluster.store.touch('s1', 1, TTL_MS),
+      /too many calls/,
+      'nobody waits for them any more',
+    );
     redis.thaw();
     await until('it is back', () => cluster.available);
     assert.equal(await cluster.store.touch('s1', 1, TTL_MS), 'lost');
