@@ -30,6 +30,7 @@ const ROWS: readonly (readonly string[])[] = [
     'src/paths',
     'src/histogram',
     'src/threads',
+    'src/within',
     'src/rate-limiter',
     'src/option-schemas',
   ],

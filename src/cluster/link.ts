@@ -7,6 +7,7 @@
 import { createHash } from 'node:crypto';
 import { LIMITS } from '../limits.js';
 import type { RedisAddress } from '../option-schemas.js';
+import { within } from '../within.js';
 
 /** The part of the library's client in use. Its own types list every Redis command. */
 interface Client {
@@ -134,7 +135,8 @@ export class RedisLink {
       this.calls.delete(call);
       this.callBytes -= bytes;
     });
-    return within(this.timing.callMs, answer as Promise<Reply>);
+    const { callMs } = this.timing;
+    return within(callMs, answer as Promise<Reply>, `no answer within ${callMs} ms`);
   }
 
   /** Drops the connection and opens a new one, since the wrong server answered: its name may now resolve elsewhere. */
@@ -169,7 +171,8 @@ export class RedisLink {
       client = made;
       this.client = made;
       made.on('error', (error) => this.lost(made, error));
-      await within(this.timing.connectMs, this.begin(made));
+      const { connectMs } = this.timing;
+      await within(connectMs, this.begin(made), `no answer within ${connectMs} ms`);
       if (this.client !== made) return;
       this.ready = true;
       this.failures = 0;
@@ -217,18 +220,5 @@ export class RedisLink {
     this.ready = false;
     client?.on('error', () => {}); // ignores later errors
     client?.destroy();
-  }
-}
-
-async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-    promise.catch(() => {}); // it may still fail later, unobserved
   }
 }

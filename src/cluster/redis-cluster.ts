@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { LIMITS } from '../limits.js';
 import type { Logger } from '../log.js';
 import type { RedisAddress } from '../option-schemas.js';
+import { withinOr } from '../within.js';
 import type { Cluster } from './cluster.js';
 import { FleetKeys } from './keys.js';
 import { EXCHANGE, RedisLimits } from './limits.js';
@@ -97,7 +98,8 @@ export class RedisCluster implements Cluster {
       const { prefix, nodes } = this.keys;
       const args = [prefix, this.node, String(this.leaseMs), clientId, this.deadline()];
       const claim = this.link.run(CLAIM, [nodes], args);
-      if ((await unlessLate(LIMITS.clusterClaimMs, claim)) === 0) return false;
+      // Without an answer in time the caller continues.
+      if ((await withinOr<Reply>(LIMITS.clusterClaimMs, claim, null)) === 0) return false;
     }
     this.hold(clientId);
     return true;
@@ -187,19 +189,5 @@ export class RedisCluster implements Cluster {
     if (up) void this.holdAgain();
     if (up) log.info({ ...at, node: this.node, nodes: this.seen.length }, 'the fleet is available');
     else log.warn({ ...at, reason: this.trouble }, 'the fleet is not available: this server runs on its own');
-  }
-}
-
-/** The reply to a call, or null if it fails or is late: the caller continues without it. */
-async function unlessLate(ms: number, call: Promise<Reply>): Promise<Reply> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<null>((resolve) => {
-    timer = setTimeout(() => resolve(null), ms);
-  });
-  const answer = call.catch(() => null);
-  try {
-    return await Promise.race([answer, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -10,6 +10,7 @@ import type { Logger } from '../log.js';
 import type { Model } from '../models/store.js';
 import { workerUrl } from '../paths.js';
 import { Threads } from '../threads.js';
+import { within } from '../within.js';
 import type { BatchLane } from './batch-lane.js';
 import type { LaneAnswer, LaneSetup, LaneTask, Provider } from './messages.js';
 import type { StreamTable } from './stream-table.js';
@@ -158,19 +159,13 @@ export class Lane implements BatchLane {
 
   private async initAgain(): Promise<void> {
     this.restarts++;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      const tooLong = new Error(`no session within ${Math.round(this.initLimitMs / 1000)} s`);
-      timer = setTimeout(reject, this.initLimitMs, tooLong);
-    });
+    const seconds = Math.round(this.initLimitMs / 1000);
     try {
-      await Promise.race([this.init(), late]);
+      await within(this.initLimitMs, this.init(), `no session within ${seconds} s`);
     } catch (again) {
       if (this.thread.busy) this.abandon();
       this.state = 'lost';
       throw again;
-    } finally {
-      clearTimeout(timer);
     }
   }
 

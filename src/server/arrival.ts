@@ -11,6 +11,7 @@ import type { SessionContext } from '../session/context.js';
 import { hashOf } from '../session/resume-desk.js';
 import { Session } from '../session/session.js';
 import { takeOver } from '../session/takeover.js';
+import { withinOr } from '../within.js';
 import { type Admitted, type Resumption, requireReady } from './admission.js';
 import type { ServerContext } from './context.js';
 
@@ -33,25 +34,25 @@ export async function arrive(
   if (resumption === null) return null;
   const { session, token, seen } = resumption;
   const { keeping, engine, desk } = host.sessions;
-  if (session !== undefined && (await bounded(session.handover.isOurs(), true, LIMITS.recordLookMs))) {
+  if (session !== undefined && (await withinOr(LIMITS.recordLookMs, session.handover.isOurs(), true))) {
     // Meanwhile the session may have ended, or gone on with another connection that has used the token up.
     const isGood = desk.find(token, grant.identity) === session.id;
     if (!isGood) return { ...resumption, session: undefined };
     if (!session.isBehind(seen)) return resumption;
     // Another server went on with it beside this one, and told more: it goes on from its record, as at any other server.
-    await bounded(session.handover.keep(), false, LIMITS.recordLookMs);
+    await withinOr(LIMITS.recordLookMs, session.handover.keep(), false);
   }
   if (keeping === null) return { ...resumption, session: undefined };
   // If no stream can run here, no session is taken over: its own server may still have it, or another one a place.
   if (engine.table.vacancies === 0) throw new ServerError('AT_CAPACITY', 'no place is free');
-  const taken = await bounded(keeping.store.take(hashOf(token), grant.identity), null, LIMITS.recordWaitMs);
+  const taken = await withinOr(LIMITS.recordWaitMs, keeping.store.take(hashOf(token), grant.identity), null);
   if (taken === null) return { ...resumption, session: undefined };
   context.registry.get(taken.id)?.handover.fence();
   const own = restored(context, taken, resumption, grant, host);
   if (own === undefined) return { ...resumption, session: undefined };
   context.registry.add(own);
   // The client gets a token that the fleet knows. If two servers take a session at once, the second one keeps it.
-  await bounded(own.handover.keep(), false, LIMITS.recordLookMs);
+  await withinOr(LIMITS.recordLookMs, own.handover.keep(), false);
   if (own.activity === 'closed') throw new ServerError('CLIENT_ID_IN_USE', 'another server has the session');
   return { ...resumption, session: own };
 }
@@ -87,18 +88,4 @@ function restored(
     keeping.store.remove(taken.id, taken.epoch).catch(() => {}); // it expires by itself
     return undefined;
   }
-}
-
-/** The result, or `otherwise` on failure or timeout. */
-function bounded<T>(promise: Promise<T>, otherwise: T, ms: number): Promise<T> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => resolve(otherwise), ms);
-    timer.unref();
-    promise
-      .catch(() => otherwise)
-      .then((result) => {
-        clearTimeout(timer);
-        resolve(result);
-      });
-  });
 }

@@ -1,5 +1,6 @@
 /** The last step for a process's sessions when its recogniser cannot continue. */
 import { LIMITS } from '../limits.js';
+import { within } from '../within.js';
 import type { ServerContext } from './context.js';
 import type { SessionRegistry } from './registry.js';
 
@@ -12,15 +13,9 @@ export const leaveAll = async (registry: SessionRegistry): Promise<void> => {
 export async function rescue({ rescue: act, log, registry }: ServerContext): Promise<void> {
   if (act === undefined) return;
   log.info({ sessions: registry.size }, 'saving sessions for other servers');
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(reject, LIMITS.rescueMs, new Error(`not within ${LIMITS.rescueMs} ms`));
-  });
   try {
-    await Promise.race([act(), late]);
+    await within(LIMITS.rescueMs, act(), `not within ${LIMITS.rescueMs} ms`);
   } catch (err) {
     log.error({ err }, 'sessions could not be saved');
-  } finally {
-    clearTimeout(timer);
   }
 }
