@@ -8,6 +8,7 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { FileFailure, FilePiece, FileRequest } from '../audio/file.js';
 import { ServerError, toServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
+import { StallTimer } from './stall-timer.js';
 
 /** Messages from the worker. */
 export type FileMessage = 'started' | 'ended' | FilePiece | FileFailure;
@@ -47,7 +48,7 @@ export class FileStream implements FilePieces {
   private outcome: 'ended' | ServerError | null = null;
   private started = false;
   private settled = false;
-  private stall: NodeJS.Timeout | undefined;
+  private readonly stall = new StallTimer(() => this.aborter.abort());
 
   /** Takes ownership of the request's bytes, which must fill their ArrayBuffer. */
   constructor(request: FileRequest, run: RunFileTask) {
@@ -90,7 +91,7 @@ export class FileStream implements FilePieces {
   }
 
   private onMessage(message: FileMessage): void {
-    clearTimeout(this.stall);
+    this.stall.stop();
     if (this.outcome !== null) return;
     if (message === 'ended') this.end('ended');
     else if (message === 'started') {
@@ -122,15 +123,14 @@ export class FileStream implements FilePieces {
    */
   private onSettled(otherwise: ServerError): void {
     this.settled = true;
-    clearTimeout(this.stall);
+    this.stall.stop();
     setImmediate(() => setImmediate(() => this.end(otherwise)));
   }
 
   /** Ends a thread that makes no progress while decoding. A task that waits in the queue is not timed. */
   private watch(): void {
-    clearTimeout(this.stall);
-    if (!this.started || this.settled) return;
-    this.stall = setTimeout(() => this.aborter.abort(), LIMITS.fileStallMs).unref();
+    if (!this.started || this.settled) this.stall.stop();
+    else this.stall.start();
   }
 
   private causeOf(error: unknown): ServerError {

@@ -12,6 +12,7 @@ import type { LivePiece, LiveRequest } from '../audio/live/decode.js';
 import { ServerError, toServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import type { LiveSeat, LiveThreads } from './live-threads.js';
+import { StallTimer } from './stall-timer.js';
 
 /** Message to the worker: bytes, or null; number of further pieces that it may send; whether the input ends here. */
 export interface LiveInput {
@@ -61,7 +62,7 @@ export class LiveStream {
   private outcome: 'ended' | ServerError | null = null;
   private told = false;
   private closed = false;
-  private stall: NodeJS.Timeout | undefined;
+  private readonly stall = new StallTimer(() => this.seat.endThread());
 
   constructor(request: LiveRequest, threads: Pick<LiveThreads, 'sit'>, events: LiveStreamEvents) {
     this.events = events;
@@ -152,7 +153,7 @@ export class LiveStream {
   }
 
   private onMessage(output: LiveOutput): void {
-    clearTimeout(this.stall);
+    this.stall.stop();
     if (this.outcome !== null) return;
     if (output === 'ended') this.finish('ended');
     else if ('failure' in output) this.finish(new ServerError(output.failure.code, output.failure.detail));
@@ -185,7 +186,7 @@ export class LiveStream {
   }
 
   private finish(outcome: 'ended' | ServerError): void {
-    clearTimeout(this.stall);
+    this.stall.stop();
     if (this.outcome !== null) return;
     this.outcome = outcome;
     this.port.close();
@@ -208,12 +209,7 @@ export class LiveStream {
    * decodes.
    */
   private watch(): void {
-    clearTimeout(this.stall);
-    if (this.outcome !== null || this.pieces.length >= LIVE_AHEAD) return;
-    const halfMs = LIMITS.fileStallMs / 2;
-    // Looked at twice: a process that stood still itself has not heard of an answer either.
-    this.stall = setTimeout(() => {
-      this.stall = setTimeout(() => this.seat.endThread(), halfMs).unref();
-    }, halfMs).unref();
+    if (this.outcome !== null || this.pieces.length >= LIVE_AHEAD) this.stall.stop();
+    else this.stall.start();
   }
 }
