@@ -1,33 +1,19 @@
 /** What servers tell each other of the use of keys, in a real Redis. */
 import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, test } from 'node:test';
-import type { RedisLink } from '../../src/cluster/link.js';
+import { describe, test } from 'node:test';
 import type { RedisCluster } from '../../src/cluster/redis-cluster.js';
-import { fleetName, joined, lookInto } from '../helpers/fleet.js';
+import { fleetName, fleetSuite, joined } from '../helpers/fleet.js';
 import { skipWithoutRedis, TestRedis, until } from '../helpers/redis.js';
 
 const STREAMS = 'key:anna:streams';
 
 describe('the limits of keys in a fleet', { skip: skipWithoutRedis, timeout: 60_000 }, () => {
-  let redis: TestRedis;
-  let plain: RedisLink;
-  const opened: RedisCluster[] = [];
-  before(async () => {
-    redis = await TestRedis.start();
-    plain = await lookInto(redis.url);
-  });
-  after(async () => {
-    plain?.close();
-    await redis?.stop();
-  });
-  afterEach(async () => {
-    for (const cluster of opened.splice(0)) await cluster.close();
-  });
+  const fleet = fleetSuite();
   async function servers(name: string, count: number): Promise<RedisCluster[]> {
     for (let i = 0; i < count; i++) {
-      opened.push(await joined(redis.url, name, { timing: { beatMs: 20, leaseMs: 600 } }));
+      await fleet.server(name, { timing: { beatMs: 20, leaseMs: 600 } });
     }
-    return opened;
+    return fleet.opened;
   }
   const uses = async (at: RedisCluster | undefined, count: number, id = STREAMS) =>
     (await at?.limits.exchange([{ id, count }], []))?.others[0];
@@ -70,12 +56,12 @@ describe('the limits of keys in a fleet', { skip: skipWithoutRedis, timeout: 60_
     assert.equal(await uses(a, 0), 5);
     await b?.close();
     assert.equal(await uses(a, 0), 0);
-    await plain.send(['ZADD', `{${name}}:nodes`, '9e15', 'lives']);
-    await plain.send(['ZADD', `{${name}}:nodes`, '1', 'dead']);
+    await fleet.plain.send(['ZADD', `{${name}}:nodes`, '9e15', 'lives']);
+    await fleet.plain.send(['ZADD', `{${name}}:nodes`, '1', 'dead']);
     for (const [node, count] of [['lives', '2'], ['dead', '3'], ['unknown', '4']]) // biome-ignore format: a table
-      await plain.send(['HSET', `{${name}}:uses:${STREAMS}`, node ?? '', count ?? '']);
+      await fleet.plain.send(['HSET', `{${name}}:uses:${STREAMS}`, node ?? '', count ?? '']);
     assert.equal(await uses(a, 1), 2);
-    const held = await plain.send(['HKEYS', `{${name}}:uses:${STREAMS}`]);
+    const held = await fleet.plain.send(['HKEYS', `{${name}}:uses:${STREAMS}`]);
     assert.ok(Array.isArray(held));
     assert.deepEqual(held.map(String).sort(), ['lives', a?.node ?? ''].sort(), 'the dead are forgotten');
   });
@@ -90,11 +76,11 @@ describe('the limits of keys in a fleet', { skip: skipWithoutRedis, timeout: 60_
     const deep = await spend(a, 5_000);
     assert.ok(deep >= -600 && deep < -500, `${deep}`);
     // As if a minute had passed.
-    const at = await plain.send(['HGET', `{${name}}:rate:anna`, 'at']);
-    await plain.send(['HSET', `{${name}}:rate:anna`, 'tokens', '0', 'at', String(Number(at) - 30_000)]);
+    const at = await fleet.plain.send(['HGET', `{${name}}:rate:anna`, 'at']);
+    await fleet.plain.send(['HSET', `{${name}}:rate:anna`, 'tokens', '0', 'at', String(Number(at) - 30_000)]);
     const half = await spend(b, 0);
     assert.ok(half >= 300 && half < 400, `${half}`);
-    await plain.send(['HSET', `{${name}}:rate:anna`, 'tokens', '7', 'at', '9e15']);
+    await fleet.plain.send(['HSET', `{${name}}:rate:anna`, 'tokens', '7', 'at', '9e15']);
     assert.equal(Math.floor(await spend(b, 0)), 7, 'a clock that went back gives nothing');
     assert.ok((await spend(a, 0, 3)) <= 3, 'a smaller limit holds at once');
   });
@@ -104,16 +90,16 @@ describe('the limits of keys in a fleet', { skip: skipWithoutRedis, timeout: 60_
     const [a] = await servers(name, 1);
     await uses(a, 3);
     await spend(a, 1);
-    const keys = (await plain.send(['KEYS', `{${name}}:*`])) as readonly Buffer[];
+    const keys = (await fleet.plain.send(['KEYS', `{${name}}:*`])) as readonly Buffer[];
     assert.ok(keys.length >= 4);
     for (const key of keys) {
-      const leftMs = await plain.send(['PTTL', key]);
+      const leftMs = await fleet.plain.send(['PTTL', key]);
       assert.ok(typeof leftMs === 'number' && leftMs > 0 && leftMs <= 120_000, `${key}: ${leftMs}`);
     }
     const [stranger] = (await servers(fleetName(), 1)).slice(-1);
     assert.equal(await uses(stranger, 0), 0);
     await uses(a, 0);
-    assert.equal(await plain.send(['EXISTS', `{${name}}:uses:${STREAMS}`]), 0);
+    assert.equal(await fleet.plain.send(['EXISTS', `{${name}}:uses:${STREAMS}`]), 0);
   });
 
   test('without Redis the exchange fails at once, and says that it is away', async () => {

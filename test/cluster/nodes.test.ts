@@ -1,30 +1,14 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, test } from 'node:test';
-import type { RedisLink } from '../../src/cluster/link.js';
+import { describe, test } from 'node:test';
 import { BEAT, CLAIM } from '../../src/cluster/nodes.js';
 import type { ClusterOptions, RedisCluster } from '../../src/cluster/redis-cluster.js';
-import { FACTS, fleetName, joined, lookInto } from '../helpers/fleet.js';
-import { skipWithoutRedis, TestRedis, until } from '../helpers/redis.js';
+import { FACTS, fleetName, fleetSuite } from '../helpers/fleet.js';
+import { skipWithoutRedis, until } from '../helpers/redis.js';
 
 describe('the servers of a fleet', { skip: skipWithoutRedis, timeout: 60_000 }, () => {
-  let redis: TestRedis;
-  let plain: RedisLink;
-  const opened: RedisCluster[] = [];
-  before(async () => {
-    redis = await TestRedis.start();
-    plain = await lookInto(redis.url);
-  });
-  after(async () => {
-    plain?.close();
-    await redis?.stop();
-  });
-  afterEach(async () => {
-    for (const cluster of opened.splice(0)) await cluster.close();
-  });
+  const fleet = fleetSuite();
   async function server(name: string, options: Partial<ClusterOptions> = {}): Promise<RedisCluster> {
-    const cluster = await joined(redis.url, name, { timing: { beatMs: 20 }, ...options });
-    opened.push(cluster);
-    return cluster;
+    return fleet.server(name, { timing: { beatMs: 20 }, ...options });
   }
   const others = (cluster: RedisCluster) => cluster.nodes().slice(1);
 
@@ -53,7 +37,7 @@ describe('the servers of a fleet', { skip: skipWithoutRedis, timeout: 60_000 }, 
     await there.close();
     await until('it is gone', () => others(here).length === 0);
     assert.ok(await here.claimClient('anna'));
-    const left = await plain.send(['KEYS', `{${name}}:*${there.node}`]);
+    const left = await fleet.plain.send(['KEYS', `{${name}}:*${there.node}`]);
     assert.deepEqual(left, []);
   });
 
@@ -67,8 +51,8 @@ describe('the servers of a fleet', { skip: skipWithoutRedis, timeout: 60_000 }, 
       address: 'h:1',
       started_at: new Date().toISOString(),
     });
-    await plain.run(BEAT, [nodes], [prefix, 'dead', '400', said]);
-    assert.equal(await plain.run(CLAIM, [nodes], [prefix, 'dead', '400', 'anna', '9e15']), 1);
+    await fleet.plain.run(BEAT, [nodes], [prefix, 'dead', '400', said]);
+    assert.equal(await fleet.plain.run(CLAIM, [nodes], [prefix, 'dead', '400', 'anna', '9e15']), 1);
     assert.equal(await here.claimClient('anna'), false, 'while the lease lasts');
     await until('it is seen', () => others(here)[0]?.id === 'dead');
     await until('it is gone', () => others(here).length === 0);
@@ -79,9 +63,9 @@ describe('the servers of a fleet', { skip: skipWithoutRedis, timeout: 60_000 }, 
     const name = fleetName();
     const here = await server(name);
     const [nodes, prefix] = [`{${name}}:nodes`, `{${name}}:`];
-    await plain.run(BEAT, [nodes], [prefix, 'odd', '60000', '{"id":7}']);
-    await plain.run(BEAT, [nodes], [prefix, 'none', '60000', 'no JSON']);
-    await plain.run(
+    await fleet.plain.run(BEAT, [nodes], [prefix, 'odd', '60000', '{"id":7}']);
+    await fleet.plain.run(BEAT, [nodes], [prefix, 'none', '60000', 'no JSON']);
+    await fleet.plain.run(
       BEAT,
       [nodes],
       [

@@ -1,43 +1,23 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { after, afterEach, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { FleetKeys } from '../../src/cluster/keys.js';
-import { type RedisLink, Script } from '../../src/cluster/link.js';
-import type { RedisCluster } from '../../src/cluster/redis-cluster.js';
+import { Script } from '../../src/cluster/link.js';
 import { RedisSessionStore } from '../../src/cluster/redis-store.js';
-import { fleetName, joined, lookInto, record } from '../helpers/fleet.js';
-import { skipWithoutRedis, TestRedis, until } from '../helpers/redis.js';
+import { fleetName, fleetSuite, record } from '../helpers/fleet.js';
+import { skipWithoutRedis, until } from '../helpers/redis.js';
 
 const TTL_MS = 60_000;
 
 describe('sessions in Redis', { skip: skipWithoutRedis, timeout: 60_000 }, () => {
-  let redis: TestRedis;
-  let plain: RedisLink;
-  const opened: RedisCluster[] = [];
-
-  before(async () => {
-    redis = await TestRedis.start();
-    plain = await lookInto(redis.url);
-  });
-  after(async () => {
-    plain?.close();
-    await redis?.stop();
-  });
-  afterEach(async () => {
-    for (const cluster of opened.splice(0)) await cluster.close();
-  });
-
-  async function server(name: string): Promise<RedisCluster> {
-    const cluster = await joined(redis.url, name);
-    opened.push(cluster);
-    return cluster;
-  }
+  const fleet = fleetSuite();
+  const server = (name: string) => fleet.server(name);
   const two = async () => {
     const name = fleetName();
     return { name, here: await server(name), there: await server(name) };
   };
   const keysOf = async (name: string): Promise<string[]> => {
-    const found = await plain.send(['KEYS', `{${name}}:*`]);
+    const found = await fleet.plain.send(['KEYS', `{${name}}:*`]);
     return (Array.isArray(found) ? found : []).map(String);
   };
 
@@ -109,7 +89,7 @@ describe('sessions in Redis', { skip: skipWithoutRedis, timeout: 60_000 }, () =>
     );
     for (const byte of [1, 2]) await late.write('s1', 1, record({ bytes: Uint8Array.of(byte) }), TTL_MS);
     for (const [text, args] of spied.reverse())
-      await plain.run(new Script(text), [`{${name}}:session:s1`], args);
+      await fleet.plain.run(new Script(text), [`{${name}}:session:s1`], args);
     const taken = await there.store.take('hash-1', record().key);
     assert.deepEqual([...(taken?.bytes ?? [])], [2]);
     assert.equal(await there.store.write('s1', 2, record({ bytes: Uint8Array.of(3) }), TTL_MS), 'written');
@@ -150,10 +130,10 @@ describe('sessions in Redis', { skip: skipWithoutRedis, timeout: 60_000 }, () =>
     await here.store.write('s1', 1, record(), 1_000);
     assert.equal(await here.store.touch('s1', 1, TTL_MS), 'written');
     for (const key of [`{${name}}:session:s1`, `{${name}}:token:hash-1`]) {
-      const leftMs = await plain.send(['PTTL', key]);
+      const leftMs = await fleet.plain.send(['PTTL', key]);
       assert.ok(typeof leftMs === 'number' && leftMs > 50_000, `${key}: ${leftMs}`);
     }
-    await plain.send(['DEL', `{${name}}:token:hash-1`]);
+    await fleet.plain.send(['DEL', `{${name}}:token:hash-1`]);
     assert.equal(await here.store.touch('s1', 1, TTL_MS), 'lost');
   });
 
@@ -175,14 +155,14 @@ describe('sessions in Redis', { skip: skipWithoutRedis, timeout: 60_000 }, () =>
     const keys = await keysOf(name);
     assert.ok(keys.length >= 7, keys.join(' '));
     for (const key of keys) {
-      const leftMs = await plain.send(['PTTL', key]);
+      const leftMs = await fleet.plain.send(['PTTL', key]);
       assert.ok(typeof leftMs === 'number' && leftMs > 0 && leftMs <= 600_000, `${key}: ${leftMs}`);
     }
   });
 
   test('programs that Redis has forgotten are sent again', async () => {
     const { here } = await two();
-    await plain.send(['SCRIPT', 'FLUSH']);
+    await fleet.plain.send(['SCRIPT', 'FLUSH']);
     assert.equal(await here.store.write('s1', 1, record(), TTL_MS), 'written');
     assert.equal(await here.store.write('s1', 1, record(), TTL_MS), 'written');
   });

@@ -1,10 +1,11 @@
 /** Servers of a fleet as far as src/cluster goes: no engine, no sockets. */
+import { after, afterEach, before } from 'node:test';
 import { RedisLink } from '../../src/cluster/link.js';
 import type { NodeFacts } from '../../src/cluster/nodes.js';
 import { type ClusterOptions, RedisCluster } from '../../src/cluster/redis-cluster.js';
 import type { SessionRecord } from '../../src/cluster/store.js';
 import { silentLog } from './fake-session.js';
-import { addressOfRedis, until } from './redis.js';
+import { addressOfRedis, TestRedis, until } from './redis.js';
 
 export const FACTS: NodeFacts = {
   version: '1.0.0',
@@ -57,4 +58,41 @@ export async function lookInto(url: string): Promise<RedisLink> {
   link.open();
   await until('connected', () => link.connected);
   return link;
+}
+
+/** One Redis for the tests of a suite, and the servers that each of them opens on it. Call it in the suite. */
+export function fleetSuite() {
+  const opened: RedisCluster[] = [];
+  let redis: TestRedis | undefined;
+  let plain: RedisLink | undefined;
+  before(async () => {
+    redis = await TestRedis.start();
+    plain = await lookInto(redis.url);
+  });
+  after(async () => {
+    plain?.close();
+    await redis?.stop();
+  });
+  afterEach(async () => {
+    for (const cluster of opened.splice(0)) await cluster.close();
+  });
+  return {
+    /** Closed after the test. */
+    opened,
+    get redis(): TestRedis {
+      if (redis === undefined) throw new Error('Redis is not started yet.');
+      return redis;
+    },
+    /** See `lookInto`. */
+    get plain(): RedisLink {
+      if (plain === undefined) throw new Error('Redis is not started yet.');
+      return plain;
+    },
+    /** A server that has joined. */
+    async server(name: string, options: Partial<ClusterOptions> = {}): Promise<RedisCluster> {
+      const cluster = await joined(this.redis.url, name, options);
+      opened.push(cluster);
+      return cluster;
+    },
+  };
 }
