@@ -42,7 +42,7 @@ export interface ServerContext {
    * Saves what sessions need to continue elsewhere. Called once, before a process whose recogniser has failed ends. It
    * has `LIMITS.rescueMs`; meanwhile sessions continue as far as they can.
    */
-  rescue?: () => Promise<void>;
+  rescue: () => Promise<void>;
 }
 
 export type ServerStatus = 'starting' | 'ready' | 'draining' | 'stopped';

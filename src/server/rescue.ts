@@ -11,7 +11,6 @@ export const leaveAll = async (registry: SessionRegistry): Promise<void> => {
 
 /** Resolves when the sessions are saved, or cannot be saved in time. Never rejects. */
 export async function rescue({ rescue: act, log, registry }: ServerContext): Promise<void> {
-  if (act === undefined) return;
   log.info({ sessions: registry.size }, 'saving sessions for other servers');
   try {
     await within(LIMITS.rescueMs, act(), `not within ${LIMITS.rescueMs} ms`);

@@ -15,6 +15,7 @@ import { admit, urlOf } from '../../../src/server/admission.js';
 import type { ServerContext } from '../../../src/server/context.js';
 import { EventLoopMeter } from '../../../src/server/event-loop.js';
 import { SessionRegistry } from '../../../src/server/registry.js';
+import { leaveAll } from '../../../src/server/rescue.js';
 import { acceptUpgrades, closeSockets, type Upgrades } from '../../../src/server/upgrade.js';
 import { UploadPlaces } from '../../../src/server/upload-places.js';
 import { StreamLeases } from '../../../src/session/leases.js';
@@ -133,6 +134,7 @@ export class SimNode {
       ...{ config, log, registry, lifecycle, metrics, startedAtMs: performance.now() },
       keyring: new Keyring(config),
       cluster: null,
+      rescue: () => leaveAll(registry),
       eventLoop: new EventLoopMeter(),
       recogniser: {
         ...{ engine, codecPool, readyAtMs: performance.now() },
