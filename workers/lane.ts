@@ -21,7 +21,8 @@ import {
   TIME_INTS,
   VALID,
 } from '../src/inference/layout.js';
-import { type LaneAnswer, type LaneSetup, type LaneTask, probeSizes } from '../src/inference/messages.js';
+import type { LaneAnswer, LaneSetup, LaneTask } from '../src/inference/messages.js';
+import { probeWhileShort } from '../src/inference/probe.js';
 import { STATE_TYPES } from '../src/models/manifest.js';
 
 // Loaded with require, to distinguish a failing native library from a failing graph.
@@ -195,11 +196,12 @@ async function init(): Promise<LaneAnswer> {
   });
   checkNames(session);
   checkOutputs(await session.run(feedsFor(1)));
-  for (const size of probeSizes(maxBatch)) {
+  const warming = session;
+  await probeWhileShort(maxBatch, setup.longestStepMs, async (size) => {
     const running = performance.now();
-    await session.run(feedsFor(size));
-    if (performance.now() - running > setup.longestStepMs) break;
-  }
+    await warming.run(feedsFor(size));
+    return performance.now() - running;
+  });
   const stepMs = performance.now() - started;
   return { runMs: stepMs, stepMs };
 }

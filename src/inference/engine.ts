@@ -13,7 +13,8 @@ import { cudaProblem, Lane, type LaneOptions, type LaneState } from './lane.js';
 import { laneCount } from './lane-count.js';
 import { slabLayout } from './layout.js';
 import { planStreams } from './memory.js';
-import { type Provider, probeSizes } from './messages.js';
+import type { Provider } from './messages.js';
+import { probeWhileShort } from './probe.js';
 import { type EngineStats, newStats, observe } from './stats.js';
 import { type Slot, type SlotOwner, StreamTable } from './stream-table.js';
 
@@ -93,21 +94,12 @@ async function closingLanesOnFailure<T>(lanes: readonly Lane[], run: () => T | P
   }
 }
 
-/** Measures step times with every lane busy, as under load, up to the first that is longer than `longestMs`. */
-async function measureSteps(
-  lanes: readonly Lane[],
-  maxBatch: number,
-  longestMs: number,
-): Promise<StepTime[]> {
-  const times: StepTime[] = [];
-  for (const batch of probeSizes(maxBatch)) {
+/** Measures step times with every lane busy, as under load. */
+const measureSteps = (lanes: readonly Lane[], maxBatch: number, longestMs: number): Promise<StepTime[]> =>
+  probeWhileShort(maxBatch, longestMs, async (batch) => {
     const answers = await Promise.all(lanes.map((lane) => lane.probe(batch, PROBE_REPEATS)));
-    const ms = answers.reduce((sum, answer) => sum + answer.runMs, 0) / answers.length;
-    times.push({ batch, ms });
-    if (ms > longestMs) break;
-  }
-  return times;
-}
+    return answers.reduce((sum, answer) => sum + answer.runMs, 0) / answers.length;
+  });
 
 function resolveProvider(config: Config, log: Logger): Provider {
   if (config.provider === 'cpu') return 'cpu';

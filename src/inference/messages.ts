@@ -14,7 +14,7 @@ export interface LaneSetup {
   readonly maxBatch: number;
   /** Threads per step (intra-op). */
   readonly threads: number;
-  /** Warm-up stops at the first batch size whose step takes longer than this. */
+  /** Warm-up stops at the batch size whose step is expected to take longer than this. */
   readonly longestStepMs: number;
   readonly names: {
     audio: string;
@@ -30,7 +30,7 @@ export interface LaneSetup {
 }
 
 export type LaneTask =
-  /** Creates the session and runs it once at every batch size of `probeSizes`, up to the longest step. */
+  /** Creates the session and runs it once at every batch size of `probeWhileShort`. */
   | { readonly kind: 'init' }
   /**
    * Runs the graph on silence `repeats` times at this batch size. The answer is the fastest step, since slower ones
@@ -45,11 +45,4 @@ export interface LaneAnswer {
   readonly runMs: number;
   /** Total milliseconds in the lane: gather, run, scatter. */
   readonly stepMs: number;
-}
-
-/** Batch sizes that are run once before a lane is ready, and that are used to measure capacity. */
-export function probeSizes(maxBatch: number): number[] {
-  const sizes: number[] = [];
-  for (let size = 1; size < maxBatch; size *= 2) sizes.push(size);
-  return [...sizes, maxBatch];
 }
