@@ -2,8 +2,8 @@
  * Rated capacity: the number of streams that this machine can hold, estimated from step times measured at the start.
  *
  * Each second of speech of a stream has two costs:
- *   steps    1000 / chunk of them, each T(b) / b of a lane's time when b streams share it; nearly all the cost of a large
- *            model
+ *   steps    1000 / chunk of them and some more at the end of each utterance, each T(b) / b of a lane's time when b
+ *            streams share it; nearly all the cost of a large model
  *   serving  sockets, conversion, transcripts, JSON, moving states: about the same for every model, and the larger part for
  *            a small one. So no single share of the step time fits both
  *
@@ -11,6 +11,8 @@
  * that its step, on the part of a core that serving leaves to a lane, fits the latency target. Streams return chunk by
  * chunk in the same order, so a chunk waits for little more than its own step.
  */
+import { chunkMs, type Manifest } from '../models/manifest.js';
+
 export interface StepTime {
   readonly batch: number;
   readonly ms: number;
@@ -27,6 +29,8 @@ const SLOWER = 1.2;
 export const SERVING_MS = 2;
 /** The part of it on the main thread. */
 const MAIN_THREAD_MS = 1;
+/** Assumed seconds of speech per utterance: `finalize` and the end of a recording flush the model, which costs steps. */
+const UTTERANCE_S = 10;
 /** Highest utilisation of lanes and cores; above it, a backlog is never worked off. */
 const BUSY = 0.95;
 /** The part of the latency target that a step may take. */
@@ -47,9 +51,15 @@ export interface Machine {
   readonly cores: number;
 }
 
+/** Steps for one second of a stream, its share of the flushes included. */
+export function stepsPerSecond(manifest: Manifest): number {
+  const silenceMs = (manifest.previewFlushMs ?? manifest.flushMs) + manifest.lookaheadMs;
+  return (1000 + silenceMs / UTTERANCE_S) / chunkMs(manifest);
+}
+
 /** The default chunk latency for the rated capacity: longer chunks allow more. */
-export const targetMs = (asked: number, chunkMs: number): number =>
-  asked > 0 ? asked : Math.max(100, chunkMs / 2);
+export const targetMs = (asked: number, chunk: number): number =>
+  asked > 0 ? asked : Math.max(100, chunk / 2);
 
 /**
  * The rest of a capacity measured on `lanes` lanes when `live` of them still work: each carries its share; 0 if none is
@@ -75,18 +85,21 @@ function timesByBatch(stepTimes: readonly StepTime[]): StepTime[] {
   return times;
 }
 
-/** @param stepTimes of all lanes busy at once, by growing batch size */
+/**
+ * @param stepTimes of all lanes busy at once, by growing batch size
+ * @param steps for one second of a stream
+ */
 export function estimateCapacity(
   stepTimes: readonly StepTime[],
   { lanes, coresPerLane, cores }: Machine,
-  chunkMs: number,
+  steps: number,
   latencyTargetMs: number,
 ): Capacity {
   let best = { streams: 1, batch: 1 };
   for (const { batch, ms } of timesByBatch(stepTimes)) {
     const stepMs = ms * SLOWER;
     /** Lane time for one second of a stream. */
-    const laneMs = (stepMs / batch) * (1000 / chunkMs);
+    const laneMs = (stepMs / batch) * steps;
     const streams = Math.floor(
       BUSY *
         1000 *

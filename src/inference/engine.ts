@@ -7,7 +7,14 @@ import type { Logger } from '../log.js';
 import { chunkMs } from '../models/manifest.js';
 import type { Model } from '../models/store.js';
 import { BATCHER_DEFAULTS, Batcher } from './batcher.js';
-import { type Capacity, estimateCapacity, type StepTime, streamsLeft, targetMs } from './capacity.js';
+import {
+  type Capacity,
+  estimateCapacity,
+  type StepTime,
+  stepsPerSecond,
+  streamsLeft,
+  targetMs,
+} from './capacity.js';
 import { EDGE_INTS, HotwordCompiler } from './hotwords.js';
 import { cudaProblem, Lane, type LaneOptions, type LaneState } from './lane.js';
 import { laneCount } from './lane-count.js';
@@ -176,7 +183,7 @@ export async function startEngine(
       coresPerLane: provider === 'cpu' ? config.laneThreads : 0,
       cores: availableParallelism(),
     };
-    const measured = estimateCapacity(stepTimes, machine, stepEveryMs, latencyMs);
+    const measured = estimateCapacity(stepTimes, machine, stepsPerSecond(model.manifest), latencyMs);
     const stats = newStats(maxBatch);
     let tellLost: (error: unknown) => void = () => {};
     const lost = new Promise<unknown>((resolve) => {

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { estimateCapacity, type Machine, streamsLeft, targetMs } from '../../src/inference/capacity.js';
+import {
+  estimateCapacity,
+  type Machine,
+  stepsPerSecond,
+  streamsLeft,
+  targetMs,
+} from '../../src/inference/capacity.js';
+import { fakeManifest } from '../helpers/fake-model.js';
 
 const CHUNK_MS = 100;
 /** Two cores with a lane each. */
@@ -12,7 +19,7 @@ const rated = (times: Record<number, number>, machine = TWO, chunkMs = CHUNK_MS,
   estimateCapacity(
     Object.entries(times).map(([batch, ms]) => ({ batch: Number(batch), ms })),
     machine,
-    chunkMs,
+    1000 / chunkMs,
     targetMs,
   );
 
@@ -20,6 +27,12 @@ test('a stream costs its share of the steps, a fifth slower than the probes, and
   // 10 steps a second of 12 / 16 ms, and 2 ms, of two cores that may be busy for 95 %.
   const { streams, batch } = rated({ 16: 10 });
   assert.deepEqual([streams, batch], [Math.floor(1900 / (7.5 + 2)), 16]);
+});
+
+test('the end of an utterance costs steps as well: one every ten seconds is assumed', () => {
+  const manifest = fakeManifest({ chunkSamples: 5_120, flushMs: 204, lookaheadMs: 136 });
+  assert.equal(stepsPerSecond(manifest), (1_000 + 34) / 320);
+  assert.equal(stepsPerSecond({ ...manifest, previewFlushMs: 64 }), (1_000 + 20) / 320, 'it may end earlier');
 });
 
 test('a small model is bound by serving, a large one by its steps', () => {
@@ -81,7 +94,7 @@ test('what is rated never keeps the cores busy for more than 95 % of the time', 
         .sort((a, b) => a.batch - b.batch)
         .filter(({ batch }, i, all) => batch !== all[i - 1]?.batch);
       const machine = { lanes, coresPerLane: 1, cores: lanes };
-      const { streams, batch } = estimateCapacity(stepTimes, machine, CHUNK_MS, 100);
+      const { streams, batch } = estimateCapacity(stepTimes, machine, 1000 / CHUNK_MS, 100);
       const at = stepTimes.find((time) => time.batch >= batch);
       assert.ok(at !== undefined && batch >= (stepTimes[0]?.batch ?? 0) || streams === 1); // biome-ignore format: short
       if (at?.batch !== batch || streams === 1) return;
