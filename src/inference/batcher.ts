@@ -134,14 +134,21 @@ export class Batcher {
     }
     this.watchdog.end(run);
     if (run.hung) return this.returnLate(run);
-    // The lane continues with waiting streams before this batch's results are delivered. The slots of this batch still
-    // count as in flight, so none can be taken again before its result is read.
+    // Streams in a flush come first, so that the lane's next batch can have their next step: a final result waits for
+    // several steps in a row. The lane then continues with whatever waits before the other results are delivered. The
+    // slots of this batch still count as in flight, so none can be taken again before its result is read.
     const places = this.returned;
-    for (let i = 0; i < count; i++) places[i] = lane.batch[i]!;
+    let left = 0;
+    for (let i = 0; i < count; i++) {
+      const place = lane.batch[i]!;
+      const slot = this.table.at(place);
+      if (slot.flushing) this.settle(slot);
+      else places[left++] = place;
+    }
     this.idle.push(lane);
     this.dispatch();
     this.observer.onBatch(lane, count, answer, waitMs);
-    for (let i = 0; i < count; i++) this.settle(this.table.at(places[i]!));
+    for (let i = 0; i < left; i++) this.settle(this.table.at(places[i]!));
   }
 
   private settle(slot: Slot): void {

@@ -80,10 +80,20 @@ test('a stream that is flushed while its step is in a lane is flushed next', asy
   write(slots[1]!, chunk());
   slots[0]!.flush(CHUNK);
   await engine.settle();
-  assert.deepEqual(lane.batches.flat(), [0, 1, 0, 0], 'stream 1 was taken before the step came back');
+  assert.deepEqual(lane.batches.flat(), [0, 0, 0, 1]);
   assert.deepEqual(tenants[0]!.valid, [CHUNK, 10, 0]);
   assert.deepEqual(tenants[0]!.tokens, [4]);
   assert.equal(tenants[0]!.flushes, 1);
+});
+
+test('the steps of a flush follow one another, beside whatever else waits', async () => {
+  const { engine, slots, lane } = crowd(3);
+  write(slots[0]!, marked(10, []));
+  slots[0]!.flush(2 * CHUNK);
+  engine.pump();
+  for (const slot of slots.slice(1)) write(slot, chunk());
+  await engine.settle();
+  assert.deepEqual(lane.batches, [[0], [0, 1, 2], [0]]);
 });
 
 test('few ready streams stay together; many are shared out among the idle lanes', () => {
