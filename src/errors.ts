@@ -64,6 +64,7 @@ export const ERRORS = {
 
   // About the server itself.
   ENGINE_FAILED: entry('The recogniser failed on this stream.', 500, true, 1011),
+  AUDIO_FAILED: entry('The recogniser failed repeatedly on this audio; it was given up.', 422, false, 1003),
   INTERNAL: entry('Internal server error.', 500, true, 1011),
 
   // At start; these end the process.

@@ -13,7 +13,7 @@ import { type Run, Watchdog } from './watchdog.js';
 export type { BatchLane, BatchObserver } from './batch-lane.js';
 
 export interface BatcherOptions extends Omit<BatchRules, 'now'> {
-  /** How often a stream's step may fail alone in its batch before the stream is given up. */
+  /** Failed and hung steps after which a stream is given up, the last of them with this stream alone. */
   readonly maxFailures: number;
   readonly now?: () => number;
   readonly defer?: (pump: () => void) => void;
@@ -24,8 +24,11 @@ export interface BatcherOptions extends Omit<BatchRules, 'now'> {
   readonly hangLimitMs?: number;
 }
 
-/** Hanging threads allowed beyond one per lane: the number of attempts to find a stream whose step hangs. */
-const MORE_HUNG = 1;
+/**
+ * Hanging threads allowed beyond one per lane. A single lane can then find a stream whose steps hang: once in a batch,
+ * and twice alone.
+ */
+const MORE_HUNG = 2;
 
 export const BATCHER_DEFAULTS = { maxBulkBesideLive: 4, splitFrom: 8, maxFailures: 3 } as const;
 
@@ -90,7 +93,7 @@ export class Batcher {
   /** A slot has a whole chunk, or a flush to run. Called by the slot itself. */
   readonly onReady = (slot: Slot): void => {
     if (slot.inFlight) return; // checked again when its step returns
-    if (this.dead) slot.owner?.onFault(slot);
+    if (this.dead) slot.owner?.onFault(slot, 'ENGINE_FAILED');
     else if (this.ready.add(slot)) this.schedule();
   };
 
@@ -161,7 +164,7 @@ export class Batcher {
       slot.commitStep();
     } catch (error) {
       this.observer.onStreamFailed(slot, error);
-      slot.owner?.onFault(slot);
+      slot.owner?.onFault(slot, 'ENGINE_FAILED');
       return;
     }
     if (slot.owner !== null && slot.ready()) this.onReady(slot);
@@ -175,7 +178,7 @@ export class Batcher {
       slot.inFlight = false;
       if (slot.owner === null) this.table.reclaim(slot);
     }
-    this.tryAgain(run, left);
+    this.tryAgain(this.blame(run, left));
   }
 
   /** The slots of a step that still have an owner. */
@@ -185,16 +188,24 @@ export class Batcher {
   }
 
   /**
-   * Runs the same chunks again, in halves. Only a stream that fails alone is blamed. It has more than one attempt,
-   * since the lane may be at fault.
+   * A stream whose step failed alone is blamed, and so is every stream of a step that hung: each of them costs a thread,
+   * so they run alone from then on. Only a stream that is alone is given up, and not at its first attempt, since the lane
+   * may be at fault.
+   * @returns those that are not given up
    */
-  private tryAgain({ count }: Run, slots: readonly Slot[]): void {
-    const failed: number[] = [];
-    for (const slot of slots) {
-      if (count === 1 && ++slot.failures >= this.options.maxFailures) slot.owner?.onFault(slot);
-      else failed.push(slot.index);
-    }
-    this.ready.tryAgain(failed);
+  private blame({ count, hung }: Run, slots: readonly Slot[]): Slot[] {
+    const isAlone = count === 1;
+    return slots.filter((slot) => {
+      if (isAlone || hung) slot.addFailure();
+      const isGivenUp = isAlone && slot.blame.failures >= this.options.maxFailures;
+      if (isGivenUp) slot.owner?.onFault(slot, 'AUDIO_FAILED');
+      return !isGivenUp;
+    });
+  }
+
+  /** Runs the same chunks again: suspects alone, the others in halves. */
+  private tryAgain(slots: readonly Slot[]): void {
+    this.ready.tryAgain(slots.map(({ index }) => index));
     this.schedule();
   }
 
@@ -204,7 +215,7 @@ export class Batcher {
     for (const run of this.watchdog.overdue(nowMs)) {
       this.observer.onLaneHung(run.lane, run.count, nowMs - run.beganMs);
       run.lane.abandon();
-      const left = this.tenantsOf(run);
+      const left = this.blame(run, this.tenantsOf(run));
       if (this.watchdog.hung > this.mostHung) {
         this.observer.onStuck(new Error(`${this.watchdog.hung} steps hang`));
       } else if (left.length > this.table.vacancies) {
@@ -213,7 +224,7 @@ export class Batcher {
         );
       } else {
         for (const slot of left) this.table.evacuate(slot);
-        this.tryAgain(run, left);
+        this.tryAgain(left);
         void this.bringBack(run.lane, () => run.lane.replace());
       }
     }
@@ -223,9 +234,9 @@ export class Batcher {
   private returnLate(run: Run): void {
     for (let i = 0; i < run.count; i++) {
       const slot = this.table.at(run.batch[i]!);
-      if (slot.owner !== null) continue; // it could not be moved away: the process is about to end
       slot.inFlight = false;
-      this.table.reclaim(slot);
+      // A stream that is still here is being given up, or could not be moved away.
+      if (slot.owner === null) this.table.reclaim(slot);
     }
     this.observer.onReturnedLate(run.lane, run.count, this.options.now() - run.beganMs);
   }
@@ -245,6 +256,6 @@ export class Batcher {
   giveUp(): void {
     this.dead = true;
     this.ready.clear();
-    for (const slot of this.table.slots) slot.owner?.onFault(slot);
+    for (const slot of this.table.slots) slot.owner?.onFault(slot, 'ENGINE_FAILED');
   }
 }

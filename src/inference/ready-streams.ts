@@ -57,6 +57,11 @@ export class ReadyStreams {
    */
   add(slot: Slot): boolean {
     if (this.trials.has(slot.index)) return false;
+    if (slot.suspect) {
+      this.queuedMs[slot.index] = this.rules.now();
+      this.trials.addAlone(slot.index);
+      return true;
+    }
     const queue = QUEUE[slot.priority];
     const stands = this.queues.queueOf(slot.index);
     if (stands === queue) return false;
@@ -65,9 +70,11 @@ export class ReadyStreams {
     return true;
   }
 
-  /** Streams that failed together run again in halves; a stream that failed alone runs alone. */
+  /** Streams that failed together run again in halves, and suspects alone. */
   tryAgain(failed: readonly number[]): void {
-    this.trials.add(failed);
+    const isSuspect = (index: number) => this.table.slots[index]?.suspect === true;
+    this.trials.add(failed.filter((index) => !isSuspect(index)));
+    for (const index of failed.filter(isSuspect)) this.trials.addAlone(index);
   }
 
   remove(slot: Slot): void {

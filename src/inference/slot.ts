@@ -1,9 +1,12 @@
 /** The slot of a stream: its ring, its position in it, and when its next step may run. */
+import type { ErrorCode } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { Arrivals } from './arrivals.js';
 import { BANK, FRESH, PROMPT, READ, type ResultViews, RING, type SlabLayout, VALID } from './layout.js';
 import { Place } from './place.js';
 import type { SampleSink } from './sink.js';
+
+export type FaultCode = Extract<ErrorCode, 'ENGINE_FAILED' | 'AUDIO_FAILED'>;
 
 /** Events for the owner of a slot. */
 export interface SlotOwner {
@@ -11,9 +14,19 @@ export interface SlotOwner {
   onStep(slot: Slot, audioSamples: number): void;
   /** The flush requested with `flush()` is complete. */
   onFlushed(slot: Slot): void;
-  /** The recogniser gave up this stream. */
-  onFault(slot: Slot): void;
+  /** The recogniser gave up this stream; `AUDIO_FAILED`: because of its audio. */
+  onFault(slot: Slot, code: FaultCode): void;
 }
+
+/** Why a stream is suspected of making its steps fail. */
+export interface Blame {
+  /** Steps in a row that failed with this stream alone, or hung with it. */
+  readonly failures: number;
+  /** The position of those steps, samples. They no longer count once the stream is beyond it. */
+  readonly at: number;
+}
+
+export const NO_BLAME: Blame = { failures: 0, at: 0 };
 
 /** Order of work: flushes, then live audio, then uploads and other audio faster than real time. */
 export const PRIORITIES = ['flush', 'live', 'bulk'] as const;
@@ -42,7 +55,7 @@ export class Slot implements SampleSink {
   bulk = false;
   /** Set by the batcher: a lane is working on this slot. */
   inFlight = false;
-  failures = 0;
+  blame: Blame = NO_BLAME;
   /** When the last committed step could run: the arrival of its window's last sample, or the request for its flush. */
   arrivedMs = 0;
 
@@ -150,10 +163,20 @@ export class Slot implements SampleSink {
     this.read = 0;
     this.flushAt = -1;
     this.flushSteps = 0;
-    this.failures = 0;
+    this.blame = NO_BLAME;
     this.header[FRESH] = 1;
     this.setHotwords(NO_HOTWORDS);
     this.prompt = this.autoPrompt;
+  }
+
+  /** Whether its next steps run without other streams, which they might take down. */
+  get suspect(): boolean {
+    return this.blame.failures > 0;
+  }
+
+  /** Its step failed or hung. */
+  addFailure(): void {
+    this.blame = { failures: this.blame.failures + 1, at: Math.max(this.blame.at, this.read) };
   }
 
   /** Sets the language from here on, by its number; null: the model detects it. */
@@ -240,7 +263,7 @@ export class Slot implements SampleSink {
     const askedMs = seen < this.windowSamples ? this.flushAskedMs : 0;
     this.arrivedMs = Math.max(this.arrivals.at(this.read + seen), askedMs);
     this.read += taken;
-    this.failures = 0;
+    if (this.read > this.blame.at) this.blame = NO_BLAME;
     // Read before the owner is notified. The owner may now request a flush, to which this step does not belong, or cut
     // this one.
     const { flushing } = this;

@@ -32,6 +32,12 @@ export class Trials {
     }
   }
 
+  /** Adds a stream that runs alone, because a step with it hung. */
+  addAlone(slot: number): void {
+    this.groups.push([slot]);
+    this.suspects.add(slot);
+  }
+
   /** The group that has waited longest, which is then under trial; null if none waits. */
   take(): readonly number[] | null {
     for (let group = this.groups.shift(); group !== undefined; group = this.groups.shift()) {

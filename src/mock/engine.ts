@@ -140,7 +140,7 @@ export function mockEngine(script: Script, config: MockConfig, observer: MockObs
   };
   const giveUp = (): void => {
     for (const { slot, generation } of faulty.splice(0)) {
-      if (slot.generation === generation) slot.owner?.onFault(slot);
+      if (slot.generation === generation) slot.owner?.onFault(slot, 'ENGINE_FAILED');
     }
   };
   const lane = new ScriptedLane(table, new ScriptPlayer(script, model), { maxBatch, ...script }, onTaken);

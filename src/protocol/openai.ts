@@ -170,11 +170,13 @@ export const modelOf = ({ name }: Manifest, createdS: number) => ({
 const STATUS: Partial<Record<ErrorCode, number>> = {
   UNSUPPORTED_MEDIA: 400,
   CORRUPT_AUDIO: 400,
+  AUDIO_FAILED: 400,
   UPLOAD_TOO_LONG: 400,
 };
 const OF_THE_FILE: readonly ErrorCode[] = [
   'UNSUPPORTED_MEDIA',
   'CORRUPT_AUDIO',
+  'AUDIO_FAILED',
   'UPLOAD_TOO_LONG',
   'UPLOAD_TOO_LARGE',
   'UPLOAD_MISSING',

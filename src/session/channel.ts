@@ -1,7 +1,7 @@
 /** One channel of a live recording: its slot, its recognition, and the resulting events. */
 import type { AudioFormat } from '../audio/format.js';
 import { ServerError } from '../errors.js';
-import type { Slot, SlotOwner } from '../inference/stream-table.js';
+import type { Blame, FaultCode, Slot, SlotOwner } from '../inference/stream-table.js';
 import { LIMITS } from '../limits.js';
 import type { StreamEvent } from '../protocol/events.js';
 import type { RecordingConfig } from '../protocol/types.js';
@@ -30,6 +30,7 @@ export interface ChannelHost {
 export interface ChannelStart {
   readonly from: RecordingState;
   readonly at: Position;
+  readonly blame: Blame;
 }
 
 export class Channel implements SlotOwner, RecordingListener {
@@ -59,6 +60,7 @@ export class Channel implements SlotOwner, RecordingListener {
       const config = { ...host.config, ...host.channelFormat };
       const parts = { slot, manifest, pieces, codecPool, config, keptChars, ...from };
       this.recording = new Recording(parts, this);
+      if (from !== null) slot.blame = from.blame;
     } catch (error) {
       context.leases.give(slot);
       throw error;
@@ -94,8 +96,8 @@ export class Channel implements SlotOwner, RecordingListener {
     this.recording.caughtUp();
   }
 
-  onFault(): void {
-    this.host.onFailed(new ServerError('ENGINE_FAILED'));
+  onFault(_slot: Slot, code: FaultCode): void {
+    this.host.onFailed(new ServerError(code));
   }
 
   // ---- from the recording ---------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import { readHeader } from '../audio/header.js';
 import { ChannelSplitter } from '../audio/split.js';
 import type { CodecPool } from '../codec/pool.js';
 import type { ServerError } from '../errors.js';
+import type { Blame } from '../inference/stream-table.js';
 import type { StreamEvent } from '../protocol/events.js';
 import type { Channel } from './channel.js';
 import { Decoding } from './decoding.js';
@@ -71,11 +72,14 @@ export class Entry {
   }
 
   /** Everything that another server needs besides the channels' state; null if the recording cannot move. */
-  save(channels: readonly RecordingState[]): { kept: KeptRecording; securedSamples: number } | null {
+  save(
+    channels: readonly RecordingState[],
+    blame: readonly Blame[],
+  ): { kept: KeptRecording; securedSamples: number } | null {
     const { config } = this;
     if (!isSamples(config)) return null;
     const { headerBytes, deaf, known: begun } = this.head;
-    const kept = { config, headerBytes, deaf, begun, channels };
+    const kept = { config, headerBytes, deaf, begun, channels, blame };
     return { kept, securedSamples: this.position(config, audioFromOf(kept).frames).samples };
   }
 

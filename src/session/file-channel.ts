@@ -3,7 +3,7 @@ import type { CodecPool } from '../codec/pool.js';
 import { ServerError } from '../errors.js';
 import type { Engine } from '../inference/engine.js';
 import { compileHotwords } from '../inference/hotwords.js';
-import type { Slot, SlotOwner } from '../inference/stream-table.js';
+import type { FaultCode, Slot, SlotOwner } from '../inference/stream-table.js';
 import type { UploadConfig } from '../protocol/parse.js';
 import type { RecordingConfig } from '../protocol/types.js';
 import type { Piece } from '../transcript/pieces.js';
@@ -137,8 +137,8 @@ export class FileChannel implements SlotOwner, RecordingListener {
     this.events.stopped();
   }
 
-  onFault(): void {
-    this.events.failed(new ServerError('ENGINE_FAILED'));
+  onFault(_slot: Slot, code: FaultCode): void {
+    this.events.failed(new ServerError(code));
   }
 
   onIntakeFailed(error: unknown): void {

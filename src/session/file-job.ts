@@ -58,7 +58,7 @@ export interface FileSource {
 /**
  * Decodes and recognises a whole file.
  * @throws ServerError UNSUPPORTED_MEDIA, CORRUPT_AUDIO, UPLOAD_TOO_LONG, TOO_MANY_UPLOADS, AT_CAPACITY,
- *   ENGINE_FAILED; `signal` aborted: its reason
+ *   ENGINE_FAILED, AUDIO_FAILED; `signal` aborted: its reason
  */
 export async function recogniseFile(
   parts: FileJobParts,

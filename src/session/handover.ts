@@ -59,6 +59,7 @@ export class Handover {
               // A session that cannot move has no tokens in the store, so no server takes it over.
               tokens: () => (this.isPortable ? tokens() : []),
               told: () => outbox.told,
+              blame: () => parts.recorder.live?.blame ?? [],
               describe: () => this.describe(),
               onTaken: () => this.fence(),
             },

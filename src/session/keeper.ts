@@ -5,9 +5,10 @@
  * here.
  */
 import type { SessionStore } from '../cluster/store.js';
+import type { Blame } from '../inference/stream-table.js';
 import { LIMITS } from '../limits.js';
 import type { Logger } from '../log.js';
-import { encodeSession, type KeptSession } from './record.js';
+import { encodeSession, type KeptSession, withBlame } from './record.js';
 import type { Told } from './told.js';
 
 /** Storage for the sessions of a server. */
@@ -32,6 +33,8 @@ export interface Kept {
   /** Hashes of its tokens, newest first. */
   tokens(): readonly string[];
   told(): Told;
+  /** By channel of its recording. */
+  blame(): readonly Blame[];
   /** Null while it cannot be described: during a flush or another pending operation. */
   describe(): { readonly kept: KeptSession; readonly securedSamples: number } | null;
   /** Another server has taken it over. */
@@ -42,12 +45,13 @@ export interface Kept {
 interface Written {
   /** Positions and counts of messages: what is lost if it is not written. */
   readonly facts: string;
+  readonly blame: string;
   /** The part that cannot wait: recordings begun and ended, and messages between recordings. */
   readonly urgent: string;
   readonly tokens: string;
   readonly phase: number;
   readonly securedSamples: number;
-  /** Kept in case the tokens change before the next state; null if it would take too much memory. */
+  /** Kept in case the tokens or the blame change before the next state; null if it would take too much memory. */
   readonly bytes: Uint8Array | null;
 }
 
@@ -181,12 +185,16 @@ export class Keeper {
     return this.confirmed?.tokens === this.session.tokens().join(' ');
   }
 
+  private hasBlame(): boolean {
+    return this.confirmed?.blame === JSON.stringify(this.session.blame());
+  }
+
   private async write(): Promise<boolean> {
     if (this.isOver) return false;
     const next = this.next();
     if (next === null) return false;
     this.affordableMs = this.now() + this.intervalMs;
-    if (this.confirmed?.facts === next.facts && this.hasTokens()) return true;
+    if (this.confirmed?.facts === next.facts && this.hasTokens() && this.hasBlame()) return true;
     const { id, key, clientId } = this.session;
     const tokens = this.session.tokens();
     const record = { key, clientId, tokens, bytes: next.bytes };
@@ -197,29 +205,37 @@ export class Keeper {
     });
   }
 
-  /** The next write: the current state, or the last one with new tokens. */
+  /** The next write: the current state, or the last one with new tokens and blame. */
   private next(): (Omit<Written, 'tokens'> & { readonly bytes: Uint8Array }) | null {
     const described = this.session.describe();
     if (described === null) {
-      const { confirmed } = this;
-      const { bytes = null } = confirmed ?? {};
-      return confirmed === null || bytes === null || this.hasTokens() ? null : { ...confirmed, bytes };
+      return this.nextOfLast(this.confirmed);
     }
     const { kept, securedSamples } = described;
     const { told } = kept.outbox;
     const reads = kept.recording?.channels.map(({ stream }) => stream.read) ?? [];
     const facts = JSON.stringify([told, kept.controls, reads]);
+    const blame = JSON.stringify(this.session.blame());
     try {
-      const known = this.confirmed?.facts === facts ? this.confirmed.bytes : null;
+      const known = this.confirmed?.facts === facts && this.hasBlame() ? this.confirmed.bytes : null;
       const bytes = known ?? encodeSession(kept, this.keeping.fingerprint);
       const { bytesPerSecond } = this.keeping;
       this.intervalMs = Math.max(LIMITS.recordIntervalMs, (1000 * bytes.length) / bytesPerSecond);
-      return { facts, urgent: this.urgent(), phase: told.phase, securedSamples, bytes };
+      return { facts, blame, urgent: this.urgent(), phase: told.phase, securedSamples, bytes };
     } catch (err) {
       this.session.log.error({ err }, 'the session cannot be kept');
       this.notBeforeMs = this.now() + this.intervalMs;
       return null;
     }
+  }
+
+  /** A record of more than `heldRecordBytes` is not held, and waits until the session can be described again. */
+  private nextOfLast(last: Written | null): ReturnType<Keeper['next']> {
+    const { bytes = null } = last ?? {};
+    if (last === null || bytes === null || (this.hasTokens() && this.hasBlame())) return null;
+    const now = this.session.blame();
+    const blame = JSON.stringify(now);
+    return { ...last, blame, bytes: blame === last.blame ? bytes : withBlame(bytes, now) };
   }
 
   private async touch(): Promise<void> {

@@ -1,6 +1,7 @@
 /** A recording between two steps, outside a flush, in the form that another server can continue; without its audio. */
 import { type LiveFormat, samplesOf } from '../audio/format.js';
 import { frameBytesOf } from '../audio/pcm.js';
+import type { Blame } from '../inference/stream-table.js';
 import type { RecordingConfig } from '../protocol/types.js';
 import { exactPosition, type Position } from './position.js';
 import { audioFrom, type RecordingState } from './recording.js';
@@ -15,6 +16,8 @@ export interface KeptRecording {
   /** The kind of its first bytes is known. */
   readonly begun: boolean;
   readonly channels: readonly RecordingState[];
+  /** By channel: whether its audio makes servers fail; empty if nobody is blamed. */
+  readonly blame: readonly Blame[];
   /** Position from which its audio is sent again; default: where the streams need it. */
   readonly at?: Position;
 }

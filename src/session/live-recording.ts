@@ -5,6 +5,7 @@
 
 import { type AudioFormat, samplesOf } from '../audio/format.js';
 import type { ServerError } from '../errors.js';
+import { type Blame, NO_BLAME } from '../inference/stream-table.js';
 import type { MetricsEvent, StoppedEvent, StreamEvent } from '../protocol/events.js';
 import type { RecordingConfig } from '../protocol/types.js';
 import type { SegmentReason } from '../transcript/tuning.js';
@@ -64,7 +65,10 @@ export class LiveRecording implements ChannelHost {
     try {
       for (let index = 0; index < count; index++) {
         const state = from?.channels[index];
-        const start = from === null || state === undefined ? null : { from: state, at: audioFromOf(from) };
+        const start =
+          from === null || state === undefined
+            ? null
+            : { from: state, at: audioFromOf(from), blame: from.blame[index] ?? NO_BLAME };
         this.channels.push(new Channel(index, this.context, this, start));
       }
       const { codecPool, metrics } = this.context;
@@ -125,6 +129,12 @@ export class LiveRecording implements ChannelHost {
   /** The connection was lost. The client continues from the returned sample, or from `securedBytes`. */
   resume(): number {
     return this.entry.resume();
+  }
+
+  /** By channel; empty as long as nobody is blamed. */
+  get blame(): readonly Blame[] {
+    const isBlamed = this.channels.some(({ slot }) => slot.suspect);
+    return isBlamed ? this.channels.map(({ slot }) => slot.blame) : [];
   }
 
   get segments(): number {
@@ -220,7 +230,7 @@ export class LiveRecording implements ChannelHost {
       if (state === null) return null;
       channels.push(state);
     }
-    return this.entry.save(channels);
+    return this.entry.save(channels, this.blame);
   }
 
   // ---- from the channels ----------------------------------------------------------------------------------

@@ -8,6 +8,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { ServerError } from '../errors.js';
+import type { Blame } from '../inference/stream-table.js';
 import { LIMITS } from '../limits.js';
 import { configSchema } from '../protocol/parse.js';
 import type { RecordingConfig } from '../protocol/types.js';
@@ -52,7 +53,16 @@ const facts = z.object({
   }),
   sent: z.object({ before: count, frames: z.array(z.string()).max(LIMITS.maxSentLogFrames) }),
   recording: z
-    .object({ config: settings.required(), headerBytes: count, deaf: z.boolean(), begun: z.boolean() })
+    .object({
+      config: settings.required(),
+      headerBytes: count,
+      deaf: z.boolean(),
+      begun: z.boolean(),
+      blame: z
+        .array(z.object({ failures: count, at: count }))
+        .max(CHANNELS)
+        .default([]),
+    })
     .nullable(),
 });
 
@@ -69,10 +79,14 @@ export function encodeSession(
   const { told, sent } = outbox;
   if (sent.frames.some((frame) => typeof frame !== 'string')) throw new ServerError('INTERNAL', 'no text');
   const checkpoints = recording?.channels.map((state) => encodeCheckpoint(state, fingerprint)) ?? [];
-  const { config, headerBytes, deaf, begun } = recording ?? {};
-  const plain = recording === null ? null : { config, headerBytes, deaf, begun };
-  const json = Buffer.from(JSON.stringify({ configured, controls, told, sent, recording: plain }));
-  const parts = [json, ...checkpoints];
+  const { config, headerBytes, deaf, begun, blame = [] } = recording ?? {};
+  const blamed = blame.length > 0 ? { blame } : {};
+  const plain = recording === null ? null : { config, headerBytes, deaf, begun, ...blamed };
+  return encode({ configured, controls, told, sent, recording: plain }, checkpoints);
+}
+
+function encode(plain: object, checkpoints: readonly Uint8Array[]): Buffer {
+  const parts = [Buffer.from(JSON.stringify(plain)), ...checkpoints];
   const lengths = Buffer.alloc(4 + 4 * parts.length);
   lengths.writeUInt32LE(parts.length, 0);
   parts.forEach((part, i) => void lengths.writeUInt32LE(part.length, 4 + 4 * i));
@@ -81,6 +95,17 @@ export function encodeSession(
   const version = Buffer.alloc(2);
   version.writeUInt16LE(VERSION);
   return Buffer.concat([MAGIC, version, sha256(body), body]);
+}
+
+/**
+ * The same record with this blame. For a session that cannot be described now, since its step hangs during a flush.
+ * @throws ServerError RESUME_EXPIRED: damaged
+ */
+export function withBlame(bytes: Uint8Array, blame: readonly Blame[]): Uint8Array {
+  const { recording, outbox, ...rest } = decodeSession(bytes);
+  if (recording === null) return bytes;
+  const { checkpoints, ...plain } = recording;
+  return encode({ ...rest, ...outbox, recording: { ...plain, blame } }, checkpoints);
 }
 
 export const expired = (why: string): ServerError => new ServerError('RESUME_EXPIRED', why);

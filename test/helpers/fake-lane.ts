@@ -39,6 +39,8 @@ export class FakeLane implements BatchLane {
   onRecover: () => Promise<void> = async () => {};
   /** Slots that make the step of any batch with them fail. */
   readonly poisoned = new Set<number>();
+  /** A marker (`markerOf`): a step whose audio contains it never returns. */
+  hangsOn: number | null = null;
   /** The longest run of failures without a success in between, during which no other stream is served. */
   mostFailuresInARow = 0;
   private failuresInARow = 0;
@@ -61,6 +63,11 @@ export class FakeLane implements BatchLane {
   /** The slots of the running step; empty when the lane is idle. */
   get slots(): readonly number[] {
     return this.running?.slots ?? [];
+  }
+
+  /** Whether the running step never returns. */
+  get hangs(): boolean {
+    return this.slots.some((slot) => this.windowOf(slot).some((sample) => sample === this.hangsOn));
   }
 
   step(count: number): Promise<LaneAnswer> {
@@ -116,6 +123,7 @@ export class FakeLane implements BatchLane {
   finish(): boolean {
     const { running } = this;
     if (running === null) return false;
+    if (this.hangs) return false;
     if (running.slots.some((slot) => this.poisoned.has(slot))) return this.fail(new Error('poisoned'), true);
     this.running = null;
     this.failuresInARow = 0;
@@ -158,15 +166,24 @@ export class FakeLane implements BatchLane {
     this.seen.set(ring, { generation, read, audio });
   }
 
-  private compute(slot: number, late = false): void {
+  private headerOf(slot: number): Int32Array {
     const { slab, layout } = this.table;
-    const header = new Int32Array(slab, layout.headerAt + slot * HEADER_INTS * 4, HEADER_INTS);
+    return new Int32Array(slab, layout.headerAt + slot * HEADER_INTS * 4, HEADER_INTS);
+  }
+
+  /** The audio that a step reads. */
+  private windowOf(slot: number): Int16Array {
+    const { slab, layout } = this.table;
+    const header = this.headerOf(slot);
     const ringAt = layout.ringAt + header[RING]! * layout.ringSamples * 2;
     const ring = new Int16Array(slab, ringAt, layout.ringSamples);
-    const audio = Int16Array.from(
-      { length: header[VALID]! },
-      (_, i) => ring[(header[READ]! + i) % ring.length]!,
-    );
+    return Int16Array.from({ length: header[VALID]! }, (_, i) => ring[(header[READ]! + i) % ring.length]!);
+  }
+
+  private compute(slot: number, late = false): void {
+    const { slab, layout } = this.table;
+    const header = this.headerOf(slot);
+    const audio = this.windowOf(slot);
     if (!late) this.checkWindow(header, audio);
     const heard = audio.subarray(0, layout.chunkSamples);
     const words = layout.state[0]!.elements;

@@ -118,6 +118,9 @@ export function fakeStep({ audio, state }: FakeStep): FakeAnswer {
   return { tokens, state: next, times, preview };
 }
 
+/** The sample that stands for a token. */
+export const markerOf = (token: string): number => MARKER + tokenOf(token);
+
 /** Silence with tokens in it: [sample position, token id or text]. */
 export function marked(samples: number, tokens: readonly (readonly [number, number | string])[]): Int16Array {
   const audio = new Int16Array(samples);

@@ -1,5 +1,5 @@
 /** The owner of a slot, for tests of the table and the batcher. */
-import type { Slot, SlotOwner } from '../../src/inference/stream-table.js';
+import type { FaultCode, Slot, SlotOwner } from '../../src/inference/stream-table.js';
 
 /** Records its events. */
 export class Tenant implements SlotOwner {
@@ -7,6 +7,7 @@ export class Tenant implements SlotOwner {
   readonly valid: number[] = [];
   flushes = 0;
   faults = 0;
+  fault: FaultCode | null = null;
   onStep(slot: Slot, audioSamples: number): void {
     this.valid.push(audioSamples);
     this.tokens.push(...slot.result.tokens.filter((token) => token >= 0));
@@ -14,8 +15,9 @@ export class Tenant implements SlotOwner {
   onFlushed(_slot: Slot): void {
     this.flushes++;
   }
-  onFault(): void {
+  onFault(_slot: Slot, code: FaultCode): void {
     this.faults++;
+    this.fault = code;
   }
 }
 

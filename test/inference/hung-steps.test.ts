@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { hangLimitMs, Watchdog } from '../../src/inference/watchdog.js';
 import { FakeEngine, type FakeEngineOptions, microtasks } from '../helpers/fake-engine.js';
-import { CHUNK, marked } from '../helpers/fake-model.js';
+import { CHUNK, marked, markerOf, tokenOf } from '../helpers/fake-model.js';
 import { Tenant, write } from '../helpers/tenant.js';
 
 const LIMIT_MS = 1_000;
@@ -106,41 +106,95 @@ test('where no place is left for the streams of a step the engine is lost, and n
   assert.deepEqual([engine.events, tenants[0]?.faults, tenants[0]?.valid], [['hung 0 2', 'stuck'], 0, []]);
 });
 
-test('while one lane hangs the others go on, and the engine is lost when more threads hang than it can spare', async () => {
-  const { engine, tenants, lane } = crowd(1, { lanes: 1 });
+test('when more threads hang than the engine can spare it is lost, and nobody is blamed alone', async () => {
+  const { engine, tenants } = crowd(4, { lanes: 1, slots: 12 });
+  for (let i = 0; i < 3; i++) {
+    timeOver(engine);
+    await microtasks();
+    engine.pump();
+    assert.equal(engine.events.includes('stuck'), false);
+  }
   timeOver(engine);
-  await microtasks();
-  engine.pump();
-  assert.equal(lane.slots.length, 1, 'it runs again');
-  timeOver(engine);
-  await microtasks();
-  engine.pump();
-  assert.deepEqual([engine.quarantined, engine.events.includes('stuck')], [2, false]);
-  timeOver(engine);
-  assert.match(String(await engine.lost), /3 steps hang/);
-  assert.equal(tenants[0]?.faults, 0);
+  assert.match(String(await engine.lost), /4 steps hang/);
+  assert.deepEqual(tenants.map(({ faults }) => faults), [0, 0, 0, 0]); // biome-ignore format: short
+  assert.deepEqual(engine.events.slice(0, 4), ['hung 0 4', 'hung 0 1', 'hung 0 1', 'hung 0 1']);
 });
 
-test('a stream whose steps hang again and again, alone, is given up; the others are heard', async () => {
-  const { engine, tenants, slots } = crowd(2, { lanes: 6, slots: 16 });
-  tenants[0]!.onFault = () => {
-    tenants[0]!.faults++;
-    engine.release(slots[0]!);
-  };
-  /** Lets every step come back but those with the first stream. */
-  const round = async () => {
-    engine.pump();
-    for (const lane of engine.lanes) if (!lane.slots.includes(slots[0]!.place)) lane.finish();
-    await microtasks();
-  };
-  for (let i = 0; i < 8 && tenants[0]!.faults === 0; i++) {
-    await round();
-    timeOver(engine);
-    for (let more = 0; more < 4; more++) await round();
-  }
+/** A token for which every step hangs, and the stream of a crowd that has it. */
+const POISON = 'one';
+const POISONED = tokenOf(POISON);
+
+/** Lets the engine run until every step that can return has returned and those that hang are known to. */
+async function live(engine: FakeEngine): Promise<void> {
+  const isStuck = () => engine.lanes.some((lane) => lane.slots.length > 0);
   await engine.settle();
-  assert.deepEqual(tenants.map(({ faults }) => faults), [1, 0]); // biome-ignore format: short
-  assert.deepEqual(tenants[1]?.tokens, TOLD[1]);
+  while (isStuck()) {
+    timeOver(engine);
+    await engine.settle();
+  }
+}
+
+for (const lanes of [1, 2, 3]) {
+  test(`a stream whose audio makes every step hang is found and given up, and it alone, on ${lanes} lanes`, async () => {
+    const { engine, tenants, slots } = crowd(8, { lanes, slots: 24 });
+    for (const lane of engine.lanes) lane.hangsOn = markerOf(POISON);
+    tenants[POISONED]!.onFault = function (slot, code) {
+      Tenant.prototype.onFault.call(this, slot, code);
+      engine.release(slot);
+    };
+    await live(engine);
+    assert.deepEqual(tenants.map(({ fault }) => fault).filter(Boolean), ['AUDIO_FAILED']);
+    for (const [token, { tokens }] of tenants.entries()) {
+      assert.deepEqual(tokens, token === POISONED ? [] : [token, token]);
+    }
+    assert.ok(!engine.events.includes('stuck'), 'the engine goes on');
+    assert.equal(engine.stats.hungSteps, 3, 'one in a batch, two alone');
+    assert.ok(slots.every(({ blame }, i) => i === POISONED || blame.failures === 0));
+  });
+}
+
+test('streams of a step that hung run alone until they are beyond it, then with others again', async () => {
+  const { engine, lane, slots } = crowd(3);
+  timeOver(engine);
+  await microtasks();
+  const before = lane.batches.length;
+  await engine.settle();
+  const sizes = lane.batches.slice(before).map(({ length }) => length);
+  assert.deepEqual(sizes.slice(0, 3), [1, 1, 1]);
+  assert.ok(
+    sizes.slice(3).some((size) => size > 1),
+    `${sizes}`,
+  );
+  assert.ok(slots.every(({ suspect }) => !suspect));
+});
+
+test('a stream that is blamed where it comes from runs alone here, and has its last attempts', async () => {
+  const engine = new FakeEngine({ slots: 8, hangLimitMs: LIMIT_MS, auto: false });
+  const lane = engine.lanes[0]!;
+  lane.hangsOn = markerOf(POISON);
+  const tenants = [new Tenant(), new Tenant(), new Tenant()];
+  for (const [token, tenant] of [0, POISONED, 2].entries()) {
+    const slot = engine.lease(tenants[token]!);
+    assert.ok(slot);
+    if (token < 2) slot.blame = { failures: 2, at: 0 };
+    for (let i = 0; i < 3; i++) write(slot, marked(CHUNK, [[0, tenant]]));
+  }
+  await live(engine);
+  assert.deepEqual(tenants.map(({ fault }) => fault), [null, 'AUDIO_FAILED', null]); // biome-ignore format: short
+  assert.ok(lane.batches.every((batch) => batch.length === 1 || !batch.includes(1)));
+  assert.deepEqual([tenants[0]?.tokens, tenants[2]?.tokens], [[0, 0], [2, 2]]); // biome-ignore format: short
+  assert.equal(engine.stats.hungSteps, 1);
+});
+
+test('a step that hung and returns while its stream is being given up leaves its place free', async () => {
+  const { engine, tenants, slots, lane } = crowd(1);
+  slots[0]!.blame = { failures: 2, at: 0 };
+  timeOver(engine);
+  assert.equal(tenants[0]?.fault, 'AUDIO_FAILED');
+  lane.wake();
+  await microtasks();
+  engine.release(slots[0]!); // sessions return their slots a little later
+  assert.deepEqual([engine.quarantined, engine.table.vacancies], [0, 8]);
 });
 
 test('a lane that cannot be replaced is lost, and with the last one the engine', async () => {

@@ -206,9 +206,9 @@ test('a client that goes away in the middle frees the slot, step under way or no
   assert.equal(engine.table.leased, 0);
 });
 
-test('a recogniser that fails gives the upload up', async () => {
+test('a recogniser that fails on an upload gives it up', async () => {
   const { engine, transcribe } = jobOn(marked(CHUNK, []), { maxFailures: 1 });
-  const result = assert.rejects(transcribe(), { code: 'ENGINE_FAILED' });
+  const result = assert.rejects(transcribe(), { code: 'AUDIO_FAILED' });
   await engine.round();
   engine.pump();
   engine.lanes[0]?.fail();

@@ -38,6 +38,7 @@ const recordings = fc.record({
   headerBytes: count,
   deaf: fc.boolean(),
   begun: fc.boolean(),
+  blame: fc.array(fc.record({ failures: count, at: count }), { maxLength: 2 }),
   channels: fc.array(state, { minLength: 1, maxLength: 2 }),
 }) as unknown as fc.Arbitrary<NonNullable<KeptSession['recording']>>;
 const pair = fc.array(count, { minLength: 2, maxLength: 2 });
@@ -93,6 +94,7 @@ const whole = Uint8Array.from(
         headerBytes: 44,
         deaf: false,
         begun: true,
+        blame: [],
         channels: [
           { stream: { read: 0, state: new Uint8Array(0), hotwords: new Int32Array(0) }, transcript },
         ],

@@ -461,12 +461,25 @@ test('a client that vanishes in the middle of a word leaves its slot free', asyn
   assert.equal(engine.table.leased, 0);
 });
 
-test('a stream that the recogniser gives up is told so, and may come back', async () => {
+test('a stream whose audio the recogniser gives up is told so, and not to come back with it', async () => {
   const { engine, socket, say, speak } = openFakeSession({ maxFailures: 1 });
   say(START);
   speak(CHUNK);
   engine.pump();
   engine.lanes[0]?.fail();
+  await engine.settle();
+  assert.deepEqual(socket.errors, ['AUDIO_FAILED']);
+  assert.equal(socket.last('error').retryable, false);
+  assert.equal(socket.closeCode, 1003);
+});
+
+test('a stream whose recogniser is lost is told so, and may come back', async () => {
+  const { engine, socket, say, speak } = openFakeSession();
+  say(START);
+  speak(CHUNK);
+  engine.pump();
+  engine.lanes[0]!.onRecover = () => Promise.reject(new Error('no memory'));
+  engine.lanes[0]!.fail();
   await engine.settle();
   assert.deepEqual(socket.errors, ['ENGINE_FAILED']);
   assert.equal(socket.last('error').retryable, true);
