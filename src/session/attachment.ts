@@ -70,9 +70,12 @@ export class Attachment {
     return this.ticket?.hashes ?? [];
   }
 
-  /** Something was received after the newest token was sent, so the client has it. */
-  onAlive(): void {
-    this.ticket?.confirm();
+  /**
+   * Something was received after the newest token was sent, so the client has it.
+   * @returns whether earlier tokens became void: other servers must learn that at once
+   */
+  onAlive(): boolean {
+    return this.ticket?.confirm() ?? false;
   }
 
   /**

@@ -143,10 +143,15 @@ export class ResumeTicket {
     return next;
   }
 
-  /** Something was received from the client after the newest token was sent. */
-  confirm(): void {
+  /**
+   * Something was received from the client after the newest token was sent.
+   * @returns whether earlier tokens became void
+   */
+  confirm(): boolean {
     this.held = true;
+    const isNews = this.before.length > 0;
     this.forget();
+    return isNews;
   }
 
   suspend(bytes: number): void {

@@ -160,7 +160,7 @@ export class Session {
   /** The client answered a ping, or showed otherwise that it is alive. */
   onAlive(): void {
     this.watch.heardMs = performance.now();
-    this.attachment.onAlive();
+    if (this.attachment.onAlive()) this.handover.keeper?.poke();
   }
 
   /** The client has the first `last` messages. */

@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 import { LIMITS } from '../../src/limits.js';
+import { hashOf } from '../../src/session/resume-desk.js';
 import { FakeFleet, type FakeNode, turns } from '../helpers/fake-fleet.js';
 import { CHUNK } from '../helpers/fake-model.js';
+import { FakeTransport } from '../helpers/fake-transport.js';
 
 let fleet: FakeFleet;
 let node: FakeNode;
@@ -152,6 +154,28 @@ test('a session that another server has taken ends here, and says nothing', asyn
   assert.equal(node.socket.closeCode, 4409);
   assert.ok(node.socket.messages.slice(length).every(({ type }) => /ack|partial/.test(type)));
   assert.equal(fleet.store.held.size, 1, 'its record is the other server’s');
+});
+
+test('a used token is void at all servers as soon as its client has shown that it has the next, if only by a pong', async () => {
+  node.say({ type: 'start_recording' });
+  await go(2, 2_000);
+  const used = String(node.socket.last('connection').resume_token);
+  node.session.onAlive();
+  node.session.onSocketClosed();
+  const transport = new FakeTransport();
+  assert.ok(node.session.resume({ transport, remote: '', token: used, seen: null }));
+  await turns();
+  const stored = () => [...fleet.store.held.values()][0]?.record?.tokens ?? [];
+  assert.ok(stored().includes(hashOf(used)), 'until then its answer may have been lost');
+  node.session.onAlive();
+  await turns();
+  assert.ok(!stored().includes(hashOf(used)));
+  assert.ok(stored().includes(hashOf(transport.last('resumed').resume_token)));
+  assert.equal(await node.store.take(hashOf(used), ''), null);
+  const before = writes();
+  for (let i = 0; i < 5; i++) node.session.onAlive();
+  await turns();
+  assert.equal(writes(), before, 'once');
 });
 
 test('a session that is over leaves nothing behind', async () => {
