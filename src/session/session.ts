@@ -29,7 +29,7 @@ import { Outbox, type Transport } from './outbox.js';
 import { Recorder } from './recorder.js';
 import { Replies } from './replies.js';
 import { Sweep } from './sweep.js';
-import { Watch } from './watch.js';
+import { quietClock, Watch } from './watch.js';
 
 export class Session {
   readonly id: string;
@@ -85,7 +85,7 @@ export class Session {
     const resumeWindowMs = dialect.policy.resumable ? context.resumeWindowMs : 0;
     const input = { effects: this.effects(), resumeWindowMs };
     const snapshot = takeover === undefined ? undefined : stateOf(takeover.kept, input);
-    this.actor = createActor(sessionMachine, { input, ...(snapshot && { snapshot }) });
+    this.actor = createActor(sessionMachine, { input, clock: quietClock, ...(snapshot && { snapshot }) });
     const { id, key, clientId, log, inbox, outbox, flow, watch, recorder, replies } = this;
     const send = (event: SessionEvent) => this.actor.send(event);
     const { policy } = dialect;

@@ -1,6 +1,14 @@
 /** The clocks of one session, which the sweep checks. They stand still while the server does not read. */
 import { LIMITS } from '../limits.js';
 
+/**
+ * For the machine's timers: a session that waits for its client does not keep a process running that is otherwise done.
+ */
+export const quietClock = {
+  setTimeout: (act: () => void, ms: number): NodeJS.Timeout => setTimeout(act, ms).unref(),
+  clearTimeout: (timer: NodeJS.Timeout): void => clearTimeout(timer),
+};
+
 export interface WatchBounds {
   /** A connection that sends nothing for this long is closed. */
   readonly idleMs: number;

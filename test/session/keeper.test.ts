@@ -178,6 +178,15 @@ test('a used token is void at all servers as soon as its client has shown that i
   assert.equal(writes(), before, 'once');
 });
 
+test('a session that waits for its client does not keep the process running', () => {
+  const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+  const before = timers();
+  node.session.onAlive();
+  node.session.onSocketClosed();
+  assert.equal(node.session.activity, 'idle');
+  assert.equal(timers(), before);
+});
+
 test('a session that is over leaves nothing behind', async () => {
   node.session.onSocketClosed(true);
   await turns();
