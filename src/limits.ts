@@ -51,6 +51,14 @@ export const LIMITS = {
   maxLivePartBytes: 256 * 1024,
   maxLiveSkipBytes: 8 << 20,
   /**
+   * Compressed live audio kept for the case that the thread of its decoder dies: per stream (17 minutes at 32 kbit/s),
+   * and of all streams. A stream beyond this keeps none.
+   */
+  liveKeptBytes: 4 << 20,
+  liveKeptTotalBytes: 128 << 20,
+  /** A thread that gives nothing for this long for a live stream that it should decode is stuck, and is ended. */
+  liveStallMs: 20_000,
+  /**
    * Streams that may start again within one recording, in addition to one per second of its audio; each needs a new
    * decoder.
    */
@@ -61,7 +69,7 @@ export const LIMITS = {
   maxGapSeconds: 60,
   /** Decoding a file may take as long as its audio, plus this. */
   fileDecodeMs: 30_000,
-  /** A decoder that gives nothing for this long after a request is stuck; its thread is ended. */
+  /** A file's decoder that gives nothing for this long after a request is stuck; its thread is ended. */
   fileStallMs: 60_000,
   /** Heap of a file decoder thread, MB, in addition to the file itself and WebAssembly memory. */
   fileHeapMb: 512,

@@ -10,7 +10,7 @@ import { LiveDecoding } from '../src/audio/live/decode.js';
 import type { FileMessage, FileTask } from '../src/codec/file-stream.js';
 import { StreamFilters } from '../src/codec/filters.js';
 import { runCodecJob } from '../src/codec/job.js';
-import { LIVE_AHEAD, type LiveInput, type LiveOutput } from '../src/codec/live-stream.js';
+import { LIVE_AHEAD, type LiveOrder, type LiveOutput } from '../src/codec/live-stream.js';
 import type { LiveTask, LiveThreadTask } from '../src/codec/live-threads.js';
 import { type DesignTask, tableAt } from '../src/codec/odd-rates.js';
 import {
@@ -114,31 +114,43 @@ export async function file({ request, port }: FileTask): Promise<void> {
 }
 
 /** Decodes compressed streams in turn, until the last of them has ended. */
-export function live({ port }: LiveThreadTask): Promise<void> {
-  port.on('message', (task: LiveTask) => void decodeStream(task));
+export function live({ port, atWork }: LiveThreadTask): Promise<void> {
+  port.on('message', (task: LiveTask) => void decodeStream(task, () => Atomics.store(atWork, 0, task.id)));
   return new Promise((resolve) => port.once('close', resolve));
 }
 
-/** One stream, from its first byte to its last. It may send two pieces in advance, then one for each that was taken. */
-async function decodeStream({ request, port }: LiveTask): Promise<void> {
+/**
+ * One stream, from its first byte to its last. It may send two pieces in advance, then one for each that was taken.
+ * @param mark says that this stream is being decoded now; called whenever it goes on
+ */
+async function decodeStream({ request, port, skip }: LiveTask, mark: () => void): Promise<void> {
   const say = (message: LiveOutput, transfer: ArrayBuffer[] = []): void =>
     port.postMessage(message, transfer);
   const leave = new Credits(LIVE_AHEAD);
   let received = 0;
+  let unwanted = skip;
   const decoding = new LiveDecoding(request, {
-    piece: async (piece, dry) => {
+    reads: mark,
+    piece: async (decoded, dry) => {
       // Read before the wait: bytes that arrive meanwhile are not parsed.
       const lookedAt = dry ? received : null;
+      const drop = Math.min(unwanted, decoded[0]?.length ?? 0);
+      unwanted -= drop;
+      const piece = drop === 0 ? decoded : decoded.map((samples) => samples.slice(drop));
       const isEmpty = (piece[0]?.length ?? 0) === 0;
       if (!isEmpty && !(await leave.take())) return;
       say(
         { piece: isEmpty ? null : piece, lookedAt },
         piece.map(({ buffer }) => buffer),
       );
+      // Nothing else would make a stream that catches up wait for the others.
+      if (drop > 0) await new Promise(setImmediate);
+      mark();
     },
   });
-  port.on('message', ({ bytes, more, end }: LiveInput) => {
-    if (more > 0) leave.add(more);
+  port.on('message', ({ bytes, more, end }: LiveOrder) => {
+    mark();
+    if (more !== 0) leave.add(more);
     if (bytes !== null) {
       received += bytes.length;
       decoding.source.push(bytes);

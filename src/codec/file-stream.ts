@@ -48,7 +48,7 @@ export class FileStream implements FilePieces {
   private outcome: 'ended' | ServerError | null = null;
   private started = false;
   private settled = false;
-  private readonly stall = new StallTimer(() => this.aborter.abort());
+  private readonly stall = new StallTimer(LIMITS.fileStallMs, () => this.aborter.abort());
 
   /** Takes ownership of the request's bytes, which must fill their ArrayBuffer. */
   constructor(request: FileRequest, run: RunFileTask) {

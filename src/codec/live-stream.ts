@@ -1,21 +1,27 @@
 /**
- * The main thread's side of compressed audio that is decoded as it arrives. A thread decodes many streams in turn. The
- * decoder of a stream stays in its thread from the first byte to the last.
+ * The main thread's side of compressed audio that is decoded as it arrives. A thread decodes many streams in turn. If it
+ * dies, or one of its decoders is stuck, the other streams are decoded again from their first byte by another thread,
+ * which drops the samples that are already here. The stuck stream ends.
  *
  *   main ── bytes, permission for more pieces, end ──▶ worker      main ◀── piece, bytes parsed | failure ── worker
  *
  * At most LIMITS.liveWindowBytes are under way, and two pieces ahead. Other bytes wait here, in a bounded list.
+ * Bytes that were sent are kept, within limits (live-input.ts).
  */
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { FileFailure } from '../audio/file.js';
 import type { LivePiece, LiveRequest } from '../audio/live/decode.js';
-import { ServerError, toServerError } from '../errors.js';
+import { ServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
+import { KeptMemory, LiveInput } from './live-input.js';
 import type { LiveSeat, LiveThreads } from './live-threads.js';
 import { StallTimer } from './stall-timer.js';
 
-/** Message to the worker: bytes, or null; number of further pieces that it may send; whether the input ends here. */
-export interface LiveInput {
+/**
+ * Message to the worker: bytes, or null; number of further pieces that it may send (negative: fewer); whether the input
+ * ends here.
+ */
+export interface LiveOrder {
   readonly bytes: Uint8Array | null;
   readonly more: number;
   readonly end: boolean;
@@ -41,18 +47,23 @@ export interface LiveStreamEvents {
 
 /** Pieces decoded ahead of the one being taken. */
 export const LIVE_AHEAD = 2;
+/** How often a stream is decoded again: threads hardly ever die, so after this it is likely to be the cause itself. */
+const MAX_MOVES = 2;
 
 export class LiveStream {
   private readonly events: LiveStreamEvents;
-  private readonly port: MessagePort;
-  private readonly seat: LiveSeat;
-  /** Bytes that were not sent to the worker yet. */
-  private readonly waiting: Uint8Array[] = [];
-  private waitingBytes = 0;
-  /** Bytes sent, and how many of them were parsed. */
+  private readonly request: LiveRequest;
+  private readonly threads: Pick<LiveThreads, 'sit'>;
+  private readonly input: LiveInput;
+  private port: MessagePort;
+  private seat: LiveSeat;
+  private moves = 0;
+  /** Bytes sent to this thread, and how many of them were parsed. */
   private sent = 0;
   private lookedAt = 0;
   private readonly pieces: LivePiece[] = [];
+  /** Samples of all pieces so far, per channel. */
+  private samples = 0;
   /** Pieces taken but not yet reported to the worker. */
   private owed = 0;
   private settling: (() => void)[] = [];
@@ -62,17 +73,19 @@ export class LiveStream {
   private outcome: 'ended' | ServerError | null = null;
   private told = false;
   private closed = false;
-  private readonly stall = new StallTimer(() => this.seat.endThread());
+  private readonly stall = new StallTimer(LIMITS.liveStallMs, () => this.seat.endThread());
 
-  constructor(request: LiveRequest, threads: Pick<LiveThreads, 'sit'>, events: LiveStreamEvents) {
+  constructor(
+    request: LiveRequest,
+    threads: Pick<LiveThreads, 'sit'>,
+    events: LiveStreamEvents,
+    memory = new KeptMemory(),
+  ) {
+    this.request = request;
+    this.threads = threads;
     this.events = events;
-    const { port1, port2 } = new MessageChannel();
-    this.port = port1;
-    port1.on('message', (output: LiveOutput) => this.onMessage(output));
-    this.seat = threads.sit({ request, port: port2 }, (error) => {
-      this.finish(toServerError(error, 'ENGINE_FAILED'));
-      this.deliver();
-    });
+    this.input = new LiveInput(memory);
+    ({ port: this.port, seat: this.seat } = this.sit());
   }
 
   /** False: the caller should pause its socket until `drained`. */
@@ -86,11 +99,10 @@ export class LiveStream {
    */
   write(bytes: Uint8Array): void {
     if (this.outcome !== null || this.ending || bytes.length === 0) return;
-    if (this.waitingBytes + bytes.length > LIMITS.maxWaitingAudioBytes) {
+    if (this.input.waitingBytes + bytes.length > LIMITS.maxWaitingAudioBytes) {
       throw new ServerError('MESSAGE_TOO_LARGE', 'Audio arrived faster than it could be accepted.');
     }
-    this.waiting.push(new Uint8Array(bytes));
-    this.waitingBytes += bytes.length;
+    this.input.push(new Uint8Array(bytes));
     this.send();
   }
 
@@ -124,20 +136,55 @@ export class LiveStream {
   }
 
   private get busy(): boolean {
-    return this.waitingBytes > 0 || this.sent > this.lookedAt || this.pieces.length > 0 || this.ending;
+    return this.unsent || this.sent > this.lookedAt || this.pieces.length > 0 || this.ending;
+  }
+
+  private get unsent(): boolean {
+    return this.input.nextLength !== undefined;
+  }
+
+  private sit(): { port: MessagePort; seat: LiveSeat } {
+    const { port1, port2 } = new MessageChannel();
+    port1.on('message', (output: LiveOutput) => {
+      if (this.port === port1) this.onMessage(output);
+    });
+    const task = { request: this.request, skip: this.samples, port: port2 };
+    return { port: port1, seat: this.threads.sit(task, (wasAtWork) => this.lost(wasAtWork)) };
+  }
+
+  /**
+   * The thread is gone.
+   * @param wasAtWork it was decoding this stream
+   */
+  private lost(wasAtWork: boolean): void {
+    if (this.outcome !== null) return;
+    this.stall.stop();
+    const isCause = wasAtWork && this.owes;
+    if (!isCause && this.moves < MAX_MOVES && this.input.rewind()) {
+      this.moves += 1;
+      this.port.close();
+      ({ port: this.port, seat: this.seat } = this.sit());
+      this.sent = 0;
+      this.lookedAt = 0;
+      this.endSent = false;
+      this.owed = -this.pieces.length;
+      this.send();
+      return;
+    }
+    const reason = new ServerError('CORRUPT_AUDIO', 'Its decoder was stuck, or failed.');
+    this.finish(isCause ? reason : new ServerError('DECODER_LOST'));
+    this.deliver();
   }
 
   private send(): void {
-    for (let next = this.waiting[0]; next !== undefined; next = this.waiting[0]) {
+    for (let length = this.input.nextLength; length !== undefined; length = this.input.nextLength) {
       // A packet larger than the window goes alone, since packets cannot be split.
       const underWay = this.sent - this.lookedAt;
-      if (underWay > 0 && underWay + next.length > LIMITS.liveWindowBytes) break;
-      this.waiting.shift();
-      this.waitingBytes -= next.length;
-      this.sent += next.length;
-      this.post(next, false);
+      if (underWay > 0 && underWay + length > LIMITS.liveWindowBytes) break;
+      this.sent += length;
+      this.post(this.input.take() ?? null, false);
     }
-    if (this.ending && !this.endSent && this.waiting.length === 0 && this.outcome === null) {
+    if (this.ending && !this.endSent && !this.unsent && this.outcome === null) {
       this.endSent = true;
       this.post(null, true);
     }
@@ -145,10 +192,10 @@ export class LiveStream {
   }
 
   /** The permission travels with the bytes, since messages are the main cost: there would be three per frame. */
-  private post(bytes: Uint8Array | null, end: boolean): void {
-    const input: LiveInput = { bytes, more: this.owed, end };
+  private post(bytes: Uint8Array<ArrayBuffer> | null, end: boolean): void {
+    const order: LiveOrder = { bytes, more: this.owed, end };
     this.owed = 0;
-    this.port.postMessage(input, bytes === null ? [] : [bytes.buffer as ArrayBuffer]);
+    this.port.postMessage(order, bytes === null ? [] : [bytes.buffer]);
     this.watch();
   }
 
@@ -158,11 +205,15 @@ export class LiveStream {
     if (output === 'ended') this.finish('ended');
     else if ('failure' in output) this.finish(new ServerError(output.failure.code, output.failure.detail));
     else {
-      if (output.piece !== null) this.pieces.push(output.piece);
+      if (output.piece !== null) {
+        this.pieces.push(output.piece);
+        this.samples += output.piece[0]?.length ?? 0;
+      }
       this.lookedAt = output.lookedAt ?? this.lookedAt;
     }
     this.deliver();
     if (this.outcome === null) this.send();
+    this.watch();
   }
 
   private deliver(): void {
@@ -191,25 +242,27 @@ export class LiveStream {
     this.outcome = outcome;
     this.port.close();
     this.seat.leave();
-    this.waiting.length = 0;
-    this.waitingBytes = 0;
+    this.input.close();
     this.control();
   }
 
   private control(): void {
-    if (!this.paused) this.paused = this.waitingBytes > 0;
-    else if (this.waitingBytes === 0) {
+    if (!this.paused) this.paused = this.unsent;
+    else if (!this.unsent) {
       this.paused = false;
       this.events.drained();
     }
   }
 
-  /**
-   * A thread that has bytes and permission but sends nothing is stuck. It is ended, along with all streams that it
-   * decodes.
-   */
+  /** The thread has bytes and permission, and so must send something. */
+  private get owes(): boolean {
+    const isBusy = this.sent > this.lookedAt || this.endSent;
+    return isBusy && this.outcome === null && this.pieces.length < LIVE_AHEAD;
+  }
+
+  /** A thread that owes something but sends nothing is stuck, and is ended. */
   private watch(): void {
-    if (this.outcome !== null || this.pieces.length >= LIVE_AHEAD) this.stall.stop();
-    else this.stall.start();
+    if (!this.owes) this.stall.stop();
+    else if (!this.stall.isRunning) this.stall.start();
   }
 }

@@ -9,19 +9,33 @@ import type { Threads } from '../threads.js';
 /** A stream, as described to its thread. */
 export interface LiveTask {
   readonly request: LiveRequest;
+  /** Samples per channel, at the beginning, that are not wanted: another thread has decoded them. */
+  readonly skip: number;
   readonly port: MessagePort;
+  /** Number of the stream in its thread, from 1. */
+  readonly id: number;
 }
 
-/** Input of a thread: streams arrive through the port, until it is closed. */
+/**
+ * Input of a thread: streams arrive through the port, until it is closed. In `atWork` (one int32 in shared memory) the
+ * thread writes which stream it decodes, so that a stuck stream is known from outside.
+ */
 export interface LiveThreadTask {
   readonly port: MessagePort;
+  readonly atWork: Int32Array<SharedArrayBuffer>;
 }
+
+/**
+ * The thread of a stream has died.
+ * @param wasAtWork it was decoding this stream
+ */
+export type OnGone = (wasAtWork: boolean) => void;
 
 /** A stream's place in a thread. */
 export interface LiveSeat {
   /** The stream has ended. */
   leave(): void;
-  /** The thread is stuck: ends it, along with all streams that it decodes. */
+  /** The thread is stuck: ends it. All of its streams are told. */
   endThread(): void;
 }
 
@@ -31,7 +45,7 @@ export class LiveThreads {
   private readonly onDied: (error: unknown) => void;
   private readonly running = new Set<LiveThread>();
 
-  /** @param onDied called when a thread died, along with its streams */
+  /** @param onDied called when a thread died that had streams */
   constructor(threads: Threads<LiveThreadTask, void>, most: number, onDied: (error: unknown) => void) {
     this.threads = threads;
     this.most = most;
@@ -49,7 +63,7 @@ export class LiveThreads {
    * Adds a stream to the least busy thread.
    * @param onGone called when the thread died
    */
-  sit(task: LiveTask, onGone: (error: unknown) => void): LiveSeat {
+  sit(task: Omit<LiveTask, 'id'>, onGone: OnGone): LiveSeat {
     const [least] = [...this.running].sort((a, b) => a.seats.size - b.seats.size);
     const isFull = this.running.size === this.most;
     const thread = least !== undefined && isFull ? least : this.begin();
@@ -69,8 +83,10 @@ export class LiveThreads {
 }
 
 class LiveThread {
-  /** Callbacks for the death of the thread. */
-  readonly seats = new Set<(error: unknown) => void>();
+  /** Streams by number, each with its callback for the death of the thread. */
+  readonly seats = new Map<number, OnGone>();
+  private readonly atWork = new Int32Array(new SharedArrayBuffer(4));
+  private lastId = 0;
   private readonly port: MessagePort;
   private readonly aborter = new AbortController();
   private readonly onEnd: () => void;
@@ -80,21 +96,24 @@ class LiveThread {
     const { port1, port2 } = new MessageChannel();
     this.port = port1;
     const options = { name: 'live', transferList: [port2], signal: this.aborter.signal };
-    threads.run({ port: port2 }, options).catch((error: unknown) => {
+    threads.run({ port: port2, atWork: this.atWork }, options).catch((error: unknown) => {
       const gone = [...this.seats];
+      const atWork = Atomics.load(this.atWork, 0);
       this.end();
       if (gone.length > 0) onDied(error);
-      for (const tell of gone) tell(error);
+      for (const [id, tell] of gone) tell(id === atWork);
     });
   }
 
-  sit(task: LiveTask, onGone: (error: unknown) => void): LiveSeat {
-    const tell = (error: unknown): void => onGone(error);
-    this.seats.add(tell);
-    this.port.postMessage(task, [task.port]);
+  sit(task: Omit<LiveTask, 'id'>, onGone: OnGone): LiveSeat {
+    this.lastId += 1;
+    const id = this.lastId;
+    this.seats.set(id, onGone);
+    const numbered: LiveTask = { ...task, id };
+    this.port.postMessage(numbered, [task.port]);
     return {
       leave: () => {
-        if (this.seats.delete(tell) && this.seats.size === 0) this.end();
+        if (this.seats.delete(id) && this.seats.size === 0) this.end();
       },
       endThread: () => this.aborter.abort(),
     };

@@ -6,7 +6,7 @@
  * busy, work accumulates. A task is never aborted.
  *
  * Compressed streams: separate threads, each of which decodes many streams in turn, since a decoder's state cannot be
- * moved.
+ * moved. After the loss of a thread its streams are decoded again.
  *
  * Files: separate threads, so that a long upload never delays a live stream. A file keeps its thread until it is
  * recognised: pieces are decoded on request.
@@ -24,6 +24,7 @@ import type { Logger } from '../log.js';
 import { workerUrl } from '../paths.js';
 import { Threads } from '../threads.js';
 import { type FilePieces, FileStream, type FileTask } from './file-stream.js';
+import { KeptMemory } from './live-input.js';
 import { LiveStream, type LiveStreamEvents } from './live-stream.js';
 import { LiveThreads, type LiveThreadTask } from './live-threads.js';
 import { type DesignTask, type FilterLease, filterSlabBytes, OddRates } from './odd-rates.js';
@@ -51,6 +52,8 @@ export interface CodecPoolOptions {
   readonly fileThreads?: number;
   /** For threads that die and jobs that throw. Default: no log. */
   readonly log?: Logger;
+  /** File that the threads run. Default: the server's own; tests pass one with faults. */
+  readonly worker?: string;
 }
 
 /** How long an idle thread is kept. */
@@ -63,6 +66,7 @@ export class CodecPool {
   private readonly fileThreads: Threads<FileTask, void>;
   private readonly files = new Set<FileStream>();
   private readonly live: LiveThreads | undefined;
+  private readonly keptMemory = new KeptMemory();
   private readonly slots: number;
   private readonly designThread: Threads<DesignTask, void> | undefined;
   private readonly oddRates: OddRates | undefined;
@@ -90,7 +94,7 @@ export class CodecPool {
     this.taskIntervalMs = taskIntervalMs;
     this.codecSlab = new SharedArrayBuffer(codecSlabBytes(slots));
     this.freeSlots = Array.from({ length: slots }, (_, index) => slots - 1 - index);
-    const filename = workerUrl('codec');
+    const { worker: filename = workerUrl('codec') } = options;
     const filterSlab = new SharedArrayBuffer(slots > 0 ? filterSlabBytes(LIMITS.oddRates) : 0);
     const workerData: CodecWorkerData = {
       codecSlab: this.codecSlab,
@@ -112,7 +116,7 @@ export class CodecPool {
     if (slots > 0) {
       const threads = new Threads<LiveThreadTask, void>({ ...nowAndThen, maxThreads: liveThreads }, onStray);
       this.live = new LiveThreads(threads, liveThreads, (err) => {
-        log?.error({ err }, 'a thread that decodes live audio died');
+        log?.error({ err }, 'a thread that decodes live audio died; others decode its streams again');
       });
     }
     const fileOptions = { ...nowAndThen, maxThreads: fileThreads };
@@ -161,7 +165,7 @@ export class CodecPool {
     if (this.closed || live === undefined || live.seats >= this.slots) {
       throw new ServerError('AT_CAPACITY', 'No decoder is free.');
     }
-    return new LiveStream(request, live, events);
+    return new LiveStream(request, live, events, this.keptMemory);
   }
 
   private filterFor(rateHz: number, tell: (error: ServerError | null) => void): FilterLease | null {

@@ -1,47 +1,20 @@
 /** Compressed streams in codec threads: each as if it were alone, bounded, and done when it says so. */
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
 import { after, test } from 'node:test';
-import { MessageChannel } from 'node:worker_threads';
-import { decodeFile, joinSamples } from '../../src/audio/file.js';
-import type { LivePiece, LiveRequest } from '../../src/audio/live/decode.js';
+import { decodeFile } from '../../src/audio/file.js';
 import { LiveStream } from '../../src/codec/live-stream.js';
 import type { LiveThreads } from '../../src/codec/live-threads.js';
 import { CodecPool } from '../../src/codec/pool.js';
-import type { ServerError } from '../../src/errors.js';
 import { LIMITS } from '../../src/limits.js';
 import { SILENT_PACKET, webmOfPackets, webmOfSamples } from '../helpers/containers.js';
-import { fixturesDir } from '../helpers/fixtures.js';
+import { gather, MONO, openIn, opusFixture, tone } from '../helpers/live-rig.js';
 
-const MONO: LiveRequest = { encoding: 'container', channels: 1, outputs: 1 };
 const pool = new CodecPool({ streamSlab: new SharedArrayBuffer(8), slots: 12, liveThreads: 1 });
 after(() => pool.close());
 
-/** A stream whose pieces are gathered, as long as `open`. */
-function gather(openStream: (events: ConstructorParameters<typeof LiveStream>[2]) => LiveStream) {
-  const pieces: LivePiece[] = [];
-  const seen = { open: true, drained: 0, failures: [] as ServerError[] };
-  const stream = openStream({
-    accepts: () => seen.open,
-    take: (piece) => void pieces.push(piece),
-    drained: () => void seen.drained++,
-    failed: (error) => void seen.failures.push(error),
-  });
-  return {
-    stream,
-    seen,
-    samples: () => joinSamples(pieces.map(([first]) => first!)),
-    settled: () => new Promise<void>((resolve) => stream.whenSettled(resolve)),
-    end: () => new Promise<void>((resolve) => stream.end(resolve)),
-  };
-}
-const openIn = (it: CodecPool, request = MONO) => gather((events) => it.openLive(request, events));
-const fixture = async (name: string) => new Uint8Array(await readFile(`${fixturesDir}opus/${name}`));
-const tone = (length: number) => Int16Array.from({ length }, (_, i) => Math.round(9_000 * Math.sin(i / 9)));
-
 test('streams in one thread are decoded each as if it were alone, and a damaged one harms none', async () => {
   const files = await Promise.all(
-    ['media-recorder.webm', 'cathy-a0280.ogg', 'cathy-a0280.webm'].map(fixture),
+    ['media-recorder.webm', 'cathy-a0280.ogg', 'cathy-a0280.webm'].map(opusFixture),
   );
   const expected = await Promise.all(
     files.map((bytes) => decodeFile({ bytes: bytes.slice(), maxSeconds: 60 })),
@@ -173,31 +146,6 @@ test('a stream goes on while another of its thread waits, and streams are spread
   await two.close();
 });
 
-test('a thread that dies or is stuck fails its streams, once', async (t) => {
-  let die = (_error: Error) => {};
-  const threads: Pick<LiveThreads, 'sit'> = {
-    sit: (_task, onGone) => {
-      die = onGone;
-      return { leave: () => {}, endThread: () => onGone(new Error('ended')) };
-    },
-  };
-  const codes = ({ seen }: { seen: { failures: ServerError[] } }) => seen.failures.map(({ code }) => code);
-  const dying = gather((events) => new LiveStream(MONO, threads, events));
-  dying.stream.write(SILENT_PACKET);
-  const settled = dying.settled();
-  die(new Error('out of memory'));
-  await settled;
-  assert.deepEqual(codes(dying), ['ENGINE_FAILED']);
-  t.mock.timers.enable({ apis: ['setTimeout'] });
-  const stuck = gather((events) => new LiveStream(MONO, threads, events));
-  stuck.stream.write(SILENT_PACKET);
-  const over = stuck.settled();
-  for (let i = 0; i < 2; i++) t.mock.timers.tick(LIMITS.fileStallMs / 2);
-  await over;
-  stuck.stream.write(SILENT_PACKET); // ignored: it is over
-  assert.deepEqual(codes(stuck), ['ENGINE_FAILED']);
-});
-
 test('a process that stood still itself does not count its threads as stuck', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   let answer = () => {};
@@ -210,31 +158,10 @@ test('a process that stood still itself does not count its threads as stuck', as
   };
   const { stream, settled } = gather((events) => new LiveStream(MONO, threads, events));
   stream.write(SILENT_PACKET);
-  t.mock.timers.tick(10 * LIMITS.fileStallMs);
+  t.mock.timers.tick(10 * LIMITS.liveStallMs);
   answer();
   await settled();
-  t.mock.timers.tick(10 * LIMITS.fileStallMs);
+  t.mock.timers.tick(10 * LIMITS.liveStallMs);
   assert.equal(ended, 0);
   stream.close();
-});
-
-test('a thread that is ended takes its own streams along and no others, and the next one begins another', async () => {
-  const one = new CodecPool({ streamSlab: new SharedArrayBuffer(8), slots: 4, liveThreads: 1 });
-  const { live } = one as unknown as { live: LiveThreads };
-  const { port1, port2 } = new MessageChannel();
-  const lost = openIn(one);
-  lost.stream.write(webmOfSamples(tone(1_600)));
-  await lost.settled();
-  live.sit({ request: MONO, port: port2 }, () => {}).endThread();
-  await lost.end();
-  assert.deepEqual(
-    lost.seen.failures.map(({ code }) => code),
-    ['ENGINE_FAILED'],
-  );
-  const next = openIn(one);
-  next.stream.write(webmOfSamples(tone(1_600)));
-  await next.end();
-  assert.deepEqual(next.samples(), tone(1_600));
-  port1.close();
-  await one.close();
 });

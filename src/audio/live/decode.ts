@@ -24,6 +24,8 @@ export interface LiveRequest {
 export type LivePiece = readonly Int16Array<ArrayBuffer>[];
 
 export interface LiveListener {
+  /** The decoder asks for input: this stream is being decoded now. */
+  reads?(): void;
   /**
    * Takes the next samples; resolves when more may be decoded.
    * @param dry all complete input is decoded, and this is its last piece, which may be empty
@@ -42,7 +44,8 @@ export class LiveDecoding {
     this.request = request;
     this.listener = listener;
     this.writer = new PieceWriter(request.outputs);
-    this.source = new ByteSource(() => this.listener.piece(this.writer.take(), true));
+    const onDry = () => this.listener.piece(this.writer.take(), true);
+    this.source = new ByteSource(onDry, () => this.listener.reads?.());
   }
 
   /**

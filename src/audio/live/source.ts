@@ -1,6 +1,7 @@
 /** Bytes that arrive in pieces of any length, read as one stream by a waiting reader. */
 export class ByteSource {
   private readonly onDry: () => Promise<void>;
+  private readonly onRead: () => void;
   private readonly pieces: Uint8Array[] = [];
   private length = 0;
   private ended = false;
@@ -8,9 +9,13 @@ export class ByteSource {
   /** Bytes read so far. */
   position = 0;
 
-  /** @param onDry all bytes are read and more are needed: the reader waits for its promise, and for more bytes */
-  constructor(onDry: () => Promise<void> = () => Promise.resolve()) {
+  /**
+   * @param onDry all bytes are read and more are needed: the reader waits for its promise, and for more bytes
+   * @param onRead the reader asks for bytes
+   */
+  constructor(onDry: () => Promise<void> = () => Promise.resolve(), onRead: () => void = () => {}) {
     this.onDry = onDry;
+    this.onRead = onRead;
   }
 
   push(bytes: Uint8Array): void {
@@ -34,6 +39,7 @@ export class ByteSource {
 
   /** Waits for `count` bytes; false if the stream ends before. */
   async has(count: number): Promise<boolean> {
+    this.onRead();
     while (this.length < count && !this.ended) {
       const before = this.length;
       await this.onDry();
