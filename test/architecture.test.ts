@@ -14,9 +14,10 @@ const ROWS: readonly (readonly string[])[] = [
   ['src/cli'],
   ['src/main', 'src/commands'],
   ['src/server'],
-  ['src/session', 'src/inspect', 'src/docs'],
+  ['src/session', 'src/inspect'],
   ['src/cluster'],
   ['src/dialects', 'machines', 'workers'],
+  ['src/docs'],
   ['src/protocol', 'src/load'],
   ['src/text'],
   ['src/transcript', 'src/codec', 'src/import', 'src/mock'],
@@ -39,7 +40,7 @@ const ROWS: readonly (readonly string[])[] = [
 /** Rooms that may know less than what lies below them. */
 const ONLY: Record<string, readonly string[]> = {
   machines: ['src/errors', 'src/protocol'],
-  workers: ['src/codec', 'src/inference', 'src/models', 'src/audio', 'src/errors', 'src/limits'],
+  workers: ['src/docs', 'src/codec', 'src/inference', 'src/models', 'src/audio', 'src/errors', 'src/limits'],
 };
 
 /** Packages that few rooms may know. */
@@ -49,6 +50,7 @@ const PACKAGES: Record<string, readonly string[]> = {
   ws: ['src/server', 'src/load'],
   fastify: ['src/server'],
   '@redis/client': ['src/cluster'],
+  marked: ['src/docs'],
 };
 
 /** Rooms that decide and do nothing else: no input or output, no clock but the one they are given. */
@@ -163,6 +165,16 @@ test('machines and workers know no more than they are allowed to', () => {
 
 test('nobody imports a worker: it is reached through its pool', () => {
   for (const { at, to } of between) assert.notEqual(roomOf(to), 'workers', at);
+});
+
+test('no document is rendered on the main thread', () => {
+  const reached = new Set(['src/cli.ts']);
+  for (const path of reached) {
+    for (const { at, to, outside, typesOnly } of imports)
+      if (at === path && !outside && !typesOnly) reached.add(to);
+  }
+  assert.ok(reached.has('src/server/docs-routes.ts'));
+  assert.ok(!reached.has('src/docs/markdown.ts'));
 });
 
 test('a circle is found, however long it is, and none where there is none', () => {

@@ -17,6 +17,9 @@ export interface DocPage {
 /** A page without a file, such as the reference of the HTTP routes. */
 export type GeneratedPage = Omit<DocPage, 'path'>;
 
+/** Name of the page that lists the others. */
+export const INDEX = 'index';
+
 const START = 'Use it';
 const REFERENCE = 'Reference';
 const OPERATE = 'Run it';
@@ -124,4 +127,10 @@ export function docPages(generated: readonly GeneratedPage[] = []): DocPage[] {
   const all = [...generated.map((page) => ({ ...page, path: null })), ...listed, ...others];
   const place = (page: DocPage): number => SECTIONS.indexOf(page.section);
   return all.sort((a, b) => place(a) - place(b)); // stable: within a section as listed
+}
+
+/** The exact name of the page that has this name in any case, including `index`. */
+export function pageNamed(pages: readonly DocPage[], name: string): string | undefined {
+  const wanted = name.toLowerCase();
+  return [INDEX, ...pages.map((page) => page.name)].find((it) => it.toLowerCase() === wanted);
 }

@@ -23,6 +23,8 @@ const made: GeneratedPage = {
 };
 const library = new DocsLibrary([made, apiPage(openApi), socketPage]);
 const names = ['index', ...library.pages.map(({ name }) => name)];
+const htmls = new Map(names.map((name) => [name, library.html(name)]));
+const htmlOf = (name: string): string => htmls.get(name) ?? '';
 
 /** Served beside the documents, as addresses from `/docs/`. */
 const SERVED = [
@@ -45,7 +47,7 @@ function leadsSomewhere(href: string): boolean {
   if (SERVED.includes(address)) return true;
   const name = address.replace(/\.md$/, '');
   if (!names.includes(name)) return false;
-  return fragment === undefined || library.html(name).includes(` id="${fragment}"`);
+  return fragment === undefined || htmlOf(name).includes(` id="${fragment}"`);
 }
 
 test('every document of the repository is a page, once', () => {
@@ -57,7 +59,7 @@ test('every document of the repository is a page, once', () => {
 describe('the page of', () => {
   for (const name of names) {
     it(`${name} has a title, and links that lead somewhere`, () => {
-      const html = library.html(name);
+      const html = htmlOf(name);
       assert.match(html, /<h1 id="/);
       const hrefs = [...html.matchAll(/(?:href|src)="([^"]*)"/g)].map(([, href = '']) => href);
       assert.ok(hrefs.length > 20);
@@ -134,8 +136,8 @@ test('headings of one name have fragments of their own, as on GitHub', () => {
 });
 
 test('llms.txt has a title, a summary and every page with one line about it', () => {
-  const text = library.llmsTxt({ title: 'rnnt-server', text: 'What it is.' });
-  assert.match(text, /^# rnnt-server\n\n> What it is\.\n\n## /);
+  const text = library.llmsTxt();
+  assert.match(text, /^# rnnt-server\n\n> A real-time .+\.\n\n## /);
   const listed = [...text.matchAll(/^- \[(.+)\]\(docs\/(\w+)\.md\): (.+)$/gm)];
   assert.deepEqual(listed.map(([, , name]) => name).sort(), names.filter((it) => it !== 'index').sort());
   for (const [, , name, about = ''] of listed) assert.ok(about.length > 8 && about.length < 170, name);

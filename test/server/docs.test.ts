@@ -1,6 +1,10 @@
 /** The routes of the documentation. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { apiPage } from '../../src/docs/api-page.js';
+import { DocsLibrary } from '../../src/docs/library.js';
+import { socketPage } from '../../src/docs/socket-page.js';
+import { openApi } from '../../src/server/openapi.js';
 import { type ScriptedServer, startScriptedServer } from '../helpers/scripted-server.js';
 
 let running: ScriptedServer;
@@ -46,6 +50,17 @@ test('every page that /llms.txt lists is there', async () => {
   const paths = [...(await answer.text()).matchAll(/\]\((docs\/[^)]+)\)/g)].map(([, path = '']) => path);
   assert.ok(paths.length > 15);
   for (const path of paths) assert.equal((await get(`/${path}`)).status, 200, path);
+});
+
+test('every page is the one that its document gives, as HTML and as Markdown', async () => {
+  const library = new DocsLibrary([apiPage(openApi), socketPage]);
+  const names = ['index', ...library.pages.map(({ name }) => name)];
+  const served = async (path: string) => (await get(`/docs/${path}`)).text();
+  const pages = await Promise.all(
+    names.map(async (name) => [name, await served(name), await served(`${name}.md`)] as const),
+  );
+  for (const [name, html, markdown] of pages)
+    assert.deepEqual([html, markdown], [library.html(name), library.markdown(name)], name);
 });
 
 test('a name in another case is led to the page', async () => {
