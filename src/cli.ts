@@ -5,6 +5,7 @@ import { type Config, envOf, flagOf, loadConfig, OPTION_NAMES, OPTIONS, type Opt
 import { ServerError } from './errors.js';
 import { PRECISIONS, SEARCHES } from './import/options.js';
 import { MACHINE_FORMATS, MACHINE_NAMES } from './inspect/machines.js';
+import { flushLogs } from './log-sink.js';
 import { packageVersion } from './paths.js';
 import { FILE_FORMATS } from './protocol/file-formats.js';
 
@@ -185,7 +186,7 @@ function endWithReader(isServer: boolean): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (isServer) return;
     if (error.code !== 'EPIPE') throw error;
-    process.exit(0);
+    void flushLogs().then(() => process.exit(0));
   });
   if (isServer) process.stderr.on('error', () => {});
 }
@@ -207,5 +208,7 @@ export async function runCli(argv: readonly string[]): Promise<number> {
       return error.code === 'CONFIG_INVALID' ? EXIT_USAGE : 1;
     }
     throw error;
+  } finally {
+    await flushLogs();
   }
 }

@@ -1,9 +1,6 @@
 /** Ends a process that cannot exit normally. */
-import { setTimeout } from 'node:timers/promises';
 import type { Logger } from './log.js';
-
-/** Time to write the last lines of the log. */
-const FLUSH_MS = 500;
+import { flushLogs } from './log-sink.js';
 
 /**
  * Ends the process although a thread hangs in native code, where `process.exit` would wait for it forever. SIGALRM is
@@ -11,7 +8,7 @@ const FLUSH_MS = 500;
  */
 export async function endAtOnce(log: Pick<Logger, 'fatal'>): Promise<never> {
   log.fatal('a thread hangs in native code: the process ends by SIGALRM');
-  await setTimeout(FLUSH_MS);
+  await flushLogs();
   process.kill(process.pid, 'SIGALRM');
   // Still running: the first process of a container receives no signals that it does not handle, but it can abort.
   process.abort();

@@ -89,6 +89,8 @@ export const LIMITS = {
   rescueMs: 5_000,
   /** Log lines that wait for their reader or for room on the disk; above this, newer ones are dropped. */
   maxLogBytes: 1 << 20,
+  /** How long a process that ends waits for its last log lines to be written. */
+  logFlushMs: 2_000,
   /** How often a socket is pinged; a socket that has not answered by the next ping is closed. */
   heartbeatMs: 20_000,
   /** When a second socket asks for a client_id, the first must show within this time that it is alive. */

@@ -24,6 +24,9 @@ let standardError: LogSink | undefined;
 /** Logs go to standard error, so that standard output is free for a command's output. */
 export function createLogger(config: Pick<Config, 'logLevel' | 'devMode'>): Logger {
   const options = { level: config.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime };
+  // Its first use makes Node open a pipe or socket for writing without waiting. Otherwise a reader that is stuck would
+  // hold a thread in the write, and the process could not end.
+  void process.stderr;
   standardError ??= new LogSink(STANDARD_ERROR);
   return pino(options, config.devMode ? readable(standardError) : standardError);
 }

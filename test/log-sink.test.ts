@@ -43,6 +43,37 @@ for (const style of ['json', 'pretty']) {
   );
 }
 
+const command = fileURLToPath(new URL('./helpers/logging-command.js', import.meta.url));
+
+test('a command ends when all its lines are written, also to a reader that began late', async () => {
+  const child = spawn(process.execPath, [command], { stdio: ['ignore', 'pipe', 'pipe'] });
+  await once(child.stdout, 'data'); // the command has run
+  child.stdout.resume();
+  const [log, [code]] = await Promise.all([text(child.stderr), once(child, 'exit')]);
+  const lines = log.trim().split('\n');
+  assert.deepEqual([code, lines.length], [0, 400]);
+  assert.deepEqual(
+    lines.map((line) => JSON.parse(line).i),
+    lines.map((_, i) => i),
+  );
+});
+
+for (const [way, expected] of [
+  ['by itself', 0],
+  ['exit', 7],
+] as const) {
+  test(
+    `a reader that never reads does not keep a process that ends (${way})`,
+    { timeout: 30_000 },
+    async () => {
+      const child = spawn(process.execPath, [command, way], { stdio: ['ignore', 'ignore', 'pipe'] });
+      const [code] = await once(child, 'exit');
+      assert.equal(code, expected);
+      child.stderr.destroy();
+    },
+  );
+}
+
 /** A file whose writes the test answers. */
 function scriptedFile() {
   const written: string[] = [];
@@ -101,4 +132,36 @@ test('a reader that is gone is written to no more', () => {
   fail('EPIPE');
   sink.write('second\n');
   assert.equal(isAsked(), false);
+});
+
+test('a process that ends waits for its lines as long as it is told, and writes them once there is room', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { sink, written, take, fail, isAsked } = scriptedFile();
+  sink.write('one\n');
+  sink.write('two\n');
+  let flushed = false;
+  const flushing = sink.flush(1_000).then(() => {
+    flushed = true;
+  });
+  const pass = async (ms: number) => {
+    t.mock.timers.tick(ms);
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  fail('ENOSPC');
+  await pass(20);
+  assert.deepEqual([isAsked(), flushed], [true, false], 'it is tried soon');
+  take();
+  while (isAsked()) take();
+  await pass(20);
+  await flushing;
+  assert.equal(written.join(''), 'one\ntwo\n');
+  sink.write('three\n');
+  fail('ENOSPC');
+  const inVain = sink.flush(100);
+  for (let i = 0; i < 5; i++) {
+    if (isAsked()) fail('ENOSPC');
+    await pass(20);
+  }
+  await inVain;
+  assert.equal(written.join(''), 'one\ntwo\n');
 });
