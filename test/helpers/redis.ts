@@ -1,6 +1,6 @@
 /**
- * A Redis for tests, which may be stopped, emptied and frozen. `RNNT_TEST_REDIS` (.ci/run) is used if there is no
- * redis-server (or valkey-server) to start.
+ * A Redis for tests, which may be stopped, emptied and frozen. `RNNT_TEST_REDIS_PROGRAM` names the program, such as
+ * valkey-server or its path. Without it, redis-server or valkey-server is started.
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
@@ -11,13 +11,15 @@ import { type RedisAddress, redisAddressOf } from '../../src/option-schemas.js';
 import { endsWithUs } from './children.js';
 import { freePort } from './free-port.js';
 
-const program = ['redis-server', 'valkey-server'].find(
+const { RNNT_TEST_REDIS_PROGRAM } = process.env;
+const programs = RNNT_TEST_REDIS_PROGRAM ? [RNNT_TEST_REDIS_PROGRAM] : ['redis-server', 'valkey-server'];
+const program = programs.find(
   (name) => spawnSync(name, ['--version'], { stdio: 'ignore' }).status === 0,
 );
 
 /** For node:test's `skip`. */
 export const skipWithoutRedis =
-  program === undefined ? 'neither redis-server nor valkey-server is installed' : false;
+  program === undefined ? `not installed: ${programs.join(', ')}` : false;
 
 const SOON_MS = 20_000;
 const LOOK_EVERY_MS = 5;
@@ -93,7 +95,7 @@ export class TestRedis {
     const child = spawn(program, [...own, ...this.args], { stdio: 'ignore' });
     this.child = endsWithUs(child);
     await until('Redis answers', () => answers(this.port));
-    assert.equal(child.exitCode, null, 'redis-server ended');
+    assert.equal(child.exitCode, null, `${program} ended`);
   }
 
   async stop(): Promise<void> {
