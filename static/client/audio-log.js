@@ -36,6 +36,8 @@ export class AudioLog {
   #controls = 0;
   /** How many of them the server has; those are left out when audio is sent again. */
   #heardControls = 0;
+  /** @type {(message: Record<string, unknown>) => void} Called with each message that will not be sent again. */
+  onForgotten = () => {};
 
   /**
    * @param {{ bytesPerFrame: number, maxKeptFrames: number, maxBacklogFrames: number }} options `maxKeptFrames`
@@ -82,6 +84,11 @@ export class AudioLog {
 
   get drained() {
     return this.#cursor === this.#entries.length;
+  }
+
+  /** Control messages that are still here, in order. */
+  get messages() {
+    return this.#entries.flatMap(({ message }) => (message ? [message] : []));
   }
 
   /** @param {Uint8Array<ArrayBuffer>} bytes */
@@ -153,14 +160,15 @@ export class AudioLog {
 
   /**
    * A new recording on the server: its sample 0 is the oldest audio without a final.
+   * @param {(message: Record<string, unknown>) => boolean} [unwanted] Messages that are not sent again.
    * @returns {Gap | null} Audio that no final covers and that is no longer here.
    */
-  rebase() {
+  rebase(unwanted = () => false) {
     const position = Math.max(this.#oldest, this.#keepFrom);
     const gap = position > this.#keepFrom ? { from: this.#keepFrom, to: position } : null;
     this.#seek(position);
-    this.#entries.splice(0, this.#cursor);
-    this.#cursor = 0;
+    this.#forget(this.#cursor);
+    this.#entries = this.#entries.filter(({ message }) => !message || !unwanted(message));
     this.#controls = 0;
     this.#heardControls = 0;
     for (const entry of this.#entries) {
@@ -220,8 +228,13 @@ export class AudioLog {
       if (!entry || (entry.bytes ? entry.end > floor : entry.end >= floor)) break;
       drop += 1;
     }
-    if (drop === 0) return;
-    this.#entries.splice(0, drop);
-    this.#cursor -= drop;
+    this.#forget(drop);
+  }
+
+  /** @param {number} count Of the oldest entries, which were sent. */
+  #forget(count) {
+    if (count === 0) return;
+    this.#cursor -= count;
+    for (const { message } of this.#entries.splice(0, count)) if (message) this.onForgotten(message);
   }
 }

@@ -1,5 +1,7 @@
 /** The close code for a server that does not answer: of the range that applications may use. */
 const CLOSE_NO_ANSWER = 4000;
+/** How many ticks of the heartbeat may pass without any message while a pong is due. */
+const SILENT_TICKS = 2;
 
 /**
  * One socket, from opening to end: messages as objects, a heartbeat, and exactly one `onClose`, whether the peer
@@ -9,6 +11,8 @@ export class Link {
   /** @type {unknown} */
   #timer;
   #pingSentAtMs = /** @type {number | null} */ (null);
+  #isHeard = false;
+  #silentTicks = 0;
   #opened = false;
   #ended = false;
   #sentSinceTick = false;
@@ -31,12 +35,23 @@ export class Link {
     socket.binaryType = 'arraybuffer';
     socket.onopen = () => {
       this.#opened = true;
+      this.#awaitGreeting(); // for as long again
     };
     socket.onmessage = ({ data }) => this.#receive(data);
     socket.onclose = ({ code, reason }) => this.#end(code, String(reason ?? ''));
     socket.onerror = () => {}; // A close always follows.
-    const { clock, connectTimeoutMs } = options;
+    this.#awaitGreeting();
+  }
+
+  #awaitGreeting() {
+    const { clock, connectTimeoutMs } = this.options;
+    clock.clearTimeout(this.#timer);
     this.#timer = clock.setTimeout(() => this.fail('No answer to the connection.'), connectTimeoutMs);
+  }
+
+  /** A pong is due. */
+  get pinging() {
+    return this.#pingSentAtMs !== null;
   }
 
   get bufferedAmount() {
@@ -46,6 +61,7 @@ export class Link {
   /** The handshake is complete: from now on pings detect silence instead of the connect timeout. */
   established() {
     this.options.clock.clearTimeout(this.#timer);
+    this.#isHeard = false;
     this.ping();
     this.#tick();
   }
@@ -77,11 +93,16 @@ export class Link {
     this.socket.close(code, reason);
   }
 
+  /**
+   * The server is gone if a pong is due and nothing else came for two ticks: a pong may have to wait behind much audio.
+   * After a long sleep of this computer one tick is due at once; what arrived meanwhile is handled before the next.
+   */
   #tick() {
     const { clock, pingIntervalMs } = this.options;
     this.#timer = clock.setTimeout(() => {
-      const silentMs = this.#pingSentAtMs === null ? 0 : clock.now() - this.#pingSentAtMs;
-      if (silentMs >= 2 * pingIntervalMs) {
+      this.#silentTicks = this.pinging && !this.#isHeard ? this.#silentTicks + 1 : 0;
+      this.#isHeard = false;
+      if (this.#silentTicks >= SILENT_TICKS) {
         this.fail('The server stopped answering.');
         return;
       }
@@ -96,6 +117,7 @@ export class Link {
 
   /** @param {unknown} data */
   #receive(data) {
+    this.#isHeard = true;
     if (typeof data !== 'string') return;
     /** @type {Record<string, unknown>} */
     let message;

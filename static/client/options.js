@@ -31,6 +31,8 @@ export function withDefaults(options) {
     pingIntervalMs: options.pingIntervalMs ?? 5_000,
     connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
     answerTimeoutMs: options.answerTimeoutMs ?? 15_000,
+    answerLimitMs: options.answerLimitMs ?? 600_000,
+    quietFinalizeMs: options.quietFinalizeMs === undefined ? 3_000 : options.quietFinalizeMs,
     painted: options.painted,
     clock: options.clock ?? systemClock,
     random: options.random ?? Math.random,

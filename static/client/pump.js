@@ -58,6 +58,11 @@ export class Pump {
     for (const waiter of this.#draining.splice(0)) waiter.resolve();
   }
 
+  /** The application waits for room. */
+  get isHeld() {
+    return this.#draining.length > 0;
+  }
+
   get #roomy() {
     const recording = this.parts.recording();
     if (!recording) return true;

@@ -1,5 +1,6 @@
-const MIN_MS = 3_000;
 const SILENCES = 5;
+/** A timer that comes late, since the page was busy, is one step: audio that was handed over meanwhile counts first. */
+const STEPS = 3;
 
 /**
  * Notices when the application stops handing over audio (push-to-talk, a muted microphone). For a client that supports
@@ -9,27 +10,43 @@ const SILENCES = 5;
 export class Quiet {
   /** @type {unknown} */
   #timer = null;
+  #steps = 0;
   /** `silence_duration` in force, seconds. */
   silenceSeconds = 0.5;
 
   /**
-   * @param {import('./types.js').Clock} clock
-   * @param {() => void} onQuiet
+   * @param {{ clock: import('./types.js').Clock, quietFinalizeMs: number | null }} options `quietFinalizeMs`: the
+   *   least delay; null: never.
+   * @param {{ onQuiet: () => void, isBusy: () => boolean }} parts `isBusy`: audio waits to be sent, so that the
+   *   application may be waiting, too.
    */
-  constructor(clock, onQuiet) {
-    this.clock = clock;
-    this.onQuiet = onQuiet;
+  constructor(options, parts) {
+    this.options = options;
+    this.parts = parts;
   }
 
   /** Audio was handed over: restarts the delay. */
   heard() {
     this.end();
-    const quietMs = Math.max(MIN_MS, SILENCES * 1_000 * this.silenceSeconds);
-    this.#timer = this.clock.setTimeout(this.onQuiet, quietMs);
+    if (this.options.quietFinalizeMs !== null) this.#wait();
   }
 
   end() {
-    this.clock.clearTimeout(this.#timer);
+    this.options.clock.clearTimeout(this.#timer);
     this.#timer = null;
+    this.#steps = 0;
+  }
+
+  #wait() {
+    const { clock, quietFinalizeMs } = this.options;
+    const quietMs = Math.max(quietFinalizeMs ?? 0, SILENCES * 1_000 * this.silenceSeconds);
+    this.#timer = clock.setTimeout(() => this.#step(), quietMs / STEPS);
+  }
+
+  #step() {
+    this.#steps = this.parts.isBusy() ? 0 : this.#steps + 1;
+    if (this.#steps < STEPS) return this.#wait();
+    this.end();
+    return this.parts.onQuiet();
   }
 }

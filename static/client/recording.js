@@ -18,20 +18,24 @@ export class Recording {
   confirmed = false;
   stopping = false;
   #earlyStops = 0;
-  /** As the first start said it: settings that were changed since stand in the log, at their place in the audio. */
-  #given;
-  #restarted = false;
+  /** In force where the log begins: settings that were changed later stand in the log, at their place in the audio. */
+  #begins;
 
   /**
    * @param {import('./types.js').RecordingOptions} config
    * @param {ConstructorParameters<typeof Outgoing>[1] & { painted?: ((done: () => void) => void) | undefined }} options
    * @param {import('./results.js').Emit} emit
+   * @param {import('./configuring.js').Configuring} configuring Knows which changed settings the server accepted.
    */
-  constructor(config, options, emit) {
+  constructor(config, options, emit, configuring) {
     this.config = config;
-    this.#given = config;
+    this.#begins = config;
     this.emit = emit;
+    this.configuring = configuring;
     this.outgoing = new Outgoing(config, options);
+    this.outgoing.log.onForgotten = (message) => {
+      this.#begins = { ...this.#begins, ...configuring.forgotten(message) };
+    };
     const apart = config.multichannel === true && config.channels === 2;
     this.results = new Results(this.outgoing, options, emit, apart ? 2 : 1);
   }
@@ -41,7 +45,7 @@ export class Recording {
   }
 
   get startMessage() {
-    return { type: 'start_recording', config: this.#restarted ? this.config : this.#given };
+    return { type: 'start_recording', config: this.#begins };
   }
 
   /**
@@ -66,12 +70,13 @@ export class Recording {
   restart() {
     const { log } = this.outgoing;
     this.confirmed = false;
-    this.#restarted = true;
     // Without partials, words may be open without being seen.
-    const quiet = !this.results.open && this.config.partials !== false;
+    const partials = [this.#begins, this.config].every((config) => config.partials !== false);
+    const quiet = !this.results.open && partials;
     if (quiet && log.acknowledged !== null)
       log.keepFrom(log.acknowledged - Math.round(SETTLED_SECONDS * this.rate));
-    const gap = log.rebase();
+    const gap = log.rebase(this.configuring.isRefused);
+    this.configuring.restarted(log.messages);
     this.results.restart();
     if (!quiet) this.#tell(this.outgoing.lose(gap));
   }

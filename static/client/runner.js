@@ -14,11 +14,6 @@ import { Starter } from './starter.js';
  * @typedef {Record<string, unknown>} Message
  */
 
-/** Messages that show that a request is being processed; metrics, acknowledgements and pongs do not. */
-const PROGRESS = new Set(
-  'recording_started recording_stopped configured partial transcription warning'.split(' '),
-);
-
 /**
  * Keeps one recording running across connections, refusals and restarts: starts it, sends its audio, and makes sure
  * that every request is answered or fails in bounded time.
@@ -41,7 +36,10 @@ export class Runner {
     this.options = options;
     this.connector = connector;
     this.emit = emit;
-    this.quiet = new Quiet(options.clock, () => this.finalize());
+    this.quiet = new Quiet(options, {
+      onQuiet: () => this.finalize(),
+      isBusy: () => !this.#online || this.pump.isHeld || !this.recording?.outgoing.log.drained,
+    });
     this.starter = new Starter(options, connector, {
       message: () => {
         if (this.recording) this.recording.outgoing.log.resumable = connector.session?.token !== null;
@@ -49,8 +47,7 @@ export class Runner {
       },
       onSent: () => this.answers.watch(),
     });
-    const { clock, answerTimeoutMs, maxQueueSeconds } = options;
-    this.configuring = new Configuring({ clock, longestMs: maxQueueSeconds * 1_000 + answerTimeoutMs });
+    this.configuring = new Configuring(options, (message) => connector.link?.sendMessage(message));
     this.pump = new Pump(options, {
       recording: () => this.recording,
       link: () => (this.#online ? connector.link : null),
@@ -59,10 +56,9 @@ export class Runner {
         this.answers.watch();
       },
     });
-    this.answers = new Answers({
-      clock,
-      timeoutMs: answerTimeoutMs,
+    this.answers = new Answers(options, {
       due: () => this.#answerDue,
+      pinging: () => connector.link?.pinging ?? false,
       onLate: (again) => {
         if (again && options.reconnect.enabled) connector.link?.fail(REASONS.TIMEOUT.text);
         else connector.end(REASONS.TIMEOUT);
@@ -79,7 +75,7 @@ export class Runner {
   start(config) {
     if (this.recording) return Promise.reject(new RNNTClientError(REASONS.ALREADY_RECORDING));
     const complete = /** @type {const} */ ({ sample_rate: 16_000, encoding: 'pcm16', channels: 1 });
-    this.recording = new Recording({ ...complete, ...config }, this.options, this.emit);
+    this.recording = new Recording({ ...complete, ...config }, this.options, this.emit, this.configuring);
     this.latest = this.recording;
     const promise = this.starter.first();
     if (this.connector.ready) this.starter.begin();
@@ -108,11 +104,12 @@ export class Runner {
     const message = { type: 'configure', ...settings };
     if (!this.recording) {
       await this.connector.connect();
-      this.connector.link?.sendMessage(message);
-      return this.configuring.ask(true);
+      const answer = this.configuring.ask(message, true);
+      this.answers.watch();
+      return answer;
     }
     this.recording.config = { ...this.recording.config, ...settings };
-    const answer = this.configuring.ask(false);
+    const answer = this.configuring.ask(message, false);
     this.#mark(message);
     return answer;
   }
@@ -135,9 +132,11 @@ export class Runner {
   /** @param {boolean} lost In place of a session that the server has forgotten. */
   onGreeting(lost) {
     if (lost) this.reconnects += 1;
-    if (!this.recording) return this.connector.setState('live');
-    if (lost) this.#restart();
-    return this.starter.begin();
+    if (this.recording && lost) this.#restart();
+    this.configuring.greeted();
+    if (this.recording) return this.starter.begin();
+    this.connector.setState('live');
+    return this.answers.watch();
   }
 
   /** @param {Message} message */
@@ -163,7 +162,11 @@ export class Runner {
         this.#started(/** @type {Message} */ (message.config ?? {}));
         break;
       case 'configured':
-        this.configuring.answered(/** @type {Message} */ (message.config ?? {}));
+        this.configuring.answered(/** @type {Message} */ (message.config ?? {}), this.recording !== null);
+        break;
+      case 'pong':
+        // The first ping is sent before anything else, so replayed messages come before its pong.
+        this.configuring.replayed();
         break;
       case 'warning': {
         const detail = typeof message.detail === 'string' ? { detail: message.detail } : {};
@@ -177,29 +180,26 @@ export class Runner {
         this.recording?.results.receive(message);
     }
     this.pump.release();
-    if (PROGRESS.has(String(message.type))) this.answers.came();
-    else this.answers.watch();
+    this.answers.received(String(message.type));
   }
 
   /** @param {RNNTClientError} error */
   onError(error) {
     const { code, message, retryable, detail } = error;
-    // Answers come in the order of the requests. Requests in the log are not sent before the start is confirmed.
-    const configuring = this.starter.sent ? this.configuring.direct : this.configuring.waiting;
+    const configuring = this.configuring.refused(error, this.starter.sent);
     const starting = this.starter.sent && !configuring;
     // A start that will be retried is reported as a state.
     if (!starting || !retryable)
       this.emit('error', { code, text: message, retryable, ...(detail === undefined ? {} : { detail }) });
-    if (configuring) this.configuring.refused(error);
-    else if (starting) this.#startRefused(error);
-    this.answers.came();
+    if (starting) this.#startRefused(error);
+    this.answers.received('error');
   }
 
   onDown() {
     this.pump.pause();
     this.answers.pause();
     this.starter.down();
-    if (!this.recording) this.configuring.allRefused(new RNNTClientError(REASONS.CONNECTION_LOST));
+    this.configuring.down();
   }
 
   /** @param {Reason} reason */
@@ -220,10 +220,7 @@ export class Runner {
     if (!recording) return;
     recording.confirmed = true;
     if (typeof config.silence_duration === 'number') this.quiet.silenceSeconds = config.silence_duration;
-    if (starter.takesOver) {
-      this.configuring.allAnswered(config);
-      connector.setState('resumed', { fresh: true });
-    }
+    if (starter.takesOver) connector.setState('resumed', { fresh: true });
     starter.confirmed(config);
     if (connector.state !== 'resumed') connector.setState('live');
     this.pump.run();
@@ -251,6 +248,7 @@ export class Runner {
       this.#stopping?.resolve(recording.result());
       this.#stopping = null;
       this.recording = null;
+      this.configuring.recordingEnded();
       this.quiet.end();
       this.#heartbeat(false);
       if (this.connector.state !== 'live') this.connector.setState('live');
@@ -284,7 +282,7 @@ export class Runner {
   get #answerDue() {
     const { recording, connector } = this;
     if (!connector.ready) return false;
-    if (this.starter.sent) return true;
+    if (this.starter.sent || this.configuring.direct) return true;
     if (!recording || this.starter.later) return false;
     // Not confirmed yet: a replayed message must confirm it.
     return !recording.confirmed || (this.#stopping !== null && recording.outgoing.log.drained);

@@ -170,8 +170,12 @@
  * @property {VoiceGateOptions | boolean} [vad] Client-side voice activity; off.
  * @property {number} [pingIntervalMs] 5,000.
  * @property {number} [connectTimeoutMs] 10,000.
- * @property {number} [answerTimeoutMs] 15,000. A server that leaves a request unanswered for so long is treated as
- *   a lost connection; after three times in a row the client gives up.
+ * @property {number} [answerTimeoutMs] 15,000. A server that owes an answer and sends nothing for so long is treated as
+ *   a lost connection; after three times in a row the client gives up. Results and acknowledgements show that it works.
+ * @property {number} [answerLimitMs] 600,000. The longest wait for an answer, whatever else arrives: twice the time of
+ *   the audio that may stand before a request (`maxBacklogSeconds`).
+ * @property {number | null} [quietFinalizeMs] 3,000, or 5 times `silence_duration` if that is longer. If the application
+ *   hands over no audio for so long, though everything was sent, `finalize` closes the segment. null: never.
  * @property {(done: () => void) => void} [painted] Called after each result; to call `done` when it is on the
  *   screen. Word latency then ends there instead of at the message's arrival.
  * @property {Clock} [clock]

@@ -1,6 +1,7 @@
 /** Two channels kept apart: whose words they are, and what happens to them when a server is lost. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { Configuring } from '#static/client/configuring.js';
 import { Recording } from '#static/client/recording.js';
 import { setUp } from '../helpers/client-rig.js';
 import { FakeClock } from '../helpers/fake-clock.js';
@@ -20,7 +21,9 @@ function stereo(seconds: number) {
   const told: [string, Result][] = [];
   const emit = (type: string, detail: unknown) => told.push([type, detail as Result]);
   const config = { sample_rate: RATE, encoding: 'pcm16', channels: 2, multichannel: true } as const;
-  const recording = new Recording(config, { ...OPTIONS, clock: new FakeClock() }, emit);
+  const clock = new FakeClock();
+  const configuring = new Configuring({ clock, answerLimitMs: 1 }, () => {});
+  const recording = new Recording(config, { ...OPTIONS, clock }, emit, configuring);
   recording.push(new Int16Array(2 * seconds * RATE), true);
   const { log } = recording.outgoing;
   while (log.next());

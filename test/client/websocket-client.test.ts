@@ -243,7 +243,9 @@ describe('a forgotten session', () => {
   it('makes the new recording with the settings that were in force', async () => {
     const t = setUp();
     await t.client.start({ language: 'en', metrics: true });
+    await speak(t, 0, 1);
     await t.client.configure({ silence_duration: 0.25 });
+    await speak(t, 1, 4);
     t.server.drop();
     t.server.expire();
     await t.clock.advance(1_000);

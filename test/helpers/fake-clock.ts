@@ -23,6 +23,11 @@ export class FakeClock {
     return this.#timers.size;
   }
 
+  /** Time passes while nothing runs: a busy program, or a computer that sleeps. */
+  stall(ms: number): void {
+    this.#nowMs += ms;
+  }
+
   /** Advances timer by timer, and lets promises settle in between. */
   async advance(ms: number): Promise<void> {
     const endMs = this.#nowMs + ms;

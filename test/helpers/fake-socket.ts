@@ -9,6 +9,12 @@ export interface FakeNetwork {
   refuse: boolean;
   /** While set, nothing is ever answered. */
   dead: boolean;
+  /** From now on the server does not read: it is behind with what it has. */
+  hold(): void;
+  /** It reads on, in order. @param count how many frames; all if left out, and whatever comes */
+  release(count?: number): void;
+  /** Passes a frame on, now or later. */
+  carry(deliver: () => void): void;
 }
 
 /** The client's end of a connection in memory. Frames arrive in the microtask after they were sent. */
@@ -22,9 +28,11 @@ export class FakeSocket {
   onerror: ((event: unknown) => void) | null = null;
   readonly peer: Peer;
   readonly #server: FakeServer;
+  readonly #network: FakeNetwork;
 
   constructor(url: string, server: FakeServer, network: FakeNetwork) {
     this.#server = server;
+    this.#network = network;
     this.peer = {
       send: (text) => queueMicrotask(() => this.readyState === 1 && this.onmessage?.({ data: text })),
       close: (code, reason) => queueMicrotask(() => this.#closed(code, reason)),
@@ -45,7 +53,7 @@ export class FakeSocket {
   }
 
   send(data: string | Uint8Array): void {
-    queueMicrotask(() => {
+    this.#network.carry(() => {
       if (typeof data === 'string') this.#server.text(this.peer, data);
       else this.#server.binary(this.peer, data);
     });
@@ -65,6 +73,7 @@ export class FakeSocket {
 }
 
 export function fakeNetwork(server: FakeServer): FakeNetwork {
+  let held: (() => void)[] | null = null;
   const network: FakeNetwork = {
     WebSocket: class extends FakeSocket {
       constructor(url: string) {
@@ -75,6 +84,17 @@ export function fakeNetwork(server: FakeServer): FakeNetwork {
     sockets: [],
     refuse: false,
     dead: false,
+    hold() {
+      held ??= [];
+    },
+    release(count) {
+      for (const deliver of held?.splice(0, count ?? held.length) ?? []) deliver();
+      if (count === undefined) held = null;
+    },
+    carry(deliver) {
+      if (held) held.push(deliver);
+      else queueMicrotask(deliver);
+    },
   };
   return network;
 }
