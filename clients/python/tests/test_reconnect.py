@@ -205,7 +205,8 @@ class Resuming(unittest.IsolatedAsyncioTestCase):
             async with RNNTClient(server.url, options=server.options()).record(silence_duration=0.9) as recording:
                 await recording.configure(silence_duration=0.2)
                 await recording.finalize()
-        self.assertEqual(server.peers[1].messages[0]["config"]["silence_duration"], 0.2)
+        told = [message.get("config", message).get("silence_duration") for message in server.peers[1].messages]
+        self.assertEqual(told, [0.9, 0.2, None, None])  # start, configure, finalize, stop
 
 
 class Refusals(unittest.IsolatedAsyncioTestCase):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 Message = dict[str, Any]
@@ -33,6 +34,7 @@ class AudioLog:
         self._acknowledged = 0
         self.cursor = 0
         self.base = 0  # position of this session's first sample
+        self.forgotten: Callable[[Message], None] = lambda _: None  # called with each message that will not be sent again
         self.acknowledges = True  # False: the server never acknowledges; sent audio counts as received
 
     @property
@@ -101,12 +103,16 @@ class AudioLog:
         # no acknowledgement: the server has so much, and may die before it has written it down for another one
         self._seek(max(self._start, min(self.end, self.base + received)))
 
-    def rebase(self) -> None:
-        """A new session: its first sample is the oldest that no final segment covers."""
+    def rebase(self, unwanted: Callable[[Message], bool] = lambda _: False) -> list[Message]:
+        """A new session: its first sample is the oldest that no final segment covers. unwanted: messages that are not sent
+        again -> those that are."""
         self._seek(max(self._start, self._final_end))
-        self._marks_before = -self._marks_sent  # the first that is sent is the session's first
-        self._marks_heard = 0
+        for _ in range(self._marks_sent):
+            self.forgotten(self._marks.popleft()[1])
+        self._marks = deque(mark for mark in self._marks if not unwanted(mark[1]))
+        self._marks_sent = self._marks_before = self._marks_heard = 0
         self._acknowledged = self.base = self.cursor
+        return [message for _, message in self._marks]
 
     def skip_all(self) -> None:
         """The server has everything, including the control messages."""
@@ -126,6 +132,6 @@ class AudioLog:
         del self._audio[: (floor - self._start) * self._frame_bytes]
         self._start = floor
         while self._marks_sent > 0 and self._marks[0][0] < floor:
-            self._marks.popleft()
+            self.forgotten(self._marks.popleft()[1])
             self._marks_sent -= 1
             self._marks_before += 1

@@ -134,9 +134,9 @@ class Recording:
     async def configure(self, **settings: Unpack[Settings]) -> dict[str, Any]:
         """Changes settings from this point of the audio -> the settings in force. Raises RNNTError if the server
         refuses."""
-        self._mark({"type": "configure", **settings})
-        answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-        self._shared.configuring.append((dict(settings), answer))
+        message = {"type": "configure", **settings}
+        self._mark(message)
+        answer = self._shared.settings.ask(message)
         await self._shared.until(answer.done)
         return answer.result()
 
@@ -146,7 +146,7 @@ class Recording:
         if not shared.stopping:
             self._mark({"type": "stop_recording"})
             shared.stopping = True
-        await shared.until(lambda: shared.done)
+        await shared.until(lambda: shared.done, renewed=True)
         return shared.transcript()
 
     def __aiter__(self) -> Self:

@@ -78,22 +78,21 @@ class Connector:
     async def open(self) -> tuple[ClientConnection, Greeting]:
         """One attempt. Raises RNNTError; `retryable` tells whether another attempt may succeed."""
         try:
-            async with asyncio.timeout(self._options.connect_timeout):
-                socket = await connect(
-                    self._address(),
-                    additional_headers={"Authorization": f"Bearer {self._token}"} if self._token else None,
-                    open_timeout=None,
-                    ping_interval=self._options.ping_interval,
-                    ping_timeout=self._options.ping_interval,
-                    close_timeout=1,
-                    compression=None,  # samples do not compress well
-                    max_size=_MAX_MESSAGE_BYTES,
-                )
-                try:
+            socket = await connect(
+                self._address(),
+                additional_headers={"Authorization": f"Bearer {self._token}"} if self._token else None,
+                open_timeout=self._options.connect_timeout,
+                ping_interval=None,  # `Link` sends them, since a server that is behind answers late
+                close_timeout=1,
+                compression=None,  # samples do not compress well
+                max_size=_MAX_MESSAGE_BYTES,
+            )
+            try:
+                async with asyncio.timeout(self._options.connect_timeout):
                     return socket, await self._greet(socket)
-                except BaseException:
-                    socket.transport.abort()
-                    raise
+            except BaseException:
+                socket.transport.abort()
+                raise
         except InvalidStatus as error:
             raise _refusal(error) from error
         except InvalidURI as error:

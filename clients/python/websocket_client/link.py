@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection
@@ -17,11 +17,12 @@ from .connection import Connector, Greeting, parse
 from .errors import RNNTError, UnsupportedAudio, closed
 from .options import Options
 from .results import Events, Results
+from .settings import ChangedSettings
 from .types import Transcript
 
 _PIECES_PER_SECOND = 10
 _SERVER_RATE = 16_000
-_FIXED = ("sample_rate", "encoding", "channels")
+_SILENT_TICKS = 2
 
 
 class Shared:
@@ -29,18 +30,19 @@ class Shared:
 
     def __init__(self, config: dict[str, Any], options: Options):
         self.options = options
-        self.config: dict[str, Any] = {"sample_rate": 16_000, "encoding": "pcm16", "channels": 1, **config}
+        self.settings = ChangedSettings({"sample_rate": 16_000, "encoding": "pcm16", "channels": 1, **config})
         if self.config["encoding"] not in SAMPLE_BYTES:
             raise UnsupportedAudio(f"Encoding {self.config['encoding']!r}; one of {', '.join(SAMPLE_BYTES)} is needed.")
         self.rate = int(self.config["sample_rate"])
         self.frame_bytes = SAMPLE_BYTES[self.config["encoding"]] * int(self.config["channels"])
         self.log = AudioLog(self.frame_bytes, self.rate, options.max_replay_seconds)
+        self.log.forgotten = self.settings.forgotten
         self.results = Results(options)
         self.events = Events(options)
-        self.configuring: deque[tuple[dict[str, Any], asyncio.Future[dict[str, Any]]]] = deque()
         self.effective: dict[str, Any] | None = None
         self.started = self.stopping = self.done = False
         self.progress = 0  # grows with everything that need not be sent again
+        self.progress_at = 0.0
         self.heard_at: float | None = None  # time of the last message; None while there is no connection
         self._failure: RNNTError | None = None
         self._waiters: set[asyncio.Future[None]] = set()
@@ -76,37 +78,40 @@ class Shared:
         self.events.push({"type": "state", "state": "reconnecting", "attempt": attempt, "retry_in": delay, "code": error.code})
         self.changed()
 
-    def configured(self, config: dict[str, Any]) -> None:
-        """The oldest `configure` was answered."""
-        self.effective = config
-        if self.configuring:
-            settings, answer = self.configuring.popleft()
-            self.config |= settings
-            if not answer.done():
-                answer.set_result(config)
+    @property
+    def config(self) -> dict[str, Any]:
+        """To start with in a new session."""
+        return self.settings.config
 
-    async def until(self, condition: Callable[[], bool], bounded: bool = True) -> None:
-        """bounded: not longer than `answer_timeout` on a connection that says nothing; how long there may be none is for `Backoff`
-        to say. Raises RNNTError where the recording fails."""
+    def gives_up_at(self, began: float, renewed: bool = False) -> float | None:
+        """When a wait for an answer ends that began then: after `answer_timeout` without any message, or `answer_limit` whatever
+        arrives. renewed: the limit counts from the newest progress. None without a connection: how long there may be none is
+        for `Backoff` to say."""
+        if self.heard_at is None:
+            return None
+        limited = max(began, self.progress_at) if renewed else began
+        return min(max(began, self.heard_at) + self.options.answer_timeout, limited + self.options.answer_limit)
+
+    async def until(self, condition: Callable[[], bool], bounded: bool = True, renewed: bool = False) -> None:
+        """bounded: as `gives_up_at` says. Raises RNNTError where the recording fails."""
         loop = asyncio.get_running_loop()
         began = loop.time()
         while True:
             self.check()
             if condition():
                 return
+            end = self.gives_up_at(began, renewed) if bounded else None
+            now = loop.time()
+            if end is not None and end <= now:
+                error = RNNTError("TIMEOUT", f"No answer in {now - began:.0f} s.", retryable=True)
+                error.transcript = self.transcript()
+                raise error
             waiter: asyncio.Future[None] = loop.create_future()
             self._waiters.add(waiter)
             try:
-                patience = None
-                if bounded and self.heard_at is not None:
-                    patience = max(began, self.heard_at) + self.options.answer_timeout - loop.time()
-                done, _ = await asyncio.wait([waiter], timeout=patience)
+                await asyncio.wait([waiter], timeout=None if end is None else end - now)
             finally:
                 self._waiters.discard(waiter)
-            if not done:
-                error = RNNTError("TIMEOUT", f"No answer in {self.options.answer_timeout:g} s.", retryable=True)
-                error.transcript = self.transcript()
-                raise error
 
 
 class Link:
@@ -117,7 +122,6 @@ class Link:
         self._connector = connector
         self._shared = shared
         self._confirmed = False
-        self._fresh = False
         self._reason: RNNTError | None = None
 
     async def run(self, greeting: Greeting) -> None:
@@ -130,7 +134,7 @@ class Link:
             self._shared.changed()
             if starts:
                 await self._socket.send(json.dumps({"type": "start_recording", "config": self._shared.config}))
-            tasks = [asyncio.create_task(self._receive()), asyncio.create_task(self._send())]
+            tasks = [asyncio.create_task(run()) for run in (self._receive, self._send, self._watch)]
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in tasks:
                 if task.done():
@@ -156,13 +160,10 @@ class Link:
         session = self._connector.session
         log.acknowledges = session is not None and session.token is not None
         resumed = greeting.resumed
-        self._fresh = resumed is None
         if resumed is None:
-            log.rebase()
+            shared.settings.restarted(log.rebase(shared.settings.is_refused))
             shared.results.restart(log.base / shared.rate)
             shared.effective = None
-            for settings, _ in shared.configuring:  # those at a place in the audio that is not recorded again
-                shared.config |= {name: value for name, value in settings.items() if name not in _FIXED}
             if shared.started:
                 shared.events.push({"type": "state", "state": "resumed", "fresh": True})
             return True
@@ -195,6 +196,24 @@ class Link:
             except TimeoutError:
                 await self._socket.send('{"type":"keepalive"}')
 
+    async def _watch(self) -> None:
+        """Pings the server. One that is behind does not read pings, but says something, so that shows that it lives, too."""
+        silent, pong = 0, asyncio.create_task(self._ping())
+        try:
+            while silent < _SILENT_TICKS:
+                heard_at = self._shared.heard_at
+                await self._shared.options.tick(self._shared.options.ping_interval)
+                silent = 0 if pong.done() or self._shared.heard_at != heard_at else silent + 1
+                if pong.done():
+                    pong = asyncio.create_task(self._ping())
+        finally:
+            pong.cancel()
+        raise RNNTError("CONNECTION_LOST", "The server stopped answering.", retryable=True)
+
+    async def _ping(self) -> None:
+        with suppress(ConnectionClosed):  # `_receive` says so
+            await (await self._socket.ping())
+
     async def _receive(self) -> None:
         while not self._shared.done:
             message = parse(await self._socket.recv())
@@ -210,12 +229,13 @@ class Link:
             case "recording_started":
                 self._started(message.get("config") or {})
             case "configured":
-                shared.configured(message.get("config") or {})
+                shared.effective = message.get("config") or {}
+                shared.settings.answered(shared.effective)
             case "ack":
-                shared.progress += log.acknowledge(self._frames(message.get("received_samples")))
+                self._progressed(log.acknowledge(self._frames(message.get("received_samples"))))
             case "transcription":
                 event = shared.results.receive(message)
-                shared.progress += 1
+                self._progressed()
                 log.final_until(round(event["end"] * shared.rate))
                 shared.events.push(event)
             case "partial" | "speech_started" | "speech_ended" | "metrics":
@@ -227,12 +247,15 @@ class Link:
             case "warning":
                 shared.events.push(message)
 
+    def _progressed(self, is_true: bool = True) -> None:
+        if is_true:
+            self._shared.progress += 1
+            self._shared.progress_at = asyncio.get_running_loop().time()
+
     def _started(self, config: dict[str, Any]) -> None:
         shared = self._shared
         self._confirmed = shared.started = True
         shared.effective = config
-        while shared.configuring and self._fresh:
-            shared.configured(config)
         shared.events.push({"type": "recording_started", "config": config})
 
     def _stopped(self) -> None:
@@ -249,10 +272,7 @@ class Link:
         shared.events.push(message)
         if not self._confirmed:
             raise error
-        if shared.configuring:
-            _, answer = shared.configuring.popleft()
-            if not answer.done():
-                answer.set_exception(error)
+        shared.settings.refused(error)
 
     def _frames(self, samples: object) -> int:
         """received_samples counts samples of 16 kHz -> frames of the recording, rounded down."""

@@ -15,13 +15,15 @@ class Options:
     max_replay_seconds: acknowledged audio that is kept, since no final segment covers it yet
     max_events: unread events; beyond it the oldest partial goes
     max_segments: finished segments that are kept for the transcript; the oldest go first
-    connect_timeout: seconds for one attempt, the server's greeting included
+    connect_timeout: seconds for the connection to open, and as long again for the server's greeting
     answer_timeout: seconds without any message on an open connection while the client waits for an answer
+    answer_limit: seconds of that wait, whatever else arrives; twice the time of the audio that may stand before the request
     max_attempts: connections tried one after another without progress
     base_delay, max_delay: seconds; attempt n waits random * min(max_delay, base_delay * 2 ** n)
-    ping_interval: seconds between pings of the connection; a peer that leaves one unanswered as long is taken for gone
+    ping_interval: seconds between pings of the connection; a peer that answers none and says nothing for twice as long is taken
+        for gone
     keepalive_interval: seconds without audio after which the client says that it is still there
-    sleep, random: injected by tests
+    sleep, tick, random: injected by tests; `tick` waits between pings
     """
 
     max_queue_seconds: float = 300.0
@@ -30,12 +32,14 @@ class Options:
     max_segments: int = 20_000
     connect_timeout: float = 10.0
     answer_timeout: float = 30.0
+    answer_limit: float = 600.0
     max_attempts: int = 20
     base_delay: float = 0.25
     max_delay: float = 10.0
     ping_interval: float = 5.0
     keepalive_interval: float = 5.0
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    tick: Callable[[float], Awaitable[None]] = asyncio.sleep
     random: Callable[[], float] = random.random
 
 
