@@ -1,8 +1,9 @@
 /** What the client library does with changed settings when a server forgets the session that they were made in. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { Configuring } from '#static/client/configuring.js';
 import { RATE, ramp, setUp, speak } from '../helpers/client-rig.js';
-import { settle } from '../helpers/fake-clock.js';
+import { FakeClock, settle } from '../helpers/fake-clock.js';
 
 type Rig = ReturnType<typeof setUp>;
 
@@ -220,6 +221,37 @@ describe('configure() over a lost connection', () => {
     assert.equal((await configured).silence_duration, 0.3);
     assert.deepEqual(told(), ['configure 0.3']);
     assert.equal(t.network.attempts.length, 2);
+  });
+
+  function bare() {
+    const sent: unknown[] = [];
+    const options = { clock: new FakeClock(), answerLimitMs: 1_000 };
+    return { sent, configuring: new Configuring(options, (message) => sent.push(message)) };
+  }
+  const message = { type: 'configure', silence_duration: 0.3 };
+
+  it('waits with a new one, too, until the replayed answers are here', async () => {
+    const { sent, configuring } = bare();
+    const first = configuring.ask(message, true);
+    configuring.down();
+    const second = configuring.ask({ type: 'configure', words: false }, true);
+    configuring.answered({ silence_duration: 0.3 }, false); // replayed
+    assert.deepEqual(sent, [message]);
+    configuring.replayed();
+    assert.deepEqual(sent, [message, { type: 'configure', words: false }]);
+    configuring.answered({ words: false }, false);
+    assert.deepEqual(await Promise.all([first, second]), [{ silence_duration: 0.3 }, { words: false }]);
+  });
+
+  it('is asked before the recording begins anew where the log has forgotten it', async () => {
+    const { sent, configuring } = bare();
+    const answer = configuring.ask(message, false);
+    configuring.down();
+    configuring.restarted([]);
+    configuring.greeted();
+    assert.deepEqual(sent, [message]);
+    configuring.answered({ silence_duration: 0.3 }, true);
+    assert.deepEqual(await answer, { silence_duration: 0.3 });
   });
 
   it('is not refused by an error that ends the connection', async () => {
