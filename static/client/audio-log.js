@@ -6,6 +6,7 @@
  * @property {Record<string, unknown> | null} message
  * @property {number} controls How many control messages of the present recording come before its end; a message counts
  *   itself.
+ * @property {boolean} [answered] Of a `finalize`.
  *
  * @typedef {{ from: number, to: number }} Gap Positions in the log, frames.
  */
@@ -134,6 +135,15 @@ export class AudioLog {
     this.#discard();
   }
 
+  /** The oldest `finalize` is answered: everything before it is recognised, and it is not sent to another session. */
+  finalized() {
+    const sent = this.#entries.slice(0, this.#cursor);
+    const entry = sent.find(({ message, answered }) => message?.type === 'finalize' && !answered);
+    if (!entry) return;
+    entry.answered = true;
+    this.keepFrom(entry.start);
+  }
+
   /**
    * Sends again from the server's position.
    * @param {number} frames What `resumed` says that the server has, from its sample 0 on.
@@ -168,7 +178,7 @@ export class AudioLog {
     const gap = position > this.#keepFrom ? { from: this.#keepFrom, to: position } : null;
     this.#seek(position);
     this.#forget(this.#cursor);
-    this.#entries = this.#entries.filter(({ message }) => !message || !unwanted(message));
+    this.#entries = this.#entries.filter((e) => !e.message || !(e.answered || unwanted(e.message)));
     this.#controls = 0;
     this.#heardControls = 0;
     for (const entry of this.#entries) {

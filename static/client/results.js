@@ -126,6 +126,7 @@ export class Results {
     const segment = voice.fresh(heard);
     voice.said(end, heard.end);
     this.outgoing.log.keepFrom(this.outgoing.logFrames(this.#settledSeconds(end)));
+    if (heard.reason === 'finalize' && this.#voices.length === 1) this.outgoing.log.finalized();
     if (segment) {
       this.segments.push(segment);
       this.emit('transcription', segment);

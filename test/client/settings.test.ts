@@ -191,6 +191,40 @@ describe('settings changed in a recording', () => {
   });
 });
 
+describe('finalize', () => {
+  it('that was answered is not asked of a new session: the recording goes on behind it', async () => {
+    const t = setUp({ words: [{ word: 'one', start: 0.2, end: 0.5 }] });
+    await t.client.start();
+    await speak(t, 0, 0.9);
+    t.client.finalize();
+    await speak(t, 0.9, 2);
+    const told = journal(t);
+    await forget(t);
+    await speak(t, 2, 3);
+    assert.deepEqual(told(), ['start_recording', 2.1]);
+    const { segments } = await t.client.stop();
+    assert.deepEqual(
+      segments.map(({ text, reason, start }) => [text, reason, start]),
+      [
+        ['one', 'finalize', 0.2],
+        ['one', 'silence', 1.1], // The script of the fake server begins again behind the finalize, at 0.9 s.
+      ],
+    );
+  });
+
+  it('that was not answered is asked again at its place', async () => {
+    const t = setUp({ words: [] });
+    await t.client.start();
+    await speak(t, 0, 1);
+    t.client.finalize();
+    await speak(t, 1, 2);
+    const told = journal(t);
+    await forget(t);
+    assert.deepEqual(told(), ['start_recording', 1, 'finalize', 1]);
+    t.client.close();
+  });
+});
+
 describe('configure() over a lost connection', () => {
   it('is asked again in the resumed session where it had not arrived', async () => {
     const t = setUp();

@@ -159,6 +159,30 @@ class Settings(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(kinds, ["start_recording", "stop_recording"])
         self.assertEqual(server.peers[1].messages[0]["config"]["silence_duration"], 0.2)
 
+    async def test_and_an_answered_finalize_is_not_asked_of_a_new_session(self) -> None:
+        async def first(peer: Peer) -> None:
+            await peer.start()
+            await peer.until("finalize")
+            await peer.final(1, "one", 0.1, 0.5, "finalize")
+            await peer.heard(2 * SECOND_BYTES)
+            peer.cut()
+
+        async def second(peer: Peer) -> None:
+            await peer.say("error", error="too late", code="RESUME_EXPIRED", retryable=False)
+            await peer.start(session="s2")
+            await peer.final(1, "two", 0.1, 0.5)
+            await peer.finish()
+
+        async with FakeServer(first, second) as server:
+            async with RNNTClient(server.url, options=server.options()).record() as recording:
+                await recording.send(bytes(SECOND_BYTES))
+                await recording.finalize()
+                await recording.send(bytes(SECOND_BYTES))
+                transcript = await recording.stop()
+        self.assertEqual([message["type"] for message in server.peers[1].messages], ["start_recording", "stop_recording"])
+        self.assertEqual(len(server.peers[1].audio), SECOND_BYTES)
+        self.assertEqual([segment["start"] for segment in transcript.segments], [0.1, 1.1])
+
     async def test_that_were_refused_are_not_told_to_a_new_session(self) -> None:
         async def first(peer: Peer) -> None:
             await peer.start()

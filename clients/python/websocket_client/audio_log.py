@@ -25,6 +25,7 @@ class AudioLog:
         self._max_replay = int(max_replay_seconds * rate)
         self._audio = bytearray()
         self._marks: deque[tuple[int, Message]] = deque()
+        self._finalized: list[Message] = []  # answered `finalize` messages that are still here
         self._marks_sent = 0
         self._marks_before = 0  # of this session, dropped
         self._marks_heard = 0  # number of its marks that the server has: these are not sent again
@@ -96,6 +97,17 @@ class AudioLog:
         self._final_end = max(self._final_end, min(position, self.end))
         self._forget()
 
+    def finalized(self) -> None:
+        """The oldest `finalize` is answered: everything before it is recognised, and it is not sent to another session."""
+        for at, message in list(self._marks)[: self._marks_sent]:
+            if message["type"] == "finalize" and not self._is_finalized(message):
+                self._finalized.append(message)
+                self.final_until(at)
+                return
+
+    def _is_finalized(self, message: Message) -> bool:
+        return any(message is other for other in self._finalized)
+
     def rewind(self, received: int, controls: int | None = None) -> None:
         """The session continues: sends from its frame `received`, and the control messages from there, except the first
         `controls` of the session, which the server has (None: unknown)."""
@@ -109,7 +121,8 @@ class AudioLog:
         self._seek(max(self._start, self._final_end))
         for _ in range(self._marks_sent):
             self.forgotten(self._marks.popleft()[1])
-        self._marks = deque(mark for mark in self._marks if not unwanted(mark[1]))
+        self._marks = deque(mark for mark in self._marks if not self._is_finalized(mark[1]) and not unwanted(mark[1]))
+        self._finalized.clear()
         self._marks_sent = self._marks_before = self._marks_heard = 0
         self._acknowledged = self.base = self.cursor
         return [message for _, message in self._marks]
@@ -132,6 +145,8 @@ class AudioLog:
         del self._audio[: (floor - self._start) * self._frame_bytes]
         self._start = floor
         while self._marks_sent > 0 and self._marks[0][0] < floor:
-            self.forgotten(self._marks.popleft()[1])
+            message = self._marks.popleft()[1]
+            self._finalized = [other for other in self._finalized if other is not message]
+            self.forgotten(message)
             self._marks_sent -= 1
             self._marks_before += 1

@@ -237,6 +237,8 @@ class Link:
                 event = shared.results.receive(message)
                 self._progressed()
                 log.final_until(round(event["end"] * shared.rate))
+                if event.get("reason") == "finalize" and "channel" not in event:
+                    log.finalized()
                 shared.events.push(event)
             case "partial" | "speech_started" | "speech_ended" | "metrics":
                 shared.events.push(shared.results.receive(message))
