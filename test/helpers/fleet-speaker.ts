@@ -156,22 +156,11 @@ const ROOM_PIECES = 10;
 const MOST_UNHEARD_SECONDS = 8;
 const LOOK_AGAIN_MS = 20;
 
-/** As fast as it is heard: what is handed over faster stands in the network, and pings and settings behind it. */
+/** As fast as it is heard: what is handed over faster stands in the network, and settings behind it. */
 async function room(client: RNNTClient): Promise<void> {
   while (client.stats.unacknowledgedSeconds > MOST_UNHEARD_SECONDS && client.recording)
     await wait(LOOK_AGAIN_MS);
 }
-
-/**
- * Of one who speaks as fast as it is heard: on a busy machine the library would say `finalize` because nothing was said for
- * seconds, and take a server for dead whose pong stands behind much audio.
- */
-const PATIENCE = 50;
-const patientClock = {
-  now: () => performance.now(),
-  setTimeout: (callback: () => void, ms: number) => setTimeout(callback, ms * PATIENCE),
-  clearTimeout: (handle: unknown) => clearTimeout(handle as NodeJS.Timeout),
-};
 
 async function speakWithLibrary(script: Script, options: SpeakerOptions): Promise<Said> {
   const { clientId, speed, socket, trace = new Trace() } = options;
@@ -188,7 +177,8 @@ async function speakWithLibrary(script: Script, options: SpeakerOptions): Promis
     url: placeholder,
     clientId,
     WebSocket: Socket as never,
-    ...(speed === undefined ? { clock: patientClock } : {}),
+    // One who speaks as fast as it is heard says nothing for seconds on a busy machine. That is no pause.
+    ...(speed === undefined ? { quietFinalizeMs: null } : {}),
     // It asks there why it was refused.
     fetch: (address, init) =>
       fetch(String(address).replace(placeholder.replace('ws', 'http'), url.replace('ws', 'http')), init),
