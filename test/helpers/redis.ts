@@ -13,13 +13,10 @@ import { freePort } from './free-port.js';
 
 const { RNNT_TEST_REDIS_PROGRAM } = process.env;
 const programs = RNNT_TEST_REDIS_PROGRAM ? [RNNT_TEST_REDIS_PROGRAM] : ['redis-server', 'valkey-server'];
-const program = programs.find(
-  (name) => spawnSync(name, ['--version'], { stdio: 'ignore' }).status === 0,
-);
+const program = programs.find((name) => spawnSync(name, ['--version'], { stdio: 'ignore' }).status === 0);
 
 /** For node:test's `skip`. */
-export const skipWithoutRedis =
-  program === undefined ? `not installed: ${programs.join(', ')}` : false;
+export const skipWithoutRedis = program === undefined ? `not installed: ${programs.join(', ')}` : false;
 
 const SOON_MS = 20_000;
 const LOOK_EVERY_MS = 5;
