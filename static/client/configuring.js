@@ -28,8 +28,11 @@ export class Configuring {
   #inLog = [];
   /** @type {WeakSet<Message>} */
   #refused = new WeakSet();
-  /** After a lost connection, answers may be among the replayed messages: nothing is sent until those have come. */
-  #isHeld = false;
+  /**
+   * Nothing is sent outside a recording: there is no session yet, or answers to what was sent before the connection was
+   * lost may be among the replayed messages.
+   */
+  #isHeld = true;
 
   /**
    * @param {{ clock: import('./types.js').Clock, answerLimitMs: number }} options
@@ -43,6 +46,11 @@ export class Configuring {
   /** Whether the next answer is for a request that was sent outside a recording. */
   get direct() {
     return this.#requests[0]?.direct ?? false;
+  }
+
+  /** Whether something waits that is sent before anything else. */
+  get holds() {
+    return this.#isHeld && this.direct;
   }
 
   /**

@@ -45,6 +45,7 @@ export class Runner {
         if (this.recording) this.recording.outgoing.log.resumable = connector.session?.token !== null;
         return this.recording?.startMessage ?? {};
       },
+      isHeld: () => this.configuring.holds,
       onSent: () => this.answers.watch(),
     });
     this.configuring = new Configuring(options, (message) => connector.link?.sendMessage(message));
@@ -103,8 +104,8 @@ export class Runner {
   async configure(settings) {
     const message = { type: 'configure', ...settings };
     if (!this.recording) {
-      await this.connector.connect();
       const answer = this.configuring.ask(message, true);
+      void this.connector.connect(); // if that fails, so does the request
       this.answers.watch();
       return answer;
     }
@@ -167,6 +168,7 @@ export class Runner {
       case 'pong':
         // The first ping is sent before anything else, so replayed messages come before its pong.
         this.configuring.replayed();
+        this.starter.released();
         break;
       case 'warning': {
         const detail = typeof message.detail === 'string' ? { detail: message.detail } : {};
@@ -204,6 +206,7 @@ export class Runner {
 
   /** @param {Reason} reason */
   onEnd(reason) {
+    this.configuring.down();
     this.#fail(new RNNTClientError(reason, { result: this.recording?.result() }));
   }
 

@@ -23,11 +23,14 @@ export class Starter {
   /** @type {unknown} */
   #timer = null;
   #startedAtMs = 0;
+  /** It starts when settings that come before it may be sent. */
+  #isHeld = false;
 
   /**
    * @param {ReturnType<typeof import('./options.js').withDefaults>} options
    * @param {import('./connector.js').Connector} connector
-   * @param {{ message: () => Message, onSent: () => void }} parts `message`: the `start_recording` to send.
+   * @param {{ message: () => Message, isHeld: () => boolean, onSent: () => void }} parts `message`: the
+   *   `start_recording` to send. `isHeld`: something that comes before it may not be sent yet.
    */
   constructor(options, connector, parts) {
     this.options = options;
@@ -53,10 +56,17 @@ export class Starter {
     const { link, ready } = this.connector;
     this.#clear();
     if (!link || !ready) return;
+    this.#isHeld = this.parts.isHeld();
+    if (this.#isHeld) return;
     link.heartbeat = true;
     this.sent = true;
     link.sendMessage(this.parts.message());
     this.parts.onSent();
+  }
+
+  /** Everything before it has been sent. */
+  released() {
+    if (this.#isHeld) this.begin();
   }
 
   /** Skips the rest of a wait. */
@@ -93,6 +103,7 @@ export class Starter {
   /** The connection is lost: the next greeting starts again. */
   down() {
     this.#clear();
+    this.#isHeld = false;
     this.sent = false;
   }
 

@@ -260,9 +260,52 @@ describe('configure() over a lost connection', () => {
   function bare() {
     const sent: unknown[] = [];
     const options = { clock: new FakeClock(), answerLimitMs: 1_000 };
-    return { sent, configuring: new Configuring(options, (message) => sent.push(message)) };
+    const configuring = new Configuring(options, (it) => sent.push(it));
+    configuring.greeted();
+    return { sent, configuring };
   }
   const message = { type: 'configure', silence_duration: 0.3 };
+
+  it('comes before a start that was asked for after it, also on the first connection', async () => {
+    const t = setUp();
+    const told = journal(t);
+    const configured = t.client.configure({ silence_duration: 0.3 });
+    await t.client.start();
+    assert.deepEqual(told(), ['configure 0.3', 'start_recording']);
+    assert.equal((await configured).silence_duration, 0.3);
+  });
+
+  it('comes before a start that was asked for while there was no connection', async () => {
+    const t = setUp();
+    await t.client.connect();
+    const told = journal(t);
+    const configured = t.client.configure({ silence_duration: 0.3 });
+    t.server.drop(); // before it is delivered
+    const started = t.client.start();
+    await t.clock.advance(1_000);
+    await Promise.all([configured, started]);
+    assert.deepEqual(told().slice(-2), ['configure 0.3', 'start_recording']);
+  });
+
+  it('connects again after close()', async () => {
+    const t = setUp();
+    await t.client.connect();
+    t.client.close();
+    assert.equal((await t.client.configure({ silence_duration: 0.3 })).silence_duration, 0.3);
+  });
+
+  it('is refused where the server cannot be had', async () => {
+    const t = setUp({}, { reconnect: { maxAttempts: 1 } });
+    t.network.refuse = true;
+    const configured = assert.rejects(t.client.configure({ silence_duration: 0.3 }), {
+      code: 'CONNECTION_LOST',
+    });
+    await t.clock.advance(10_000);
+    await configured;
+    assert.equal(t.clock.pending, 0);
+    t.network.refuse = false;
+    assert.equal((await t.client.configure({ silence_duration: 0.4 })).silence_duration, 0.4);
+  });
 
   it('waits with a new one, too, until the replayed answers are here', async () => {
     const { sent, configuring } = bare();
