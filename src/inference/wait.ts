@@ -3,8 +3,8 @@
  *
  * A step of a large model is expensive for one stream and cheap for each further one: with 66 M parameters it takes 21
  * ms for one stream, but 7.5 ms per stream in a batch of 16. Free lanes that run every stream at once waste that
- * difference. So if single-stream steps would keep the lanes busy much of the time, a batch waits until it is large
- * enough or its oldest stream has waited long enough. With few streams nothing waits, since no others would come.
+ * difference. So if single-stream steps would keep the lanes busy for a fifth of the time, a batch waits until it is
+ * large enough or its oldest stream has waited long enough. With few streams nothing waits, since no others would come.
  */
 import type { StepTime } from './capacity.js';
 
@@ -19,19 +19,25 @@ export interface WaitPolicy {
 
 export const NO_WAIT: WaitPolicy = { maxMs: 0, enough: 1, fromStreams: Number.POSITIVE_INFINITY };
 
-/** Share of lane time in single-stream steps from which waiting begins. */
-const BUSY_SHARE = 0.5;
+/** Share of lane time in single-stream steps from which waiting begins. With less, CPU time is not scarce. */
+const BUSY_SHARE = 0.2;
 /**
- * Longest wait as a share of a chunk's length; the chunk itself took that length to fill. With 66 M parameters and the
- * lanes half busy, half this share saves a fifth less CPU, and a larger one hardly more (docs/PERFORMANCE_TUNING.md).
+ * Longest wait as a share of a chunk's length; the chunk itself took that length to fill. With 66 M parameters half this
+ * share saves a fifth less CPU, and a larger one hardly more (docs/PERFORMANCE_TUNING.md).
  */
 const CHUNK_SHARE = 1 / 8;
+/** Longest wait in single-stream steps: a longer one hardly saves more, and a small model's words need not wait. */
+const STEPS = 10;
 /** Shorter single-stream steps are not worth a wait: a timer and a turn of the event loop cost as much. */
-const LEAST_STEP_MS = 5;
+const LEAST_STEP_MS = 1;
+/** With shorter chunks, speed matters more than the CPU time of short steps … */
+const LONG_CHUNK_MS = 200;
+/** … but not more than that of long ones. */
+const LONG_STEP_MS = 5;
 /** Waiting pays if a stream costs at least this many times as much alone as in a good batch. */
 const LEAST_GAIN = 1.5;
 /** A batch is large enough if a stream costs at most this many times as much as in the best batch. */
-const NEARLY_BEST = 1.25;
+const NEARLY_BEST = 1.1;
 
 /** @param asked `--batch-wait-ms` */
 export function waitPolicy(
@@ -44,11 +50,14 @@ export function waitPolicy(
   const costs = stepTimes.map(({ batch, ms }) => ({ batch, each: ms / batch }));
   const best = Math.min(...costs.map(({ each }) => each));
   const enough = costs.find(({ each }) => each <= NEARLY_BEST * best)?.batch ?? 1;
-  const pays = lone >= LEAST_STEP_MS && lone >= LEAST_GAIN * best;
-  const maxMs = asked !== 'auto' ? asked : pays ? chunkMs * CHUNK_SHARE : 0;
+  const isWorth = lone >= (chunkMs >= LONG_CHUNK_MS ? LEAST_STEP_MS : LONG_STEP_MS);
+  const pays = isWorth && lone >= LEAST_GAIN * best;
+  const maxMs = asked !== 'auto' ? asked : pays ? Math.min(chunkMs * CHUNK_SHARE, lone * STEPS) : 0;
   if (maxMs === 0) return NO_WAIT;
   const perStream = lone / (chunkMs * lanes);
-  return { maxMs, enough, fromStreams: Math.ceil(BUSY_SHARE / perStream) };
+  // With fewer streams than this no other is expected within the wait.
+  const others = Math.ceil(chunkMs / maxMs);
+  return { maxMs, enough, fromStreams: Math.max(others, Math.ceil(BUSY_SHARE / perStream)) };
 }
 
 /** Calls back after the given number of milliseconds. */

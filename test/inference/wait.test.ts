@@ -12,14 +12,24 @@ const LARGE = [
   { batch: 16, ms: 120.9 },
 ];
 
-test('a model whose lone step is dear waits an eighth of its chunk, as soon as lone steps would half fill the lanes', () => {
-  const policy = waitPolicy(LARGE, 2, 320, 'auto');
-  assert.deepEqual([policy.maxMs, policy.enough, policy.fromStreams], [40, 16, 16]);
-  assert.equal(
-    waitPolicy(LARGE, 4, 320, 'auto').fromStreams,
-    31,
-    'more lanes are half full with more streams',
-  );
+test('a model whose lone step is dear waits an eighth of its chunk, if lone steps would take a fifth of the time', () => {
+  const policy = waitPolicy(LARGE, 4, 320, 'auto');
+  assert.deepEqual([policy.maxMs, policy.enough, policy.fromStreams], [40, 16, 13]);
+  assert.equal(waitPolicy(LARGE, 8, 320, 'auto').fromStreams, 25, 'more lanes have time for more streams');
+});
+
+test('with so few streams that no other is expected within the wait, none waits', () => {
+  assert.equal(waitPolicy(LARGE, 2, 320, 'auto').fromStreams, 320 / 40);
+});
+
+test('a small model of long chunks waits for ten of its steps', () => {
+  const small = [
+    { batch: 1, ms: 3 },
+    { batch: 8, ms: 10 },
+  ];
+  const policy = waitPolicy(small, 2, 320, 'auto');
+  assert.deepEqual([policy.maxMs, policy.enough, policy.fromStreams], [30, 8, 43]);
+  assert.deepEqual(waitPolicy(small, 2, 100, 'auto'), NO_WAIT, 'words of short chunks come at once');
 });
 
 test('short steps, and those that gain nothing in a batch, do not wait', () => {
