@@ -39,7 +39,7 @@ const [seconds, warmSeconds] = [Number(values.seconds), Number(values.warm)];
 const untilMs = performance.now() + Number(values.minutes) * 60_000;
 
 /** Numbers of streams to try. */
-const LADDER = [1, 2, 4, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32, 36, 40, 48, 56, 64, 72, 80, 96, 112, 128, 144, 160, 192, 224, 256, 288, 320, 384, 448, 512]; // biome-ignore format: a list
+const LADDER = [1, 2, 4, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32, 36, 40, 44, 48, 52, 56, 60, 64, 72, 80, 88, 96, 104, 112, 128, 144, 160, 192, 224, 256, 288, 320, 384, 448, 512]; // biome-ignore format: a list
 
 /** Admission by slots: both servers then accept every client. */
 const OURS = ['--admission', 'slots'];
