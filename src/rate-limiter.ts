@@ -24,6 +24,11 @@ export class RateLimiter {
     return true;
   }
 
+  /** Takes back a `take`. */
+  giveBack(): void {
+    this.tokens = Math.min(this.burst, this.tokens + 1);
+  }
+
   /** Sets the tokens left now. Below 0: more were used elsewhere than available. */
   set(tokens: number): void {
     this.tokens = Math.min(this.burst, tokens);

@@ -5,6 +5,7 @@
 import { ServerError } from '../errors.js';
 import type { ClientToken } from './client-token.js';
 import { type KeyEntry, sha256 } from './key-file.js';
+import type { Rates } from './rates.js';
 import type { Uses } from './uses.js';
 
 /** The parts of the keyring that a grant uses. */
@@ -12,6 +13,7 @@ export interface GrantHost {
   readonly uses: Uses;
   current(entry: KeyEntry): KeyEntry | undefined;
   takeRate(entry: KeyEntry): boolean;
+  readonly guesses: Pick<Rates, 'take' | 'giveBack'>;
 }
 
 type Counted = 'streams' | 'uploads';
@@ -57,6 +59,19 @@ export class Grant {
     this.watch('uploads');
     if (this.host.takeRate(limits)) return;
     throw new ServerError('KEY_LIMIT', `requests per minute for ${this.name}: at most ${limits.perMinute}`);
+  }
+
+  /**
+   * Counts a request for a session that this server does not have, before the fleet is asked for it. There may be as many
+   * as other requests, apart from them: a session that moves is not refused because of a limit.
+   * @returns to be called unless no server has the session: the request then does not count
+   * @throws ServerError KEY_LIMIT, UNAUTHORIZED
+   */
+  countGuess(): () => void {
+    const limits = this.limits();
+    if (limits === null) return () => {};
+    if (this.host.guesses.take(limits)) return () => this.host.guesses.giveBack(limits);
+    throw new ServerError('KEY_LIMIT', `unknown resume tokens per minute: at most ${limits.perMinute}`);
   }
 
   /**

@@ -25,6 +25,8 @@ export class Keyring {
   private entries: readonly KeyEntry[] = [];
   private readonly byName = new Map<string, KeyEntry>();
   private readonly rates = new Rates();
+  /** Requests for sessions that no server has, of this server alone. */
+  readonly guesses = new Rates();
   private sharing: Sharing | null = null;
 
   /** @param nowMs since 1970 */
@@ -63,7 +65,7 @@ export class Keyring {
     this.entries = authToken === '' ? fromFile : [shared, ...fromFile];
     this.byName.clear();
     for (const entry of this.entries) this.byName.set(entry.name, entry);
-    this.rates.keep((name) => this.byName.get(name));
+    for (const rates of [this.rates, this.guesses]) rates.keep((name) => this.byName.get(name));
   }
 
   /**

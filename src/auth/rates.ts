@@ -37,6 +37,12 @@ export class Rates {
     return taken;
   }
 
+  /** Takes back a `take` that is not to be counted; only for a key whose use is not reported to a fleet. */
+  giveBack({ name, perMinute }: KeyEntry): void {
+    const rate = this.rates.get(name);
+    if (rate?.perMinute === perMinute) rate.limiter.giveBack();
+  }
+
   /** Drops the rates of keys that were removed or whose rate changed. */
   keep(entryOf: (name: string) => KeyEntry | undefined): void {
     for (const [name, { perMinute }] of this.rates) {

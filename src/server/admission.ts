@@ -7,7 +7,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Grant } from '../auth/grant.js';
 import { type ErrorCode, ServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
-import type { ResumeDesk } from '../session/resume-desk.js';
+import { isToken, type ResumeDesk } from '../session/resume-desk.js';
 import type { Session } from '../session/session.js';
 import type { Claim } from '../session/takeover.js';
 import { parseTold, type Told } from '../session/told.js';
@@ -118,9 +118,9 @@ export function admit(context: ServerContext, request: IncomingMessage, url: URL
   return admitted;
 }
 
-/** Whether the fleet must be asked which session is resumed. */
+/** Whether the fleet must be asked which session is resumed. It is not asked about a text that cannot be a token. */
 export const asksFleet = ({ resumption, recogniser }: Admitted): boolean =>
-  resumption !== null && (recogniser.sessions.keeping?.store.available ?? false);
+  resumption !== null && isToken(resumption.token) && (recogniser.sessions.keeping?.store.available ?? false);
 
 /**
  * Admits a new session.

@@ -32,6 +32,11 @@ export const hashOf = (secret: string): string => createHash('sha256').update(se
 
 const newToken = (): string => randomBytes(TOKEN_BYTES).toString('base64url');
 
+const FORM = new RegExp(`^[\\w-]{${(TOKEN_BYTES * 4) / 3}}$`);
+
+/** Whether a text has the form of a token, so that it is worth asking the fleet for it. */
+export const isToken = (text: string): boolean => FORM.test(text);
+
 export class ResumeDesk {
   private readonly bounds: DeskBounds;
   private readonly byHash = new Map<string, ResumeTicket>();

@@ -14,6 +14,8 @@ export class MemoryFleet {
   nowMs = 0;
   writes = 0;
   touches = 0;
+  /** Calls that asked for a session. */
+  takes = 0;
   bytes = 0;
 
   node(): MemoryStore {
@@ -94,6 +96,7 @@ export class MemoryStore implements SessionStore {
   }
 
   async take(tokenHash: string, key: string): Promise<TakenSession | null> {
+    this.fleet.takes++;
     await this.reach();
     for (const [id, held] of this.fleet.held) {
       const { record } = held;
