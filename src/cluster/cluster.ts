@@ -22,6 +22,11 @@ export interface Cluster {
    * @returns false if a session on another server holds it; that server then checks whether its client is alive
    */
   claimClient(clientId: string): Promise<boolean>;
+  /**
+   * Whether a session on another server holds a client_id, without claiming it. Answers within `clusterClaimMs`; false if
+   * that is not known.
+   */
+  isHeldElsewhere(clientId: string): Promise<boolean>;
   /** Takes back a client_id that this server held a moment ago, like a granted claim. */
   holdClient(clientId: string): void;
   releaseClient(clientId: string): void;

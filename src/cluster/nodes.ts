@@ -81,6 +81,14 @@ redis.call('PEXPIRE', ARGV[1] .. 'clients:' .. ARGV[2], ARGV[3])
 return 1
 `);
 
+/** KEYS: nodes. ARGV: prefix, id, client_id. Returns 1 if another live server has it, else 0. Changes nothing. */
+export const LOOK = new Script(`${NOW}
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], now, '+inf')) do
+  if id ~= ARGV[2] and redis.call('HEXISTS', ARGV[1] .. 'clients:' .. id, ARGV[3]) == 1 then return 1 end
+end
+return 0
+`);
+
 /** KEYS: clients of this server. ARGV: lease, client_ids. Writes them again after an outage. */
 export const HOLD = new Script(`
 for i = 2, #ARGV do redis.call('HSET', KEYS[1], ARGV[i], 1) end

@@ -11,7 +11,7 @@ import type { Cluster } from './cluster.js';
 import { FleetKeys } from './keys.js';
 import { EXCHANGE, RedisLimits } from './limits.js';
 import { type LinkTiming, RedisLink, type Reply, type Script } from './link.js';
-import { BEAT, CLAIM, type FleetNode, HOLD, LEAVE, type NodeFacts, readNode } from './nodes.js';
+import { BEAT, CLAIM, type FleetNode, HOLD, LEAVE, LOOK, type NodeFacts, readNode } from './nodes.js';
 import { RedisSessionStore, STORE_SCRIPTS } from './redis-store.js';
 import type { SessionStore } from './store.js';
 
@@ -58,7 +58,12 @@ export class RedisCluster implements Cluster {
     this.keys = new FleetKeys(name);
     this.leaseMs = timing.leaseMs ?? LIMITS.clusterLeaseMs;
     const events = { up: () => this.beat(), down: (reason: Error) => this.change(false, reason) };
-    this.link = new RedisLink(redis, [BEAT, CLAIM, HOLD, LEAVE, EXCHANGE, ...STORE_SCRIPTS], events, timing);
+    this.link = new RedisLink(
+      redis,
+      [BEAT, CLAIM, LOOK, HOLD, LEAVE, EXCHANGE, ...STORE_SCRIPTS],
+      events,
+      timing,
+    );
     const { node, leaseMs } = this;
     this.store = new RedisSessionStore(this, this.keys, { node, leaseMs, took: (id) => this.hold(id) });
     this.limits = new RedisLimits(this, this.keys, node, leaseMs);
@@ -94,15 +99,23 @@ export class RedisCluster implements Cluster {
   }
 
   async claimClient(clientId: string): Promise<boolean> {
-    if (this.available) {
-      const { prefix, nodes } = this.keys;
-      const args = [prefix, this.node, String(this.leaseMs), clientId, this.deadline()];
-      const claim = this.link.run(CLAIM, [nodes], args);
-      // Without an answer in time the caller continues.
-      if ((await withinOr<Reply>(LIMITS.clusterClaimMs, claim, null)) === 0) return false;
-    }
+    // Held from here on: if an earlier session releases it before the answer, it must not be deleted behind this claim.
     this.hold(clientId);
-    return true;
+    if (!this.available) return true;
+    const { prefix, nodes } = this.keys;
+    const args = [prefix, this.node, String(this.leaseMs), clientId, this.deadline()];
+    const claim = this.link.run(CLAIM, [nodes], args);
+    // Without an answer in time the caller continues.
+    const isGranted = (await withinOr<Reply>(LIMITS.clusterClaimMs, claim, null)) !== 0;
+    if (!isGranted) this.releaseClient(clientId);
+    return isGranted;
+  }
+
+  async isHeldElsewhere(clientId: string): Promise<boolean> {
+    if (!this.available) return false;
+    const { prefix, nodes } = this.keys;
+    const look = this.link.run(LOOK, [nodes], [prefix, this.node, clientId]);
+    return (await withinOr<Reply>(LIMITS.clusterClaimMs, look, null)) === 1;
   }
 
   holdClient(clientId: string): void {

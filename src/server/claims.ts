@@ -20,6 +20,18 @@ export function watchClaims({ cluster, registry }: ServerContext): void {
   cluster.onAsked((clientId) => registry.holder(clientId)?.probe());
 }
 
+const isGiven = (clientId: string, url: URL): boolean => url.searchParams.get('client_id') === clientId;
+
+/** Whether a new session could hold this client_id now. Claims nothing, so that nobody is refused because of it. */
+export async function isFree(
+  { cluster, registry }: ServerContext,
+  { clientId }: Admitted,
+  url: URL,
+): Promise<boolean> {
+  if (registry.holder(clientId) !== undefined) return false;
+  return cluster === null || !isGiven(clientId, url) || !(await cluster.isHeldElsewhere(clientId));
+}
+
 /**
  * Asks the fleet, if necessary. It is not necessary for names that the server made up, nor for resumed sessions.
  * @returns a promise only if it asks, so that nothing waits without a fleet
@@ -29,9 +41,8 @@ export function claim(
   { clientId, resumption }: Admitted,
   url: URL,
 ): Claim | Promise<Claim> {
-  const isGiven = url.searchParams.get('client_id') === clientId;
   const isHere = resumption?.session !== undefined || registry.holder(clientId) !== undefined;
-  if (cluster === null || !isGiven || isHere) return NOBODY_ASKED;
+  if (cluster === null || !isGiven(clientId, url) || isHere) return NOBODY_ASKED;
   return cluster.claimClient(clientId).then((free) => ({
     free,
     giveBack: () => {

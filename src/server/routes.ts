@@ -14,7 +14,7 @@ import { inPackage } from '../paths.js';
 import { dialectAt, dialectsOf, refusalAt } from '../protocol/dialects/index.js';
 import { adminOnly, isAdmin } from './admin.js';
 import { admit, pathOf, retryAfter, urlOf } from './admission.js';
-import { claim } from './claims.js';
+import { isFree } from './claims.js';
 import { isReady, type ServerContext } from './context.js';
 import { deepgramRoutes } from './deepgram-routes.js';
 import { CARD_LINKS, docsRoutes } from './docs-routes.js';
@@ -103,11 +103,7 @@ export async function createRoutes(context: ServerContext): Promise<FastifyInsta
       const { resumes } = dialectAt(path, context.config.dialects) ?? {};
       const admitted = admit(context, request.raw, url, resumes);
       const resuming = resumes === true && url.searchParams.has('resume'); // a resuming client may hold the name itself
-      const claimed = await claim(context, admitted, url);
-      claimed.giveBack();
-      if (!resuming && !(claimed.free && context.registry.holder(admitted.clientId) === undefined)) {
-        throw new ServerError('CLIENT_ID_IN_USE');
-      }
+      if (!resuming && !(await isFree(context, admitted, url))) throw new ServerError('CLIENT_ID_IN_USE');
       reply.header('upgrade', 'websocket');
       throw new ServerError('UPGRADE_REQUIRED');
     });

@@ -110,6 +110,40 @@ describe('the servers of a fleet', { skip: skipWithoutRedis, timeout: 60_000 }, 
     assert.ok(asked.every((id) => id === 'anna'));
   });
 
+  test('who looks whether a client_id is free keeps it from nobody, and bothers nobody', async () => {
+    const name = fleetName();
+    const [here, there] = [await server(name), await server(name)];
+    const asked: string[] = [];
+    here.onAsked((clientId) => asked.push(clientId));
+    const looks = Array.from({ length: 20 }, () => there.isHeldElsewhere('anna'));
+    assert.ok(await here.claimClient('anna'), 'while the other one looks');
+    await Promise.all(looks);
+    assert.equal(await there.isHeldElsewhere('anna'), true);
+    assert.equal(await here.isHeldElsewhere('anna'), false, 'it is held here');
+    assert.equal(await fleet.plain.send(['EXISTS', `{${name}}:asked:${here.node}`]), 0);
+    assert.deepEqual(asked, []);
+    here.releaseClient('anna');
+    await until('it is free', async () => !(await there.isHeldElsewhere('anna')));
+  });
+
+  test('a client_id stays held when an earlier session ends while the next one claims it', async () => {
+    const name = fleetName();
+    const [here, there] = [await server(name), await server(name)];
+    assert.ok(await here.claimClient('anna'));
+    const next = here.claimClient('anna');
+    here.releaseClient('anna');
+    assert.equal(await next, true);
+    assert.equal(await there.claimClient('anna'), false);
+    here.releaseClient('anna');
+    await until('it is free', () => there.claimClient('anna'));
+    assert.equal(await here.claimClient('anna'), false);
+    assert.equal(await here.claimClient('anna'), false, 'nor does a refusal count as one');
+    there.releaseClient('anna');
+    await until('it is free again', () => here.claimClient('anna'));
+    here.releaseClient('anna');
+    await until('and released', () => there.claimClient('anna'));
+  });
+
   test('a session that is taken over brings its client_id along', async () => {
     const name = fleetName();
     const [here, there, third] = [await server(name), await server(name), await server(name)];

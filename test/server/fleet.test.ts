@@ -103,7 +103,9 @@ describe('servers of a fleet', { skip: skipWithoutRedis, timeout: 60_000 }, () =
         [409, 'CLIENT_ID_IN_USE'],
       );
     }
+    const asking = Array.from({ length: 20 }, () => fetch(`${here?.http}/ws/transcribe?client_id=bert`));
     const other = await TestClient.open(`${there?.ws}?client_id=bert`);
+    for (const { status } of await Promise.all(asking)) assert.match(String(status), /^(426|409)$/);
     other.socket.close();
     first.socket.close();
     await until(
@@ -123,7 +125,8 @@ describe('servers of a fleet', { skip: skipWithoutRedis, timeout: 60_000 }, () =
     session.probe = () => {
       probes++;
     };
-    assert.equal((await fetch(`${there?.http}/ws/transcribe?client_id=cleo`)).status, 409);
+    const second = new TestClient(`${there?.ws}?client_id=cleo`);
+    assert.equal(await second.closed(), 4409);
     await until('it is asked', () => probes > 0);
     first.socket.close();
   });
