@@ -129,12 +129,16 @@ export class Keeper {
   }
 
   /**
-   * Writes the current state of the session.
+   * Writes the current state of the session, or asks the store whether it still has it: it may have been emptied since.
    * @returns false if that fails, or another server has it
    */
   async flush(): Promise<boolean> {
     await this.flying;
-    return !this.isOver && (await this.write());
+    const wasKept = this.confirmed !== null;
+    if (this.isOver) return false;
+    if (await this.write(true)) return true;
+    const isLost = wasKept && this.confirmed === null && !this.isOver;
+    return isLost && this.write();
   }
 
   /** Whether the session still belongs to this server, as far as known. */
@@ -189,12 +193,21 @@ export class Keeper {
     return this.confirmed?.blame === JSON.stringify(this.session.blame());
   }
 
-  private async write(): Promise<boolean> {
+  /**
+   * @param surely asks the store even if there is nothing to write
+   * @returns whether the store has the current state
+   */
+  private async write(surely = false): Promise<boolean> {
     if (this.isOver) return false;
     const next = this.next();
-    if (next === null) return false;
+    if (next === null) {
+      if (surely && this.confirmed !== null) await this.touch();
+      return false;
+    }
     this.affordableMs = this.now() + this.intervalMs;
-    if (this.confirmed?.facts === next.facts && this.hasTokens() && this.hasBlame()) return true;
+    if (this.confirmed?.facts === next.facts && this.hasTokens() && this.hasBlame()) {
+      return surely ? this.touch() : true;
+    }
     const { id, key, clientId } = this.session;
     const tokens = this.session.tokens();
     const record = { key, clientId, tokens, bytes: next.bytes };
@@ -238,9 +251,9 @@ export class Keeper {
     return { ...last, blame, bytes: blame === last.blame ? bytes : withBlame(bytes, now) };
   }
 
-  private async touch(): Promise<void> {
+  private touch(): Promise<boolean> {
     const { store, ttlMs } = this.keeping;
-    await this.fly(store.touch(this.session.id, this.epoch, ttlMs), () => {});
+    return this.fly(store.touch(this.session.id, this.epoch, ttlMs), () => {});
   }
 
   /** @returns whether the store did it */

@@ -121,6 +121,44 @@ test('a store that fails: what was said is told, and the client records anew els
   assert.equal(client.all('recording_stopped')[0]?.final_transcript, 'one');
 });
 
+/** What the client is told when the server stops while its session cannot be moved. */
+async function finishesHere(client: TestClient): Promise<void> {
+  at.a.server.drain();
+  assert.equal(await client.closed(), 1001);
+  assert.equal(client.all('recording_stopped')[0]?.final_transcript, 'one');
+  assert.deepEqual([client.all('moving'), client.all('error')[0]?.code], [[], 'DRAINING']);
+  assert.equal((await at.a.server.stopped).outcome, 'drained');
+}
+
+/** Has said something, which the store has; nothing has changed since. */
+async function kept(): Promise<TestClient> {
+  const client = await TestClient.recording(at.a.ws);
+  await client.audio(HALF);
+  while ((await client.until('ack')).received_samples < 1);
+  return client;
+}
+
+test('a store that fails, and had everything: nobody is told to move with a token that it may not have', async () => {
+  const client = await kept();
+  at.a.store.failing = true;
+  await finishesHere(client);
+});
+
+test('a store that is away: as without a fleet', async () => {
+  const client = await kept();
+  at.a.store.away = true;
+  await finishesHere(client);
+});
+
+test('a store that was emptied since the last record gets it again, and the session moves', async () => {
+  const client = await kept();
+  at.fleet.held.clear();
+  at.a.server.drain();
+  assert.equal(await client.closed(), 1001);
+  assert.equal(client.received.at(-1)?.type, 'moving');
+  assert.equal(at.fleet.held.size, 1);
+});
+
 test('the client library moves and loses nothing', async () => {
   const clip = spoken(16_000 * 8, [[CHUNK, 'one'], [40 * CHUNK, 'two'], [70 * CHUNK, 'three']]); // biome-ignore format: short
   const record = async (drains: boolean) => {

@@ -187,6 +187,31 @@ test('a session that waits for its client does not keep the process running', ()
   assert.equal(timers(), before);
 });
 
+test('whether a session is kept is asked of the store, not remembered', async () => {
+  node.say({ type: 'start_recording' });
+  await go(2, 2_000);
+  await go(0, 0);
+  const before = writes();
+  assert.equal(await node.session.handover.keep(), true);
+  assert.equal(writes(), before, 'nothing has changed');
+  node.store.failing = true;
+  assert.equal(await node.session.handover.keep(), false);
+  node.store.failing = false;
+  fleet.store.held.clear();
+  assert.equal(await node.session.handover.keep(), true);
+  assert.equal(fleet.store.held.size, 1, 'written again');
+});
+
+test('a session that cannot be described now has no record to leave by if the store has lost it', async () => {
+  node.say({ type: 'start_recording' });
+  await go(2, 2_000);
+  await go(0, 0);
+  node.say({ type: 'stop_recording' });
+  fleet.store.held.clear();
+  assert.equal(await node.session.handover.keep(), false);
+  assert.equal(node.session.handover.leaveIfKept(), false);
+});
+
 test('a session that is over leaves nothing behind', async () => {
   node.session.onSocketClosed(true);
   await turns();
