@@ -132,7 +132,7 @@ export const OPTIONS = {
   maxSuspended: {
     schema: whole(0, 65_536),
     initial: 256,
-    doc: 'Sessions that may wait for their clients at once; above this the one that has waited longest ends.',
+    doc: 'Sessions that may wait for their clients at once; above this the one that has waited longest ends, or in a fleet waits in Redis only.',
   },
   drainTimeout: {
     schema: real(0, 600),

@@ -107,7 +107,9 @@ export const LIMITS = {
   maxSentLogFrames: 20_000,
   /** A session's record in its fleet: two channels of the largest state, and the messages its client may lack. */
   maxRecordBytes: 40 << 20,
-  /** A written record of at most this size is also kept in memory. */
+  /**
+   * A written record of at most this size is also kept in memory, so that it can be written with new tokens during a flush.
+   */
   heldRecordBytes: 1 << 20,
   /**
    * Minimum time between two records while recording; the actual interval follows from `--checkpoint-bytes-per-second`.

@@ -140,6 +140,21 @@ function limitsTable(): string {
         'the oldest are dropped: `RESUME_EXPIRED`',
       ],
       [
+        'such messages of all sessions without a connection, per server',
+        kibibytes(LIMITS.maxSuspendedBytes),
+        'as above `--max-suspended`: the one that has waited longest ends, or in a fleet waits in Redis only',
+      ],
+      [
+        'the record of a session in a fleet',
+        kibibytes(LIMITS.maxRecordBytes),
+        'no further record is written: another server has only the earlier one',
+      ],
+      [
+        'the copy of that record in the memory of its server, per session',
+        kibibytes(LIMITS.heldRecordBytes),
+        'no copy: if the session is resumed during a flush, the fleet knows its new token only after the flush',
+      ],
+      [
         'frames that wait behind a stop or finalize',
         kibibytes(LIMITS.maxInboxBytes),
         '`MESSAGE_TOO_LARGE`, close 1009',
