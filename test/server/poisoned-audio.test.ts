@@ -4,6 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
+import { RNNTClient } from 'rnnt-server/client';
+import { WebSocket } from 'ws';
 import type { FakeLane } from '../helpers/fake-lane.js';
 import { bytesOf, CHUNK, markerOf, spoken } from '../helpers/fake-model.js';
 import { eventsOf } from '../helpers/seen-count.js';
@@ -146,4 +148,25 @@ test('nor more where it hangs in a flush, when its record is older than its blam
   assert.equal(await poisoned.client.closed(), 1003);
   assert.equal(poisoned.client.all('error')[0]?.code, 'AUDIO_FAILED');
   for (const other of others) assert.equal(await other.stop(), 'one two');
+});
+
+test('the client library does not send it again', async () => {
+  const { server } = at.a;
+  let connections = 0;
+  server.app.server.on('upgrade', () => {
+    connections++;
+  });
+  const url = `ws://127.0.0.1:${server.port}/ws/transcribe`;
+  const client = new RNNTClient({ url, WebSocket: WebSocket as never, fetch });
+  const errors: string[] = [];
+  client.on('error', ({ code }) => errors.push(code));
+  await client.start();
+  const sent = client.sendAll(POISONED);
+  const stopped = sent.then(() => client.stop());
+  const refused = assert.rejects(stopped, { code: 'AUDIO_FAILED', retryable: false });
+  for (let i = 0; i < 3; i++) await hang(at.a);
+  await refused;
+  assert.deepEqual(errors, ['AUDIO_FAILED']);
+  assert.equal(connections, 1);
+  client.close();
 });
