@@ -1,11 +1,13 @@
 // Writes the measured figures into README.md, docs/PERFORMANCE_TUNING.md and docs/RELIABILITY.md, from benchmarks/results/.
 //   load.json   node dist/benchmarks/load/run.js --find --json benchmarks/results/load.json
 //   fleet.json  npm run faults -- fleet; npm run faults -- fleet --cost
+//   faults.json npm run faults -- lanes; npm run faults -- overload
 //   micro.txt   npm run -s bench > benchmarks/results/micro.txt
 //   sherpa.json, rating.json, wait.json, import.json   npm run bench:peers, bench:rating, bench:wait, bench:import
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { faultsBlock, fleetBlock, fleetCostBlock, overloadBlock } from './figures-faults.mjs';
 import { importBlock, peersBlock, ratingBlock, table, waitBlock } from './figures-peers.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -198,68 +200,9 @@ if (load !== null) {
   fill('docs/PERFORMANCE_TUNING.md', 'model', modelBlock(accuracy, measured.bare_step_cpu_ms));
 }
 
-const spread = (values) => (values === null ? '–' : `${values.p50}, ${values.max}`);
-const onMachine = ({ machine, made, note }) =>
-  `${made.slice(0, 10)}, ${machine.cores} cores (${machine.cpu}), Node ${machine.node}; everything ran on this machine${note === null ? '' : `, ${note}`}`;
-
-function fleetBlock(run) {
-  const { redis } = run;
-  const head = [
-    'injected',
-    'connections lost',
-    'resumed',
-    'fresh sessions',
-    'without a connection, p50 and max, ms',
-    'longest time without a result, p50 and max, ms',
-  ];
-  const rows = run.faults.map((row) => [
-    row.fault,
-    row.cut,
-    row.resumed,
-    row.fresh,
-    spread(row.away_ms),
-    spread(row.silence_ms),
-  ]);
-  return [
-    `${run.servers} servers, ${run.speakers} people, ${run.speech_s} s of speech, seed ${run.seed}: of ${run.words} words and ${run.events} finals, events and answers **${run.words_lost} words lost, ${run.words_added} added, ${run.speakers_that_differ} people who were told anything else than undisturbed**.`,
-    '',
-    table(head, rows),
-    '',
-    `Between the faults people paused, too: the longest times without a result were ${run.silence_without_faults_ms.p50} ms (p50) and ${run.silence_without_faults_ms.max} ms (max). Redis, all ${run.speakers} streams: ${redis.calls_per_s} calls a second, ${redis.mb_per_s_in} MB/s, ${redis.memory_mb_max} MB at most, ${redis.cpu_percent} % of a core; ${run.redis_bytes_per_s_per_stream} bytes a second for each stream.`,
-    `\`npm run faults -- fleet --speakers ${run.speakers} --seed ${run.seed}\`, ${onMachine(run)}.`,
-  ].join('\n');
-}
-
-function fleetCostBlock(cost) {
-  const head = [
-    'fleet',
-    'server CPU, ms per stream-second',
-    'chunk latency p95, ms',
-    'Redis: calls a second',
-    'MB/s',
-    'memory, MB',
-    'of a core, %',
-    'bytes a second for each stream',
-  ];
-  const rows = cost.rows.map(({ cluster, redis, ...row }) => [
-    cluster ? 'yes' : 'no',
-    row.cpu_ms_per_stream_second,
-    row.chunk_ms.p95,
-    redis?.calls_per_s ?? '–',
-    redis?.mb_per_s_in ?? '–',
-    redis?.memory_mb_max ?? '–',
-    redis?.cpu_percent ?? '–',
-    row.bytes_per_s_per_stream ?? '–',
-  ]);
-  return [
-    `${cost.streams} streams, ${cost.seconds} s a run, with a fleet and without one in turns. Change of the server's CPU by the fleet: **${cost.more_cpu_percent} %** (by turn: ${cost.more_cpu_percent_each.join(', ')}).`,
-    '',
-    table(head, rows),
-    '',
-    `\`npm run faults -- fleet --cost --streams ${cost.streams}\`, ${onMachine(cost)}.`,
-  ].join('\n');
-}
-
 const fleet = JSON.parse(read('fleet.json') ?? '{}');
 if (fleet.faults !== undefined) fill('docs/RELIABILITY.md', 'fleet', fleetBlock(fleet.faults));
 if (fleet.cost !== undefined) fill('docs/RELIABILITY.md', 'fleet-cost', fleetCostBlock(fleet.cost));
+const faults = JSON.parse(read('faults.json') ?? '{}');
+if (faults.lanes !== undefined) fill('docs/RELIABILITY.md', 'faults', faultsBlock(faults.lanes));
+if (faults.overload !== undefined) fill('docs/RELIABILITY.md', 'overload', overloadBlock(faults.overload));
