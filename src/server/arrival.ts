@@ -32,14 +32,14 @@ export async function arrive(
   host: Host,
 ): Promise<Resumption | null> {
   if (resumption === null) return null;
-  const { session, token, seen } = resumption;
+  const { session, token } = resumption;
   const { keeping, engine, desk } = host.sessions;
   if (session !== undefined && (await withinOr(LIMITS.recordLookMs, session.handover.isOurs(), true))) {
     // Meanwhile the session may have ended, or gone on with another connection that has used the token up.
     const isGood = desk.find(token, grant.identity) === session.id;
     if (!isGood) return { ...resumption, session: undefined };
-    if (!session.isBehind(seen)) return resumption;
-    // Another server went on with it beside this one, and told more: it goes on from its record, as at any other server.
+    if (!session.contradicts(resumption)) return resumption;
+    // Another server went on with it beside this one, and told other messages: it goes on from its record, as at any other server.
     await withinOr(LIMITS.recordLookMs, session.handover.keep(), false);
   }
   if (keeping === null) return { ...resumption, session: undefined };

@@ -8,7 +8,7 @@ import { LIMITS } from '../limits.js';
 import type { Dialect, Frame, PartialEvent, ResumedEvent, StreamEvent } from '../protocol/dialect.js';
 import type { RecordingConfig } from '../protocol/types.js';
 import { type SentFrames, SentLog } from './sent-log.js';
-import { type KeptTold, type Told, ToldCount } from './told.js';
+import { isSame, type KeptTold, type Kind, type Told, ToldCount } from './told.js';
 
 /** A connection as a session sees it: a WebSocket, or anything else that carries frames in order. */
 export interface Transport {
@@ -33,6 +33,16 @@ export interface KeptOutbox {
   readonly told: KeptTold;
   readonly sent: SentFrames;
 }
+
+/** A client's position in the messages of its session. */
+export interface Position {
+  /** Number of the last message that it has; null: unknown. */
+  readonly seen: number | null;
+  /** How many of the messages that follow from its own input it has; null: unknown. */
+  readonly told: Told | null;
+}
+
+const NOTHING: SentFrames = { before: 0, frames: [], kinds: '', told: null };
 
 export class Outbox {
   droppedPartials = 0;
@@ -72,7 +82,7 @@ export class Outbox {
 
   /** Data that another server needs to continue. */
   save(): KeptOutbox {
-    return { told: this.count.save(), sent: this.log?.save() ?? { before: 0, frames: [] } };
+    return { told: this.count.save(), sent: this.log?.save() ?? NOTHING };
   }
 
   /** Continues the output of another server. Only on a new outbox of a resumable dialect. */
@@ -92,9 +102,15 @@ export class Outbox {
     return this.log !== null && this.log.after(seen ?? this.log.oldest) !== null;
   }
 
-  /** Whether the client has more messages than were sent here: another server sent them. */
-  isBehind(seen: number | null): boolean {
-    return seen !== null && seen > (this.log?.last ?? 0);
+  /**
+   * Whether the client has other messages than were sent here: more, or others under the same numbers. Another server
+   * sent them.
+   */
+  contradicts({ seen, told }: Position): boolean {
+    if (seen === null) return false;
+    if (seen > (this.log?.last ?? 0)) return true;
+    const here = this.log?.toldAt(seen) ?? null;
+    return told !== null && here !== null && !isSame(here, told);
   }
 
   /** Attaches another socket: sends `resumed`, then everything the client lacks. Only if `canReplay`. */
@@ -146,10 +162,10 @@ export class Outbox {
   }
 
   /** Sends a dialect's own messages. */
-  send(frames: readonly Frame[]): void {
-    for (const frame of frames) {
+  send(frames: readonly Frame[], kind: Kind = '-'): void {
+    for (const [i, frame] of frames.entries()) {
       const { transport } = this;
-      this.log?.append(frame);
+      this.log?.append(frame, i === 0 ? kind : '-');
       if (transport === null) continue;
       transport.send(frame);
       if (transport.bufferedAmount > LIMITS.outboxHardBytes) this.onOverflow();
@@ -184,8 +200,10 @@ export class Outbox {
 
   private render(event: StreamEvent): void {
     let frames: readonly Frame[];
+    let kind: Kind | null;
     try {
-      if (!this.count.count(event)) {
+      kind = this.count.count(event);
+      if (kind === null) {
         if (event.type === 'configured') this.dialect.goOn?.(this.log?.last ?? 0, event.config);
         return;
       }
@@ -195,6 +213,6 @@ export class Outbox {
       this.onFailed(error);
       return;
     }
-    this.send(frames);
+    this.send(frames, kind);
   }
 }

@@ -43,15 +43,21 @@ const BODY_AT = HASH_AT + 32;
 /** The language may be '': the model's own. */
 const settings = configSchema.extend({ language: z.string().max(35).optional() });
 const count = z.number().int().min(0);
+const told = z.object({ phase: count, events: z.array(count).max(CHANNELS) });
 const facts = z.object({
   configured: settings,
   controls: count,
-  told: z.object({
-    phase: count,
-    events: z.array(count).max(CHANNELS),
-    again: z.array(count).max(CHANNELS),
+  told: told.extend({ again: z.array(count).max(CHANNELS) }),
+  sent: z.object({
+    before: count,
+    frames: z.array(z.string()).max(LIMITS.maxSentLogFrames),
+    kinds: z
+      .string()
+      .max(LIMITS.maxSentLogFrames)
+      .regex(/^[-p01]*$/)
+      .default(''),
+    told: told.nullable().default(null),
   }),
-  sent: z.object({ before: count, frames: z.array(z.string()).max(LIMITS.maxSentLogFrames) }),
   recording: z
     .object({
       config: settings.required(),

@@ -7,17 +7,25 @@
  */
 import { LIMITS } from '../limits.js';
 import type { Frame } from '../protocol/dialect.js';
+import { after, CHANNELS, type Kind, type Told } from './told.js';
 
 export interface SentFrames {
   readonly before: number;
   readonly frames: readonly Frame[];
+  /** The kind of each frame. */
+  readonly kinds: string;
+  /** What the client has been told before the first of them; null: unknown. */
+  readonly told: Told | null;
 }
 
 export class SentLog {
   /** Characters or bytes kept. */
   size = 0;
   private readonly frames: Frame[] = [];
+  private readonly kinds: string[] = [];
   private forgotten = 0;
+  /** Up to there; null: unknown. */
+  private told: Told | null = { phase: 0, events: new Array<number>(CHANNELS).fill(0) };
 
   /** The number of the newest frame; 0 before the first. */
   get last(): number {
@@ -25,8 +33,13 @@ export class SentLog {
   }
 
   /** Above the limit the oldest are dropped; a client that lacks them cannot resume. */
-  append(frame: Frame): void {
+  append(frame: Frame, kind: Kind = '-'): void {
+    this.push(frame, kind);
+  }
+
+  private push(frame: Frame, kind: string): void {
     this.frames.push(frame);
+    this.kinds.push(kind);
     this.size += frame.length;
     while (this.size > LIMITS.maxSentLogBytes || this.frames.length > LIMITS.maxSentLogFrames) this.forget(1);
   }
@@ -45,15 +58,22 @@ export class SentLog {
     return this.frames.slice(last - this.forgotten);
   }
 
+  /** What a client with the first `last` frames has been told; null: unknown. */
+  toldAt(last: number): Told | null {
+    return toldAt(this.save(), last);
+  }
+
   /** All kept frames, and the number before the first. */
   save(): SentFrames {
-    return { before: this.forgotten, frames: [...this.frames] };
+    const { forgotten, frames, kinds, told } = this;
+    return { before: forgotten, frames: [...frames], kinds: kinds.join(''), told };
   }
 
   /** Only on a new log. */
-  restore({ before, frames }: SentFrames): void {
+  restore({ before, frames, kinds, told }: SentFrames): void {
     this.forgotten = before;
-    for (const frame of frames) this.append(frame);
+    this.told = told;
+    frames.forEach((frame, i) => void this.push(frame, kinds[i] ?? '-'));
   }
 
   /** Starting point for a client that does not say what it has. */
@@ -64,6 +84,16 @@ export class SentLog {
   private forget(count: number): void {
     if (count <= 0) return;
     for (const frame of this.frames.splice(0, count)) this.size -= frame.length;
+    for (const kind of this.kinds.splice(0, count)) this.told = this.told && after(this.told, kind);
     this.forgotten += count;
   }
+}
+
+/** What a client with the first `last` frames has been told; null: unknown. */
+export function toldAt({ before, frames, kinds, told }: SentFrames, last: number): Told | null {
+  const isKnown = last >= before && last <= before + frames.length;
+  if (!isKnown || told === null) return null;
+  let at = told;
+  for (const kind of kinds.slice(0, last - before)) at = after(at, kind);
+  return at;
 }

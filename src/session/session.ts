@@ -25,7 +25,7 @@ import { Flow } from './flow.js';
 import { Gate } from './gate.js';
 import { Handover, stateOf } from './handover.js';
 import { Inbox } from './inbox.js';
-import { Outbox, type Transport } from './outbox.js';
+import { Outbox, type Position, type Transport } from './outbox.js';
 import { Recorder } from './recorder.js';
 import { Replies } from './replies.js';
 import { Sweep } from './sweep.js';
@@ -188,9 +188,9 @@ export class Session {
     return !this.gate.closed && this.attachment.resume(arrival);
   }
 
-  /** Its client has heard more of it than was told here, from another server. */
-  isBehind(seen: number | null): boolean {
-    return this.outbox.isBehind(seen);
+  /** Its client has heard of it what was not told here, from another server. */
+  contradicts(position: Position): boolean {
+    return this.outbox.contradicts(position);
   }
 
   private fault(err: unknown, what: string, otherwise: ErrorCode = 'INTERNAL'): void {

@@ -6,17 +6,14 @@ import type { TakenSession } from '../cluster/store.js';
 import type { Engine } from '../inference/engine.js';
 import { isOurs, readCheckpoint } from './checkpoint.js';
 import { audioFromOf, clientPosition, type KeptRecording } from './kept-recording.js';
-import type { KeptOutbox } from './outbox.js';
+import type { KeptOutbox, Position } from './outbox.js';
 import { decodeSession, expired, type KeptSession, type SessionAsKept } from './record.js';
 import { replayed } from './replay.js';
-import type { Told } from './told.js';
+import { toldAt } from './sent-log.js';
+import { isSame } from './told.js';
 
 /** A client's request to resume its session. */
-export interface Claim {
-  /** Number of the last message that it has; null: unknown. */
-  readonly seen: number | null;
-  /** How many of the messages that follow from its own input it has; null: unknown. */
-  readonly told: Told | null;
+export interface Claim extends Position {
   /** The first sample that it can send again, 16 kHz. */
   readonly has: number;
 }
@@ -81,10 +78,12 @@ function meet(
   const last = sent.before + sent.frames.length;
   const seen = claim.seen ?? sent.before;
   if (seen < sent.before) throw expired('Messages that the client lacks are gone.');
-  if (seen <= last) return { outbox: { told, sent }, isAhead: false };
-  // The client has more than the record knows. Messages that follow from its input are produced again, and suppressed
-  // up to that point.
-  const after = { before: seen, frames: [] };
+  const known = toldAt(sent, seen);
+  const isOther = claim.told !== null && known !== null && !isSame(known, claim.told);
+  if (seen <= last && !isOther) return { outbox: { told, sent }, isAhead: false };
+  // The client has more than the record knows, or other messages under the same numbers. Messages that follow from its
+  // input are produced again, and suppressed up to that point.
+  const after = { before: seen, frames: [], kinds: '', told: claim.told };
   if (claim.told === null) return { outbox: { told, sent: after }, isAhead: true };
   const { phase, events } = claim.told;
   const again = told.events.map((known, i) => (events[i] ?? 0) - known);

@@ -23,6 +23,38 @@ export interface KeptTold extends Told {
 
 export const CHANNELS = 2;
 
+/** What a message does to the count: nothing, begins a phase, or counts for the first or the second channel. */
+export type Kind = '-' | 'p' | '0' | '1';
+
+function kindOf(event: StreamEvent): Kind {
+  switch (event.type) {
+    case 'started':
+    case 'stopped':
+      return 'p';
+    case 'segment':
+      return event.channel === 1 ? '1' : '0';
+    case 'speech':
+      if (!event.wanted) return '-';
+      return event.channel === 1 ? '1' : '0';
+    case 'configured':
+    case 'warning':
+    case 'error':
+      return '0';
+    default:
+      return '-';
+  }
+}
+
+/** The count after a message of this kind. */
+export function after({ phase, events }: Told, kind: string): Told {
+  if (kind === '-') return { phase, events };
+  if (kind === 'p') return { phase: phase + 1, events: events.map(() => 0) };
+  return { phase, events: events.map((count, i) => count + (String(i) === kind ? 1 : 0)) };
+}
+
+export const isSame = (a: Told, b: Told): boolean =>
+  a.phase === b.phase && a.events.every((count, i) => count === (b.events[i] ?? 0));
+
 /** Parses a client's position: `phase.events` or `phase.events.events`; null if it is not valid. */
 export function parseTold(text: string): Told | null {
   const numbers = /^\d{1,9}(\.\d{1,9}){1,2}$/.test(text) ? text.split('.').map(Number) : [];
@@ -51,30 +83,15 @@ export class ToldCount implements Told {
 
   /**
    * Counts an event.
-   * @returns false if the client already has it, or what it leads to
+   * @returns null if the client already has it, or what it leads to
    */
-  count(event: StreamEvent): boolean {
-    switch (event.type) {
-      case 'opened':
-        this.begin(0);
-        return true;
-      case 'started':
-      case 'stopped':
-        this.begin(this.phase + 1);
-        return true;
-      case 'partial':
-        return this.seen[event.channel] === 0;
-      case 'segment':
-        return this.next(event.channel);
-      case 'speech':
-        return !event.wanted || this.next(event.channel);
-      case 'configured':
-      case 'warning':
-      case 'error':
-        return this.next(0);
-      default:
-        return true;
-    }
+  count(event: StreamEvent): Kind | null {
+    const kind = kindOf(event);
+    if (event.type === 'opened') this.begin(0);
+    else if (kind === 'p') this.begin(this.phase + 1);
+    else if (event.type === 'partial') return this.seen[event.channel] === 0 ? kind : null;
+    else if (kind !== '-') return this.next(Number(kind)) ? kind : null;
+    return kind;
   }
 
   private begin(phase: number): void {

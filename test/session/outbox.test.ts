@@ -37,11 +37,11 @@ const final = (text: string): SegmentEvent => ({
 const wordOf = (text: string): Word => ({ text, startSamples: 0, endSamples: 0, tokens: 1, logpSum: 0 });
 const stopped: StoppedEvent = { type: 'stopped', text: '', truncated: false, segments: 0, samples: 0 };
 
-function outbox(dialect: DialectDefinition = native) {
+function outbox(dialect: DialectDefinition = native, query = '') {
   const socket = new FakeTransport();
   const overflows: string[] = [];
   const host = { manifest: fakeManifest(), defaults: recordingConfig(), resumes: true };
-  const spoken = dialect.create({ url: new URL('ws://localhost/'), headers: {} }, host);
+  const spoken = dialect.create({ url: new URL(`ws://localhost/${query}`), headers: {} }, host);
   const overflow = () => void overflows.push('overflow');
   const broken = (error: unknown) => void overflows.push(String(error));
   return { socket, overflows, box: new Outbox(socket, spoken, overflow, broken) };
@@ -177,4 +177,25 @@ test('whatever the buffer does: finals all in order, seq without gaps, no partia
     }),
     { seed: 13 },
   );
+});
+
+test('a client that was told something else under the same numbers is noticed, and one that was told the same is not', () => {
+  const { box } = outbox(native, '?resumable=1');
+  const told = (phase: number, first: number) => ({ phase, events: [first, 0] });
+  box.tell({ type: 'started', config: recordingConfig() });
+  box.tell(partial('one'));
+  box.tell(final('one'));
+  const claims = [
+    [{ seen: 3, told: told(1, 1) }, false],
+    [{ seen: 2, told: told(1, 0) }, false],
+    [{ seen: 2, told: told(1, 1) }, true], // another server said the final with the second message
+    [{ seen: 3, told: told(2, 0) }, true],
+    [{ seen: 4, told: told(1, 1) }, true],
+    [{ seen: 3, told: null }, false],
+    [{ seen: null, told: told(1, 7) }, false],
+  ] as const;
+  for (const [claim, expected] of claims)
+    assert.equal(box.contradicts(claim), expected, JSON.stringify(claim));
+  box.delivered(3);
+  assert.equal(box.contradicts({ seen: 3, told: told(1, 0) }), true, 'also of what is forgotten');
 });

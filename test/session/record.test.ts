@@ -50,6 +50,8 @@ const sessions: fc.Arbitrary<KeptSession> = fc.record({
     sent: fc.record({
       before: count,
       frames: fc.array(fc.string({ unit: 'binary', maxLength: 40 }), { maxLength: 9 }),
+      kinds: fc.string({ unit: fc.constantFrom('-', 'p', '0', '1'), maxLength: 9 }),
+      told: fc.option(fc.record({ phase: count, events: pair })),
     }),
   }),
   recording: fc.option(recordings),
@@ -88,7 +90,10 @@ const whole = Uint8Array.from(
     {
       configured: {},
       controls: 2,
-      outbox: { told: { phase: 1, events: [3, 0], again: [0, 0] }, sent: { before: 4, frames: ['{}'] } },
+      outbox: {
+        told: { phase: 1, events: [3, 0], again: [0, 0] },
+        sent: { before: 4, frames: ['{}'], kinds: '0', told: { phase: 1, events: [2, 0] } },
+      },
       recording: {
         config: recordingConfig(),
         headerBytes: 44,

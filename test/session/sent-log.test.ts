@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { LIMITS } from '../../src/limits.js';
 import { SentLog } from '../../src/session/sent-log.js';
+import type { Kind, Told } from '../../src/session/told.js';
 
 function logOf(...frames: string[]): SentLog {
   const log = new SentLog();
@@ -69,4 +70,28 @@ test('a client that confirms half a frame has confirmed those before it', () => 
   assert.deepEqual(log.after(1), ['b', 'c']);
   log.delivered(Number.NEGATIVE_INFINITY);
   assert.deepEqual([log.after(0), log.oldest], [null, 1]);
+});
+
+/** By hand: what a client has been told with these messages. */
+function counted(kinds: readonly Kind[]): Told {
+  const begin = kinds.lastIndexOf('p') + 1;
+  const since = kinds.slice(begin);
+  const of = (kind: Kind) => since.filter((each) => each === kind).length;
+  return { phase: kinds.filter((each) => each === 'p').length, events: [of('0'), of('1')] };
+}
+
+test('whatever is confirmed or kept elsewhere: what was told with each message is known, and nothing else', () => {
+  const kinds = fc.array(fc.constantFrom<Kind>('-', 'p', '0', '1'), { maxLength: 40 });
+  fc.assert(
+    fc.property(kinds, fc.nat(50), fc.nat(50), fc.boolean(), (said, confirmed, seen, moves) => {
+      const log = new SentLog();
+      for (const kind of said) log.append('x', kind);
+      log.delivered(confirmed);
+      const own = moves ? new SentLog() : log;
+      if (moves) own.restore(log.save());
+      const isKnown = seen >= Math.min(confirmed, said.length) && seen <= said.length;
+      assert.deepEqual(own.toldAt(seen), isKnown ? counted(said.slice(0, seen)) : null);
+    }),
+    { seed: 1 },
+  );
 });
