@@ -4,6 +4,7 @@
  */
 import { RNNTClient } from 'rnnt-server/client';
 import { WebSocket } from 'ws';
+import { eventsOf } from '../seen-count.js';
 import type { Message } from '../ws-client.js';
 import type { Fleet } from './fleet.js';
 import type { Connection } from './network.js';
@@ -48,6 +49,8 @@ export class SimClient {
   private sessionId = '';
   private seq = 0;
   private phase = 0;
+  /** In this session, once each. */
+  private received: Message[] = [];
 
   constructor(world: World, fleet: Fleet, name: string, plan: Plan) {
     this.world = world;
@@ -69,7 +72,7 @@ export class SimClient {
     const [name = '', life = '1'] = process.name.split('.');
     this.process = new Process(`${name}.${Number(life) + 1}`);
     Object.assign(this, { lost: [], lasting: [], words: [], droppedSeconds: 0, longestSilenceMs: 0 });
-    Object.assign(this, { sessionId: '', seq: 0, phase: 0 });
+    Object.assign(this, { sessionId: '', seq: 0, phase: 0, received: [] });
     this.launch(500);
   }
 
@@ -87,7 +90,7 @@ export class SimClient {
           const connection = fleet.connect(process);
           self.connection = connection;
           super(url, { createConnection: () => connection.client, perMessageDeflate: false });
-          if (url.includes('resume=')) fleet.onResume(url, process);
+          if (url.includes('resume=')) fleet.onResume({ url, connection }, process);
         }
       },
     } as unknown as Options;
@@ -142,14 +145,26 @@ export class SimClient {
     if (!['pong', 'ack', 'partial'].includes(message.type))
       world.log(`< ${message.type} ${message.seq ?? ''}`);
     if (message.type === 'connection') this.greeted(message, silentMs);
+    if (message.type === 'resumed') this.compare();
     if (message.type === 'resumed' || typeof message.seq !== 'number') return;
     if (this.sessionId === '') return; // a refusal: no session has begun
     if (message.type === 'error' && message.code === 'RESUME_EXPIRED') return; // of the session that follows
     if (message.seq > this.seq + 1) world.fail(`message ${message.seq} after ${this.seq}: one is missing`);
     if (message.seq <= this.seq) return;
     this.seq = message.seq;
+    this.received.push(message);
     if (['recording_started', 'recording_stopped'].includes(message.type)) this.phase++;
     if (!PASSING.has(message.type)) this.lasting.push(textOf(message));
+  }
+
+  /** The server that resumed has told, up to the last number that the client has, exactly what the client has. */
+  private compare(): void {
+    const { connection, seq, world } = this;
+    const server = connection && this.fleet.serverOf(connection);
+    const known = server?.toldAt(this.sessionId, seq) ?? null;
+    const [own, its] = [eventsOf(this.received), known && [known.phase, ...known.events].join('.')];
+    if (its !== null && its !== own)
+      world.fail(`message ${seq} is ${its} at ${server?.process.name}, not ${own}`);
   }
 
   private greeted(message: Message, silentMs: number): void {
@@ -162,6 +177,7 @@ export class SimClient {
     }
     this.sessionId = id;
     this.seq = message.seq - 1;
+    this.received = [message];
     this.phase = 0;
   }
 }

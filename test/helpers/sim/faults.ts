@@ -3,6 +3,7 @@ import type { SimClient } from './client.js';
 import type { Fleet } from './fleet.js';
 import type { Connection } from './network.js';
 import type { SimNode } from './node.js';
+import { QUICK_MS } from './store.js';
 import type { World } from './world.js';
 
 export interface Chaos {
@@ -10,6 +11,8 @@ export interface Chaos {
   readonly rate: number;
   /** The store itself may fail, so that sessions may be lost. */
   readonly flaky: boolean;
+  /** How likely a resumption is made twice. */
+  readonly twins: number;
 }
 
 export class Faults {
@@ -38,7 +41,7 @@ export class Faults {
     const { store } = this.fleet;
     store.isAway = false;
     store.losesAnswers = 0;
-    store.slowestMs = 20;
+    store.slowestMs = QUICK_MS;
   }
 
   private next(): void {
@@ -171,9 +174,16 @@ export class Faults {
     const { store } = this.fleet;
     store.slowestMs = this.world.between(100, 2_000);
     this.world.after(this.world.between(1_000, 8_000), this.world.nature, '', () => {
-      store.slowestMs = 20;
+      store.slowestMs = QUICK_MS;
     });
     return '';
+  }
+
+  /** Of one server only: others may take its sessions, which it does not hear. */
+  private storeCut(): string | null {
+    const node = this.node();
+    node?.store.cut(this.world.between(500, 8_000));
+    return node?.process.name ?? null;
   }
 
   private storeSilent(): string {
@@ -190,4 +200,4 @@ const ALWAYS = [
   ...(['cut', 'cut', 'cut', 'silence', 'delay', 'slowReader', 'restartClient'] as const),
   ...(['kill', 'kill', 'pause', 'drain', 'clock'] as const),
 ];
-const OF_THE_STORE = ['storeAway', 'storeSlow', 'storeSilent'] as const;
+const OF_THE_STORE = ['storeAway', 'storeSlow', 'storeSilent', 'storeCut'] as const;

@@ -2,27 +2,33 @@
 import { WebSocket } from 'ws';
 import { decodeSession } from '../../../src/session/record.js';
 import { Connection } from './network.js';
-import { processOf, SimNode, WINDOW_MS } from './node.js';
+import { type Pace, processOf, SimNode, WINDOW_MS } from './node.js';
 import { SimFleetStore } from './store.js';
 import type { Process, World } from './world.js';
 
 /** A server may have noticed a connection's end so much earlier than its client. */
 const NOTICED_MS = 10_000;
 
+interface Resuming {
+  readonly url: string;
+  readonly connection: Connection;
+}
+
 export class Fleet {
   readonly store: SimFleetStore;
   readonly nodes: SimNode[] = [];
   readonly connections: Connection[] = [];
-  /** How likely a resumption is made twice at once. */
+  /** How likely a resumption is made twice. */
   twins = 0;
+  /** How likely it is made twice, by a client whose server is about to be cut off. */
+  splits = 0;
   private readonly world: World;
-  private readonly stepMs: number;
+  private readonly pace: Pace;
   private lives = 0;
 
-  /** @param stepMs what a step of the recogniser takes at most */
-  constructor(world: World, stepMs: number) {
+  constructor(world: World, pace: Pace) {
     this.world = world;
-    this.stepMs = stepMs;
+    this.pace = pace;
     this.store = new SimFleetStore(world);
   }
 
@@ -30,8 +36,23 @@ export class Fleet {
   launch(): void {
     const process = processOf('node', ++this.lives);
     this.world.after(1, process, 'starts', () => {
-      this.nodes.push(new SimNode(this.world, process, this.store.handle(process), this.stepMs));
+      this.nodes.push(new SimNode(this.world, process, this.store.handle(process), this.pace));
     });
+  }
+
+  /** The network of a client's server fails: first towards the store, then towards the client. */
+  private isolate(connection: Connection): void {
+    const { world } = this;
+    const server = this.serverOf(connection);
+    if (server === undefined) return;
+    world.log(`FAULT isolate ${server.process.name}`);
+    server.store.cut(world.between(1_000, 10_000));
+    world.after(world.between(300, 4_000), world.nature, '', () => connection.silence('down'));
+  }
+
+  /** The server at the other end of a client's connection. */
+  serverOf({ server }: Connection): SimNode | undefined {
+    return this.nodes.find(({ process }) => process === server.owner);
   }
 
   get ready(): SimNode[] {
@@ -94,11 +115,18 @@ export class Fleet {
     return ask as unknown as typeof globalThis.fetch;
   }
 
-  /** Somebody resumes: now and then a second connection does at about the same time, says nothing, and breaks. */
-  onResume(url: string, client: Process): void {
+  /**
+   * Somebody resumes: now and then the same request arrives a second time, on a connection that says nothing and breaks.
+   * Some come late, and some stay long, beside the client's own; and the server that has the client may be cut off from
+   * the store, so that it does not hear who has the session.
+   */
+  onResume({ url, connection: own }: Resuming, client: Process): void {
     const { world } = this;
-    if (world.random() >= this.twins) return;
-    world.after(world.between(0, 200), client, 'a second resumption', () => {
+    const isSplit = world.random() < this.splits;
+    if (isSplit) this.isolate(own);
+    else if (world.random() >= this.twins) return;
+    const isLong = isSplit || world.random() < 0.3;
+    world.after(world.between(0, isLong && !isSplit ? 3_000 : 200), client, 'a second resumption', () => {
       const connection = this.connect(client);
       const socket = new WebSocket(url, {
         createConnection: () => connection.client,
@@ -106,7 +134,7 @@ export class Fleet {
         autoPong: false, // a sign of life would say that the client has the token
       });
       socket.on('error', () => {});
-      world.after(world.between(50, 800), client, 'the second one breaks', () => {
+      world.after(world.between(50, isLong ? 15_000 : 800), client, 'the second one breaks', () => {
         connection.cut();
         socket.terminate();
       });

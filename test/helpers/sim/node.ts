@@ -6,7 +6,6 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { createActor } from 'xstate';
 import { serverMachine } from '../../../machines/server.js';
 import { Keyring } from '../../../src/auth/keyring.js';
-import type { SessionStore } from '../../../src/cluster/store.js';
 import { CodecPool } from '../../../src/codec/pool.js';
 import { toServerError } from '../../../src/errors.js';
 import { LIMITS } from '../../../src/limits.js';
@@ -21,12 +20,15 @@ import { UploadPlaces } from '../../../src/server/upload-places.js';
 import { StreamLeases } from '../../../src/session/leases.js';
 import { SessionMetrics } from '../../../src/session/meters.js';
 import { ResumeDesk } from '../../../src/session/resume-desk.js';
+import type { SentLog } from '../../../src/session/sent-log.js';
+import type { Told } from '../../../src/session/told.js';
 import { FakeEngine } from '../fake-engine.js';
 import { FINGERPRINT } from '../fake-fleet.js';
 import { pieces } from '../fake-model.js';
 import { DEFAULTS } from '../fake-session.js';
 import { testConfig } from '../scripted-server.js';
 import type { Connection } from './network.js';
+import type { StoreHandle } from './store.js';
 import { Process, type World } from './world.js';
 
 export const WINDOW_MS = 30_000;
@@ -37,10 +39,24 @@ const DRAIN_SPREAD_MS = 1_000;
 /** Decodes nothing here, and starts no thread before it has something to decode. */
 const codecPool = new CodecPool();
 
+/** What no part of the server needs to know of a session. */
+interface Inside {
+  readonly outbox: { readonly log: SentLog | null };
+  readonly handover: { readonly keeper: { readonly epoch: number } | null };
+}
+
+export interface Pace {
+  /** What a step of the recogniser takes at most, milliseconds. */
+  readonly stepMs: number;
+  /** For the records of a session, on average. */
+  readonly recordBytesPerSecond: number;
+}
+
 export class SimNode {
   readonly process: Process;
   readonly engine: FakeEngine;
   readonly context: ServerContext;
+  readonly store: StoreHandle;
   readonly connections = new Set<Connection>();
   readonly desk = new ResumeDesk({ maxSuspended: SLOTS, maxSuspendedBytes: LIMITS.maxSuspendedBytes });
   private readonly world: World;
@@ -48,11 +64,12 @@ export class SimNode {
   private readonly upgrades: Upgrades;
 
   /** To be made in an event of its own process. */
-  constructor(world: World, process: Process, store: SessionStore, stepMs: number) {
+  constructor(world: World, process: Process, store: StoreHandle, pace: Pace) {
+    this.store = store;
     this.world = world;
     this.process = process;
-    this.engine = engineOf(world, stepMs);
-    this.context = this.contextOf(store);
+    this.engine = engineOf(world, pace.stepMs);
+    this.context = this.contextOf(store, pace.recordBytesPerSecond);
     this.upgrades = acceptUpgrades(this.context, () => {});
     this.upgrades.serve(this.http);
     this.context.lifecycle.start();
@@ -70,6 +87,21 @@ export class SimNode {
 
   get sockets(): number {
     return this.upgrades.sockets.clients.size;
+  }
+
+  /** What the client of a session here has been told with its first messages; null: unknown. */
+  toldAt(id: string, last: number): Told | null {
+    return this.insideOf(id)?.outbox.log?.toldAt(last) ?? null;
+  }
+
+  /** The sessions here, each with the epoch of its ownership. */
+  get epochs(): [id: string, epoch: number][] {
+    const ids = [...this.context.registry.list()].map(({ id }) => id);
+    return ids.map((id) => [id, this.insideOf(id)?.handover.keeper?.epoch ?? 0]);
+  }
+
+  private insideOf(id: string): Inside | undefined {
+    return this.context.registry.get(id) as unknown as Inside | undefined;
   }
 
   /** A client's connection has come. */
@@ -106,7 +138,7 @@ export class SimNode {
     }
   }
 
-  private contextOf(store: SessionStore): ServerContext {
+  private contextOf(store: StoreHandle, bytesPerSecond: number): ServerContext {
     const config = testConfig({ admission: 'slots' });
     const log = logOf(this.world);
     const registry = new SessionRegistry(log, () => {});
@@ -127,7 +159,7 @@ export class SimNode {
     const keeping = {
       store,
       fingerprint: FINGERPRINT,
-      bytesPerSecond: 65_536,
+      bytesPerSecond,
       ttlMs: WINDOW_MS + LIMITS.recordMarginMs,
     };
     return {

@@ -7,12 +7,17 @@ import { checkEnd, type Outcome } from './checks.js';
 import { SimClient } from './client.js';
 import { type Chaos, Faults } from './faults.js';
 import { Fleet } from './fleet.js';
+import type { Pace } from './node.js';
+import { Owners } from './owners.js';
 import { type Plan, planOf } from './plan.js';
 import { World } from './world.js';
 
 /** Of 100 ms of audio: slow servers fall behind those who send files, and hold what they send. */
 const STEP_MS = 20;
 const SLOW_STEP_MS = 90;
+const BYTES_PER_SECOND = 65_536;
+/** As with models whose state is large: a record every few seconds. */
+const FEW_BYTES_PER_SECOND = 1_000;
 /** Longer than any fault, any backoff and all audio: who is not done by then never is. */
 const MOST_MS = 300_000;
 /** After that whatever waits for somebody who does not come has given up: the resume window, dead sockets. */
@@ -34,8 +39,7 @@ interface Shape {
   readonly nodes: number;
   readonly plans: readonly Plan[];
   readonly chaos: Chaos;
-  /** What a step of the recogniser takes at most, milliseconds. */
-  readonly stepMs: number;
+  readonly pace: Pace;
 }
 
 function shapeOf(seed: number): Shape {
@@ -43,25 +47,29 @@ function shapeOf(seed: number): Shape {
   const nodes = 2 + Math.floor(random() * 3);
   const clients = 1 + Math.floor(random() * 3);
   const plans = Array.from({ length: clients }, () => planOf(random, 4 + Math.floor(random() * 14)));
-  const chaos = { rate: 0.1 + 0.9 * random(), flaky: random() < 0.3 };
-  return { nodes, plans, chaos, stepMs: random() < 0.4 ? SLOW_STEP_MS : STEP_MS };
+  const chaos = { rate: 0.1 + 0.9 * random(), flaky: random() < 0.3, twins: random() < 0.3 ? 0.5 : 0.15 };
+  const stepMs = random() < 0.4 ? SLOW_STEP_MS : STEP_MS;
+  const recordBytesPerSecond = random() < 0.3 ? FEW_BYTES_PER_SECOND : BYTES_PER_SECOND;
+  return { nodes, plans, chaos, pace: { stepMs, recordBytesPerSecond } };
 }
 
 async function play(
   seed: number,
-  { nodes, plans, chaos, stepMs }: Shape,
+  { nodes, plans, chaos, pace }: Shape,
 ): Promise<Outcome & { readonly faults: Faults }> {
   const world = new World(seed);
   const restore = world.install();
   try {
-    const fleet = new Fleet(world, stepMs);
-    fleet.twins = chaos.rate > 0 ? 0.15 : 0;
+    const fleet = new Fleet(world, pace);
+    fleet.twins = chaos.twins;
+    fleet.splits = chaos.flaky ? 0.5 : 0;
     for (let i = 0; i < nodes; i++) fleet.launch();
     const clients = plans.map((plan, i) => new SimClient(world, fleet, `client${i + 1}`, plan));
     const faults = new Faults(world, fleet, clients, chaos);
     await world.run(10);
     for (const client of clients) client.launch(world.between(0, 2_000));
     faults.start();
+    new Owners(world, fleet).start();
     await world.run(MOST_MS, () => clients.every(({ isDone }) => isDone));
     for (const { isDone, process } of clients) if (!isDone) world.fail(`${process.name} never ends`);
     faults.stop();
@@ -75,7 +83,7 @@ async function play(
 /** One fleet and its clients, from the first connection until nothing is left of them. Its world is that of the whole process meanwhile. */
 export async function simulate(seed: number): Promise<Run> {
   const shape = shapeOf(seed);
-  const calm = { ...shape, nodes: 1, chaos: { rate: 0, flaky: false } };
+  const calm = { ...shape, nodes: 1, chaos: { rate: 0, flaky: false, twins: 0 } };
   const undisturbed = await play(seed, calm);
   const outcome = await play(seed, shape);
   const { world, fleet, clients, faults } = outcome;

@@ -1,10 +1,13 @@
 /** The fleet's store over the simulated network: late, refusing, silent, or empty after a restart. */
 import type { SessionRecord, SessionStore, TakenSession } from '../../../src/cluster/store.js';
+import { LIMITS } from '../../../src/limits.js';
 import { MemoryFleet, type MemoryStore } from '../memory-store.js';
 import type { Process, World } from './world.js';
 
 /** A call that is not answered for so long has failed, though it may be done all the same. */
 const CALL_MS = 1_000;
+/** Of one way, while nothing breaks. */
+export const QUICK_MS = 20;
 
 export class SimFleetStore {
   readonly memory = new MemoryFleet();
@@ -14,7 +17,7 @@ export class SimFleetStore {
   /** How likely it does what it is asked, and its answer is lost. */
   losesAnswers = 0;
   /** Of one way, at most. */
-  slowestMs = 20;
+  slowestMs = QUICK_MS;
   private readonly world: World;
 
   constructor(world: World) {
@@ -22,8 +25,8 @@ export class SimFleetStore {
   }
 
   /** As a server has it. */
-  handle(owner: Process): SessionStore {
-    return new Handle(this.world, this, owner);
+  handle(owner: Process): StoreHandle {
+    return new StoreHandle(this.world, this, owner);
   }
 
   /** The newest record that ever was of a session. */
@@ -47,13 +50,19 @@ export class SimFleetStore {
   }
 }
 
-class Handle implements SessionStore {
+/** The store as one server has it. */
+export class StoreHandle implements SessionStore {
+  /** Until then nothing passes between this server and the store, milliseconds. */
+  cutUntilMs = 0;
+  private cutSinceMs = 0;
+  private readonly world: World;
   private readonly fleet: SimFleetStore;
   private readonly inner: MemoryStore;
   private readonly send: (what: string, act: () => void) => void;
   private readonly answer: (act: () => void) => void;
 
   constructor(world: World, fleet: SimFleetStore, owner: Process) {
+    this.world = world;
     this.fleet = fleet;
     this.inner = fleet.memory.node();
     // One connection: what is asked later is done later.
@@ -66,7 +75,23 @@ class Handle implements SessionStore {
   }
 
   get available(): boolean {
-    return !this.fleet.isAway;
+    return !this.fleet.isAway && !(this.isCut && this.world.nowMs - this.cutSinceMs > LIMITS.clusterStallMs);
+  }
+
+  /** Its calls are answered, and soon. */
+  get isWell(): boolean {
+    const { isAway, losesAnswers, slowestMs } = this.fleet;
+    return !isAway && !this.isCut && losesAnswers === 0 && slowestMs <= QUICK_MS;
+  }
+
+  /** The network between this server and the store is gone for a while; the server notices later. */
+  cut(ms: number): void {
+    if (!this.isCut) this.cutSinceMs = this.world.nowMs;
+    this.cutUntilMs = this.world.nowMs + ms;
+  }
+
+  private get isCut(): boolean {
+    return this.cutUntilMs > this.world.nowMs;
   }
 
   write(id: string, epoch: number, record: SessionRecord, ttlMs: number): Promise<'written' | 'taken'> {
@@ -95,7 +120,7 @@ class Handle implements SessionStore {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error('the store does not answer')), CALL_MS);
       this.send(what, () => {
-        if (!this.available) return;
+        if (!this.available || this.isCut) return;
         this.fleet.tick();
         const isLost = this.fleet.losesAnswer();
         act().then((result) => {
