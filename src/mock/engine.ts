@@ -11,7 +11,7 @@ import type { LaneAnswer } from '../inference/messages.js';
 import { newStats } from '../inference/stats.js';
 import { type Slot, StreamTable } from '../inference/stream-table.js';
 import { LIMITS } from '../limits.js';
-import { mockModel, STATE } from './model.js';
+import { audioIn, mockModel, STATE } from './model.js';
 import type { Script } from './script.js';
 import { ScriptPlayer } from './step.js';
 
@@ -72,7 +72,7 @@ class ScriptedLane implements BatchLane, LaneFigures {
     const next = this.player.step(place, valid, slot.result);
     new Int32Array(slab, bankAt(layout, index, 1 - bank), STATE.length).set(next);
     this.measureLevel(slot, read, valid);
-    this.onTaken(index, place[STATE.audio] ?? 0, next[STATE.audio] ?? 0);
+    this.onTaken(index, audioIn(place), audioIn(next));
   }
 
   /** RMS 0–1 of each frame, which is the one thing that the audio itself decides. */

@@ -13,8 +13,19 @@ const PREVIEW_TOKENS = 32;
 const BLANK = '<blk>';
 const WORD_START = '\u2581';
 
-/** int32 values of a stream's state: audio taken, silence of the current flush, words emitted. */
-export const STATE = { audio: 0, pad: 1, said: 2, length: 3 } as const;
+/**
+ * int32 values of a stream's state: audio taken, as seconds and the samples of the next one, since samples alone are too
+ * many after 37 hours; silence of the current flush, samples; words emitted.
+ */
+export const STATE = { seconds: 0, rest: 1, pad: 2, said: 3, length: 4 } as const;
+
+/** Samples of audio taken. */
+export const audioIn = (place: Int32Array): number =>
+  (place[STATE.seconds] ?? 0) * LIMITS.sampleRateHz + (place[STATE.rest] ?? 0);
+
+/** @param audio samples taken */
+export const placeOf = (audio: number, pad: number, said: number): Int32Array =>
+  Int32Array.of(Math.floor(audio / LIMITS.sampleRateHz), audio % LIMITS.sampleRateHz, pad, said);
 
 export const tokenOf = (word: string): string => `${WORD_START}${word}`;
 

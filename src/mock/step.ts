@@ -5,7 +5,7 @@
  */
 import type { ResultViews } from '../inference/layout.js';
 import type { Model } from '../models/store.js';
-import { STATE, tokenOf } from './model.js';
+import { audioIn, placeOf, STATE, tokenOf } from './model.js';
 import type { Script, ScriptWord } from './script.js';
 
 const NOTHING = -1;
@@ -31,13 +31,13 @@ export class ScriptPlayer {
   }
 
   /**
-   * @param place state before the step: (3) int32
+   * @param place state before the step: (4) int32
    * @param valid samples of audio in the chunk; the rest of the chunk is flush silence
    * @param result receives the results, except for the levels
    * @returns the state after it
    */
   step(place: Int32Array, valid: number, result: ResultViews): Int32Array {
-    const before = place[STATE.audio] ?? 0;
+    const before = audioIn(place);
     // Silence of an earlier flush does not count: this is the first audio since then.
     const pad = valid > 0 ? 0 : (place[STATE.pad] ?? 0);
     const base = before + pad;
@@ -53,7 +53,7 @@ export class ScriptPlayer {
       const at = frame * this.frameSamples;
       result.vad[frame] = at < valid && this.isSpoken(before + at) ? VOICE : SILENCE;
     }
-    return Int32Array.of(audio, pad + this.chunkSamples - valid, said);
+    return placeOf(audio, pad + this.chunkSamples - valid, said);
   }
 
   /** The nth word of the script, which may repeat, with times in the recording. */
