@@ -39,7 +39,8 @@ export interface EntryParts {
 }
 
 export class Entry {
-  private readonly parts: EntryParts;
+  /** Without the state from which it continues, which would stay in memory as long as the recording. */
+  private readonly parts: Omit<EntryParts, 'from'>;
   private readonly head = new AudioHead();
   /** For separate channels. */
   private splitter: ChannelSplitter | null = null;
@@ -48,10 +49,9 @@ export class Entry {
   /** Bytes that the client repeats although they were processed: it resumes where both sides can count exactly. */
   private repeatedBytes = 0;
 
-  constructor(parts: EntryParts) {
+  constructor({ from, ...parts }: EntryParts) {
     this.parts = parts;
     this.keepApart(this.config);
-    const { from } = parts;
     if (from !== null) this.head.restore(from.headerBytes, from.deaf, from.begun);
   }
 

@@ -69,7 +69,8 @@ interface Flush {
 
 export class Recording {
   readonly transcript: Transcript;
-  private readonly parts: RecordingParts;
+  /** Without the state from which it continues, which would stay in memory as long as the recording. */
+  private readonly parts: Omit<RecordingParts, 'from' | 'at'>;
   private readonly listener: RecordingListener;
   private readonly silenceSamples: number;
   private intake: Intake;
@@ -88,7 +89,7 @@ export class Recording {
   private catchingUp: (() => void)[] = [];
   private closed = false;
 
-  constructor(parts: RecordingParts, listener: RecordingListener) {
+  constructor({ from, at, ...parts }: RecordingParts, listener: RecordingListener) {
     const { slot, manifest, config, keptChars } = parts;
     this.parts = parts;
     this.listener = listener;
@@ -96,7 +97,6 @@ export class Recording {
     slot.restart();
     this.setLanguage(config.language);
     this.transcript = new Transcript(manifest, parts.pieces, config, listener, keptChars);
-    const { from, at } = parts;
     if (from !== undefined) this.goOn(from, at ?? audioFrom(from.stream.read, samplesOf(config).sample_rate));
     this.intake = this.open(config);
   }
