@@ -2,6 +2,7 @@
 //   load.json   node dist/benchmarks/load/run.js --find --json benchmarks/results/load.json
 //   fleet.json  npm run faults -- fleet; npm run faults -- fleet --cost
 //   faults.json npm run faults -- lanes; npm run faults -- overload
+//   soak-simulated.json  npm run soak -- --simulated-hours 48 --json benchmarks/results/soak-simulated.json
 //   micro.txt   npm run -s bench > benchmarks/results/micro.txt
 //   sherpa.json, rating.json, wait.json, import.json   npm run bench:peers, bench:rating, bench:wait, bench:import
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
@@ -206,3 +207,25 @@ if (fleet.cost !== undefined) fill('docs/RELIABILITY.md', 'fleet-cost', fleetCos
 const faults = JSON.parse(read('faults.json') ?? '{}');
 if (faults.lanes !== undefined) fill('docs/RELIABILITY.md', 'faults', faultsBlock(faults.lanes));
 if (faults.overload !== undefined) fill('docs/RELIABILITY.md', 'overload', overloadBlock(faults.overload));
+
+function longBlock(run) {
+  const at = (hour) => run.by_hour.find((row) => row.hour === hour);
+  const shown = [...new Set([1, 6, 12, 24, 36, run.hours])].map(at).filter((row) => row !== undefined);
+  const faults = Object.entries(run.faults).map(([kind, count]) => `${kind} ${count}`);
+  return [
+    `${run.hours} hours, ${run.samples.toLocaleString('en')} samples, seed ${run.seed}: ${run.words.toLocaleString('en')} words in ${run.finals.toLocaleString('en')} finals, **each once and at its time to the sample**; ${run.resumptions} resumptions, ${run.freshSessions - 1} sessions lost. Injected: ${faults.join(', ')}. Of ${run.collections} collections that can be reached from a server, **none is longer in the last ${run.hours / 8} hours** than in the first.`,
+    '',
+    table(
+      ['hour', ...shown.map(({ hour }) => hour)],
+      [
+        ['heap after garbage collection, MB', ...shown.map(({ heap_mb }) => heap_mb)],
+        ['external memory, MB', ...shown.map(({ external_mb }) => external_mb)],
+      ],
+    ),
+    '',
+    `\`npm run soak -- --simulated-hours ${run.hours}\`, ${run.made.slice(0, 10)}, ${run.cpu_s} s of CPU, Node v${run.machine.node}.`,
+  ].join('\n');
+}
+
+const long = read('soak-simulated.json');
+if (long !== null) fill('docs/RELIABILITY.md', 'soak-simulated', longBlock(JSON.parse(long)));

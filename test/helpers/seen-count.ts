@@ -25,3 +25,24 @@ export function eventsOf(told: readonly Message[]): string {
   }
   return [phase, ...counts].join('.');
 }
+
+/** The same, message by message, for a client that keeps none. */
+export class SeenCount {
+  seq = 0;
+  private phase = 0;
+  private counts = [0, 0];
+
+  /** A message of the session, once each. */
+  take({ type, seq, channel = 0 }: Message): void {
+    this.seq = seq;
+    if (type === 'recording_started' || type === 'recording_stopped') {
+      this.phase++;
+      this.counts = [0, 0];
+    } else if (COUNTED.has(type)) this.counts[channel] = (this.counts[channel] ?? 0) + 1;
+  }
+
+  /** As the address says it. */
+  get events(): string {
+    return [this.phase, ...this.counts].join('.');
+  }
+}

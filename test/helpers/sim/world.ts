@@ -73,6 +73,8 @@ export class World {
   /** What went wrong, with the number of the event. */
   readonly failures: string[] = [];
   readonly trace: string[] = [];
+  /** Of those, only the newest are kept. */
+  mostTraced = Number.POSITIVE_INFINITY;
   private heap: Event[] = [];
   private order = 0;
 
@@ -102,6 +104,7 @@ export class World {
 
   log(what: string): void {
     this.trace.push(`#${this.count} ${(this.nowMs / 1000).toFixed(3)} ${this.current.name}: ${what}`);
+    if (this.trace.length > 2 * this.mostTraced) this.trace.splice(0, this.mostTraced);
   }
 
   fail(what: string): void {
