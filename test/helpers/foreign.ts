@@ -19,11 +19,11 @@ export interface Expected {
   readonly logp: readonly number[];
 }
 
-export const expected = (name: string): Expected[] =>
+export const expected = <Row = Expected>(name: string): Row[] =>
   readFileSync(fixture('expected', `${name}.jsonl`), 'utf8')
     .trim()
     .split('\n')
-    .map((line) => JSON.parse(line) as Expected);
+    .map((line) => JSON.parse(line) as Row);
 
 export const readFixture = (...parts: string[]): Model => readModel(readFileSync(fixture(...parts)));
 

@@ -1,8 +1,8 @@
 /** NeMo's own export of the digits recogniser: decoder and joiner in one file, no metadata anywhere. */
 import { readFileSync } from 'node:fs';
 import { GraphBuilder } from '../../src/import/builder.js';
-import { nameOf, TYPE, value, writeModel } from '../../src/import/onnx.js';
-import { fixture, nemoDigits } from './foreign.js';
+import { nameOf, readModel, TYPE, value, writeModel } from '../../src/import/onnx.js';
+import { fixture, nemoDigits, readFixture } from './foreign.js';
 
 const EXPORT = 'nemo-digits-export';
 
@@ -18,6 +18,42 @@ export function nemoExport(chunkMs: 80 | 560): Record<string, Uint8Array> {
     'decoder_joint-model.onnx': readFileSync(fixture(EXPORT, 'decoder_joint-model.onnx')),
     'tokens.txt': Buffer.from(tokens.replace(/^<blk> .*\n/m, '')),
   };
+}
+
+/**
+ * The pair of a multilingual checkpoint, as the script of docs/MODELS.md exports it: the graph that adds the language
+ * behind the encoder. English and `auto` leave the frames unchanged, German silences them.
+ */
+export function nemoPromptExport(): Record<string, Uint8Array> {
+  const files = nemoExport(560);
+  const encoder = readModel(files['encoder-model.onnx'] ?? new Uint8Array());
+  const [encoded, ...caches] = encoder.graph.outputs;
+  const prompt = readFixture(EXPORT, 'prompt.onnx').graph;
+  const inner = (name: string) => (name === 'encoded' ? nameOf(encoded ?? {}) : name && `prompt/${name}`);
+  const graph = {
+    ...encoder.graph,
+    inputs: [...encoder.graph.inputs, value(inner('prompt_index'), TYPE.int64, ['B'])],
+    outputs: [value(inner('prompted'), TYPE.float, ['B', 64, 'T']), ...caches],
+    nodes: [
+      ...encoder.graph.nodes,
+      ...prompt.nodes.map((node) => ({
+        ...node,
+        name: inner(node.name ?? ''),
+        inputs: node.inputs.map(inner),
+        outputs: node.outputs.map(inner),
+      })),
+    ],
+    initializers: [
+      ...encoder.graph.initializers,
+      ...prompt.initializers.map((it) => ({ ...it, name: inner(nameOf(it)) })),
+    ],
+  };
+  const languages = { 'en-US': 0, en: 0, 'de-DE': GERMAN, de: GERMAN, auto: AUTO };
+  const meta = [
+    { key: 'prompt_dictionary', value: JSON.stringify(languages) },
+    { key: 'auto_prompt_id', value: String(AUTO) },
+  ];
+  return { ...files, 'encoder-model.onnx': writeModel({ ...encoder, graph, meta }) };
 }
 
 /**

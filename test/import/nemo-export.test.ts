@@ -117,8 +117,7 @@ test('a chunk that the graph does not show is asked for, and taken', () => {
     encoderWith(({ graph }) => {
       const name = graph?.outputs[0]?.name ?? '';
       const slice = graph?.nodes.find((it) => it.outputs.includes(name));
-      graph?.nodes.push({ op: 'Identity', name: 'last', inputs: ['cut'], outputs: [name], attributes: [] });
-      if (slice) slice.outputs = ['cut'];
+      if (slice) slice.inputs[2] = 'somewhere';
     }),
   );
   assert.throws(() => compose(files, greedy), {
@@ -127,6 +126,18 @@ test('a chunk that the graph does not show is asked for, and taken', () => {
   });
   const streaming = { chunkMs: 560, leftFrames: null };
   assert.equal(compose(files, { ...greedy, streaming }).chunkSamples, 8_960);
+});
+
+test('an encoder that does not cut its output is asked for its chunk', () => {
+  const files = encoderWith(({ graph }) => {
+    const name = graph?.outputs[0]?.name ?? '';
+    const slice = graph?.nodes.find((it) => it.outputs.includes(name));
+    if (slice) Object.assign(slice, { op: 'Identity', inputs: slice.inputs.slice(0, 1) });
+  });
+  assert.throws(() => compose(loaded(files), greedy), {
+    code: 'MODEL_UNSUPPORTED',
+    message: /--chunk-ms.*multiple of 80/,
+  });
 });
 
 test('a chunk other than the one that was exported is refused', () => {

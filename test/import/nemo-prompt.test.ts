@@ -2,8 +2,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { compose } from '../../src/import/compose.js';
+import { splitJoined } from '../../src/import/joined.js';
+import { readModel } from '../../src/import/onnx.js';
+import type { Source } from '../../src/import/step.js';
+import { parseTokens } from '../../src/models/store.js';
 import { expected, hear, openStep, recording, sourceOf } from '../helpers/foreign.js';
-import { AUTO, GERMAN, nemoMultilingual } from '../helpers/nemo-export.js';
+import { AUTO, GERMAN, nemoMultilingual, nemoPromptExport } from '../helpers/nemo-export.js';
 
 const made = () => compose(sourceOf(nemoMultilingual()), { search: 'greedy' });
 const opened = openStep(made());
@@ -39,3 +43,46 @@ test('a stream is the same to the bit, whatever its neighbour is told', async ()
     assert.deepEqual(among.states[k]?.slice(width, 2 * width), state, `step ${k}`);
   });
 });
+
+/** NeMo's own streaming of the checkpoint (PyTorch), with the features that the import computes. */
+interface OfNemo {
+  readonly f: string;
+  readonly language: string;
+  readonly tokens: readonly number[];
+}
+const ofNemo = expected<OfNemo>('nemo-prompt-560');
+
+test('a checkpoint exported with the script of the documentation says what NeMo says in each language', async () => {
+  const files = nemoPromptExport();
+  const step = compose(splitSource(files), { search: 'greedy' });
+  assert.deepEqual([step.chunkSamples, step.prompts?.auto], [8_960, AUTO]);
+  const prompts = ofNemo.map((it) => step.prompts?.languages[it.language] ?? Number.NaN);
+  const { said } = await hear(
+    await openStep(step),
+    ofNemo.map((it) => recording(it.f)),
+    { prompts },
+  );
+  assert.deepEqual(
+    said.map((row) => row.map((it) => it.token)),
+    ofNemo.map((it) => it.tokens),
+  );
+  assert.equal(ofNemo.length, 24);
+});
+
+test('a chunk other than the exported one is refused although the language is added behind the cut', () => {
+  const streaming = { chunkMs: 80, leftFrames: null };
+  assert.throws(() => compose(splitSource(nemoPromptExport()), { search: 'greedy', streaming }), {
+    code: 'MODEL_UNSUPPORTED',
+    message: /chunks of 560 ms, not 80/,
+  });
+});
+
+function splitSource(files: Readonly<Record<string, Uint8Array>>): Source {
+  const read = (name: string) => readModel(files[name] ?? new Uint8Array());
+  const text = Buffer.from(files['tokens.txt'] ?? []).toString();
+  return {
+    encoder: read('encoder-model.onnx'),
+    ...splitJoined(read('decoder_joint-model.onnx')),
+    tokens: parseTokens(text, 'tokens.txt'),
+  };
+}

@@ -12,6 +12,7 @@ import {
   graphInputs,
   integersOf,
   isExternal,
+  type NodeProto,
   nameOf,
   TYPE,
   type ValueProto,
@@ -38,6 +39,8 @@ const MS_PER_FRAME = 10;
 const SUBSAMPLING = 8;
 /** Feature frames before a chunk that these convolutions use. */
 const PRE_ENCODE = SUBSAMPLING + 1;
+/** Operators that keep the number of frames. */
+const FRAMEWISE = ['Transpose', 'Concat', 'MatMul', 'Gemm', 'Add', 'Relu', 'Identity', 'Cast'];
 
 const refuse = (why: string, advice = 'Download the model again, or export it again.') =>
   unsupported(why, advice);
@@ -146,9 +149,8 @@ function sizesOfGraph(graph: GraphProto, channel: ValueProto, time: ValueProto, 
 
 /** Frames of a chunk: the length to which the output is cut. */
 function chunkOf(graph: GraphProto, chunkMs: number | null): number {
-  const [out] = graph.outputs;
-  const last = graph.nodes.find((it) => out !== undefined && it.outputs.includes(nameOf(out)));
-  const shown = last?.op === 'Slice' ? wholeNumber(graph, last.inputs[2]) : null;
+  const cuts = cutsOf(graph).map((it) => wholeNumber(graph, it.inputs[2]));
+  const shown = cuts.length === 1 ? (cuts[0] ?? null) : null;
   const told = chunkMs === null ? null : chunkMs / MS_PER_FRAME / SUBSAMPLING;
   if (told !== null && shown !== null && told !== shown) {
     throw refuse(
@@ -162,6 +164,23 @@ function chunkOf(graph: GraphProto, chunkMs: number | null): number {
     'The encoder has no metadata, and its graph does not show the length of a chunk.',
     'Pass --chunk-ms, a multiple of 80: 80 × (1 + the second number of att_context_size in the model’s configuration).',
   );
+}
+
+/** The slices that the output comes from. Between them and the output a language may be added to each frame. */
+function cutsOf(graph: GraphProto): NodeProto[] {
+  const maker = new Map(graph.nodes.flatMap((node) => node.outputs.map((it) => [it, node] as const)));
+  const cuts: NodeProto[] = [];
+  const open = graph.outputs.slice(0, 1).map(nameOf);
+  const seen = new Set(open);
+  for (let name = open.pop(); name !== undefined; name = open.pop()) {
+    const node = maker.get(name);
+    if (node?.op === 'Slice') cuts.push(node);
+    if (!FRAMEWISE.includes(node?.op ?? '')) continue;
+    const next = node?.inputs.filter((it) => !seen.has(it)) ?? [];
+    for (const it of next) seen.add(it);
+    open.push(...next);
+  }
+  return cuts;
 }
 
 /** Frames before a chunk: as many whole chunks as the mask allows. */
