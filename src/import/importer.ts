@@ -90,7 +90,7 @@ async function importWhole(options: ImportOptions): Promise<ImportReport> {
   const runner = new GraphRunner();
   try {
     onProgress('writing');
-    for (const [file, from] of source.external) await draft.addLinked(file, from);
+    for (const [file, from] of source.external) await draft.addCopy(file, from);
     const { step, graph, stepMs } = await addIndependentStep(draft, runner, composed, onProgress);
     onProgress('checking speech');
     const steps = new StepRunner(runner, draft.path(graph), step);
@@ -173,7 +173,7 @@ async function addNotes(
   search: Search,
 ): Promise<void> {
   draft.addText(TOKENS, tokensText(source.tokens));
-  for (const [file, from] of notes.files) await draft.addLinked(file, from);
+  for (const [file, from] of notes.files) await draft.addCopy(file, from);
   const sums = new Map<string, string>();
   for (const path of [...Object.values(source.files.paths), source.files.tokensPath]) {
     sums.set(basename(path), await sha256(path));

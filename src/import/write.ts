@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto';
 import {
   closeSync,
-  copyFileSync,
+  createReadStream,
+  createWriteStream,
   existsSync,
-  linkSync,
   mkdirSync,
   openSync,
   renameSync,
@@ -15,10 +15,10 @@ import {
 } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { ServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { type Manifest, manifestSchema } from '../models/manifest.js';
-import { sha256 } from '../models/store.js';
 import { draftName, removeStaleDrafts } from './drafts.js';
 import { unsupported } from './meta.js';
 import { encodeModel } from './onnx.js';
@@ -94,14 +94,23 @@ export class ModelDraft {
     );
   }
 
-  /** Adds a file: as a hard link if the file system allows it, otherwise as a copy. */
-  async addLinked(name: string, from: string): Promise<void> {
-    try {
-      linkSync(from, this.path(name));
-    } catch {
-      copyFileSync(from, this.path(name));
-    }
-    this.list(name, await sha256(from));
+  /**
+   * Adds a copy of a file. A hard link would change whenever the source is written again in place, and Python's onnx
+   * package refuses weights that have more than one.
+   */
+  async addCopy(name: string, from: string): Promise<void> {
+    const hash = createHash('sha256');
+    await pipeline(
+      createReadStream(from, { highWaterMark: GATHER_BYTES }),
+      async function* (pieces: AsyncIterable<Buffer>) {
+        for await (const piece of pieces) {
+          hash.update(piece);
+          yield piece;
+        }
+      },
+      createWriteStream(this.path(name), { flags: 'wx' }),
+    );
+    this.list(name, hash.digest('hex'));
   }
 
   private list(path: string, hash: string): void {

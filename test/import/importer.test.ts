@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import {
+  appendFileSync,
+  chmodSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -149,7 +151,7 @@ test('symbols of a decoding graph behind the vocabulary are left out', async () 
   assert.equal((await loadModel(folder)).tokens.length, 12);
 });
 
-test('weights in a file of their own stay there, as a link to the same bytes', async () => {
+test('weights in a file of their own are copied, and nothing done to the source reaches the model', async () => {
   const model: ModelProto = tinyJoiner();
   const [weight] = model.graph?.initializers ?? [];
   assert.ok(weight?.raw);
@@ -161,11 +163,21 @@ test('weights in a file of their own stay there, as a link to the same bytes', a
   const source = folderOf('outside', {
     ...tinyTransducer('lstm'),
     'joiner.onnx': writeModel(model),
-    'big.data': Buffer.concat([Buffer.alloc(64), bytes]),
+    'big.data': Buffer.concat([Buffer.alloc(64, 1), bytes]),
   });
+  const big = join(source, 'big.data');
+  chmodSync(big, 0o600);
   const { folder, heard } = await importModel(optionsOf(source));
   assert.deepEqual(heard, plain.heard);
-  assert.equal(statSync(join(folder, 'weights-0.data')).ino, statSync(join(source, 'big.data')).ino);
+  const modeOf = (name: string) => statSync(join(folder, name)).mode;
+  assert.equal(
+    modeOf('weights-0.data'),
+    modeOf('manifest.json'),
+    'whoever reads the model reads its weights',
+  );
+  assert.equal(statSync(big).nlink, 1, 'Python’s onnx opens no weights that have a second link');
+  writeFileSync(big, Buffer.alloc(64), { flag: 'r+' });
+  appendFileSync(big, 'another export');
   await loadModel(folder);
 });
 
