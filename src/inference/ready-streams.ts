@@ -9,6 +9,9 @@ const LIVE = 1;
 const BULK = 2;
 const QUEUE = { flush: FLUSH, live: LIVE, bulk: BULK } as const;
 
+/** Live streams that join a flush although they still wait for others. */
+const WAITING_BESIDE_FLUSH = 2;
+
 export interface BatchRules {
   readonly maxBatch: number;
   /** Most uploads in a batch with live streams, so that they never make a live step much longer. */
@@ -87,10 +90,14 @@ export class ReadyStreams {
     for (const queue of [FLUSH, LIVE, BULK]) while (this.queues.shift(queue) >= 0);
   }
 
-  /** Whether live streams wait for others to share their batch. Nothing waits if there is a flush or a trial. */
+  /** Whether everything that is ready waits for others to share its batch. A flush or a trial never waits. */
   holdsBack(): boolean {
+    return this.queues.size(FLUSH) === 0 && this.trials.waiting === 0 && this.liveWaits();
+  }
+
+  private liveWaits(): boolean {
     const live = this.queues.size(LIVE);
-    if (live === 0 || this.queues.size(FLUSH) > 0 || this.trials.waiting > 0) return false;
+    if (live === 0) return false;
     const waitedMs = this.rules.now() - this.queuedMs[this.queues.first(LIVE)]!;
     return this.wait.holds(live, this.table.leased, waitedMs);
   }
@@ -104,7 +111,9 @@ export class ReadyStreams {
     const share = urgent < splitFrom ? urgent : Math.ceil(urgent / idleLanes);
     const most = Math.min(maxBatch, Math.max(share, 1));
     let count = this.take(batch, FLUSH, 0, most);
-    count = this.take(batch, LIVE, count, most);
+    // Those that still wait would make the step of the flush longer; a few hardly do, and so cost little themselves.
+    const along = count > 0 && this.liveWaits() ? count + WAITING_BESIDE_FLUSH : most;
+    count = this.take(batch, LIVE, count, Math.min(most, along));
     const bulkRoom = urgent === 0 ? maxBatch : maxBulkBesideLive;
     return this.take(batch, BULK, count, Math.min(maxBatch, count + bulkRoom));
   }

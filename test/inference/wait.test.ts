@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { NO_WAIT, waitPolicy } from '../../src/inference/wait.js';
-import { FakeEngine } from '../helpers/fake-engine.js';
+import { FakeEngine, microtasks } from '../helpers/fake-engine.js';
 import { CHUNK, marked } from '../helpers/fake-model.js';
 import { Tenant, write } from '../helpers/tenant.js';
 
@@ -90,13 +90,40 @@ test('a stream that is alone waits for nobody', () => {
   assert.deepEqual(lane.batches, [[0]]);
 });
 
-test('a flush waits for nothing, and takes those along that wait', () => {
-  const { engine, slots, lane, ready } = waiting(4);
+test('a flush waits for nothing, and takes two of those along that still wait', async () => {
+  const wait = { maxMs: 20, enough: 5, fromStreams: 2 };
+  const engine = new FakeEngine({ slots: 6, lanes: 1, wait });
+  const slots = Array.from({ length: 4 }, () => engine.lease(new Tenant())!); // there are six
+  for (const slot of slots) write(slot, marked(CHUNK, []));
+  engine.pump();
+  engine.pass(15);
+  slots[3]!.flush(0);
+  engine.pump();
+  const { batches } = engine.lanes[0]!;
+  assert.deepEqual(batches, [[3, 0, 1]]);
+  engine.lanes[0]!.finish();
+  await microtasks();
+  assert.deepEqual(batches, [[3, 0, 1]], 'the wait of the last one is not over');
+  engine.pass(5);
+  assert.deepEqual(batches, [[3, 0, 1], [2]]);
+});
+
+test('a flush takes those along that have waited their time, or are enough', async () => {
+  const { engine, slots, lane, ready } = waiting(6);
   ready(0);
   engine.pump();
+  engine.pass(20);
+  ready(1);
+  engine.pass(20); // the lane is busy
+  slots[2]!.flush(CHUNK);
+  lane.finish();
+  await microtasks();
+  assert.deepEqual(lane.batches, [[0], [2, 1]]);
+  for (const i of [3, 4, 5]) ready(i);
   slots[1]!.flush(CHUNK);
-  engine.pump();
-  assert.deepEqual(lane.batches, [[1, 0]]);
+  lane.finish();
+  await microtasks();
+  assert.deepEqual(lane.batches.at(-1), [1, 3, 4, 5]);
 });
 
 test('after its wait a stream runs on any lane, and those behind it wait for their own time', async () => {
