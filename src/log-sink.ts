@@ -121,13 +121,16 @@ export class LogSink {
     const tick = new Int32Array(new SharedArrayBuffer(4));
     let at = 0;
     for (let leftMs = EXIT_MS; at < rest.length && leftMs > 0; ) {
+      let written = 0;
       try {
-        at += this.io.writeSync(this.fd, rest, at);
+        written = this.io.writeSync(this.fd, rest, at);
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return; // there is no one left to report to
-        Atomics.wait(tick, 0, 0, AGAIN_MS);
-        leftMs -= AGAIN_MS;
       }
+      at += written;
+      if (written > 0) continue;
+      Atomics.wait(tick, 0, 0, AGAIN_MS);
+      leftMs -= AGAIN_MS;
     }
   }
 }

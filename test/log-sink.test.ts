@@ -45,10 +45,8 @@ for (const style of ['json', 'pretty']) {
 
 const command = fileURLToPath(new URL('./helpers/logging-command.js', import.meta.url));
 
-test('a command ends when all its lines are written, also to a reader that began late', async () => {
-  const child = spawn(process.execPath, [command], { stdio: ['ignore', 'pipe', 'pipe'] });
-  await once(child.stdout, 'data'); // the command has run
-  child.stdout.resume();
+test('a command ends when all its lines are written, although its pipe holds only some of them', async () => {
+  const child = spawn(process.execPath, [command], { stdio: ['ignore', 'ignore', 'pipe'] });
   const [log, [code]] = await Promise.all([text(child.stderr), once(child, 'exit')]);
   const lines = log.trim().split('\n');
   assert.deepEqual([code, lines.length], [0, 400]);
@@ -77,6 +75,9 @@ for (const [way, expected] of [
 /** A file whose writes the test answers. */
 function scriptedFile() {
   const written: string[] = [];
+  /** What `process.exit` wrote, and what its writes come to: bytes, or an error. */
+  const atExit: string[] = [];
+  const onExit = { count: 0, error: null as string | null };
   let answer: ((error: Error | null, bytes: number) => void) | null = null;
   let asked = '';
   const io = {
@@ -84,7 +85,12 @@ function scriptedFile() {
       asked = Buffer.from(bytes).toString();
       answer = done;
     },
-    writeSync: () => 0,
+    writeSync(_fd: number, bytes: Uint8Array, at: number) {
+      const { count, error } = onExit;
+      if (error !== null) throw Object.assign(new Error(error), { code: error });
+      atExit.push(Buffer.from(bytes.subarray(at, at + count)).toString());
+      return Math.min(count, bytes.length - at);
+    },
   } as unknown as ConstructorParameters<typeof LogSink>[1];
   const reply = (error: Error | null, bytes: number) => {
     const done = answer;
@@ -92,9 +98,16 @@ function scriptedFile() {
     if (error === null) written.push(asked.slice(0, bytes));
     done?.(error, bytes);
   };
+  const exits = process.listeners('exit');
+  const sink = new LogSink(2, io);
+  const exit = process.listeners('exit').find((it) => !exits.includes(it)) as () => void;
+  process.off('exit', exit);
   return {
-    sink: new LogSink(2, io),
+    sink,
     written,
+    atExit,
+    onExit,
+    exit,
     take: (bytes = asked.length) => reply(null, bytes),
     fail: (code: string) => reply(Object.assign(new Error(code), { code }), 0),
     isAsked: () => answer !== null,
@@ -164,4 +177,31 @@ test('a process that ends waits for its lines as long as it is told, and writes 
   }
   await inVain;
   assert.equal(written.join(''), 'one\ntwo\n');
+});
+
+test('process.exit writes what waits, in whatever pieces the file takes it', () => {
+  const { sink, fail, exit, atExit, onExit } = scriptedFile();
+  for (const line of ['one\n', 'two\n', 'three\n']) sink.write(line);
+  fail('EAGAIN');
+  onExit.count = 5;
+  exit();
+  assert.equal(atExit.join(''), 'one\ntwo\nthree\n');
+});
+
+for (const error of [null, 'EAGAIN', 'ENOSPC'])
+  test(`process.exit ends though nothing can be written (${error ?? '0 bytes'})`, () => {
+    const { sink, fail, exit, atExit, onExit } = scriptedFile();
+    sink.write('one\n');
+    fail('EAGAIN');
+    onExit.error = error;
+    exit();
+    assert.equal(atExit.join(''), '');
+  });
+
+test('process.exit writes nothing twice: a write under way may have come to its end', () => {
+  const { sink, exit, atExit, onExit } = scriptedFile();
+  sink.write('one\n');
+  onExit.count = 99;
+  exit();
+  assert.deepEqual(atExit, []);
 });

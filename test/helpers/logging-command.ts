@@ -1,7 +1,4 @@
-/**
- * Logs more than a pipe holds, then runs a command, as `rnnt-server` does, and says so on standard output. `exit`: ends
- * by `process.exit` instead.
- */
+/** Logs more than a pipe holds, then runs a command as `rnnt-server` does; `exit`: ends by `process.exit` instead. */
 import { runCli } from '../../src/cli.js';
 import { createLogger } from '../../src/log.js';
 
