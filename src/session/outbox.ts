@@ -8,7 +8,7 @@ import { LIMITS } from '../limits.js';
 import type { Dialect, Frame, PartialEvent, ResumedEvent, StreamEvent } from '../protocol/dialect.js';
 import type { RecordingConfig } from '../protocol/types.js';
 import { type SentFrames, SentLog } from './sent-log.js';
-import { isSame, type KeptTold, type Kind, type Told, ToldCount } from './told.js';
+import { type KeptTold, type Kind, type Position, type Told, ToldCount } from './told.js';
 
 /** A connection as a session sees it: a WebSocket, or anything else that carries frames in order. */
 export interface Transport {
@@ -32,14 +32,6 @@ export interface Transport {
 export interface KeptOutbox {
   readonly told: KeptTold;
   readonly sent: SentFrames;
-}
-
-/** A client's position in the messages of its session. */
-export interface Position {
-  /** Number of the last message that it has; null: unknown. */
-  readonly seen: number | null;
-  /** How many of the messages that follow from its own input it has; null: unknown. */
-  readonly told: Told | null;
 }
 
 const NOTHING: SentFrames = { before: 0, frames: [], kinds: '', told: null };
@@ -106,11 +98,9 @@ export class Outbox {
    * Whether the client has other messages than were sent here: more, or others under the same numbers. Another server
    * sent them.
    */
-  contradicts({ seen, told }: Position): boolean {
-    if (seen === null) return false;
-    if (seen > (this.log?.last ?? 0)) return true;
-    const here = this.log?.toldAt(seen) ?? null;
-    return told !== null && here !== null && !isSame(here, told);
+  contradicts(position: Position): boolean {
+    const { seen } = position;
+    return seen !== null && (seen > (this.log?.last ?? 0) || this.log?.agrees(position) === false);
   }
 
   /** Attaches another socket: sends `resumed`, then everything the client lacks. Only if `canReplay`. */

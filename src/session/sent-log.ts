@@ -7,7 +7,7 @@
  */
 import { LIMITS } from '../limits.js';
 import type { Frame } from '../protocol/dialect.js';
-import { after, CHANNELS, type Kind, type Told } from './told.js';
+import { after, CHANNELS, isSame, type Kind, type Position, type Told } from './told.js';
 
 export interface SentFrames {
   readonly before: number;
@@ -58,9 +58,9 @@ export class SentLog {
     return this.frames.slice(last - this.forgotten);
   }
 
-  /** What a client with the first `last` frames has been told; null: unknown. */
-  toldAt(last: number): Told | null {
-    return toldAt(this.save(), last);
+  /** Whether a client may have these frames, as far as known. */
+  agrees(position: Position): boolean {
+    return agrees(this.save(), position);
   }
 
   /** All kept frames, and the number before the first. */
@@ -96,4 +96,16 @@ export function toldAt({ before, frames, kinds, told }: SentFrames, last: number
   let at = told;
   for (const kind of kinds.slice(0, last - before)) at = after(at, kind);
   return at;
+}
+
+/**
+ * Whether a client at this position may have been sent these frames, as far as known. If another server sent it
+ * messages with the same numbers, the counts differ.
+ */
+export function agrees(sent: SentFrames, { seen, told }: Position): boolean {
+  const known = seen === null ? null : toldAt(sent, seen);
+  if (seen === null || told === null || known === null || isSame(known, told)) return true;
+  // A client does not count an error that closed its connection, and cannot always tell which one did.
+  const before = sent.kinds[seen - sent.before - 1] === 'e' ? toldAt(sent, seen - 1) : null;
+  return before !== null && isSame(before, told);
 }

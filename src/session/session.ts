@@ -25,7 +25,7 @@ import { Flow } from './flow.js';
 import { Gate } from './gate.js';
 import { Handover, stateOf } from './handover.js';
 import { Inbox } from './inbox.js';
-import { Outbox, type Position, type Transport } from './outbox.js';
+import { Outbox, type Transport } from './outbox.js';
 import { Recorder } from './recorder.js';
 import { Replies } from './replies.js';
 import { Sweep } from './sweep.js';
@@ -189,7 +189,7 @@ export class Session {
   }
 
   /** Its client has heard of it what was not told here, from another server. */
-  contradicts(position: Position): boolean {
+  contradicts(position: Parameters<Outbox['contradicts']>[0]): boolean {
     return this.outbox.contradicts(position);
   }
 

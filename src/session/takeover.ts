@@ -6,11 +6,11 @@ import type { TakenSession } from '../cluster/store.js';
 import type { Engine } from '../inference/engine.js';
 import { isOurs, readCheckpoint } from './checkpoint.js';
 import { audioFromOf, clientPosition, type KeptRecording } from './kept-recording.js';
-import type { KeptOutbox, Position } from './outbox.js';
+import type { KeptOutbox } from './outbox.js';
 import { decodeSession, expired, type KeptSession, type SessionAsKept } from './record.js';
 import { replayed } from './replay.js';
-import { toldAt } from './sent-log.js';
-import { isSame } from './told.js';
+import { agrees } from './sent-log.js';
+import type { Position } from './told.js';
 
 /** A client's request to resume its session. */
 export interface Claim extends Position {
@@ -78,9 +78,7 @@ function meet(
   const last = sent.before + sent.frames.length;
   const seen = claim.seen ?? sent.before;
   if (seen < sent.before) throw expired('Messages that the client lacks are gone.');
-  const known = toldAt(sent, seen);
-  const isOther = claim.told !== null && known !== null && !isSame(known, claim.told);
-  if (seen <= last && !isOther) return { outbox: { told, sent }, isAhead: false };
+  if (seen <= last && agrees(sent, { ...claim, seen })) return { outbox: { told, sent }, isAhead: false };
   // The client has more than the record knows, or other messages under the same numbers. Messages that follow from its
   // input are produced again, and suppressed up to that point.
   const after = { before: seen, frames: [], kinds: '', told: claim.told };

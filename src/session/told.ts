@@ -23,8 +23,21 @@ export interface KeptTold extends Told {
 
 export const CHANNELS = 2;
 
-/** What a message does to the count: nothing, begins a phase, or counts for the first or the second channel. */
-export type Kind = '-' | 'p' | '0' | '1';
+/**
+ * What a message does to the count: nothing, begins a phase, or counts for the first or the second channel; an error
+ * counts for the first.
+ */
+export type Kind = '-' | 'p' | '0' | '1' | 'e';
+
+const channelOf = (kind: string): number => (kind === '1' ? 1 : 0);
+
+/** A client's position in the messages of its session. */
+export interface Position {
+  /** Number of the last message that it has; null: unknown. */
+  readonly seen: number | null;
+  /** How many of the messages that follow from its own input it has; null: unknown. */
+  readonly told: Told | null;
+}
 
 function kindOf(event: StreamEvent): Kind {
   switch (event.type) {
@@ -38,8 +51,9 @@ function kindOf(event: StreamEvent): Kind {
       return event.channel === 1 ? '1' : '0';
     case 'configured':
     case 'warning':
-    case 'error':
       return '0';
+    case 'error':
+      return 'e';
     default:
       return '-';
   }
@@ -49,7 +63,7 @@ function kindOf(event: StreamEvent): Kind {
 export function after({ phase, events }: Told, kind: string): Told {
   if (kind === '-') return { phase, events };
   if (kind === 'p') return { phase: phase + 1, events: events.map(() => 0) };
-  return { phase, events: events.map((count, i) => count + (String(i) === kind ? 1 : 0)) };
+  return { phase, events: events.map((count, i) => count + (i === channelOf(kind) ? 1 : 0)) };
 }
 
 export const isSame = (a: Told, b: Told): boolean =>
@@ -90,7 +104,7 @@ export class ToldCount implements Told {
     if (event.type === 'opened') this.begin(0);
     else if (kind === 'p') this.begin(this.phase + 1);
     else if (event.type === 'partial') return this.seen[event.channel] === 0 ? kind : null;
-    else if (kind !== '-') return this.next(Number(kind)) ? kind : null;
+    else if (kind !== '-') return this.next(channelOf(kind)) ? kind : null;
     return kind;
   }
 

@@ -20,7 +20,7 @@ import { UploadPlaces } from '../../../src/server/upload-places.js';
 import { StreamLeases } from '../../../src/session/leases.js';
 import { SessionMetrics } from '../../../src/session/meters.js';
 import { ResumeDesk } from '../../../src/session/resume-desk.js';
-import type { SentLog } from '../../../src/session/sent-log.js';
+import { type SentLog, toldAt } from '../../../src/session/sent-log.js';
 import type { Told } from '../../../src/session/told.js';
 import { FakeEngine } from '../fake-engine.js';
 import { FINGERPRINT } from '../fake-fleet.js';
@@ -91,7 +91,8 @@ export class SimNode {
 
   /** What the client of a session here has been told with its first messages; null: unknown. */
   toldAt(id: string, last: number): Told | null {
-    return this.insideOf(id)?.outbox.log?.toldAt(last) ?? null;
+    const log = this.insideOf(id)?.outbox.log;
+    return log ? toldAt(log.save(), last) : null;
   }
 
   /** The sessions here, each with the epoch of its ownership. */
