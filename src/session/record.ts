@@ -54,7 +54,7 @@ const facts = z.object({
     kinds: z
       .string()
       .max(LIMITS.maxSentLogFrames)
-      .regex(/^[-p01e]*$/)
+      .regex(/^[-op01e]*$/)
       .default(''),
     told: told.nullable().default(null),
   }),

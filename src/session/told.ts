@@ -24,10 +24,10 @@ export interface KeptTold extends Told {
 export const CHANNELS = 2;
 
 /**
- * What a message does to the count: nothing, begins a phase, or counts for the first or the second channel; an error
- * counts for the first.
+ * What a message does to the count: nothing, begins a session or a phase, or counts for the first or the second channel;
+ * an error counts for the first.
  */
-export type Kind = '-' | 'p' | '0' | '1' | 'e';
+export type Kind = '-' | 'o' | 'p' | '0' | '1' | 'e';
 
 const channelOf = (kind: string): number => (kind === '1' ? 1 : 0);
 
@@ -41,6 +41,8 @@ export interface Position {
 
 function kindOf(event: StreamEvent): Kind {
   switch (event.type) {
+    case 'opened':
+      return 'o';
     case 'started':
     case 'stopped':
       return 'p';
@@ -62,7 +64,8 @@ function kindOf(event: StreamEvent): Kind {
 /** The count after a message of this kind. */
 export function after({ phase, events }: Told, kind: string): Told {
   if (kind === '-') return { phase, events };
-  if (kind === 'p') return { phase: phase + 1, events: events.map(() => 0) };
+  if (kind === 'o' || kind === 'p')
+    return { phase: kind === 'o' ? 0 : phase + 1, events: events.map(() => 0) };
   return { phase, events: events.map((count, i) => count + (i === channelOf(kind) ? 1 : 0)) };
 }
 
@@ -101,7 +104,7 @@ export class ToldCount implements Told {
    */
   count(event: StreamEvent): Kind | null {
     const kind = kindOf(event);
-    if (event.type === 'opened') this.begin(0);
+    if (kind === 'o') this.begin(0);
     else if (kind === 'p') this.begin(this.phase + 1);
     else if (event.type === 'partial') return this.seen[event.channel] === 0 ? kind : null;
     else if (kind !== '-') return this.next(channelOf(kind)) ? kind : null;

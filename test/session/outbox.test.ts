@@ -199,3 +199,10 @@ test('a client that was told something else under the same numbers is noticed, a
   box.delivered(3);
   assert.equal(box.contradicts({ seen: 3, told: told(1, 0) }), true, 'also of what is forgotten');
 });
+
+test('a session that begins with the reason why it is a fresh one agrees with its client', () => {
+  const { box } = outbox(native, '?resumable=1');
+  box.tell({ type: 'error', code: 'RESUME_EXPIRED', fatal: false });
+  box.tell({ type: 'opened', sessionId: 'a', clientId: 'b', resumeToken: 'c' });
+  assert.equal(box.contradicts({ seen: 2, told: { phase: 0, events: [0, 0] } }), false);
+});

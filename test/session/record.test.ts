@@ -50,7 +50,7 @@ const sessions: fc.Arbitrary<KeptSession> = fc.record({
     sent: fc.record({
       before: count,
       frames: fc.array(fc.string({ unit: 'binary', maxLength: 40 }), { maxLength: 9 }),
-      kinds: fc.string({ unit: fc.constantFrom('-', 'p', '0', '1', 'e'), maxLength: 9 }),
+      kinds: fc.string({ unit: fc.constantFrom('-', 'o', 'p', '0', '1', 'e'), maxLength: 9 }),
       told: fc.option(fc.record({ phase: count, events: pair })),
     }),
   }),

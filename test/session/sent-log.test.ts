@@ -74,14 +74,14 @@ test('a client that confirms half a frame has confirmed those before it', () => 
 
 /** By hand: what a client has been told with these messages. */
 function counted(kinds: readonly Kind[]): Told {
-  const begin = kinds.lastIndexOf('p') + 1;
-  const since = kinds.slice(begin);
+  const session = kinds.slice(kinds.lastIndexOf('o') + 1);
+  const since = session.slice(session.lastIndexOf('p') + 1);
   const of = (...these: Kind[]) => since.filter((each) => these.includes(each)).length;
-  return { phase: kinds.filter((each) => each === 'p').length, events: [of('0', 'e'), of('1')] };
+  return { phase: session.filter((each) => each === 'p').length, events: [of('0', 'e'), of('1')] };
 }
 
 test('whatever is confirmed or kept elsewhere: what was told with each message is known, and nothing else', () => {
-  const kinds = fc.array(fc.constantFrom<Kind>('-', 'p', '0', '1', 'e'), { maxLength: 40 });
+  const kinds = fc.array(fc.constantFrom<Kind>('-', 'o', 'p', '0', '1', 'e'), { maxLength: 40 });
   fc.assert(
     fc.property(kinds, fc.nat(50), fc.nat(50), fc.boolean(), (said, confirmed, seen, moves) => {
       const log = new SentLog();

@@ -13,6 +13,8 @@ export interface Chaos {
   readonly flaky: boolean;
   /** How likely a resumption is made twice. */
   readonly twins: number;
+  /** How likely it is made twice, by a client whose server is about to be cut off from the store, then from the client. */
+  readonly splits: number;
 }
 
 export class Faults {

@@ -47,7 +47,9 @@ function shapeOf(seed: number): Shape {
   const nodes = 2 + Math.floor(random() * 3);
   const clients = 1 + Math.floor(random() * 3);
   const plans = Array.from({ length: clients }, () => planOf(random, 4 + Math.floor(random() * 14)));
-  const chaos = { rate: 0.1 + 0.9 * random(), flaky: random() < 0.3, twins: random() < 0.3 ? 0.5 : 0.15 };
+  const rate = 0.1 + 0.9 * random();
+  const flaky = random() < 0.3;
+  const chaos = { rate, flaky, twins: random() < 0.3 ? 0.5 : 0.15, splits: flaky ? 0.5 : 0 };
   const stepMs = random() < 0.4 ? SLOW_STEP_MS : STEP_MS;
   const recordBytesPerSecond = random() < 0.3 ? FEW_BYTES_PER_SECOND : BYTES_PER_SECOND;
   return { nodes, plans, chaos, pace: { stepMs, recordBytesPerSecond } };
@@ -62,7 +64,7 @@ async function play(
   try {
     const fleet = new Fleet(world, pace);
     fleet.twins = chaos.twins;
-    fleet.splits = chaos.flaky ? 0.5 : 0;
+    fleet.splits = chaos.splits;
     for (let i = 0; i < nodes; i++) fleet.launch();
     const clients = plans.map((plan, i) => new SimClient(world, fleet, `client${i + 1}`, plan));
     const faults = new Faults(world, fleet, clients, chaos);
@@ -80,10 +82,15 @@ async function play(
   }
 }
 
-/** One fleet and its clients, from the first connection until nothing is left of them. Its world is that of the whole process meanwhile. */
-export async function simulate(seed: number): Promise<Run> {
-  const shape = shapeOf(seed);
-  const calm = { ...shape, nodes: 1, chaos: { rate: 0, flaky: false, twins: 0 } };
+/**
+ * One fleet and its clients, from the first connection until nothing is left of them. Its world is that of the whole process
+ * meanwhile.
+ * @param more in place of what the seed says
+ */
+export async function simulate(seed: number, more: Partial<Chaos> = {}): Promise<Run> {
+  const drawn = shapeOf(seed);
+  const shape = { ...drawn, chaos: { ...drawn.chaos, ...more } };
+  const calm = { ...shape, nodes: 1, chaos: { rate: 0, flaky: false, twins: 0, splits: 0 } };
   const undisturbed = await play(seed, calm);
   const outcome = await play(seed, shape);
   const { world, fleet, clients, faults } = outcome;
