@@ -5,8 +5,10 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { fileFormatsText } from '../src/audio/file-formats.js';
+import { runCli } from '../src/cli.js';
 import { envOf, flagOf, OPTION_NAMES } from '../src/config.js';
 import { inPackage, packageVersion } from '../src/paths.js';
+import { scriptedFile } from './helpers/scripted-file.js';
 
 /** Runs the command as a user would; nothing of it starts a server. */
 async function rnnt(args: readonly string[], env: Record<string, string> = {}) {
@@ -122,4 +124,18 @@ test('models lists what the package carries', async () => {
   const { status, stdout } = await rnnt(['models']);
   assert.equal(status, 0);
   assert.match(stdout, /\d+\.\d+\.\d+ {2}en/);
+});
+
+test('a command ends only when the last lines of its log are written', async () => {
+  const { sink, take, fail, isAsked } = scriptedFile();
+  sink.write('one\n');
+  fail('ENOSPC');
+  let ended = false;
+  const running = runCli(['--version']).then(() => {
+    ended = true;
+  });
+  while (!isAsked() && !ended) await new Promise(setImmediate);
+  assert.equal(ended, false);
+  take();
+  await running;
 });
