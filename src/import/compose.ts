@@ -34,12 +34,16 @@ export function compose(source: Source, options: ComposeOptions): Composition {
     throw unsupported(`This is a CTC model (${kind}).`, 'Use a transducer of the same family.');
   }
   if (!ICEFALL_KINDS.includes(kind)) {
-    throw unsupported(
-      kind === ''
-        ? 'The encoder’s metadata does not name its kind (model_type).'
-        : `The encoder is of the kind ${kind}.`,
-      `Kinds that can be imported: ${[...ICEFALL_KINDS, NEMO_KIND].join(', ')}.`,
-    );
+    const kinds = [...ICEFALL_KINDS, NEMO_KIND].join(', ');
+    throw kind === ''
+      ? unsupported(
+          'The encoder’s metadata does not name its kind (model_type).',
+          `Export it with its recipe’s export-onnx-streaming.py, which writes it; the kind must be one of ${kinds}.`,
+        )
+      : unsupported(
+          `The encoder is of the kind ${kind}, which cannot be imported.`,
+          `Use a model of one of the kinds ${kinds}.`,
+        );
   }
   if (chunk === undefined) {
     throw unsupported(
