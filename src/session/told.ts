@@ -64,8 +64,8 @@ function kindOf(event: StreamEvent): Kind {
 /** The count after a message of this kind. */
 export function after({ phase, events }: Told, kind: string): Told {
   if (kind === '-') return { phase, events };
-  if (kind === 'o' || kind === 'p')
-    return { phase: kind === 'o' ? 0 : phase + 1, events: events.map(() => 0) };
+  const isNew = kind === 'o';
+  if (isNew || kind === 'p') return { phase: isNew ? 0 : phase + 1, events: events.map(() => 0) };
   return { phase, events: events.map((count, i) => count + (i === channelOf(kind) ? 1 : 0)) };
 }
 
