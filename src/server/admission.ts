@@ -7,7 +7,8 @@ import type { IncomingMessage } from 'node:http';
 import type { Grant } from '../auth/grant.js';
 import { type ErrorCode, ServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
-import { isToken, type ResumeDesk } from '../session/resume-desk.js';
+import type { SessionContext } from '../session/context.js';
+import { isToken } from '../session/resume-desk.js';
 import type { Session } from '../session/session.js';
 import type { Claim } from '../session/takeover.js';
 import { parseTold, type Told } from '../session/told.js';
@@ -89,14 +90,22 @@ function toldIn(url: URL): Told | null {
 }
 
 /** @throws ServerError BAD_REQUEST */
-function resumptionOf(context: ServerContext, desk: ResumeDesk, key: string, url: URL): Resumption | null {
+function resumptionOf(
+  context: ServerContext,
+  { desk, keeping }: Pick<SessionContext, 'desk' | 'keeping'>,
+  key: string,
+  url: URL,
+): Resumption | null {
   const token = url.searchParams.get('resume');
   if (token === null) return null;
   const seen = numberIn(url, 'last_seq', 'the number of a message');
   const has = numberIn(url, 'from', 'the number of a sample') ?? 0;
   const told = toldIn(url);
   const id = desk.find(token, key);
-  const session = id === null ? undefined : context.registry.get(id);
+  const known = id === null ? undefined : context.registry.get(id);
+  // Without the store nobody can say how the session went on elsewhere.
+  const isAlone = keeping !== null && !keeping.store.available;
+  const session = isAlone && known?.contradicts({ seen, told }) ? undefined : known;
   return { token, seen, told, has, session };
 }
 
@@ -109,8 +118,7 @@ export function admit(context: ServerContext, request: IncomingMessage, url: URL
   const grant = whoAsks(context.keyring, request, url);
   const recogniser = requireReady(context);
   const clientId = clientIdOf(url);
-  const { desk } = recogniser.sessions;
-  const resumption = resumes ? resumptionOf(context, desk, grant.identity, url) : null;
+  const resumption = resumes ? resumptionOf(context, recogniser.sessions, grant.identity, url) : null;
   const admitted = { clientId, grant, recogniser, resumption };
   // A resumed session already has its place, or the fleet must be asked about it.
   if (resumption?.session !== undefined || asksFleet(admitted)) return admitted;

@@ -89,3 +89,14 @@ test('a client that was told more by the server before than the present one know
     [[1, 'one'], [2, 'two']],
   ); // biome-ignore format: short
 });
+
+test('without the store, a client that was told something else under the same numbers gets a fresh session', async () => {
+  const client = await recorded();
+  const told = client.received.filter(({ type }) => type !== 'resumed');
+  const claim = claimOf(client.received).replace(eventsOf(told), '1.7.0');
+  client.socket.terminate();
+  at.a.store.away = true;
+  const again = new TestClient(`${at.a.ws}${claim}`);
+  assert.equal((await again.first()).code, 'RESUME_EXPIRED');
+  await again.close();
+});

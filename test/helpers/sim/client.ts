@@ -47,6 +47,8 @@ export class SimClient {
   private readonly fleet: Fleet;
   private heardMs = 0;
   private sessionId = '';
+  /** Of the connection that was made last. */
+  private url = '';
   private seq = 0;
   private phase = 0;
   /** In this session, once each. */
@@ -90,7 +92,8 @@ export class SimClient {
           const connection = fleet.connect(process);
           self.connection = connection;
           super(url, { createConnection: () => connection.client, perMessageDeflate: false });
-          if (url.includes('resume=')) fleet.onResume({ url, connection }, process);
+          self.url = url;
+          if (url.includes('resume=')) fleet.onResume(url, process);
         }
       },
     } as unknown as Options;
@@ -145,7 +148,7 @@ export class SimClient {
     if (!['pong', 'ack', 'partial'].includes(message.type))
       world.log(`< ${message.type} ${message.seq ?? ''}`);
     if (message.type === 'connection') this.greeted(message, silentMs);
-    if (message.type === 'resumed') this.compare();
+    if (message.type === 'resumed') this.resumed();
     if (message.type === 'resumed' || typeof message.seq !== 'number') return;
     if (this.sessionId === '') return; // a refusal: no session has begun
     if (message.type === 'error' && message.code === 'RESUME_EXPIRED') return; // of the session that follows
@@ -158,8 +161,9 @@ export class SimClient {
   }
 
   /** The server that resumed has told, up to the last number that the client has, exactly what the client has. */
-  private compare(): void {
+  private resumed(): void {
     const { connection, seq, world } = this;
+    if (connection !== null) this.fleet.onResumed({ url: this.url, connection }, this.process);
     const server = connection && this.fleet.serverOf(connection);
     const known = server?.toldAt(this.sessionId, seq) ?? null;
     const [own, its] = [eventsOf(this.received), known && [known.phase, ...known.events].join('.')];

@@ -20,7 +20,7 @@ export class Fleet {
   readonly connections: Connection[] = [];
   /** How likely a resumption is made twice. */
   twins = 0;
-  /** How likely it is made twice, by a client whose server is about to be cut off. */
+  /** How likely it is made twice, and the server that has answered is cut off. */
   splits = 0;
   private readonly world: World;
   private readonly pace: Pace;
@@ -47,7 +47,7 @@ export class Fleet {
     if (server === undefined) return;
     world.log(`FAULT isolate ${server.process.name}`);
     server.store.cut(world.between(1_000, 10_000));
-    world.after(world.between(300, 4_000), world.nature, '', () => connection.silence('down'));
+    world.after(world.between(300, 2_500), world.nature, '', () => connection.silence('down'));
   }
 
   /** The server at the other end of a client's connection. */
@@ -117,16 +117,29 @@ export class Fleet {
 
   /**
    * Somebody resumes: now and then the same request arrives a second time, on a connection that says nothing and breaks.
-   * Some come late, and some stay long, beside the client's own; and the server that has the client may be cut off from
-   * the store, so that it does not hear who has the session.
+   * Some come late, and some stay long, beside the client's own.
    */
-  onResume({ url, connection: own }: Resuming, client: Process): void {
+  onResume(url: string, client: Process): void {
     const { world } = this;
-    const isSplit = world.random() < this.splits;
-    if (isSplit) this.isolate(own);
-    else if (world.random() >= this.twins) return;
-    const isLong = isSplit || world.random() < 0.3;
-    world.after(world.between(0, isLong && !isSplit ? 3_000 : 200), client, 'a second resumption', () => {
+    if (world.random() >= this.twins) return;
+    const isLong = world.random() < 0.3;
+    this.again(url, client, world.between(0, isLong ? 3_000 : 200), world.between(50, isLong ? 15_000 : 800));
+  }
+
+  /**
+   * Somebody has resumed: now and then its server is cut off from the store, then from the client, while the same request
+   * arrives at another one, which does not hear either that the token is used up.
+   */
+  onResumed({ url, connection }: Resuming, client: Process): void {
+    const { world } = this;
+    if (world.random() >= this.splits) return;
+    this.isolate(connection);
+    this.again(url, client, world.between(0, 200), world.between(8_000, 15_000));
+  }
+
+  private again(url: string, client: Process, lateMs: number, staysMs: number): void {
+    const { world } = this;
+    world.after(lateMs, client, 'a second resumption', () => {
       const connection = this.connect(client);
       const socket = new WebSocket(url, {
         createConnection: () => connection.client,
@@ -134,7 +147,7 @@ export class Fleet {
         autoPong: false, // a sign of life would say that the client has the token
       });
       socket.on('error', () => {});
-      world.after(world.between(50, isLong ? 15_000 : 800), client, 'the second one breaks', () => {
+      world.after(staysMs, client, 'the second one breaks', () => {
         connection.cut();
         socket.terminate();
       });

@@ -32,7 +32,8 @@ export function planOf(random: () => number, seconds: number): Plan {
     steps.push({ audio: isSpeech ? spoken(CHUNK, tokens) : marked(CHUNK, []), asks: askedOf(random()) });
   }
   return {
-    config: { vad_events: true, silence_duration: 0.3 },
+    // Without partials there are few messages, and two servers are more likely to use the same numbers.
+    config: { vad_events: true, silence_duration: 0.3, partials: random() < 0.6 },
     steps,
     stepMs: random() < 0.25 ? 30 : 100, // some send a file faster than it was spoken
   };
