@@ -64,8 +64,9 @@ function kindOf(event: StreamEvent): Kind {
 /** The count after a message of this kind. */
 export function after({ phase, events }: Told, kind: string): Told {
   if (kind === '-') return { phase, events };
-  const isNew = kind === 'o';
-  if (isNew || kind === 'p') return { phase: isNew ? 0 : phase + 1, events: events.map(() => 0) };
+  const none = events.map(() => 0);
+  if (kind === 'o') return { phase: 0, events: none };
+  if (kind === 'p') return { phase: phase + 1, events: none };
   return { phase, events: events.map((count, i) => count + (i === channelOf(kind) ? 1 : 0)) };
 }
 
