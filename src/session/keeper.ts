@@ -221,15 +221,13 @@ export class Keeper {
   /** The next write: the current state, or the last one with new tokens and blame. */
   private next(): (Omit<Written, 'tokens'> & { readonly bytes: Uint8Array }) | null {
     const described = this.session.describe();
-    if (described === null) {
-      return this.nextOfLast(this.confirmed);
-    }
-    const { kept, securedSamples } = described;
-    const { told } = kept.outbox;
-    const reads = kept.recording?.channels.map(({ stream }) => stream.read) ?? [];
-    const facts = JSON.stringify([told, kept.controls, reads]);
-    const blame = JSON.stringify(this.session.blame());
     try {
+      if (described === null) return this.nextOfLast(this.confirmed);
+      const { kept, securedSamples } = described;
+      const { told } = kept.outbox;
+      const reads = kept.recording?.channels.map(({ stream }) => stream.read) ?? [];
+      const facts = JSON.stringify([told, kept.controls, reads]);
+      const blame = JSON.stringify(this.session.blame());
       const known = this.confirmed?.facts === facts && this.hasBlame() ? this.confirmed.bytes : null;
       const bytes = known ?? encodeSession(kept, this.keeping.fingerprint);
       const { bytesPerSecond } = this.keeping;

@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 import { LIMITS } from '../../src/limits.js';
+import { Keeper, type Kept } from '../../src/session/keeper.js';
 import { hashOf } from '../../src/session/resume-desk.js';
-import { FakeFleet, type FakeNode, turns } from '../helpers/fake-fleet.js';
+import { FakeFleet, type FakeNode, FINGERPRINT, turns } from '../helpers/fake-fleet.js';
 import { CHUNK } from '../helpers/fake-model.js';
+import { silentLog } from '../helpers/fake-session.js';
 import { FakeTransport } from '../helpers/fake-transport.js';
 
 let fleet: FakeFleet;
@@ -236,4 +238,31 @@ test('sessions that do not resume are not kept', async () => {
   fleet.node({ query: '' });
   await turns();
   assert.equal(writes(), before);
+});
+
+test('a record to which blame cannot be added stays as it is, and nothing is thrown where nobody could catch it', async () => {
+  const told = { phase: 0, events: [0, 0], again: [0, 0] };
+  const outbox = { told, sent: { before: 0, frames: [], kinds: '', told } };
+  let blame: ReturnType<Kept['blame']> = [];
+  let isFlushing = false;
+  const language = 'x'.repeat(100); // no record with this can be read
+  const described = {
+    kept: { configured: { language }, controls: 0, outbox, recording: null },
+    securedSamples: 0,
+  };
+  const kept: Kept = {
+    ...{ id: 'odd', key: '', clientId: 'c', log: silentLog },
+    tokens: () => ['token'],
+    told: () => told,
+    blame: () => blame,
+    describe: () => (isFlushing ? null : described),
+    onTaken: () => {},
+  };
+  const keeping = { store: node.store, fingerprint: FINGERPRINT, bytesPerSecond: 65_536, ttlMs: 60_000 };
+  const keeper = new Keeper({ ...keeping, now: () => fleet.nowMs }, kept, 1);
+  assert.equal(await keeper.flush(), true);
+  isFlushing = true;
+  blame = [{ failures: 1, at: 0 }];
+  assert.equal(await keeper.flush(), false);
+  assert.equal(keeper.kept, true, 'what was written before');
 });
