@@ -250,7 +250,7 @@ export class LiveStream {
     if (!this.paused) this.paused = this.unsent;
     else if (!this.unsent) {
       this.paused = false;
-      this.events.drained();
+      if (!this.closed) this.events.drained();
     }
   }
 

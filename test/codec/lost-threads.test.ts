@@ -145,6 +145,18 @@ test('time passes for a stuck thread although its client keeps sending', (t) => 
   assert.deepEqual(codes(), ['CORRUPT_AUDIO']);
 });
 
+test('a stream that is closed while it is decoded again calls nobody back', () => {
+  const { threads, seats } = fakeThreads();
+  const { stream, seen } = gather((events) => new LiveStream(MONO, threads, events));
+  stream.write(new Uint8Array(LIMITS.liveWindowBytes));
+  stream.write(new Uint8Array(1));
+  seats[0]!.gone(false);
+  assert.equal(stream.accepts(), false, 'bytes wait');
+  stream.close();
+  assert.equal(seen.drained, 0);
+  assert.deepEqual(seen.failures, []);
+});
+
 test('a thread that died while it waited for permission or for input did not die of this stream', () => {
   const { threads, seats } = fakeThreads();
   const { stream, codes } = gather((events) => new LiveStream(MONO, threads, events));
