@@ -45,10 +45,10 @@ export async function arrive(
   if (keeping === null) return { ...resumption, session: undefined };
   // If no stream can run here, no session is taken over: its own server may still have it, or another one a place.
   if (engine.table.vacancies === 0) throw new ServerError('AT_CAPACITY', 'no place is free');
-  const isNoGuess = grant.countGuess();
+  const uncountGuess = grant.countGuess();
   const take = keeping.store.take(hashOf(token), grant.identity);
   const taken = await withinOr(LIMITS.recordWaitMs, take, undefined);
-  if (taken !== null) isNoGuess(); // or the store has not said
+  if (taken !== null) uncountGuess(); // a server has the session, or the store has not said
   if (taken === null || taken === undefined) return { ...resumption, session: undefined };
   context.registry.get(taken.id)?.handover.fence();
   const own = restored(context, taken, resumption, grant, host);
