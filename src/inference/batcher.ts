@@ -1,7 +1,7 @@
 /**
  * Continuous micro-batching. A free lane takes whatever is ready, most urgent first. While the lanes are busy, ready
- * streams accumulate, so batches grow with the load. Only with a large model and enough streams do free lanes wait
- * briefly for a batch that is worth its step (wait.ts).
+ * streams accumulate, so batches grow with the load. Only if a stream costs much less in a batch than alone, and with
+ * enough streams, do free lanes wait briefly for others (wait.ts).
  */
 import type { BatchLane, BatchObserver } from './batch-lane.js';
 import type { LaneAnswer } from './messages.js';
