@@ -68,6 +68,26 @@ test('a decoder that ends its thread ends alone', async () => {
   await speakAround(pool, 'die', async () => {});
 });
 
+test('both channels of a stream go on at the same sample, also through a resampler', async () => {
+  const separate = { ...MONO, channels: 2, outputs: 2 } as const;
+  const sound = Int16Array.from({ length: 2 * 88_200 }, (_, i) => (i % 2 === 0 ? 9 : -8) * (i % 1_000));
+  const webm = webmOfSamples(sound, { rateHz: 44_100, channels: 2 });
+  const undisturbed = openIn(pool, separate);
+  undisturbed.stream.write(webm);
+  await undisturbed.end();
+  const { stream, settled, end, samples, codes } = openIn(pool, separate);
+  stream.write(webm.subarray(0, webm.length / 3));
+  await settled();
+  const bad = openIn(pool);
+  bad.stream.write(fatal('die'));
+  await bad.end();
+  stream.write(webm.subarray(webm.length / 3));
+  await end();
+  assert.deepEqual([codes(), samples(0).length], [[], 32_000]);
+  for (const channel of [0, 1]) assert.deepEqual(samples(channel), undisturbed.samples(channel));
+  assert.notDeepEqual(samples(0), samples(1));
+});
+
 test('streams of a lost thread also go on in another one that has streams', async () => {
   const two = openPool(2);
   const webm = webmOfSamples(tone(32_000));

@@ -23,7 +23,7 @@ export function gather(openStream: (events: ConstructorParameters<typeof LiveStr
     stream,
     seen,
     codes: () => seen.failures.map(({ code }) => code),
-    samples: () => joinSamples(pieces.map(([first]) => first!)),
+    samples: (channel = 0) => joinSamples(pieces.map((piece) => piece[channel]!)), // a piece has every channel
     settled: () => new Promise<void>((resolve) => stream.whenSettled(resolve)),
     end: () => new Promise<void>((resolve) => stream.end(resolve)),
   };
