@@ -90,9 +90,13 @@ export class ReadyStreams {
     for (const queue of [FLUSH, LIVE, BULK]) while (this.queues.shift(queue) >= 0);
   }
 
-  /** Whether everything that is ready waits for others to share its batch. A flush or a trial never waits. */
+  /**
+   * Whether everything that is ready waits for others to share its batch. A flush, a trial or an upload never waits: a
+   * lane with other work saves nothing by standing idle.
+   */
   holdsBack(): boolean {
-    return this.queues.size(FLUSH) === 0 && this.trials.waiting === 0 && this.liveWaits();
+    const hasOther = this.queues.size(FLUSH) + this.queues.size(BULK) + this.trials.waiting > 0;
+    return !hasOther && this.liveWaits();
   }
 
   private liveWaits(): boolean {

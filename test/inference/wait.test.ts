@@ -83,6 +83,17 @@ test('a batch that is large enough goes at once', () => {
   assert.deepEqual(lane.batches, [[0, 1, 2]]);
 });
 
+test('no lane stands idle while an upload could run: live streams go with it at once', () => {
+  const { engine, lane, ready } = waiting(4);
+  ready(0);
+  engine.pump();
+  assert.deepEqual(lane.batches, []);
+  const upload = engine.lease(new Tenant(), true)!; // a fifth of six
+  write(upload, marked(CHUNK, []));
+  engine.pump();
+  assert.deepEqual(lane.batches, [[0, upload.index]]);
+});
+
 test('a stream that is alone waits for nobody', () => {
   const { engine, lane, ready } = waiting(1);
   ready(0);
