@@ -65,7 +65,7 @@ export const ERRORS = {
   // About the server itself.
   ENGINE_FAILED: entry('The recogniser failed on this stream.', 500, true, 1011),
   AUDIO_FAILED: entry('The recogniser failed repeatedly on this audio; it was given up.', 422, false, 1003),
-  DECODER_LOST: entry('The decoder of this recording was lost; start another recording.', 503, true),
+  DECODER_LOST: entry('The decoder of this recording was lost; start another recording.', 500, true),
   INTERNAL: entry('Internal server error.', 500, true, 1011),
 
   // At start; these end the process.
