@@ -12,55 +12,54 @@ const made = ({ machine, version, made: when }) =>
   `${machine.cores} cores (${machine.cpu}), shared with the client; Node ${machine.node}, rnnt-server ${version}, ${when.slice(0, 10)}.`;
 const round = (value, digits = 1) => Number(value.toFixed(digits));
 const ratio = (ours, theirs) => (theirs > 0 ? `${round(ours / theirs, 2)} ×` : '–');
-const finals = ({ final_ms }) => `${final_ms.p50} / ${final_ms.p95}`;
 
-/** The largest number of streams that was measured on both servers and met by both. */
-function common(ours, theirs) {
-  const held = Math.min(ours.held, theirs.held);
-  const both = ours.rows.filter(
-    ({ streams }) => streams <= held && theirs.rows.some((row) => row.streams === streams),
-  );
-  const our = both.sort((a, b) => a.streams - b.streams).at(-1);
-  return our === undefined
-    ? null
-    : { our, their: theirs.rows.find(({ streams }) => streams === our.streams) };
-}
+/** The mean of a figure over the rows. @param {(row: any) => number} figure */
+const mean = (rows, figure) => rows.reduce((sum, row) => sum + figure(row), 0) / rows.length;
+const both = (ours, theirs, figure, digits) => {
+  const [our, their] = [mean(ours, figure), mean(theirs, figure)];
+  return `${round(our, digits)} / ${round(their, digits)} (${ratio(our, their)})`;
+};
 
-/** rnnt-server compared with sherpa-onnx's own server: one row per model. */
+/** rnnt-server compared with sherpa-onnx's own server. */
 export function peersBlock(report) {
-  const rows = report.models.map(({ model, ours, theirs, words }) => {
-    const at = common(ours, theirs);
-    const cost = at && [at.our.cpu_ms_per_stream_second, at.their.cpu_ms_per_stream_second];
-    return [
+  const held = report.models.map(({ model, ours, theirs, words, setting }) => [
+    model,
+    `${ours.held} / ${theirs.held}`,
+    ratio(ours.held, theirs.held),
+    `${words.same} of ${words.of}`,
+    `\`${setting}\``,
+  ]);
+  const turns = report.models.flatMap(({ model, turns: all }) =>
+    all.map(({ streams, ours, theirs }) => [
       model,
-      `${ours.held} / ${theirs.held}`,
-      ratio(ours.held, theirs.held),
-      at === null ? '–' : at.our.streams,
-      at === null ? '–' : `${cost.join(' / ')} (${ratio(...cost)})`,
-      at === null
-        ? '–'
-        : `${finals(at.our)} against ${finals(at.their)} (${ratio(at.our.final_ms.p95, at.their.final_ms.p95)})`,
-      at === null ? '–' : `${Math.round(at.our.rss_mb)} / ${Math.round(at.their.rss_mb)}`,
-      `${words.same} of ${words.of}`,
-    ];
-  });
-  const head = [
-    'model',
-    `streams with finals p95 ≤ ${report.most_final_ms} ms, ours / theirs`,
-    'ratio',
-    'compared at streams',
-    'CPU, ms per stream-second, ours / theirs',
-    'finals p50 / p95, ms',
-    'memory, MB, ours / theirs',
-    'words the same',
-  ];
-  const settings = report.models.map(({ model, setting }) => `${model}: \`${setting}\``);
+      streams,
+      both(ours, theirs, (row) => row.cpu_ms_per_stream_second, 1),
+      both(ours, theirs, (row) => row.final_ms.p50, 0),
+      both(ours, theirs, (row) => row.final_ms.p95, 0),
+      both(ours, theirs, (row) => row.rss_mb, 0),
+    ]),
+  );
   return [
     `${made(report)} Peer: ${report.peer}. Windows of ${report.seconds} s.`,
     '',
-    table(head, rows),
+    table(
+      [
+        'model',
+        `streams with finals p95 ≤ ${report.most_final_ms} ms, ours / theirs`,
+        'ratio',
+        'words the same',
+        'setting that served sherpa-onnx best, of four',
+      ],
+      held,
+    ),
     '',
-    `Settings that served sherpa-onnx best, of four tried for each model: ${settings.join('; ')}. rnnt-server with its defaults.`,
+    `With the same numbers of streams, in turns, means of ${report.models[0]?.turns[0]?.ours.length ?? 0} runs (ours / theirs):`,
+    '',
+    table(
+      ['model', 'streams', 'CPU, ms per stream-second', 'finals p50, ms', 'finals p95, ms', 'memory, MB'],
+      turns,
+    ),
+    '',
     `The trained recogniser of digits: ${report.digits.same} of ${report.digits.of} words the same. Made by \`npm run bench:peers\`.`,
   ].join('\n');
 }

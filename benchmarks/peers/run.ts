@@ -2,12 +2,13 @@
  * rnnt-server against sherpa-onnx's own sherpa-onnx-online-websocket-server: the same files, the same client, the same speech in
  * real time.
  *
- *   npm run bench:peers -- [--shapes 66m,23m,114m,3m] [--precisions fp32,int8] [--seconds 15] [--final-ms 500] [--minutes 90]
+ *   npm run bench:peers -- [--shapes 66m,23m,114m,3m] [--precisions fp32,int8] [--seconds 15] [--final-ms 500] [--turns 2] [--minutes 90]
  *     [--fresh] [--work DIR] [--json FILE]
  *
  * For each model: what both hear in some clips (the same work?); which of several settings serves sherpa-onnx best, at what
  * rnnt-server holds; then more and more streams for each, up to the first number at which the final result of an utterance takes longer
- * than --final-ms (p95). First of all both hear the trained recogniser of digits: real words. Finished rows are kept below --work, so a
+ * than --final-ms (p95). At last both serve the same numbers of streams, several times in turns, since a machine's speed
+ * changes within minutes. First of all both hear the trained recogniser of digits: real words. Finished rows are kept below --work, so a
  * run that was cut, or whose --minutes were over, goes on where it stood; --fresh begins anew.
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -28,6 +29,7 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '15' },
     warm: { type: 'string', default: '4' },
     'final-ms': { type: 'string', default: '500' },
+    turns: { type: 'string', default: '2' },
     minutes: { type: 'string', default: '90' },
     fresh: { type: 'boolean', default: false },
     work: { type: 'string', default: inPackage('.cache', 'peers') },
@@ -40,6 +42,9 @@ const untilMs = performance.now() + Number(values.minutes) * 60_000;
 
 /** Numbers of streams to try. */
 const LADDER = [1, 2, 4, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32, 36, 40, 44, 48, 52, 56, 60, 64, 72, 80, 88, 96, 104, 112, 128, 144, 160, 192, 224, 256, 288, 320, 384, 448, 512]; // biome-ignore format: a list
+
+/** Shares of the streams that both hold at which they are compared in turns. */
+const SHARES = [0.5, 0.85];
 
 /** Admission by slots: both servers then accept every client. */
 const OURS = ['--admission', 'slots'];
@@ -79,6 +84,7 @@ interface ModelReport {
   readonly tried: { setting: string; row: Row }[];
   readonly ours: Side;
   readonly theirs: Side;
+  readonly turns: { readonly streams: number; readonly ours: Row[]; readonly theirs: Row[] }[];
 }
 
 if (values.fresh) rmSync(values.work, { recursive: true, force: true });
@@ -91,9 +97,11 @@ const startModel = (model: PeerModel, setting: Setting | null): Promise<RunningP
     ? startOurs(model.folder, OURS)
     : startSherpa(model.files, optionsOf(setting), values.work);
 
-async function rowOf(model: PeerModel, setting: Setting | null, streams: number): Promise<Row> {
+/** @param turn 0: the first measurement of this number of streams */
+async function rowOf(model: PeerModel, setting: Setting | null, streams: number, turn = 0): Promise<Row> {
   const name = setting === null ? 'rnnt-server' : `sherpa-onnx ${JSON.stringify(setting)}`;
-  const row = await rows.get(`${model.name} ${name} ${streams} × ${seconds} s`, () => {
+  const again = turn === 0 ? '' : `, turn ${turn}`;
+  const row = await rows.get(`${model.name} ${name} ${streams} × ${seconds} s${again}`, () => {
     if (performance.now() > untilMs) throw new OutOfTime();
     return measureRow({ start: () => startModel(model, setting), streams, clips, warmSeconds, seconds });
   });
@@ -171,20 +179,23 @@ async function compareModel(model: PeerModel): Promise<ModelReport> {
   const order = tried.map((_, i) => i).sort((a, b) => finalOf(tried[a]) - finalOf(tried[b]));
   const best = SETTINGS[order[0] ?? 0] as Setting;
   const theirs = await climb(model, best, Math.max(1, Math.round(ours.held * 0.75)));
-  // Each also at the other's limit, so that costs can be compared.
-  for (const [side, setting] of [
-    [ours, null],
-    [theirs, best],
-  ] as const) {
-    const other = side === ours ? theirs : ours;
-    for (const streams of new Set([1, other.held])) {
-      if (streams > 0 && !side.rows.some((row) => row.streams === streams)) {
-        side.rows.push(await rowOf(model, setting, streams));
-      }
+  const turns = await inTurns(model, best, Math.min(ours.held, theirs.held));
+  return { model: model.name, words, setting: optionsOf(best).join(' '), tried, ours, theirs, turns };
+}
+
+/** Both with the same numbers of streams: one stream, and shares of what both hold. */
+async function inTurns(model: PeerModel, best: Setting, held: number): Promise<ModelReport['turns']> {
+  const numbers = new Set([1, ...SHARES.map((share) => Math.max(1, Math.round(held * share)))]);
+  const turns: ModelReport['turns'] = [];
+  for (const streams of numbers) {
+    const [ours, theirs]: [Row[], Row[]] = [[], []];
+    for (let turn = 1; turn <= Number(values.turns); turn++) {
+      ours.push(await rowOf(model, null, streams, turn));
+      theirs.push(await rowOf(model, best, streams, turn));
     }
-    side.rows.sort((a, b) => a.streams - b.streams);
+    turns.push({ streams, ours, theirs });
   }
-  return { model: model.name, words, setting: optionsOf(best).join(' '), tried, ours, theirs };
+  return turns;
 }
 
 const finalOf = (it: ModelReport['tried'][number] | undefined): number => it?.row.final_ms.p95 ?? 0;
