@@ -157,6 +157,9 @@ export class SimClient {
     this.seq = message.seq;
     this.received.push(message);
     if (['recording_started', 'recording_stopped'].includes(message.type)) this.phase++;
+    // A server that is asked to stop says so to idle clients if they cannot be moved, since the store is away.
+    const isIdle = this.phase % 2 === 0;
+    if (isIdle && message.code === 'DRAINING') return;
     if (!PASSING.has(message.type)) this.lasting.push(textOf(message));
   }
 
