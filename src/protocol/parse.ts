@@ -61,7 +61,7 @@ export function parseConfig(
   invalid: ErrorCode = 'INVALID_MESSAGE',
 ): Partial<RecordingConfig> {
   const { fields, defaultLanguage } = withLanguage(value ?? {});
-  const result = configSchema.safeParse(fields);
+  const result = checked(fields, invalid);
   if (!result.success) {
     const issue = result.error.issues[0];
     const field = String(issue?.path[0] ?? '');
@@ -70,6 +70,15 @@ export function parseConfig(
   }
   const config = dropUndefined(result.data);
   return defaultLanguage ? { ...config, language: DEFAULT_LANGUAGE } : config;
+}
+
+/** The schema compares the `length` of any value, as text if it is a list: thousands of lists in lists overflow the stack. */
+function checked(fields: unknown, invalid: ErrorCode): ReturnType<typeof configSchema.safeParse> {
+  try {
+    return configSchema.safeParse(fields);
+  } catch (cause) {
+    throw new ServerError(invalid, 'config: nested too deeply', { cause });
+  }
 }
 
 /** In a configuration: the model's own language. */

@@ -186,3 +186,12 @@ test('a hotword may be written as its phrase with its boost', () => {
     });
   }
 });
+
+test('a value whose length is thousands of lists in one another is a mistake in the message', () => {
+  const deep = `${'['.repeat(30_000)}${']'.repeat(30_000)}`;
+  for (const field of ['hotwords', 'language']) {
+    assert.throws(() => parseControl(`{"type":"configure","${field}":{"length":${deep}}}`), {
+      code: 'INVALID_MESSAGE',
+    });
+  }
+});
