@@ -1,26 +1,11 @@
 /** The client library when the network or the server misbehaves: every wait ends, nothing is lost unsaid. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { RNNTClientError } from 'rnnt-server/client';
-import { RATE, ramp, rampBytes, setUp, speak } from '../helpers/client-rig.js';
+import { outcomeOf, RATE, ramp, rampBytes, setUp, speak } from '../helpers/client-rig.js';
 import { settle } from '../helpers/fake-clock.js';
 
 /** A fetch that never answers; it does not even look at its signal. */
 const never: typeof fetch = () => new Promise(() => {});
-
-/** What a promise came to, without waiting for it. */
-function outcomeOf(promise: Promise<unknown>): { code: string | null } {
-  const outcome: { code: string | null } = { code: null };
-  promise.then(
-    () => {
-      outcome.code = 'resolved';
-    },
-    (error: RNNTClientError) => {
-      outcome.code = error.code;
-    },
-  );
-  return outcome;
-}
 
 function changesOf(t: ReturnType<typeof setUp>) {
   const changes: { state: string; code?: string; text?: string; retryInMs?: number; fresh?: boolean }[] = [];

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { RNNTClientError } from 'rnnt-server/client';
 import type { ServerMessage } from '../../src/protocol/types.js';
-import { ramp, setUp, speak } from '../helpers/client-rig.js';
+import { outcomeOf, ramp, setUp, speak } from '../helpers/client-rig.js';
 import { settle } from '../helpers/fake-clock.js';
 
 type Rig = ReturnType<typeof setUp>;
@@ -47,20 +47,6 @@ async function hear(t: Rig, message: ServerMessage, seconds: number, every = 1) 
     t.server.broadcast(message);
   }
   await settle();
-}
-
-/** What a promise came to, without waiting for it. */
-function outcomeOf(promise: Promise<unknown>): { code: string | null } {
-  const outcome: { code: string | null } = { code: null };
-  promise.then(
-    () => {
-      outcome.code = 'resolved';
-    },
-    (error: RNNTClientError) => {
-      outcome.code = error.code;
-    },
-  );
-  return outcome;
 }
 
 describe('an overloaded server that acknowledges', () => {

@@ -1,5 +1,5 @@
 /** The client library on a scripted server, over a network in memory, with a clock that only the test moves. */
-import { RNNTClient } from 'rnnt-server/client';
+import { RNNTClient, type RNNTClientError } from 'rnnt-server/client';
 import { FakeClock } from './fake-clock.js';
 import { FakeServer, type FakeServerOptions } from './fake-server.js';
 import { fakeNetwork } from './fake-socket.js';
@@ -48,4 +48,18 @@ export async function speak({ client, clock }: Rig, from: number, to: number): P
     client.send(ramp(0.1, Math.round(at * RATE)));
     await clock.advance(100);
   }
+}
+
+/** What a promise came to, without waiting for it. */
+export function outcomeOf(promise: Promise<unknown>): { code: string | null } {
+  const outcome: { code: string | null } = { code: null };
+  promise.then(
+    () => {
+      outcome.code = 'resolved';
+    },
+    (error: RNNTClientError) => {
+      outcome.code = error.code;
+    },
+  );
+  return outcome;
 }
