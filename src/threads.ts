@@ -1,11 +1,22 @@
 /**
- * A pool of worker threads that never ends a thread during its work: inside native code that would abort the whole
- * process. Piscina's own `close` gives a busy thread half a minute; this one waits for it.
+ * A pool of worker threads that never ends a thread during its work or while it is loading: inside native code, or while
+ * a native library is loaded, that would abort the whole process. Piscina's own `close` gives a busy thread half a
+ * minute; this one waits for it.
  */
-import type { MessagePort } from 'node:worker_threads';
+import { once } from 'node:events';
+import type { MessagePort, Worker } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 
-export type ThreadOptions = ConstructorParameters<typeof Piscina>[0] & { readonly maxThreads: number };
+/** What loads a worker in its thread. */
+const ENTRY = new URL('../workers/entry.cjs', import.meta.url).href;
+
+type PoolOptions = NonNullable<ConstructorParameters<typeof Piscina>[0]>;
+
+export interface ThreadOptions extends Omit<PoolOptions, 'filename' | 'argv'> {
+  /** The worker, an ES module, as a file: URL. */
+  readonly filename: string;
+  readonly maxThreads: number;
+}
 
 export interface ThreadTaskOptions {
   readonly name?: string;
@@ -16,6 +27,8 @@ export interface ThreadTaskOptions {
 export class Threads<Task, Answer> {
   private readonly pool: Piscina<Task, Answer>;
   private readonly most: number;
+  /** Threads that have loaded their worker. */
+  private readonly loaded = new WeakSet<Worker>();
   private readonly waiting: { start(): void; refuse(error: Error): void }[] = [];
   private running = 0;
   private closing: Promise<void> | null = null;
@@ -23,8 +36,15 @@ export class Threads<Task, Answer> {
 
   /** @param onStray an error of a thread outside of any task; the thread has already been replaced */
   constructor(options: ThreadOptions, onStray: (error: unknown) => void) {
-    this.pool = new Piscina<Task, Answer>(options);
+    this.pool = new Piscina<Task, Answer>({ ...options, filename: ENTRY, argv: [options.filename] });
     this.most = options.maxThreads;
+    // Piscina calls its first threads ready from the start; it tells of the others when they have loaded.
+    const first = new WeakSet(this.pool.threads);
+    for (const thread of this.pool.threads) thread.once('message', () => this.loaded.add(thread));
+    this.pool.on('workerCreate', ({ id }: { id: number }) => {
+      const thread = this.pool.threads.find(({ threadId }) => threadId === id);
+      if (thread !== undefined && !first.has(thread)) this.loaded.add(thread);
+    });
     this.pool.on('error', onStray); // without a listener the error would end the process
   }
 
@@ -58,7 +78,7 @@ export class Threads<Task, Answer> {
     return this.running > 0;
   }
 
-  /** Waits for running tasks, however long they take, then ends the threads. Waiting tasks are refused. */
+  /** Waits for running tasks and loading threads, however long they take, then ends the threads. Waiting tasks are refused. */
   close(): Promise<void> {
     this.closing ??= this.end();
     return this.closing;
@@ -71,7 +91,14 @@ export class Threads<Task, Answer> {
         this.tellIdle = resolve;
       });
     }
+    await Promise.all(this.pool.threads.map((thread) => this.whenLoaded(thread)));
     await this.pool.destroy();
+  }
+
+  private async whenLoaded(thread: Worker): Promise<void> {
+    if (this.loaded.has(thread)) return;
+    thread.ref(); // the process must not exit either
+    await Promise.race([once(thread, 'message'), once(thread, 'exit')]).catch(() => {}); // it died: nothing to wait for
   }
 
   /** Waits for a thread. An aborted task leaves the queue at once. */

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { Threads } from '../src/threads.js';
 import { type Gate, hasBegun, newGate, open } from './helpers/blocking-worker.js';
 
+const LOADING = new URL('./helpers/loading-worker.js', import.meta.url).href;
 const HOUR_MS = 3_600_000;
 const filename = new URL('./helpers/blocking-worker.js', import.meta.url).href;
 
@@ -98,5 +99,37 @@ test('an error that a task leaves behind is told, and the next task runs', async
   const gate = newGate();
   open(gate);
   assert.equal(await threads.run(gate, { name: 'block' }), 'done');
+  await threads.close();
+});
+
+test('threads that are still loading are waited for when the pool closes', async (context) => {
+  context.mock.timers.enable({ apis: ['setTimeout'] });
+  const gate = newGate();
+  const options = { filename: LOADING, minThreads: 1, maxThreads: 1, workerData: gate };
+  const threads = new Threads<null, string>(options, () => assert.fail());
+  await until(() => hasBegun(gate));
+  let closed = false;
+  const closing = threads.close().then(() => {
+    closed = true;
+  });
+  context.mock.timers.tick(HOUR_MS);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(closed, false);
+  open(gate);
+  await closing;
+});
+
+test('a worker is not loaded with require: a thread that ends during that aborts the process', async () => {
+  const threads = new Threads<null, string>({ filename: LOADING, minThreads: 0, maxThreads: 1 }, () =>
+    assert.fail(),
+  );
+  assert.equal(await threads.run(null), 'import');
+  await threads.close();
+});
+
+test('a worker that cannot be loaded fails its tasks by its own error, and the pool closes', async () => {
+  const filename = new URL('./helpers/no-such-worker.js', import.meta.url).href;
+  const threads = new Threads<null, string>({ filename, minThreads: 1, maxThreads: 1 }, () => assert.fail());
+  await assert.rejects(threads.run(null), /Cannot find module .*no-such-worker/);
   await threads.close();
 });

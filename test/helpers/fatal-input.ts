@@ -1,12 +1,11 @@
 /** Input that makes a decoder's thread hang or die (stuck-codec-worker.ts). */
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 
 export type FatalText = 'hang' | 'die';
 
 export const FATAL = {
   channel: 'rnnt-test-fatal-input',
-  worker: fileURLToPath(new URL('./stuck-codec-worker.js', import.meta.url)),
+  worker: new URL('./stuck-codec-worker.js', import.meta.url).href,
 };
 
 export const fatal = (text: FatalText): Uint8Array => Buffer.from(text);

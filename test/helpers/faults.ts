@@ -2,7 +2,6 @@
  * Plans a fault for the next step of a lane's thread. Only threads that run `faulty-lane-worker.ts` read the plan: the
  * server's own worker contains no faults, no option selects another worker, and nothing under test/ is in the package.
  */
-import { fileURLToPath } from 'node:url';
 import { setEnvironmentData } from 'node:worker_threads';
 
 export const FAULTS = [
@@ -19,7 +18,7 @@ export const FAULTS = [
 ] as const;
 export type Fault = (typeof FAULTS)[number];
 
-export const FAULTY_WORKER = fileURLToPath(new URL('./faulty-lane-worker.js', import.meta.url));
+export const FAULTY_WORKER = new URL('./faulty-lane-worker.js', import.meta.url).href;
 /** Key under which the threads find the plan. */
 export const PLAN = 'rnnt-test-faults';
 
