@@ -40,15 +40,18 @@ function clearProgress(): void {
 
 /** Undoes an import that is interrupted. Returns a function that stops listening for the interrupt. */
 function onInterrupt(undo: () => void): () => void {
-  const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   const stop = (signal: NodeJS.Signals): void => {
     undo();
-    process.exit(signals[signal as keyof typeof signals]);
+    forget();
+    // Not `process.exit`, which ends threads: inside native code that would abort the process.
+    process.kill(process.pid, signal);
   };
-  for (const signal of Object.keys(signals)) process.once(signal, stop);
-  return () => {
-    for (const signal of Object.keys(signals)) process.removeListener(signal, stop);
+  const forget = (): void => {
+    for (const signal of signals) process.removeListener(signal, stop);
   };
+  for (const signal of signals) process.on(signal, stop);
+  return forget;
 }
 
 export async function runImport(source: string, flags: ImportFlags): Promise<number> {
