@@ -65,6 +65,7 @@ export async function startFakeHttpServer(
   const sockets = new WebSocketServer({ noServer: true });
   http.on('upgrade', (request, socket, head) => {
     handle.asked.push(request.url ?? '');
+    socket.on('error', () => {}); // a page that is closed may reset its connection
     if (handle.refusal) {
       socket.end(
         `HTTP/1.1 ${handle.refusal.status} Refused\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
