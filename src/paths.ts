@@ -16,7 +16,7 @@ function findRoot(from: string): string {
 export const packageRoot = findRoot(dirname(fileURLToPath(import.meta.url)));
 export const inPackage = (...parts: string[]): string => join(packageRoot, ...parts);
 
-/** The compiled worker of the given name, as the file: URL that Piscina takes. */
+/** The compiled worker of the given name, as a file: URL. */
 export const workerUrl = (name: string): string => new URL(`../workers/${name}.js`, import.meta.url).href;
 
 const { version } = JSON.parse(readFileSync(inPackage('package.json'), 'utf8')) as { version: string };

@@ -91,14 +91,15 @@ export class Threads<Task, Answer> {
         this.tellIdle = resolve;
       });
     }
-    await Promise.all(this.pool.threads.map((thread) => this.whenLoaded(thread)));
+    for (;;) {
+      const thread = this.pool.threads.find((it) => !this.loaded.has(it));
+      if (thread === undefined) break;
+      thread.ref(); // the process must not exit either
+      // If it dies, Piscina may have replaced it.
+      await Promise.race([once(thread, 'message'), once(thread, 'exit')]).catch(() => {});
+      this.loaded.add(thread);
+    }
     await this.pool.destroy();
-  }
-
-  private async whenLoaded(thread: Worker): Promise<void> {
-    if (this.loaded.has(thread)) return;
-    thread.ref(); // the process must not exit either
-    await Promise.race([once(thread, 'message'), once(thread, 'exit')]).catch(() => {}); // it died: nothing to wait for
   }
 
   /** Waits for a thread. An aborted task leaves the queue at once. */

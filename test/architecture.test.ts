@@ -69,7 +69,7 @@ const row = (room: string): number => ROWS.findIndex((rooms) => rooms.includes(r
 
 /** src/audio/pcm.ts → src/audio; src/errors.ts → src/errors; machines/server.ts → machines */
 function roomOf(path: string): string {
-  const parts = path.replace(/\.ts$/, '').split('/');
+  const parts = path.replace(/\.c?ts$/, '').split('/');
   return parts[0] === 'src' ? parts.slice(0, 2).join('/') : (parts[0] ?? '');
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Threads } from '../src/threads.js';
-import { type Gate, hasBegun, newGate, open } from './helpers/blocking-worker.js';
+import { type Gate, hasBegun, hasLoaded, newGate, open } from './helpers/blocking-worker.js';
 
 const LOADING = new URL('./helpers/loading-worker.js', import.meta.url).href;
 const HOUR_MS = 3_600_000;
@@ -117,6 +117,7 @@ test('threads that are still loading are waited for when the pool closes', async
   assert.equal(closed, false);
   open(gate);
   await closing;
+  assert.ok(hasLoaded(gate), 'the thread was ended while it was loading');
 });
 
 test('a worker is not loaded with require: a thread that ends during that aborts the process', async () => {
@@ -131,5 +132,11 @@ test('a worker that cannot be loaded fails its tasks by its own error, and the p
   const filename = new URL('./helpers/no-such-worker.js', import.meta.url).href;
   const threads = new Threads<null, string>({ filename, minThreads: 1, maxThreads: 1 }, () => assert.fail());
   await assert.rejects(threads.run(null), /Cannot find module .*no-such-worker/);
+  await assert.rejects(threads.run(null), /exit/, 'the thread ends');
+  await assert.rejects(
+    threads.run(null),
+    /Cannot find module .*no-such-worker/,
+    'and another one tries again',
+  );
   await threads.close();
 });

@@ -5,12 +5,20 @@
  */
 const worker: Promise<Record<string, unknown>> = import(process.argv[2] as string);
 
-/** A task's function. If the worker cannot be loaded, every task fails by that error. */
+/**
+ * A task's function. If the worker cannot be loaded, the task fails by that error, and the next one ends the thread, so
+ * that another is tried.
+ */
 const taskOf = (name: string): Promise<unknown> =>
   worker.then(
     (it) => it[name],
-    (error) => () => {
-      throw error;
+    (error) => {
+      let isTold = false;
+      return () => {
+        if (isTold) process.exit(1);
+        isTold = true;
+        throw error;
+      };
     },
   );
 

@@ -14,6 +14,12 @@ export function open(gate: Gate): void {
 /** For the test: whether a thread has begun the task. */
 export const hasBegun = (gate: Gate): boolean => Atomics.load(gate, 0) === 1;
 
+/** For a worker: it has gone on after the gate was opened, and was not ended. */
+export const loaded = (gate: Gate): void => void Atomics.store(gate, 0, 2);
+
+/** For the test: whether the worker has loaded. */
+export const hasLoaded = (gate: Gate): boolean => Atomics.load(gate, 0) === 2;
+
 /** Holds its thread, as native code does, until the gate is open. */
 export function block(gate: Gate): string {
   Atomics.store(gate, 0, 1);

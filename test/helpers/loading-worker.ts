@@ -2,10 +2,13 @@
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { workerData } from 'piscina';
-import { block, type Gate } from './blocking-worker.js';
+import { block, type Gate, loaded } from './blocking-worker.js';
 
 const gate = workerData as Gate | undefined;
-if (gate !== undefined) block(gate);
+if (gate !== undefined) {
+  block(gate);
+  loaded(gate);
+}
 
 export default (): 'import' | 'require' => {
   const { cache } = createRequire(import.meta.url);

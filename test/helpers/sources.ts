@@ -10,6 +10,6 @@ import { inPackage } from '../../src/paths.js';
 export const sourcesIn = (...folders: string[]): string[] =>
   folders.flatMap((folder) =>
     readdirSync(inPackage(folder), { recursive: true, encoding: 'utf8' })
-      .filter((path) => path.endsWith('.ts'))
+      .filter((path) => /\.c?ts$/.test(path))
       .map((path) => join(folder, path)),
   );

@@ -33,6 +33,7 @@ describe('the package', { timeout: 60_000 }, () => {
     const others = [
       'dist/src/cli.js',
       'dist/workers/lane.js',
+      'dist/workers/entry.cjs',
       'static/index.html',
       'models/default',
       'LICENSE',
