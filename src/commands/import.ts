@@ -1,5 +1,6 @@
 /** `rnnt-server import SOURCE` */
 import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { resolve } from 'node:path';
 import { decodeFile } from '../audio/file.js';
 import { type ImportOptions, type ImportReport, importModel } from '../import/importer.js';
@@ -44,8 +45,12 @@ function onInterrupt(undo: () => void): () => void {
   const stop = (signal: NodeJS.Signals): void => {
     undo();
     forget();
-    // Not `process.exit`, which ends threads: inside native code that would abort the process.
-    process.kill(process.pid, signal);
+    // `process.exit` ends threads, and inside native code that aborts the process. It is left for where the signal has no
+    // effect: in the first process of a container, and for SIGHUP on Windows.
+    try {
+      process.kill(process.pid, signal);
+    } catch {}
+    process.exit(128 + constants.signals[signal]);
   };
   const forget = (): void => {
     for (const signal of signals) process.removeListener(signal, stop);
