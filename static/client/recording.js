@@ -4,8 +4,11 @@ import { Results } from './results.js';
 
 /** If no words are open, audio that the server has had for this long counts as recognised silence. */
 const SETTLED_SECONDS = 3;
-/** If a recording ends this long before the end of the audio, our stop was not the cause. */
-const EARLY_SECONDS = 0.1;
+/**
+ * If a recording ends this long before the end of the audio, our stop was not the cause. More than the rounding of
+ * `total_duration` (5 ms), less than a chunk.
+ */
+const EARLY_SECONDS = 0.02;
 /** After our stop, missing audio is recorded again at most this often. */
 const MAX_EARLY_STOPS = 3;
 

@@ -276,17 +276,23 @@ describe('a server that ends the recording by itself', () => {
     assert.equal(result.segments[1]?.words[0]?.start, 1.7);
   });
 
-  it('before our stop had reached it: what it has not heard is recorded after all', async () => {
-    const t = setUp();
-    await t.client.start();
-    await speak(t, 0, 1);
-    t.client.send(ramp(1, RATE));
-    t.server.endRecordings(); // Before the microtasks that deliver the last second.
-    const stopped = t.client.stop();
-    await t.clock.advance(1_000);
-    await stopped;
-    assert.deepEqual(t.server.heard('session-1'), rampBytes(2));
-  });
+  for (const [what, seconds] of [
+    ['a second', 1],
+    ['a single chunk', 0.1],
+  ] as const) {
+    // biome-ignore format: short
+    it(`before our stop had reached it: ${what} that it has not heard is recorded after all`, async () => {
+      const t = setUp();
+      await t.client.start();
+      await speak(t, 0, 1);
+      t.client.send(ramp(seconds, RATE));
+      t.server.endRecordings(); // Before the microtasks that deliver the rest.
+      const stopped = t.client.stop();
+      await t.clock.advance(1_000);
+      await stopped;
+      assert.deepEqual(t.server.heard('session-1'), rampBytes(1 + seconds));
+    });
+  }
 
   it('every time is not asked again without pause', async () => {
     const t = setUp();

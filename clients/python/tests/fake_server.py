@@ -76,7 +76,7 @@ class Peer:
 
     async def finish(self) -> None:
         await self.until("stop_recording")
-        await self.say("recording_stopped", final_transcript="", total_duration=0, total_segments=0)
+        await self.say("recording_stopped", final_transcript="", total_segments=0)
         await self.socket.wait_closed()
 
     def cut(self) -> None:

@@ -97,3 +97,26 @@ class Moving(unittest.IsolatedAsyncioTestCase):
 
 if __name__ == "__main__":
     unittest.main()
+
+    async def test_records_again_what_a_server_had_not_heard_when_it_ended_the_recording_after_our_stop(self) -> None:
+        async def first(peer: Peer) -> None:
+            await peer.start()
+            await peer.until("stop_recording")
+            await peer.final(1, "one", 0.0, 0.9, "stop")
+            await peer.say("recording_stopped", final_transcript="one", total_duration=0.9, total_segments=1)
+            await peer.socket.wait_closed()
+
+        async def second(peer: Peer) -> None:
+            await peer.start()
+            await peer.until("stop_recording")
+            await peer.final(1, "two", 0.0, 0.1, "stop")
+            await peer.say("recording_stopped", final_transcript="two", total_duration=0.1, total_segments=1)
+            await peer.socket.wait_closed()
+
+        audio = bytes(range(256)) * 125
+        async with FakeServer(first, second) as server:
+            async with RNNTClient(server.url, options=server.options()).record() as recording:
+                await recording.send(audio)
+                transcript = await recording.stop()
+        self.assertEqual(server.peers[1].audio, audio[int(0.9 * 2 * RATE) :])
+        self.assertEqual([(one["text"], one["start"]) for one in transcript.segments], [("one", 0.0), ("two", 0.9)])

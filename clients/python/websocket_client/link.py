@@ -23,6 +23,11 @@ from .types import Transcript
 _PIECES_PER_SECOND = 10
 _SERVER_RATE = 16_000
 _SILENT_TICKS = 2
+# A recording that ends this long before the end of the audio was not ended by our stop. More than the rounding of
+# total_duration (5 ms), less than a chunk.
+_EARLY_SECONDS = 0.02
+# After our stop, missing audio is recorded again at most this often.
+_MAX_EARLY_STOPS = 3
 
 
 class Shared:
@@ -41,6 +46,7 @@ class Shared:
         self.events = Events(options)
         self.effective: dict[str, Any] | None = None
         self.started = self.stopping = self.done = False
+        self.early_stops = 0
         self.progress = 0  # grows with everything that need not be sent again
         self.progress_at = 0.0
         self.heard_at: float | None = None  # time of the last message; None while there is no connection
@@ -243,7 +249,7 @@ class Link:
             case "partial" | "speech_started" | "speech_ended" | "metrics":
                 shared.events.push(shared.results.receive(message))
             case "recording_stopped":
-                self._stopped()
+                self._stopped(message.get("total_duration"))
             case "error":
                 self._refused(RNNTError.of_message(message), message)
             case "warning":
@@ -260,10 +266,15 @@ class Link:
         shared.effective = config
         shared.events.push({"type": "recording_started", "config": config})
 
-    def _stopped(self) -> None:
-        if self._shared.stopping:
-            self._shared.done = True
+    def _stopped(self, total_duration: object) -> None:
+        shared, log = self._shared, self._shared.log
+        missing = 0.0
+        if isinstance(total_duration, (int, float)):
+            missing = (log.end - log.base) / shared.rate - total_duration
+        if shared.stopping and (missing <= _EARLY_SECONDS or shared.early_stops >= _MAX_EARLY_STOPS):
+            shared.done = True
             return
+        shared.early_stops += shared.stopping
         # a server that is about to stop ends its recordings itself: the rest is recorded in a new session
         self._connector.session = None
         raise RNNTError("DRAINING", "The server ended the recording.", retryable=True)
