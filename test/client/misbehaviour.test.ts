@@ -280,7 +280,6 @@ describe('a server that ends the recording by itself', () => {
     ['a second', 1],
     ['a single chunk', 0.1],
   ] as const) {
-    // biome-ignore format: short
     it(`before our stop had reached it: ${what} that it has not heard is recorded after all`, async () => {
       const t = setUp();
       await t.client.start();

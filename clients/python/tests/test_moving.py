@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import unittest
 
-from fake_server import FakeServer, Peer
+from fake_server import FakeServer, Peer, Script
 
 from websocket_client import RNNTClient
 
@@ -94,29 +94,25 @@ class Moving(unittest.IsolatedAsyncioTestCase):
                 await recording.stop()
         self.assertEqual(server.peers[1].query["events"], "1.2.2")
 
-
-if __name__ == "__main__":
-    unittest.main()
-
     async def test_records_again_what_a_server_had_not_heard_when_it_ended_the_recording_after_our_stop(self) -> None:
-        async def first(peer: Peer) -> None:
-            await peer.start()
-            await peer.until("stop_recording")
-            await peer.final(1, "one", 0.0, 0.9, "stop")
-            await peer.say("recording_stopped", final_transcript="one", total_duration=0.9, total_segments=1)
-            await peer.socket.wait_closed()
+        def hears(word: str, seconds: float) -> Script:
+            async def script(peer: Peer) -> None:
+                await peer.start()
+                await peer.until("stop_recording")
+                await peer.final(1, word, 0.0, seconds, "stop")
+                await peer.say("recording_stopped", final_transcript=word, total_duration=seconds, total_segments=1)
+                await peer.socket.wait_closed()
 
-        async def second(peer: Peer) -> None:
-            await peer.start()
-            await peer.until("stop_recording")
-            await peer.final(1, "two", 0.0, 0.1, "stop")
-            await peer.say("recording_stopped", final_transcript="two", total_duration=0.1, total_segments=1)
-            await peer.socket.wait_closed()
+            return script
 
         audio = bytes(range(256)) * 125
-        async with FakeServer(first, second) as server:
+        async with FakeServer(hears("one", 0.9), hears("two", 0.1)) as server:
             async with RNNTClient(server.url, options=server.options()).record() as recording:
                 await recording.send(audio)
                 transcript = await recording.stop()
         self.assertEqual(server.peers[1].audio, audio[int(0.9 * 2 * RATE) :])
         self.assertEqual([(one["text"], one["start"]) for one in transcript.segments], [("one", 0.0), ("two", 0.9)])
+
+
+if __name__ == "__main__":
+    unittest.main()
