@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   appendFileSync,
   chmodSync,
@@ -31,6 +32,7 @@ import { silentLog } from '../helpers/fake-session.js';
 import { expected, fixture, recording } from '../helpers/foreign.js';
 import { tinyJoiner, tinyTransducer } from '../helpers/tiny-transducer.js';
 
+const PROGRAM = join(packageRoot, 'scripts', 'bin.mjs');
 const base = mkdtempSync(join(tmpdir(), 'rnnt-import-'));
 after(() => rmSync(base, { recursive: true }));
 
@@ -219,9 +221,20 @@ test('the command imports, says what it heard, and how to serve the model', () =
   assert.ok(existsSync(join(out, 'digits', 'manifest.json')));
 });
 
+// The thread of the runner is loading at the first of these, and in native code at the second.
+for (const moment of ['writing', 'checking batches'])
+  test(`the command ends by the signal that interrupts it when it is ${moment}, and leaves nothing`, async () => {
+    const out = newOut();
+    const child = spawn(process.execPath, [PROGRAM, 'import', DIGITS, '--out', out]);
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      if (text.includes(moment)) child.kill('SIGTERM');
+    });
+    assert.deepEqual(await once(child, 'close'), [null, 'SIGTERM']);
+    assert.deepEqual(readdirSync(out), []);
+  });
+
 function rnnt(...args: string[]): string {
-  const program = join(packageRoot, 'scripts', 'bin.mjs');
-  return execFileSync(process.execPath, [program, ...args], { encoding: 'utf8', stdio: 'pipe' });
+  return execFileSync(process.execPath, [PROGRAM, ...args], { encoding: 'utf8', stdio: 'pipe' });
 }
 
 test('models show tells kind, chunk, look-ahead, state and languages, and measures steps and streams', async () => {
