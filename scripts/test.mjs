@@ -23,7 +23,14 @@ if (files.length === 0) {
   process.stderr.write(`No test file has ${filters.join(' and ')} in its path.\n`);
   process.exit(1);
 }
-// Two files at a time, since most of them start a server with inference threads.
-const args = ['--enable-source-maps', '--test', '--test-concurrency=2', '--test-timeout=600000', ...files];
+// Two files at a time, since most of them start a server with inference threads. `spec` repeats the failed tests at the end, and
+// so within what a log keeps of thousands of tests; Node 20 would write TAP into a pipe, which does not.
+const options = [
+  '--enable-source-maps',
+  '--test-reporter=spec',
+  '--test-concurrency=2',
+  '--test-timeout=600000',
+];
+const args = ['--test', ...options, ...files];
 const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
 process.exitCode = status ?? 1;
