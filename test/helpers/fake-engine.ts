@@ -129,7 +129,11 @@ export class FakeEngine implements Engine {
     this.batcher.forget(slot);
     this.table.release(slot);
   };
-  async close(): Promise<void> {}
+  /** Like the real one, waits for the steps that run by themselves, which hold slots. */
+  async close(): Promise<void> {
+    const runs = (lane: FakeLane) => lane.auto && lane.slots.length > 0 && !lane.hangs;
+    while (this.lanes.some(runs)) await new Promise((resolve) => setImmediate(resolve));
+  }
 
   /** Ends the event loop's turn: the batcher hands out what is ready. False: nothing was ready. */
   pump(): boolean {
