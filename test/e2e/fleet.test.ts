@@ -12,6 +12,8 @@ import { skipWithoutRedis, until } from '../helpers/redis.js';
 const SPEED = 2;
 /** Partials and finals after which somebody counts as understood. */
 const RESULTS = 10;
+/** Of audio, that each of them speaks; a fast machine is through with everything before. */
+const SECONDS = 15;
 const KINDS: readonly Kind[] = ['library', 'model', 'library', 'model'];
 
 let fleet: ProcessFleet;
@@ -57,6 +59,7 @@ test(
     await until('all have moved', () => traces.every(({ back }) => back.some(({ ms }) => ms > askedMs)));
 
     await until('all are understood once more', () => allHeard(askedMs));
+    await until('all have said enough', () => scripts.every(({ seconds }) => seconds >= SECONDS));
     for (const script of scripts) script.end();
     const disturbed = await speaking;
     const undisturbed = await said('undisturbed', () => ({ url: () => one.ws }));
