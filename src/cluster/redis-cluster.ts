@@ -22,7 +22,7 @@ export interface ClusterOptions {
   /** HOST:PORT; called once the server listens. */
   readonly address: () => string;
   readonly facts: () => NodeFacts;
-  readonly timing?: Partial<LinkTiming & { beatMs: number; leaseMs: number }>;
+  readonly timing?: Partial<LinkTiming & { beatMs: number; leaseMs: number; claimMs: number }>;
 }
 
 /** client_ids per call when they are written again. */
@@ -38,6 +38,7 @@ export class RedisCluster implements Cluster {
   private readonly keys: FleetKeys;
   private readonly link: RedisLink;
   private readonly leaseMs: number;
+  private readonly claimMs: number;
   private readonly timer: NodeJS.Timeout;
   private readonly startedAt = new Date().toISOString();
   /** Claims by client_id. */
@@ -57,6 +58,7 @@ export class RedisCluster implements Cluster {
     this.name = name;
     this.keys = new FleetKeys(name);
     this.leaseMs = timing.leaseMs ?? LIMITS.clusterLeaseMs;
+    this.claimMs = timing.claimMs ?? LIMITS.clusterClaimMs;
     const events = { up: () => this.beat(), down: (reason: Error) => this.change(false, reason) };
     this.link = new RedisLink(
       redis,
@@ -106,7 +108,7 @@ export class RedisCluster implements Cluster {
     const args = [prefix, this.node, String(this.leaseMs), clientId, this.deadline()];
     const claim = this.link.run(CLAIM, [nodes], args);
     // Without an answer in time the caller continues.
-    const isGranted = (await withinOr<Reply>(LIMITS.clusterClaimMs, claim, null)) !== 0;
+    const isGranted = (await withinOr<Reply>(this.claimMs, claim, null)) !== 0;
     if (!isGranted) this.releaseClient(clientId);
     return isGranted;
   }
@@ -115,7 +117,7 @@ export class RedisCluster implements Cluster {
     if (!this.available) return false;
     const { prefix, nodes } = this.keys;
     const look = this.link.run(LOOK, [nodes], [prefix, this.node, clientId]);
-    return (await withinOr<Reply>(LIMITS.clusterClaimMs, look, null)) === 1;
+    return (await withinOr<Reply>(this.claimMs, look, null)) === 1;
   }
 
   holdClient(clientId: string): void {

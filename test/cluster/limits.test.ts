@@ -10,9 +10,7 @@ const STREAMS = 'key:anna:streams';
 describe('the limits of keys in a fleet', { skip: skipWithoutRedis, timeout: 60_000 }, () => {
   const fleet = fleetSuite();
   async function servers(name: string, count: number): Promise<RedisCluster[]> {
-    for (let i = 0; i < count; i++) {
-      await fleet.server(name, { timing: { beatMs: 20, leaseMs: 600 } });
-    }
+    for (let i = 0; i < count; i++) await fleet.server(name, { timing: { beatMs: 20 } });
     return fleet.opened;
   }
   const uses = async (at: RedisCluster | undefined, count: number, id = STREAMS) =>

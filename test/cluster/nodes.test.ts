@@ -51,10 +51,11 @@ describe('the servers of a fleet', { skip: skipWithoutRedis, timeout: 60_000 }, 
       address: 'h:1',
       started_at: new Date().toISOString(),
     });
-    await fleet.plain.run(BEAT, [nodes], [prefix, 'dead', '400', said]);
-    assert.equal(await fleet.plain.run(CLAIM, [nodes], [prefix, 'dead', '400', 'anna', '9e15']), 1);
+    await fleet.plain.run(BEAT, [nodes], [prefix, 'dead', '60000', said]);
+    assert.equal(await fleet.plain.run(CLAIM, [nodes], [prefix, 'dead', '60000', 'anna', '9e15']), 1);
     assert.equal(await here.claimClient('anna'), false, 'while the lease lasts');
     await until('it is seen', () => others(here)[0]?.id === 'dead');
+    await fleet.plain.run(BEAT, [nodes], [prefix, 'dead', '100', said]); // its last one
     await until('it is gone', () => others(here).length === 0);
     assert.equal(await here.claimClient('anna'), true);
   });

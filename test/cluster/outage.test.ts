@@ -12,7 +12,7 @@ const TTL_MS = 60_000;
 /** Of the tests: a server notices sooner that Redis is gone or back, and no busy machine makes it think so. */
 const QUICK = { callMs: 5_000, stallMs: 10_000, retryMs: 100, beatMs: 20 };
 /** Where Redis is frozen: nobody waits long for what does not come. */
-const IMPATIENT = { ...QUICK, callMs: 500, stallMs: 1_200 };
+const IMPATIENT = { ...QUICK, callMs: 500, stallMs: 1_200, claimMs: 250 };
 
 describe('a fleet whose Redis goes away', { skip: skipWithoutRedis, timeout: 60_000 }, () => {
   const opened: RedisCluster[] = [];

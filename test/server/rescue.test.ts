@@ -83,9 +83,11 @@ test('a drain that takes too long, since a step does not return, leaves the last
   await client.audio(HALF);
   await client.until('partial');
   await until(() => at.fleet.writes > 1);
-  laneOf(at.a).auto = false;
+  const lane = laneOf(at.a);
+  await until(() => lane.slots.length === 0 && at.a.engine.waiting === 0); // the step that hangs is of the flush
+  lane.auto = false;
   client.say({ type: 'stop_recording' });
-  await until(() => laneOf(at.a).slots.length > 0);
+  await until(() => lane.slots.length > 0);
   at.a.server.drain();
   assert.equal(await client.closed(), 1001);
   assert.equal((await at.a.server.stopped).outcome, 'drain-timeout');
