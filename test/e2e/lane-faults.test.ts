@@ -19,7 +19,7 @@ import { writtenLog } from '../helpers/written-log.js';
 const config = loadConfig({ provider: 'cpu', lanes: 2, maxBatch: 4, maxStreams: 6, admission: 'slots' }, {});
 const { log, lines } = writtenLog();
 /** Far above a step of this test, however busy the machine. */
-const HANG_MS = 2_000;
+const HANG_MS = 4_000;
 
 const plan = new FaultPlan();
 let engine: Engine;

@@ -221,14 +221,22 @@ test('the command imports, says what it heard, and how to serve the model', () =
   assert.ok(existsSync(join(out, 'digits', 'manifest.json')));
 });
 
+/** Loaded before the program: sends it the signal when it tells of this moment, not when somebody has read of it. */
+const interruptedAt = (moment: string) =>
+  `data:text/javascript,${encodeURIComponent(`
+    const { stderr } = process;
+    const write = stderr.write.bind(stderr);
+    stderr.write = (text, ...more) => {
+      if (String(text).includes(${JSON.stringify(moment)})) process.kill(process.pid, 'SIGTERM');
+      return write(text, ...more);
+    };`)}`;
+
 // The thread of the runner is loading at the first of these, and in native code at the second.
 for (const moment of ['writing', 'checking batches'])
   test(`the command ends by the signal that interrupts it when it is ${moment}, and leaves nothing`, async () => {
     const out = newOut();
-    const child = spawn(process.execPath, [PROGRAM, 'import', DIGITS, '--out', out]);
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      if (text.includes(moment)) child.kill('SIGTERM');
-    });
+    const args = ['--import', interruptedAt(moment), PROGRAM, 'import', DIGITS, '--out', out];
+    const child = spawn(process.execPath, args, { stdio: 'ignore' });
     assert.deepEqual(await once(child, 'close'), [null, 'SIGTERM']);
     assert.deepEqual(readdirSync(out), []);
   });

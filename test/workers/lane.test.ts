@@ -318,8 +318,8 @@ test('a lane whose session does not come back in time is lost, and is not waited
       }),
   );
   t.mock.timers.enable({ apis: ['setTimeout'] });
-  const recovery = assert.rejects(lane.recover(new Error('a step failed')), /no session within 60 s/);
-  t.mock.timers.tick(60_000);
+  const recovery = assert.rejects(lane.recover(new Error('a step failed')), /no session within \d+ s/);
+  t.mock.timers.tick(3_600_000); // the limit follows the time that the first session took
   await recovery;
   assert.deepEqual([lane.state, lane.hungThreads], ['lost', 1]);
   await lane.close();

@@ -251,7 +251,7 @@ class Refusals(unittest.IsolatedAsyncioTestCase):
             await peer.finish()
 
         async with FakeServer(silent, script) as server:
-            await RNNTClient(server.url, options=server.options(connect_timeout=0.2)).transcribe(SECOND)
+            await RNNTClient(server.url, options=server.options(connect_timeout=2)).transcribe(SECOND)
         self.assertEqual(len(server.waits), 1)
 
     async def test_a_server_that_greets_and_fails_each_time_uses_the_attempts_up(self) -> None:

@@ -202,7 +202,7 @@ class Recordings(unittest.IsolatedAsyncioTestCase):
 
         async with FakeServer(script) as server:
             with self.assertRaises(RNNTError) as caught:
-                async with RNNTClient(server.url, options=server.options(answer_timeout=0.2)).record() as recording:
+                async with RNNTClient(server.url, options=server.options(answer_timeout=2)).record() as recording:
                     await anext(recording)
                     await anext(recording)
                     await recording.stop()
