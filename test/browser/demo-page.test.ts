@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { launchChromium, skipWithoutChromium, violations } from '../helpers/browser.js';
+import { launchChromium, skipWithoutChromium, until, violations } from '../helpers/browser.js';
 import { type FakeHttpServer, sampleWords, startFakeHttpServer } from '../helpers/fake-http-server.js';
 
 const TRANSCRIPT = sampleWords()
@@ -123,10 +123,6 @@ describe('the demo page', { skip: skipWithoutChromium, timeout: 400_000 }, () =>
     });
   }
 
-  /** Waits for a condition of the page, by the debugger: its Content-Security-Policy lets no string be run. */
-  async function until(holds: string): Promise<void> {
-    while (!(await page.evaluate(holds))) await page.evaluate('new Promise(requestAnimationFrame)');
-  }
   const shown = (id: string, words: RegExp | string) => page.locator(id, { hasText: words }).waitFor();
 
   it('says that the server is away, not that the microphone is in use, and records all the same', async () => {
@@ -167,7 +163,7 @@ describe('the demo page', { skip: skipWithoutChromium, timeout: 400_000 }, () =>
     await shown('#state-text', /^Ready$/);
     assert.equal(await page.getAttribute('#record', 'aria-pressed'), 'false');
     await page.evaluate('allow()');
-    await until("tracks.length > 0 && tracks.every((track) => track.readyState === 'ended')");
+    await until(page, "tracks.length > 0 && tracks.every((track) => track.readyState === 'ended')");
     assert.equal(await text('#state-text'), 'Ready');
   });
 
@@ -182,7 +178,7 @@ describe('the demo page', { skip: skipWithoutChromium, timeout: 400_000 }, () =>
     server.fake.endRecordings();
     server.fake.drop(1001, 'DRAINING');
     server.fake.expire();
-    await until("seen.includes('Resumed in a new session') && seen.at(-1) === 'Live'");
+    await until(page, "seen.includes('Resumed in a new session') && seen.at(-1) === 'Live'");
     const seen = (await page.evaluate('seen')) as string[];
     const ended = seen.indexOf('Recording ended by the server, continuing');
     assert.ok(ended >= 0 && ended < seen.indexOf('Resumed in a new session'), seen.join());
@@ -309,7 +305,7 @@ describe('the demo page', { skip: skipWithoutChromium, timeout: 400_000 }, () =>
     await page.keyboard.press('End');
     assert.equal(await page.evaluate('document.activeElement.textContent'), 'other');
     await page.keyboard.press('Enter');
-    await page.waitForFunction('played.length === 2');
+    await until(page, 'played.length === 2');
     const played = (await page.evaluate('played')) as number[];
     assert.ok(
       played.every((seconds) => seconds > 0.2 && seconds < 0.6),

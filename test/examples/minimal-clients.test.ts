@@ -5,7 +5,7 @@ import { after, before, describe, it } from 'node:test';
 import { build } from 'esbuild';
 import type { Browser, Page } from 'playwright-core';
 import { inPackage } from '../../src/paths.js';
-import { launchChromium, skipWithoutChromium } from '../helpers/browser.js';
+import { launchChromium, skipWithoutChromium, until } from '../helpers/browser.js';
 import { type LiveServer, startLiveServer } from '../helpers/live-server.js';
 
 /** The page of the developer guide, with this server's address. */
@@ -156,7 +156,7 @@ describe('minimal clients in Chromium', { skip: skipWithoutChromium, timeout: 30
       (await page.getAttribute('[aria-live] span span', 'title')) ?? '',
       /^\d+\.\d\d s, confidence/,
     );
-    await page.waitForFunction('document.title.includes(" ")');
+    await until(page, 'document.title.includes(" ")');
     assert.deepEqual(complaints, []);
     await page.close();
   });

@@ -1,8 +1,10 @@
+import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
 
+const UNTIL_MS = 60_000;
 const CHROMIUM = process.env.CHROMIUM_PATH ?? '/usr/bin/chromium';
 
 /** For node:test's `skip`: false where the browser tests can run, the reason where they cannot. */
@@ -44,6 +46,18 @@ export async function violations(page: Page): Promise<string[]> {
     const { violations } = await axe.run();
     return violations.flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.html} ${n.failureSummary ?? ''}`));
   });
+}
+
+/**
+ * Waits for a condition of the page, by the debugger: a Content-Security-Policy lets no string be run. Playwright's
+ * `waitForFunction` with a string fails there from its second look on.
+ */
+export async function until(page: Page, holds: string): Promise<void> {
+  const lastMs = performance.now() + UNTIL_MS;
+  while (!(await page.evaluate(holds))) {
+    assert.ok(performance.now() < lastMs, `not within ${UNTIL_MS} ms: ${holds}`);
+    await page.evaluate('new Promise(requestAnimationFrame)');
+  }
 }
 
 /** Window sizes and colour schemes of the checks: a laptop, a phone, the narrowest phone. */
