@@ -31,6 +31,8 @@ export class Deck {
   /** @type {WakeLockSentinel | null} */
   #wakeLock = null;
   #microphone = this.#recorder.state;
+  /** Until a recording whose client gave up has ended. */
+  #abandoning = Promise.resolve();
   recording = false;
   /** The recording has ended and its last words are awaited. */
   finishing = false;
@@ -111,7 +113,7 @@ export class Deck {
     this.#feeding?.abort();
     this.#feeding = null;
     const mine = this.#client;
-    if (!mine) return;
+    if (!mine) return this.#abandoning;
     await this.#releaseMicrophone();
     this.#showRecording(false);
     if (mine.recording) await this.#finish(mine);
@@ -128,7 +130,7 @@ export class Deck {
       view: this.shown.view,
       isCurrent: () => this.#client === made,
       onSegment: () => this.shown.controls(),
-      onGivenUp: () => this.#abandon(made),
+      onGivenUp: () => (this.#abandoning = this.#abandon(made)),
       giveUp: () => this.stop(),
     });
     return made;

@@ -2,11 +2,15 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import type { Browser } from 'playwright-core';
-import { launchChromium, skipWithoutChromium, violations } from '../helpers/browser.js';
+import { launchChromium, skipWithoutChromium, until, violations } from '../helpers/browser.js';
 import { type DemoPage, openDemo } from '../helpers/demo-page.js';
 import { sampleWords } from '../helpers/fake-http-server.js';
 
 const FULL = { code: 'AT_CAPACITY', error: 'The server is full.', retryable: true };
+const GUARDED = {
+  status: 401,
+  body: { code: 'UNAUTHORIZED', error: 'A valid access token is required.', retryable: false },
+};
 
 describe('the views of the transcriber', { skip: skipWithoutChromium, timeout: 400_000 }, () => {
   let browser: Browser;
@@ -128,10 +132,7 @@ describe('the views of the transcriber', { skip: skipWithoutChromium, timeout: 4
 
   it('asks for an access token where the server wants one, and goes on with it', async () => {
     const { page } = demo;
-    demo.server.refusal = {
-      status: 401,
-      body: { code: 'UNAUTHORIZED', error: 'A valid access token is required.', retryable: false },
-    };
+    demo.server.refusal = GUARDED;
     await page.click('#record');
     await page.locator('#token').waitFor();
     demo.server.refusal = null;
@@ -140,6 +141,28 @@ describe('the views of the transcriber', { skip: skipWithoutChromium, timeout: 4
     await shown('#state-text', /^Live$/);
     assert.ok(demo.server.asked.some((url) => /\/ws\/transcribe\?.*token=secret/.test(url)));
     assert.equal(await page.isVisible('#token'), false);
+  });
+
+  it('takes an access token while the microphone is still being given back', async () => {
+    const { page } = demo;
+    await page.evaluate(`
+      const { close } = AudioContext.prototype;
+      AudioContext.prototype.close = async function () {
+        await new Promise((go) => { globalThis.closeNow = go; });
+        return close.call(this);
+      };
+    `);
+    demo.server.refusal = GUARDED;
+    await page.click('#record');
+    await page.locator('#token').waitFor();
+    await until(page, "typeof closeNow === 'function'");
+    assert.equal(await page.getAttribute('#record', 'aria-pressed'), 'true');
+    demo.server.refusal = null;
+    await page.fill('#token', 'secret');
+    await page.keyboard.press('Enter');
+    await page.locator('#token').waitFor({ state: 'hidden' });
+    await page.evaluate('closeNow()');
+    await shown('#state-text', /^Live$/);
   });
 
   for (const [name, width, colorScheme] of [
