@@ -45,7 +45,11 @@ const FLUSH_TIMEOUT_MS = 250;
 /** @param {Capture | null} capture */
 async function release(capture) {
   for (const track of capture?.stream.getTracks() ?? []) track.stop();
-  capture?.tap?.disconnect();
+  const tap = capture?.tap;
+  tap?.disconnect();
+  // A block that is still under way comes too late: whoever called `stop` expects no more.
+  if (tap && 'port' in tap) tap.port.onmessage = null;
+  else if (tap) tap.onaudioprocess = null;
   if (capture?.context && capture.context.state !== 'closed') await capture.context.close();
 }
 

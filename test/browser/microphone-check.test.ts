@@ -49,6 +49,32 @@ describe('before a recording', { skip: skipWithoutChromium, timeout: 400_000 }, 
     assert.deepEqual(demo.server.fake.audio, [], 'nothing was sent');
   });
 
+  it('shows no level that the audio thread tells too late', async () => {
+    demo = await openDemo(browser);
+    const { page } = demo;
+    await page.evaluate(`
+      const Native = AudioWorkletNode;
+      globalThis.AudioWorkletNode = class extends Native {
+        constructor(...options) {
+          super(...options);
+          globalThis.port = this.port;
+        }
+      };
+    `);
+    /** The level that is shown after one more, loud, block. */
+    const levelAfterBlock = () =>
+      page.evaluate(`
+        port.dispatchEvent(new MessageEvent('message', { data: new Float32Array(1_600).fill(0.9) }));
+        document.getElementById('level').getAttribute('aria-valuenow');
+      `);
+    await page.click('#check-level');
+    await level().waitFor();
+    assert.equal(await levelAfterBlock(), '-1');
+    await page.click('#check-level');
+    await shown('#check-level', 'Check level');
+    assert.equal(await levelAfterBlock(), '-60');
+  });
+
   it('gives the microphone back when another source is chosen, and to the recording that starts', async () => {
     demo = await openDemo(browser);
     const { page } = demo;
