@@ -119,7 +119,7 @@ describe('before a recording', { skip: skipWithoutChromium, timeout: 400_000 }, 
     await page.route('**/ws/status', (route) => route.fulfill({ json: { capacity: 50 } }));
     demo.server.refusal = { status: 503, body: FULL, retryAfter: '30' };
     await page.click('#record');
-    await shown('#state-text', /^Server full, trying again in 30 s$/);
+    await shown('#state-text', /^Server full, trying again in (?:[12]\d|30) s$/);
     await shown('#notice-text', 'All 50 places are taken. There is no waiting list');
     await page.click('#notice-stop');
     await shown('#state-text', /^Ready$/);
