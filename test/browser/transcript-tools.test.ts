@@ -113,8 +113,10 @@ describe('the transcript', { skip: skipWithoutChromium, timeout: 400_000 }, () =
       await page.check('#keep');
       await recordOf('the old prince');
       await page.locator('.kept-open').waitFor();
-      await correct(2, 'print');
       await page.fill('#kept-find', 'old print');
+      await page.locator('.kept-open').waitFor({ state: 'detached' });
+      await correct(2, 'print');
+      await page.locator('.kept-open').waitFor(); // Found by its new word: it is stored.
       await page.reload();
       await page.waitForSelector('html[data-ready]');
       await page.locator('summary', { hasText: 'History' }).click();
