@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import type { Browser } from 'playwright-core';
-import { launchChromium, skipWithoutChromium } from '../helpers/browser.js';
+import { launchChromium, skipWithoutChromium, until } from '../helpers/browser.js';
 import { type DemoPage, openDemo } from '../helpers/demo-page.js';
 
 const FULL = { code: 'AT_CAPACITY', error: 'The server is full.', retryable: true };
@@ -83,8 +83,8 @@ describe('before a recording', { skip: skipWithoutChromium, timeout: 400_000 }, 
     await level().waitFor();
     await page.locator('#sources label', { hasText: 'Sample' }).click();
     assert.equal(await page.isVisible('#check-level'), false);
+    await until(page, `${RUNNING} === 0`);
     await page.locator('#level[aria-valuenow="-60"]').waitFor();
-    assert.equal(await page.evaluate(RUNNING), 0);
     await page.locator('#sources label', { hasText: 'Microphone' }).click();
     await page.click('#check-level');
     await level().waitFor();
