@@ -23,6 +23,7 @@ const BARE_COMPONENT = `
   import { createRoot } from 'react-dom/client';
 
   function Transcriber({ url }) {
+    const [isOpen, setIsOpen] = useState(false);
     const [isRecording, setIsRecording] = useState(false);
     const [transcript, setTranscript] = useState('');
     const [partial, setPartial] = useState('');
@@ -31,6 +32,7 @@ const BARE_COMPONENT = `
 
     useEffect(() => {
       ws.current = new WebSocket(url);
+      ws.current.onopen = () => setIsOpen(true);
       ws.current.onmessage = (event) => {
         const data = JSON.parse(event.data);
         if (data.type === 'partial') setPartial(data.text);
@@ -68,7 +70,7 @@ const BARE_COMPONENT = `
     };
     return (
       <div>
-        <button onClick={isRecording ? stop : start}>{isRecording ? 'Stop' : 'Start'}</button>
+        <button disabled={!isOpen} onClick={isRecording ? stop : start}>{isRecording ? 'Stop' : 'Start'}</button>
         <p id="finals">{transcript}</p>
         <p id="partial">{partial}</p>
       </div>
