@@ -54,10 +54,10 @@ describe('the documentation', { skip: skipWithoutChromium, timeout: 400_000 }, (
   it('leads from page to page, and to places in them', async () => {
     const page = await open('');
     await page.click('article a:text-is("WebSocket and HTTP API")');
+    await page.waitForURL(`${proxy.http}/docs/WEBSOCKET_API`);
     await page.waitForSelector('html[data-ready]');
-    assert.equal(page.url(), `${proxy.http}/docs/WEBSOCKET_API`);
     await page.click('#docs-contents a:text-is("Reconnecting")');
-    assert.equal(new URL(page.url()).hash, '#reconnecting');
+    await page.waitForURL(({ hash }) => hash === '#reconnecting');
     const top = await page.locator('#reconnecting').evaluate((node) => node.getBoundingClientRect().top);
     assert.ok(Math.abs(top) < 60, `the heading is at ${top} px`);
     await page.locator('#docs-contents a[aria-current]:text-is("Reconnecting")').waitFor();
