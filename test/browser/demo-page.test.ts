@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { launchChromium, skipWithoutChromium, until, violations } from '../helpers/browser.js';
+import { launchChromium, skipWithoutChromium, until, violations, watchElement } from '../helpers/browser.js';
 import { type FakeHttpServer, sampleWords, startFakeHttpServer } from '../helpers/fake-http-server.js';
 
 const TRANSCRIPT = sampleWords()
@@ -172,11 +172,7 @@ describe('the demo page', { skip: skipWithoutChromium, timeout: 400_000 }, () =>
   });
 
   it('shows no live recording while a restarting server records nothing, and goes on after it', async () => {
-    await page.evaluate(`
-      globalThis.seen = [];
-      const chip = document.getElementById('state-text');
-      new MutationObserver(() => seen.push(chip.textContent)).observe(chip, { childList: true });
-    `);
+    await watchElement(page, 'state-text', 'textContent');
     await page.click('#record');
     await page.locator('.partial .stable', { hasText: /.{6}/ }).waitFor();
     server.fake.endRecordings();
@@ -226,11 +222,7 @@ describe('the demo page', { skip: skipWithoutChromium, timeout: 400_000 }, () =>
   });
 
   it('survives a lost connection: reconnecting, resumed, and no word missing', async () => {
-    await page.evaluate(`
-      globalThis.seen = [];
-      const chip = document.getElementById('state');
-      new MutationObserver(() => seen.push(chip.dataset.state)).observe(chip, { attributes: true });
-    `);
+    await watchElement(page, 'state', 'dataset.state');
     await page.locator('label', { hasText: 'Sample' }).click();
     await page.click('#record');
     await page.locator('.partial', { hasText: /.{10}/ }).waitFor();
@@ -247,9 +239,10 @@ describe('the demo page', { skip: skipWithoutChromium, timeout: 400_000 }, () =>
     const error = 'The server is at its rated capacity.';
     server.refusal = { status: 503, body: { error, code: 'AT_CAPACITY', retryable: true }, retryAfter: '30' };
     await page.locator('label', { hasText: 'Sample' }).click();
+    await watchElement(page, 'state-text', 'textContent');
     await page.click('#record');
     await page.locator('#state[data-state="refused"]').waitFor();
-    assert.match(await text('#state-text'), /trying again in (?:[12]\d|30) s/);
+    await until(page, "seen.some((text) => text.includes('trying again in 30 s'))");
     assert.match(await text('#notice'), /rated capacity/);
   });
 

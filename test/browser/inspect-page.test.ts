@@ -4,7 +4,7 @@ import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { createActor } from 'xstate';
 import { serverMachine } from '../../machines/server.js';
 import { InspectHub } from '../../src/inspect/hub.js';
-import { launchChromium, skipWithoutChromium, until, violations } from '../helpers/browser.js';
+import { launchChromium, skipWithoutChromium, until, violations, watchElement } from '../helpers/browser.js';
 import { FakeDirectory } from '../helpers/fake-directory.js';
 import { type InspectServer, startInspectServer } from '../helpers/inspect-server.js';
 import { recordingConfig } from '../helpers/recording-config.js';
@@ -214,11 +214,7 @@ describe('the inspector page', { skip: skipWithoutChromium, timeout: 300_000 }, 
   it('comes back after a lost connection', async () => {
     directory.open('session-a').send('START');
     await untilActive('activity.recording');
-    await page.evaluate(`
-      globalThis.seen = [];
-      const link = document.getElementById('link');
-      new MutationObserver(() => seen.push(link.dataset.state)).observe(link, { attributes: true });
-    `);
+    await watchElement(page, 'link', 'dataset.state');
     server.drop();
     await until(page, "seen.includes('reconnecting') && seen.at(-1) === 'live'");
     await untilActive('activity.recording');

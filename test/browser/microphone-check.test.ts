@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import type { Browser } from 'playwright-core';
-import { launchChromium, skipWithoutChromium, until } from '../helpers/browser.js';
+import { launchChromium, skipWithoutChromium, until, watchElement } from '../helpers/browser.js';
 import { type DemoPage, openDemo } from '../helpers/demo-page.js';
 
 const FULL = { code: 'AT_CAPACITY', error: 'The server is full.', retryable: true };
@@ -118,8 +118,9 @@ describe('before a recording', { skip: skipWithoutChromium, timeout: 400_000 }, 
     const { page } = demo;
     await page.route('**/ws/status', (route) => route.fulfill({ json: { capacity: 50 } }));
     demo.server.refusal = { status: 503, body: FULL, retryAfter: '30' };
+    await watchElement(page, 'state-text', 'textContent');
     await page.click('#record');
-    await shown('#state-text', /^Server full, trying again in (?:[12]\d|30) s$/);
+    await until(page, "seen.includes('Server full, trying again in 30 s')");
     await shown('#notice-text', 'All 50 places are taken. There is no waiting list');
     await page.click('#notice-stop');
     await shown('#state-text', /^Ready$/);

@@ -60,6 +60,18 @@ export async function until(page: Page, holds: string): Promise<void> {
   }
 }
 
+/**
+ * From now on the page's `seen` has everything that an element says, however shortly.
+ * @param what a property of the element, such as `textContent` or `dataset.state`
+ */
+export async function watchElement(page: Page, id: string, what: string): Promise<void> {
+  await page.evaluate(`{
+    globalThis.seen = [];
+    const it = document.getElementById('${id}');
+    new MutationObserver(() => seen.push(it.${what})).observe(it, { attributes: true, childList: true });
+  }`);
+}
+
 /** Window sizes and colour schemes of the checks: a laptop, a phone, the narrowest phone. */
 const LOOKS = [
   [1280, 800, 'light'],
