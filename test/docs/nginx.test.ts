@@ -7,6 +7,7 @@ import { WebSocket } from 'ws';
 import { sampleWavPath } from '../helpers/fixtures.js';
 import { type LiveServer, startLiveServer } from '../helpers/live-server.js';
 import { skipWithoutNginx, TestNginx } from '../helpers/nginx.js';
+import { until } from '../helpers/redis.js';
 import { refusedUpgrade, TestClient } from '../helpers/ws-client.js';
 
 /** Nobody listens there: a server that is dead. */
@@ -91,8 +92,8 @@ describe(
 
     it('keeps access tokens out of its log', async () => {
       await refusedUpgrade(`${nginx.ws}/nowhere?token=secret-token`);
-      let log = '';
-      while (!/GET \/nowhere"/.test(log)) log = await nginx.log(); // written after the answer
+      await until('it is logged, after the answer', async () => /GET \/nowhere"/.test(await nginx.log()));
+      const log = await nginx.log();
       assert.match(log, /GET \/nowhere" 404/);
       assert.doesNotMatch(log, /secret-token/);
     });

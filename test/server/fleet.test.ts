@@ -35,10 +35,11 @@ test('the address is what was said, else that of the host, else one of the machi
 
 describe('servers of a fleet', { skip: skipWithoutRedis, timeout: 60_000 }, () => {
   let redis: TestRedis;
+  let cluster: string;
   let servers: ScriptedServer[] = [];
   before(async () => {
     redis = await TestRedis.start('--requirepass', 'hunter2');
-    const cluster = redis.url.replace('//', '//:hunter2@');
+    cluster = redis.url.replace('//', '//:hunter2@');
     const options = { cluster, clusterName: fleetName() };
     const { clusterClaimMs } = LIMITS;
     // On a busy machine Redis may answer late, and a claim that is not answered counts as granted.
@@ -138,7 +139,7 @@ describe('servers of a fleet', { skip: skipWithoutRedis, timeout: 60_000 }, () =
 
   test('an address is shown only to those who may see the extended health', async () => {
     const guarded = await startScriptedServer({
-      cluster: redis.url.replace('//', '//:hunter2@'),
+      cluster,
       clusterName: fleetName(),
       adminToken: 'for admins only',
     });
@@ -155,7 +156,6 @@ describe('servers of a fleet', { skip: skipWithoutRedis, timeout: 60_000 }, () =
   });
 
   test('a Redis that hangs lets clients in after a moment', async (context) => {
-    const cluster = redis.url.replace('//', '//:hunter2@');
     const here = await startScriptedServer({ cluster, clusterName: fleetName() });
     context.after(() => here.stop());
     await until('it is there', async () => (await fleetAt(here)).available);
